@@ -1,0 +1,157 @@
+"""The error tree, sorted by the reaction an error calls for, and the reasons a file is refused for.
+
+GnssiceError
+├── ConfigError    fix the settings            exit 2
+├── ArchiveError   fix access, or wait         exit 3
+├── PlanError      fix archive or template     exit 4   lists every conflict
+├── StoreError     storage or conflict         exit 5   says what stands
+└── ReadError      one file's fault: never stops a run, becomes the file's outcome
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar, override
+
+
+class Reason(StrEnum):
+    """Why something in an archive was refused or skipped; append-only, the values are stored in ledgers.
+
+    The first block refuses a whole file, the second counts what a file that was kept has lost,
+    the third counts what was passed over without any observation being lost.
+    """
+
+    EMPTY = "empty"
+    UNPACK_FAILED = "unpack_failed"
+    UNPACK_LIMIT = "unpack_limit"
+    NOT_RINEX = "not_rinex"
+    NOT_OBSERVATIONS = "not_observations"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    NO_END_OF_HEADER = "no_end_of_header"
+    NO_OBS_TYPES = "no_obs_types"
+    NO_EPOCHS = "no_epochs"
+    UNREADABLE = "unreadable"
+    FASTER_THAN_GRID = "faster_than_grid"
+    READER_FAILED = "reader_failed"
+
+    TRUNCATED = "truncated"
+    BAD_EPOCH_RECORD = "bad_epoch_record"
+    BAD_EPOCH_FLAG = "bad_epoch_flag"
+    BAD_SATELLITE = "bad_satellite"
+    UNDECLARED_SYSTEM = "undeclared_system"
+    SATELLITE_COUNT = "satellite_count"
+    BAD_VALUE = "bad_value"
+    STRAY_LINE = "stray_line"
+    DUPLICATE_EPOCH = "duplicate_epoch"
+    DUPLICATE_SATELLITE = "duplicate_satellite"
+    CRINEX_DAMAGE = "crinex_damage"
+    MEMBER_REFUSED = "member_refused"
+    OTHER_MARKER = "other_marker"
+    BAD_HEADER_RECORD = "bad_header_record"
+    OFF_GRID = "off_grid"
+    OUT_OF_BOUNDS = "out_of_bounds"
+
+    COMMENT = "comment"
+    BLANK_LINE = "blank_line"
+    EVENT = "event"
+    HEADER_RECORD = "header_record"
+    CYCLE_SLIP_RECORD = "cycle_slip_record"
+    UNKNOWN_LABEL = "unknown_label"
+    PSEUDO_OBSERVABLE = "pseudo_observable"
+    REVERSED_EPOCH = "reversed_epoch"
+    SUPERSEDED = "superseded"
+
+    @property
+    def loses(self) -> bool:
+        """Whether a file with this count has lost observations, and so ends ``partial``."""
+        return self not in _HARMLESS
+
+
+_HARMLESS = frozenset(
+    {
+        Reason.COMMENT,
+        Reason.BLANK_LINE,
+        Reason.EVENT,
+        Reason.HEADER_RECORD,
+        Reason.CYCLE_SLIP_RECORD,
+        Reason.UNKNOWN_LABEL,
+        Reason.PSEUDO_OBSERVABLE,
+        Reason.REVERSED_EPOCH,
+        Reason.SUPERSEDED,
+    }
+)
+
+
+class GnssiceError(Exception):
+    """The base of everything this package raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(GnssiceError):
+    """The settings are wrong: fix them and start again."""
+
+    exit_code = 2
+
+
+class ArchiveError(GnssiceError):
+    """The archive can't be listed or fetched: fix access, or wait."""
+
+    exit_code = 3
+
+
+class PlanError(GnssiceError):
+    """The archive and the store don't fit together; every conflict is listed.
+
+    Parameters
+    ----------
+    conflicts
+        One sentence per conflict, each naming the file, the receiver or the partition.
+    """
+
+    exit_code = 4
+
+    def __init__(self, conflicts: Sequence[str]) -> None:
+        self.conflicts = tuple(conflicts)
+        super().__init__("\n".join(self.conflicts))
+
+    @override
+    def __reduce__(self) -> tuple[type["PlanError"], tuple[tuple[str, ...]]]:
+        return type(self), (self.conflicts,)
+
+
+class StoreError(GnssiceError):
+    """The repository can't be written as planned; the message says what stands."""
+
+    exit_code = 5
+
+
+class ReadError(GnssiceError):
+    """One file can't be read; it becomes that file's outcome and never stops a run.
+
+    Parameters
+    ----------
+    reason
+        Why, one of the reasons that refuse a whole file.
+    detail
+        What was found, in a sentence.
+    line
+        Line number of the first offence, counted from 1 in the unpacked file; 0 where there is none.
+    first_bytes
+        The first bytes of the offending line.
+    """
+
+    def __init__(self, reason: Reason, detail: str, *, line: int = 0, first_bytes: bytes = b"") -> None:
+        self.reason = reason
+        self.detail = detail
+        self.line = line
+        self.first_bytes = bytes(first_bytes[:80])
+        where = f" (line {line})" if line else ""
+        super().__init__(f"{reason}: {detail}{where}")
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        return _read_error, (self.reason, self.detail, self.line, self.first_bytes)
+
+
+def _read_error(reason: Reason, detail: str, line: int, first_bytes: bytes) -> ReadError:
+    return ReadError(reason, detail, line=line, first_bytes=first_bytes)

@@ -1,0 +1,184 @@
+"""The values that travel between the stages: source files, partitions, outcomes. Frozen, picklable, without behaviour of the world."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch.errors import Reason
+from gnssice_batch.grid import Grid
+
+NO_SOURCE = -1
+"""`EpochRows.source` of an epoch that no file holds."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rank:
+    """Which of two files an epoch is taken from: the larger rank wins, whatever order they arrive in."""
+
+    signals: int
+    """Distinct (system, band, code) with values in the file."""
+    version: tuple[int, int]
+    """RINEX version, e.g. (3, 4)."""
+    epochs: int
+    """Epochs in the file."""
+    inverted_hash: str
+    """SHA-256 of the file with every hex digit replaced by 15 minus itself, so that the smaller hash ranks higher."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of the archive, with what its name (or, where that says nothing, its header) says."""
+
+    uri: str
+    """Path below the archive's root: the file's name in the ledger."""
+    receiver: str
+    """Group the file belongs to."""
+    size_bytes: int
+    etag: str
+    """What the archive offers to notice a change: an ETag, or size and modification time."""
+    start_ns: int | None = None
+    """First epoch the name promises, GPS time in ns since 1980-01-06; None where nothing is known."""
+    end_ns: int | None = None
+    """End (exclusive) of what the name promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last epoch of a file as read, GPS time in ns since 1980-01-06, both inclusive."""
+
+    first_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A chunk-aligned span of one receiver: the only unit of work, with one owner."""
+
+    key: str
+    """Receiver and start, e.g. ``canopy_01.2025001T000000``: Dask key, log field and the word in every error."""
+    receiver: str
+    first_unit: int
+    """Index of its first write unit on the group's epoch axis."""
+    units: int
+    """Number of its write units."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalAxis:
+    """The signals of a group, in stored order."""
+
+    sids: tuple[str, ...]
+    digest: str
+    """Digest of `sids`: what a worker holds against the stored axis before it writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Everything a worker needs to do one partition."""
+
+    partition: Partition
+    grid: Grid
+    axis: SignalAxis
+    files: tuple[SourceFile, ...]
+    stored: Mapping[int, Rank] = field(default_factory=dict)
+    """Ledger row to rank, of the files whose epochs already stand in the partition's units."""
+
+
+class Status(StrEnum):
+    """What became of a file."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What reading a file told about it, the same whichever partition read it."""
+
+    sha256: str = ""
+    version: str = ""
+    marker: str = ""
+    receiver_type: str = ""
+    antenna_type: str = ""
+    time_system: str = ""
+    interval_s: float = 0.0
+    span: Span | None = None
+    rank: Rank | None = None
+    epochs: int = 0
+    observations: int = 0
+    """Values read (pseudorange, phase, Doppler and signal strength counted one by one)."""
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file was refused, or the first thing it lost, with the place."""
+
+    reason: Reason
+    detail: str = ""
+    line: int = 0
+    first_bytes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Epochs and values of one file that share one fate in one partition."""
+
+    epochs: int = 0
+    observations: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.epochs + other.epochs, self.observations + other.observations)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file, in one partition or (added up) in a run."""
+
+    file: SourceFile
+    status: Status
+    facts: FileFacts
+    refusal: Refusal | None = None
+    counts: Mapping[Reason, int] = field(default_factory=dict)
+    """What the reader skipped, by reason; the same whichever partition read the file."""
+    written: Tally = Tally()
+    refused: Mapping[Reason, Tally] = field(default_factory=dict)
+    """Epochs and values that were read and not written, by reason; with `written` they add up to what was read."""
+    partitions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRows:
+    """What the coordinator writes along the epoch axis for one partition, N = its epochs."""
+
+    start: int
+    """Index of the first epoch on the group's axis."""
+    source: npt.NDArray[np.int32]
+    """(N,) ledger row kept from before, `NO_SOURCE`, or ``-2 - i`` for file i of the assignment."""
+    epoch_flag: npt.NDArray[np.int8]
+    """(N,) -1 where there is no epoch."""
+    rx_clock_offset: npt.NDArray[np.float64]
+    """(N,) seconds, NaN where unknown."""
+    epoch_offset: npt.NDArray[np.float64]
+    """(N,) observed minus grid time in seconds, 0 where they agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionOutcome:
+    """What a worker gives back: either a fork to merge, or what it learned instead."""
+
+    key: str
+    fork: bytes | None
+    """The pickled fork; None when nothing was written because signals are unknown."""
+    files: tuple[FileOutcome, ...]
+    epochs: EpochRows | None = None
+    written_units: tuple[int, ...] = ()
+    """Write units with at least one observation, on the group's epoch axis."""
+    unknown_sids: tuple[str, ...] = ()
+    bytes_read: int = 0
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
