@@ -1,0 +1,61 @@
+# Every target does its own set-up: a machine with a Python >= 3.12 and make needs nothing else.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHONS := python3 python3.12 python3.13 python3.14
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-annotate
+
+.PHONY: help setup demo test long fuzz lint bench lock clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(READY) ## Make .venv with the locked libraries and this package in it.
+
+$(READY): requirements-dev.txt pyproject.toml
+	@python=; for each in $(PYTHONS); do \
+	  if $$each -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then python=$$each; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "gnssice-batch needs Python 3.12 or newer; none of these is: $(PYTHONS)" >&2; exit 1; fi; \
+	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+	  $$python -m venv --clear $(VENV); fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw one satellite pass; all under ./demo/.
+	rm -rf demo
+	$(BIN)/gnssice-batch simulate demo/archive --days 2 --interval 30
+	$(BIN)/gnssice-batch run --config config/demo.yaml
+	$(BIN)/gnssice-batch status --config config/demo.yaml
+	$(BIN)/python examples/plot_pass.py demo/stores/demo/rinex canopy_01 demo/pass.png
+
+test: $(READY) ## Run the tests (warnings are errors; long, fuzz and chaos tests have their own targets).
+	$(BIN)/python -m pytest
+
+long: $(READY) ## Run the tests that take long.
+	$(BIN)/python -m pytest -m long
+
+fuzz: $(READY) ## Run the long mutation tests of the reader.
+	$(BIN)/python -m pytest -m fuzz
+
+lint: $(READY) ## Check rules, format and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY) ## Measure against the peers, on real files, and print the ratios.
+	$(BIN)/python -m benchmarks
+
+lock: $(READY) ## Resolve the libraries again and write both lock files with hashes.
+	$(COMPILE) --output-file requirements.txt pyproject.toml
+	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+clean: ## Remove what the targets made.
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
