@@ -6,6 +6,7 @@ A signal id (sid) is ``SV|band|code``, e.g. ``G01|L1|C``: satellite, name of the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from string import ascii_uppercase
 from types import MappingProxyType
 from typing import Final
 
@@ -183,11 +184,10 @@ def _columns(
     stripped = [code.strip() for code in codes]
     if version < 300:
         types = Rinex2Types(system, frozenset(stripped), version, MappingProxyType(chosen))
-        read = [types.rinex3_code(code) for code in stripped]
+        read: list[str | None] = [types.rinex3_code(code) for code in stripped]
     else:
-        read = [chosen.get(code, code) for code in stripped]
-    signals = [None if code is None else _signal(system, code, version, "C2X" in stripped) for code in read]
-    return _first_of_each(signals)
+        read = [chosen.get(code) or _current_code(system, code, version, stripped) for code in stripped]
+    return _first_of_each([None if code is None else _signal(system, code) for code in read])
 
 
 def _hundredths(version: str) -> int:
@@ -197,33 +197,34 @@ def _hundredths(version: str) -> int:
 
 def _override(system: str, code: str) -> str:
     """Return the code if it is one of the system's, else raise."""
-    if _signal(system, code, 400, has_band_2x=True) is None:
+    if _signal(system, code) is None:
         message = f"{code!r} is not a RINEX 3 observation code of system {system}"
         raise ValueError(message)
     return code
 
 
-def _signal(system: str, code: str, version: int, has_band_2x: bool) -> SignalColumn | None:
-    """Return the signal of a RINEX 3 code, None if it is none."""
-    if len(code) != 3 or code[0] not in KINDS or not ("A" <= code[2] <= "Z"):  # noqa: PLR2004 - kind, band, letter
+def _current_code(system: str, code: str, version: int, listed: Sequence[str]) -> str:
+    """Return the code that RINEX 4 has for a code of RINEX 3: BeiDou B1I was band 1 in 3.02, and is band 2.
+
+    Writers of 3.03 still wrote it so. The letter X belongs to B1C from 3.04 on, and in an older file that
+    writes B1I as band 2 already.
+    """
+    if system != "C" or code[1:2] != "1":
+        return code
+    letter = code[2:]
+    is_b1i = letter in {"I", "Q"} or (letter == "X" and version < 304 and "C2X" not in listed)
+    return f"{code[0]}2{letter}" if is_b1i else code
+
+
+def _signal(system: str, code: str) -> SignalColumn | None:
+    """Return the signal of a code of RINEX 4, None if it is none."""
+    kind, digit, letter = code[:1], code[1:2], code[2:]
+    if kind not in tuple(KINDS) or letter not in tuple(ascii_uppercase):
         return None
-    kind, digit, letter = code
-    if system == "C" and digit == "1" and _is_b1i(letter, version, has_band_2x):
-        digit = "2"
     band = band_of(system, digit)
     if system == "C":
         band = _MILITARY_BEIDOU.get(digit + letter, band)
-    return None if band is None else SignalColumn(kind + digit + letter, kind, band, letter)
-
-
-def _is_b1i(letter: str, version: int, has_band_2x: bool) -> bool:
-    """Tell whether a BeiDou code of band 1 is B1I: RINEX 3.02 wrote it so, and writers of 3.03 still did.
-
-    The letter X belongs to B1C from 3.04 on, and in an older file that writes B1I as band 2 already.
-    """
-    if letter == "X":
-        return version < 304 and not has_band_2x  # noqa: PLR2004 - RINEX 3.04
-    return letter in "IQ"
+    return None if band is None else SignalColumn(code, kind, band, letter)
 
 
 def _first_of_each(signals: Sequence[SignalColumn | None]) -> tuple[SignalColumn | None, ...]:

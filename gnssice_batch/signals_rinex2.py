@@ -44,9 +44,9 @@ class Rinex2Types:
         """Return the RINEX 3 code a declared type is read as, None if it is no observable of the system."""
         if code in self.overrides:
             return self.overrides[code]
-        if len(code) != 2 or code[0] not in "CPLDS":  # noqa: PLR2004 - observable and band
+        if len(code) != 2 or code[0] not in "CPLDS":
             return None
-        kind, band = code
+        kind, band = code[0], code[1]
         if not band.isdecimal():
             return self._lettered(kind, band)
         if kind in "CP":
