@@ -1,0 +1,37 @@
+"""The settings of a run: one YAML file, validated, frozen, every value open to the environment.
+
+The only package that knows pydantic and YAML, and the only one that is handed the environment.
+"""
+
+from gnssice_batch.config.loading import json_schema, load
+from gnssice_batch.config.models import (
+    Archive,
+    Chunks,
+    Cluster,
+    Encoding,
+    Grid,
+    Icechunk,
+    Log,
+    Reader,
+    Receiver,
+    Run,
+    Settings,
+    Store,
+)
+
+__all__ = [
+    "Archive",
+    "Chunks",
+    "Cluster",
+    "Encoding",
+    "Grid",
+    "Icechunk",
+    "Log",
+    "Reader",
+    "Receiver",
+    "Run",
+    "Settings",
+    "Store",
+    "json_schema",
+    "load",
+]

@@ -1,0 +1,276 @@
+"""What can be set, with its default, its bounds and its meaning."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+_UNIT_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNIT_BYTES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?b|b?)\s*", re.IGNORECASE)
+_GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_TICK_NS = 100
+_GZIP_LEVELS = 9
+
+
+def _size_bytes(value: object) -> object:
+    """Read ``4GiB`` as a number of bytes; leave everything else to pydantic."""
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        message = "should be a number of bytes, or one with a unit such as 512MiB or 4GB"
+        raise ValueError(message)
+    return int(Decimal(match[1]) * _UNIT_BYTES[match[2].lower()])
+
+
+def _nanoseconds(seconds: float) -> int:
+    """Return the exact number of nanoseconds that a decimal number of seconds means."""
+    return int((Decimal(repr(seconds)) * 10**9).to_integral_value())
+
+
+def _whole_ticks(seconds: float | None) -> float | None:
+    """Refuse what RINEX can't express: its epochs have seven decimals."""
+    if seconds is not None and Decimal(repr(seconds)) * 10**9 % _TICK_NS:
+        message = "should be a multiple of 0.0000001 s, the resolution of RINEX epochs"
+        raise ValueError(message)
+    return seconds
+
+
+def _integer(value: object) -> object:
+    """Read text from the environment as the integer it holds: pydantic compares literals without converting."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
+
+
+Size = Annotated[int, BeforeValidator(_size_bytes), Field(gt=0)]
+Options = Annotated[dict[str, Any], Field(default_factory=dict, repr=False)]
+Globs = tuple[str, ...]
+
+
+class _Section(BaseModel):
+    """Frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Grid(_Section):
+    """The epoch grid of the receivers; what is left open is found once, when a receiver's group is made."""
+
+    interval_s: float | None = Field(None, gt=0, le=86400, description="Time between grid epochs in seconds.")
+    phase_s: float | None = Field(
+        None, ge=0, description="Offset of the sampling marks from whole intervals of GPS time, in seconds."
+    )
+    tolerance_s: float = Field(
+        0.005, ge=0, description="How far an epoch may lie from its grid epoch and still be taken, in seconds."
+    )
+    earliest: date = Field(date(1994, 1, 1), description="Epochs before this day are refused as implausible.")
+    latest: date | None = Field(
+        None, description="Epochs after this day are refused as implausible; null is two days after today."
+    )
+
+    _resolution = field_validator("interval_s", "phase_s", "tolerance_s")(_whole_ticks)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.latest is not None and self.latest < self.earliest:
+            message = "latest should not lie before earliest"
+            raise ValueError(message)
+        if self.interval_s is not None and (self.phase_s or 0) >= self.interval_s:
+            message = "phase_s should be less than interval_s"
+            raise ValueError(message)
+        if self.interval_s is not None and 2 * self.tolerance_s >= self.interval_s:
+            message = "tolerance_s should be less than half of interval_s"
+            raise ValueError(message)
+        return self
+
+    @property
+    def interval_ns(self) -> int | None:
+        """The interval in nanoseconds, None where it is to be found."""
+        return None if self.interval_s is None else _nanoseconds(self.interval_s)
+
+    @property
+    def phase_ns(self) -> int | None:
+        """The phase in nanoseconds, None where it is to be found."""
+        return None if self.phase_s is None else _nanoseconds(self.phase_s)
+
+    @property
+    def tolerance_ns(self) -> int:
+        """The tolerance in nanoseconds."""
+        return _nanoseconds(self.tolerance_s)
+
+
+class Receiver(_Section):
+    """Which files belong to one receiver, and its grid where it differs from the others'."""
+
+    station: str | None = Field(None, description="Station that the file names or headers give, in any case.")
+    include: Globs = Field((), description="Globs of the receiver's files, relative to the archive.")
+    grid: Grid = Field(Grid(), description="Keys of the grid section that differ for this receiver.")
+
+    @model_validator(mode="after")
+    def _chooses(self) -> Self:
+        if self.station is None and not self.include:
+            message = "a receiver needs a station or include globs"
+            raise ValueError(message)
+        return self
+
+
+class Archive(_Section):
+    """Where the RINEX files are, and to which receiver each belongs."""
+
+    url: str = Field(min_length=1, description="Folder or any fsspec URL.")
+    layout: str = Field(
+        "auto",
+        description="auto: a receiver per station in the file names; or a pattern with {receiver} that says which "
+        "part of the path names the receiver.",
+    )
+    include: Globs = Field(("**",), description="Globs of the files to look at, relative to the archive.")
+    exclude: Globs = Field((), description="Globs of the files to leave out.")
+    receivers: dict[str, Receiver] = Field(
+        default_factory=dict, description="Group name to the files of that receiver; empty: by the layout."
+    )
+    storage_options: Options = Field(description="Passed on to fsspec.")
+
+    @field_validator("layout")
+    @classmethod
+    def _has_receiver(cls, layout: str) -> str:
+        if layout != "auto" and layout.count("{receiver}") != 1:
+            message = "should be auto, or a pattern that holds {receiver} once"
+            raise ValueError(message)
+        if "{" in layout.replace("{receiver}", ""):
+            message = "knows no placeholder but {receiver}"
+            raise ValueError(message)
+        return layout
+
+    @field_validator("receivers")
+    @classmethod
+    def _group_names(cls, receivers: dict[str, Receiver]) -> dict[str, Receiver]:
+        for name in receivers:
+            if not _GROUP_NAME.fullmatch(name):
+                message = f"{name!r} can't name a group: letters, digits, underscore, dot and dash can"
+                raise ValueError(message)
+        return receivers
+
+
+class Store(_Section):
+    """Where the repositories are: the one of a site at <url>/<site>/rinex."""
+
+    url: str = Field(min_length=1, description="Folder or object store URL.")
+    storage_options: Options = Field(description="Passed on to Icechunk's storage.")
+
+
+class Icechunk(_Section):
+    """How arrays are compressed and how Icechunk stores and fetches chunks."""
+
+    compression_algorithm: Literal["zstd", "gzip"] = Field(
+        "zstd", description="Codec of the arrays in the default encoding."
+    )
+    compression_level: int = Field(5, ge=1, le=22, description="Level of that codec.")
+    inline_threshold: int = Field(512, ge=0, description="Chunks below this many bytes are kept in the manifest.")
+    get_concurrency: int = Field(1, ge=1, description="Concurrent requests for one chunk; a run-time setting.")
+
+    @model_validator(mode="after")
+    def _level_exists(self) -> Self:
+        if self.compression_algorithm == "gzip" and self.compression_level > _GZIP_LEVELS:
+            message = f"compression_level of gzip should be {_GZIP_LEVELS} at most"
+            raise ValueError(message)
+        return self
+
+
+class Chunks(_Section):
+    """The write unit: what one task writes as one object per array."""
+
+    epoch: int = Field(34560, gt=0, description="Epochs of a write unit.")
+    sid: Annotated[Literal[-1], BeforeValidator(_integer)] = Field(
+        -1, description="All signals are in one write unit; nothing else is offered."
+    )
+
+
+class Encoding(_Section):
+    """How values are encoded."""
+
+    profile: Literal["default", "compact"] = Field("default", description="default: see icechunk; compact: smallest.")
+
+
+class Reader(_Section):
+    """How files are read."""
+
+    kind: Literal["native", "georinex"] = Field("native", description="georinex is slow, for comparison.")
+    decoder: Literal["native", "hatanaka"] = Field("native", description="What decodes compact RINEX.")
+    max_unpacked_bytes: Size = Field(
+        4 * 2**30, description="A file that unpacks to more is refused; bytes, or with a unit.", validate_default=True
+    )
+    signal_overrides: dict[Literal["G", "R", "E", "C", "J", "I", "S"], dict[str, str]] = Field(
+        default_factory=dict, description="By system: declared observation code to the RINEX 3 code it is read as."
+    )
+
+
+class Cluster(_Section):
+    """Where the tasks run."""
+
+    kind: Literal["inline", "local"] = Field("inline", description="inline: this process; local: Dask processes here.")
+    workers: int = Field(2, ge=1, description="Worker processes.")
+    threads_per_worker: int = Field(1, ge=1, description="Tasks that one worker runs at a time.")
+    memory_limit: Size | None = Field(None, description="Bytes per worker, or with a unit; null: Dask's share.")
+    dashboard_port: int | None = Field(0, ge=0, le=65535, description="0: any free port; null: no dashboard.")
+
+
+class Run(_Section):
+    """How a run goes about it."""
+
+    sample_files: int = Field(8, ge=1, description="Files per receiver that are read to make a new group.")
+    partition_units: int | None = Field(None, ge=1, description="Write units per partition; null: whole days.")
+    max_refused_fraction: float = Field(
+        0.05, ge=0, le=1, description="A run that refuses a larger part of its files ends with exit code 1."
+    )
+    window: int = Field(2, ge=1, description="Partitions submitted ahead, per task that can run at a time.")
+
+
+class Log(_Section):
+    """What the operator sees while a run goes on."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity written.")
+    format: Literal["text", "json"] = Field("text", description="json: one object per line, for log collectors.")
+    progress: bool = Field(True, description="Progress bar where standard error is a terminal.")  # noqa: FBT003
+
+
+class Settings(_Section):
+    """Everything a run is told."""
+
+    site: str = Field(description="Name of the site: a folder of the store.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    archive: Archive
+    store: Store
+    icechunk: Icechunk = Icechunk()
+    chunks: Chunks = Chunks()
+    grid: Grid = Grid()
+    encoding: Encoding = Encoding()
+    reader: Reader = Reader()
+    cluster: Cluster = Cluster()
+    run: Run = Run()
+    attributes: dict[str, str] = Field(
+        default_factory=lambda: {"Institution": ""}, description="Attributes written to every group."
+    )
+    log: Log = Log()
+
+    @field_validator("attributes")
+    @classmethod
+    def _institution(cls, attributes: dict[str, str]) -> dict[str, str]:
+        return {"Institution": "", **attributes}
+
+    @model_validator(mode="after")
+    def _receiver_grids_are_consistent(self) -> Self:
+        for name in self.archive.receivers:
+            try:
+                self.grid_of(name)
+            except ValidationError as error:
+                message = f"archive.receivers.{name}.grid does not fit: {error.errors()[0]['ctx']['error']}"
+                raise ValueError(message) from None
+        return self
+
+    def grid_of(self, receiver: str) -> Grid:
+        """Return the grid settings of a receiver: the common ones with the receiver's own put over them."""
+        if receiver not in self.archive.receivers:
+            return self.grid
+        own = self.archive.receivers[receiver].grid
+        return Grid.model_validate(self.grid.model_dump() | own.model_dump(include=own.model_fields_set))
