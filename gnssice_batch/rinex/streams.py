@@ -1,0 +1,136 @@
+"""Compressed streams: gzip, compress (``.Z``) and bzip2, never unpacked beyond a limit."""
+
+import bz2
+from collections.abc import Buffer, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Protocol
+
+import ncompress
+from isal import isal_zlib
+
+from gnssice_batch.errors import Reason
+
+_PIECE_BYTES: Final = 1 << 22
+_GZIP_WINDOW: Final = 31
+_RAW_WINDOW: Final = -15
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What one compressed stream gave, and what stopped it."""
+
+    content: bytes
+    """All of it, or what came before the fault."""
+    fault: Reason | None = None
+    """None, ``TRUNCATED``, ``UNPACK_FAILED`` (damaged) or ``UNPACK_LIMIT``."""
+    detail: str = ""
+
+
+class _Decompressor(Protocol):
+    """What the decompressors of isal and bz2 have in common."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the stream is reached."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What follows the end in the piece that held it."""
+
+    def decompress(self, data: Buffer, max_length: int, /) -> bytes:
+        """Unpack the next piece."""
+
+
+class _Full(Exception):  # noqa: N818 - ends a callback, reports no fault
+    """The sink holds more than its limit."""
+
+
+class _Sink:
+    """A writable file that refuses to grow beyond a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.chunks: list[bytes] = []
+        self._left = limit
+
+    def write(self, chunk: bytes) -> int:
+        """Take a chunk, or raise `_Full` if it is too much."""
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise _Full
+        self.chunks.append(chunk)
+        return len(chunk)
+
+
+def gunzip(content: bytes, limit: int) -> Unpacked:
+    """Unpack gzip; the checksum of each of its streams is checked."""
+    return _streams(content, limit, lambda: isal_zlib.decompressobj(wbits=_GZIP_WINDOW), isal_zlib.error)
+
+
+def inflate(content: bytes, limit: int) -> Unpacked:
+    """Unpack one raw deflate stream, as zip files hold them; what follows it is not looked at."""
+    return _one_stream(memoryview(content), limit, isal_zlib.decompressobj(wbits=_RAW_WINDOW), isal_zlib.error)[0]
+
+
+def bunzip2(content: bytes, limit: int) -> Unpacked:
+    """Unpack bzip2; the checksum of each block is checked."""
+    return _streams(content, limit, bz2.BZ2Decompressor, OSError)
+
+
+def uncompress(content: bytes, limit: int) -> Unpacked:
+    """Unpack compress. It has neither end mark nor checksum: what a cut took away shows in the text only."""
+    sink = _Sink(limit)
+    try:
+        ncompress.decompress(content, sink)
+    except _Full:
+        return Unpacked(b"".join(sink.chunks), Reason.UNPACK_LIMIT)
+    except ValueError as error:
+        return Unpacked(b"".join(sink.chunks), Reason.UNPACK_FAILED, str(error))
+    return Unpacked(b"".join(sink.chunks))
+
+
+STREAMS: Final[Mapping[str, Callable[[bytes, int], Unpacked]]] = MappingProxyType(
+    {"gzip": gunzip, "compress": uncompress, "bzip2": bunzip2}
+)
+"""By the container's name, the function that unpacks at most so many bytes of it."""
+
+
+def _streams(content: bytes, limit: int, start: Callable[[], _Decompressor], broken: type[Exception]) -> Unpacked:
+    """Unpack streams that follow one another; the whole ones stand when what follows them is damaged."""
+    done: list[bytes] = []
+    view = memoryview(content)
+    while view and (not done or view[0]):
+        one, used = _one_stream(view, limit, start(), broken)
+        if one.fault == Reason.UNPACK_FAILED and done:
+            return Unpacked(b"".join(done), Reason.TRUNCATED, f"damaged after a whole stream: {one.detail}")
+        done.append(one.content)
+        if one.fault is not None:
+            return Unpacked(_joined(done), one.fault, one.detail)
+        limit -= len(one.content)
+        view = view[used:]
+    return Unpacked(_joined(done))
+
+
+def _one_stream(view: memoryview, limit: int, stream: _Decompressor, broken: type[Exception]) -> tuple[Unpacked, int]:
+    """Unpack the stream at the start of a buffer; also return its length there."""
+    chunks: list[bytes] = []
+    used = 0
+    while not stream.eof:
+        if used == len(view):
+            return Unpacked(_joined(chunks), Reason.TRUNCATED, "ends inside a compressed stream"), used
+        piece = view[used : used + _PIECE_BYTES]
+        try:
+            chunk = stream.decompress(piece, limit + 1)
+        except broken as error:
+            return Unpacked(_joined(chunks), Reason.UNPACK_FAILED, str(error)), used
+        if len(chunk) > limit:
+            return Unpacked(_joined([*chunks, chunk[:limit]]), Reason.UNPACK_LIMIT), used
+        chunks.append(chunk)
+        limit -= len(chunk)
+        used += len(piece)
+    return Unpacked(_joined(chunks)), used - len(stream.unused_data)
+
+
+def _joined(chunks: list[bytes]) -> bytes:
+    """Join, without a copy if there is one chunk only."""
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
