@@ -150,7 +150,7 @@ def _sentence(fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{key} is missing."
     said = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    said = said.replace("Input should", "should", 1).rstrip(".")
+    said = re.sub(r"^[A-Z]\w* should", "should", said).rstrip(".")
     return f"{key} {said}." if said.startswith(("should", "can't", "knows")) else f"{key}: {said}.".removeprefix(": ")
 
 

@@ -1,0 +1,74 @@
+"""Log records as lines for people or objects for collectors; both carry the partition's key as a field."""
+
+import json
+import logging
+import sys
+import time
+from typing import Final, Literal, TextIO, override
+
+ROOT: Final = "gnssice_batch"
+FIELDS: Final = ("run", "partition", "receiver", "file")
+"""Names that may be given with ``extra=``, in the order in which they are written."""
+
+
+class _Text(logging.Formatter):
+    """``2025-01-01T00:00:00Z INFO message partition=canopy_01.2025001T000000``."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+
+    @override
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        return super().formatMessage(record) + fields
+
+
+class _Json(_Text):
+    """One JSON object per line."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": self.formatTime(record, self.datefmt),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
+
+
+def logger(name: str) -> logging.Logger:
+    """Return the logger of a module, below the package's own; silent until `configure` is called."""
+    return logging.getLogger(name if name.startswith(ROOT) else f"{ROOT}.{name}")
+
+
+def configure(level: str = "info", layout: Literal["text", "json"] = "text", stream: TextIO | None = None) -> None:
+    """Write the package's records to a stream (standard error), and only there; calling it again replaces the former.
+
+    Parameters
+    ----------
+    level
+        Least severity written: debug, info, warning or error.
+    layout
+        Lines of text, or one JSON object per line.
+    stream
+        Where to; standard error if None.
+    """
+    root = logging.getLogger(ROOT)
+    output = logging.StreamHandler(stream or sys.stderr)
+    output.setFormatter(_Json() if layout == "json" else _Text())
+    root.handlers[:] = [output]
+    root.setLevel(level.upper())
+    root.propagate = False
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {name: record.__dict__[name] for name in FIELDS if name in record.__dict__}
+
+
+logging.getLogger(ROOT).addHandler(logging.NullHandler())
