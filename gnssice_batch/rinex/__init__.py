@@ -1,0 +1,30 @@
+"""RINEX observation files of every version, read as integers; could be published alone."""
+
+from gnssice_batch.rinex.dense import Dense, dense, signals
+from gnssice_batch.rinex.header import Header
+from gnssice_batch.rinex.observations import (
+    MISSING,
+    MISSING_INDICATOR,
+    Accounting,
+    Column,
+    Observations,
+    Offence,
+)
+from gnssice_batch.rinex.read import Reading, ReadOptions, read, read_header
+
+__all__ = [
+    "MISSING",
+    "MISSING_INDICATOR",
+    "Accounting",
+    "Column",
+    "Dense",
+    "Header",
+    "Observations",
+    "Offence",
+    "ReadOptions",
+    "Reading",
+    "dense",
+    "read",
+    "read_header",
+    "signals",
+]

@@ -1,0 +1,132 @@
+"""The arrays that the kernels read from and write to."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch.rinex.codes import EPOCHS, FIRST_REASON, REASONS, ROWS, SYSTEMS
+from gnssice_batch.rinex.observations import MISSING, MISSING_INDICATOR
+from gnssice_batch.rinex.time import leap_table
+
+SV_CODES = 100 * len(SYSTEMS)
+"""A satellite's code is 100 times the number of its system plus its own number."""
+
+MAX_ORDER = 5
+"""Highest order of difference in CRINEX."""
+
+
+class Tables(NamedTuple):
+    """What the header says, in the form the kernels look it up. T is the greatest number of types of a system."""
+
+    system_of: npt.NDArray[np.int8]
+    """(256,) number of the system by its letter, -1 for other characters."""
+    type_count: npt.NDArray[np.int64]
+    """(systems,) declared types, 0 where the system is not declared."""
+    column_of: npt.NDArray[np.int16]
+    """(systems, T) column that a declared type is stored in, -1 where it is not."""
+    zero_counts: npt.NDArray[np.int8]
+    """(systems, T) 1 where 0.000 can be a value (Doppler)."""
+    leap_100ns: npt.NDArray[np.int64]
+    """UTC calendar times of the leap seconds."""
+
+
+class Output(NamedTuple):
+    """The observations read so far, E epochs, R rows and K columns at most."""
+
+    time_100ns: npt.NDArray[np.int64]
+    epoch_flag: npt.NDArray[np.int8]
+    clock_ps: npt.NDArray[np.int64]
+    first_row: npt.NDArray[np.int64]
+    row_sv: npt.NDArray[np.int16]
+    value: npt.NDArray[np.int64]
+    lli: npt.NDArray[np.int8]
+    ssi: npt.NDArray[np.int8]
+    sv_index: npt.NDArray[np.int16]
+    """(SV_CODES,) index of a satellite in order of appearance, -1 before."""
+    sv_codes: npt.NDArray[np.int16]
+    """(SV_CODES,) codes of the satellites in order of appearance."""
+    sv_epoch: npt.NDArray[np.int64]
+    """(SV_CODES,) serial number of the epoch that a satellite last had a row in."""
+    line_counts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def allocate(cls, epochs: int, rows: int, columns: int) -> Self:
+        """Return empty output; memory is taken as pages are written to."""
+        return cls(
+            time_100ns=np.empty(epochs, np.int64),
+            epoch_flag=np.empty(epochs, np.int8),
+            clock_ps=np.empty(epochs, np.int64),
+            first_row=np.zeros(epochs + 1, np.int64),
+            row_sv=np.empty(rows, np.int16),
+            value=np.empty((rows, columns), np.int64),
+            lli=np.empty((rows, columns), np.int8),
+            ssi=np.empty((rows, columns), np.int8),
+            sv_index=np.full(SV_CODES, -1, np.int16),
+            sv_codes=np.zeros(SV_CODES, np.int16),
+            sv_epoch=np.full(SV_CODES, -1, np.int64),
+            line_counts=np.zeros(FIRST_REASON + len(REASONS), np.int64),
+            counts=np.zeros(len(REASONS), np.int64),
+        )
+
+    def resized(self, state: npt.NDArray[np.int64], columns: int, *, factor: int = 1) -> "Output":
+        """Return the same content in arrays of more rows, epochs or columns."""
+        epochs, rows = int(state[EPOCHS]) + 1, int(state[ROWS])
+        larger = Output.allocate(factor * self.time_100ns.size, factor * self.row_sv.size, columns)
+        narrow = self.value.shape[1]
+        for name, count in (("time_100ns", epochs), ("epoch_flag", epochs), ("clock_ps", epochs), ("row_sv", rows)):
+            getattr(larger, name)[:count] = getattr(self, name)[:count]
+        larger.first_row[: epochs + 1] = self.first_row[: epochs + 1]
+        for name, missing in (("value", MISSING), ("lli", MISSING_INDICATOR), ("ssi", MISSING_INDICATOR)):
+            target = getattr(larger, name)
+            target[:rows, :narrow] = getattr(self, name)[:rows]
+            target[:rows, narrow:] = missing
+        kept = {name: getattr(self, name) for name in ("sv_index", "sv_codes", "sv_epoch", "line_counts", "counts")}
+        return larger._replace(**kept)
+
+
+class Arcs(NamedTuple):
+    """What a CRINEX decoder remembers of the epoch before; T types at most."""
+
+    order: npt.NDArray[np.int8]
+    """(SV_CODES, T) order of the last difference, -1 where there is no arc."""
+    arc_order: npt.NDArray[np.int8]
+    """(SV_CODES, T) greatest order of the arc."""
+    difference: npt.NDArray[np.int64]
+    """(SV_CODES, T, MAX_ORDER + 1) the value and its differences."""
+    lli: npt.NDArray[np.int8]
+    """(SV_CODES, K) indicators that text differences refer to."""
+    ssi: npt.NDArray[np.int8]
+    serial: npt.NDArray[np.int64]
+    """(SV_CODES,) number of the epoch that a satellite was last seen in."""
+    text: npt.NDArray[np.uint8]
+    """The epoch line that differences refer to."""
+    clock: npt.NDArray[np.int64]
+    """(MAX_ORDER + 4,) differences of the receiver clock offset, then its order and greatest order."""
+
+    @classmethod
+    def allocate(cls, types: int, columns: int) -> Self:
+        """Return arcs of which none has begun."""
+        return cls(
+            order=np.empty((SV_CODES, types), np.int8),
+            arc_order=np.empty((SV_CODES, types), np.int8),
+            difference=np.empty((SV_CODES, types, MAX_ORDER + 1), np.int64),
+            lli=np.empty((SV_CODES, columns), np.int8),
+            ssi=np.empty((SV_CODES, columns), np.int8),
+            serial=np.full(SV_CODES, -1, np.int64),
+            text=np.full(4096, ord(" "), np.uint8),
+            clock=np.array([0] * (MAX_ORDER + 1) + [-1, -1, 0], np.int64),
+        )
+
+
+def system_numbers() -> npt.NDArray[np.int8]:
+    """Return `Tables.system_of`."""
+    numbers = np.full(256, -1, np.int8)
+    for number, letter in enumerate(SYSTEMS):
+        numbers[ord(letter)] = number
+    return numbers
+
+
+LEAP_100NS = leap_table()
+SYSTEM_OF = system_numbers()

@@ -1,0 +1,153 @@
+"""Observations as arrays of physical values over (epoch, sid)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from gnssice_batch.rinex.observations import MISSING, Column, Observations
+from gnssice_batch.signals import sid
+
+_KINDS = "SCLD"
+
+
+class Dense(NamedTuple):
+    """Arrays over (E epochs, S sids); missing values are NaN, missing indicators -1."""
+
+    sids: tuple[str, ...]
+    snr: npt.NDArray[np.float32]
+    """dB-Hz."""
+    pseudorange: npt.NDArray[np.float64]
+    """Metres."""
+    phase: npt.NDArray[np.float64]
+    """Cycles."""
+    doppler: npt.NDArray[np.float32]
+    """Hz."""
+    lli: npt.NDArray[np.int8]
+    """Of the phase."""
+    ssi: npt.NDArray[np.int8]
+    """Of the phase, else of the pseudorange."""
+
+
+def signals(observations: Observations) -> tuple[str, ...]:
+    """Return the sids that carry a value in the observations, sorted."""
+    present = np.zeros((len(observations.svs), observations.value.shape[1]), np.bool_)
+    _mark_present(observations.row_sv, observations.value, present)
+    found: set[str] = set()
+    for index, sv in enumerate(observations.svs):
+        columns = observations.columns.get(sv[0], ())
+        found.update(sid(sv, one.band, one.letter) for k, one in enumerate(columns) if present[index, k])
+    return tuple(sorted(found))
+
+
+def dense(observations: Observations, sids: Sequence[str] | None = None) -> Dense:
+    """Return observations as arrays over (epoch, sid).
+
+    Parameters
+    ----------
+    observations
+        One part of a file.
+    sids
+        The sids of the second axis; what they do not name is left out. By default those that carry a value.
+
+    Returns
+    -------
+    Dense
+        Values are ``value / (1000 * scale)``, correctly rounded.
+    """
+    names = signals(observations) if sids is None else tuple(sids)
+    shape = (observations.time_100ns.size, len(names))
+    arrays = Dense(
+        names,
+        np.full(shape, np.nan, np.float32),
+        np.full(shape, np.nan, np.float64),
+        np.full(shape, np.nan, np.float64),
+        np.full(shape, np.nan, np.float32),
+        np.full(shape, -1, np.int8),
+        np.full(shape, -1, np.int8),
+    )
+    rows = Rows(observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
+    _scatter(rows, _targets(observations, names), arrays[1:])
+    return arrays
+
+
+class Rows(NamedTuple):
+    """The arrays of observations that the kernel reads."""
+
+    first_row: npt.NDArray[np.int64]
+    row_sv: npt.NDArray[np.int16]
+    value: npt.NDArray[np.int64]
+    lli: npt.NDArray[np.int8]
+    ssi: npt.NDArray[np.int8]
+
+
+class Targets(NamedTuple):
+    """Where each column of each satellite goes."""
+
+    place: npt.NDArray[np.int32]
+    """(svs, K) index of the sid, -1 where there is none."""
+    kind: npt.NDArray[np.int8]
+    """(svs, K) index into `_KINDS`."""
+    divisor: npt.NDArray[np.float64]
+    """(svs, K) what stored integers are divided by."""
+
+
+def _targets(observations: Observations, names: Sequence[str]) -> Targets:
+    """Look up every column of every satellite among the sids."""
+    shape = (len(observations.svs), observations.value.shape[1])
+    targets = Targets(np.full(shape, -1, np.int32), np.zeros(shape, np.int8), np.ones(shape))
+    places = {name: place for place, name in enumerate(names)}
+    for index, sv in enumerate(observations.svs):
+        for k, column in enumerate(observations.columns.get(sv[0], ())):
+            targets.place[index, k] = places.get(sid(sv, column.band, column.letter), -1)
+            targets.kind[index, k] = _KINDS.index(column.kind)
+            targets.divisor[index, k] = 1000.0 * column.scale
+    return targets
+
+
+@njit(cache=True, nogil=True)
+def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], present: npt.NDArray[np.bool_]) -> None:
+    for row in range(row_sv.size):
+        sv = row_sv[row]
+        for k in range(value.shape[1]):
+            if value[row, k] != MISSING:
+                present[sv, k] = True
+
+
+@njit(cache=True, nogil=True)
+def _scatter(rows: Rows, targets: Targets, arrays: tuple[np.ndarray, ...]) -> None:
+    for epoch in range(rows.first_row.size - 1):
+        for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
+            _scatter_row(rows, row, epoch, targets, arrays)
+
+
+@njit(cache=True, nogil=True)
+def _scatter_row(rows: Rows, row: int, epoch: int, targets: Targets, arrays: tuple[np.ndarray, ...]) -> None:
+    snr, pseudorange, phase, doppler, lli, ssi = arrays
+    sv = rows.row_sv[row]
+    for k in range(rows.value.shape[1]):
+        place = targets.place[sv, k]
+        value = rows.value[row, k]
+        if place < 0:
+            continue
+        kind = targets.kind[sv, k]
+        if kind == 2:
+            if rows.lli[row, k] >= 0:
+                lli[epoch, place] = rows.lli[row, k]
+            if rows.ssi[row, k] >= 0:
+                ssi[epoch, place] = rows.ssi[row, k]
+        elif kind == 1 and ssi[epoch, place] < 0:
+            ssi[epoch, place] = rows.ssi[row, k]
+        if value == MISSING:
+            continue
+        physical = value / targets.divisor[sv, k]
+        if kind == 0:
+            snr[epoch, place] = physical
+        elif kind == 1:
+            pseudorange[epoch, place] = physical
+        elif kind == 2:
+            phase[epoch, place] = physical
+        else:
+            doppler[epoch, place] = physical

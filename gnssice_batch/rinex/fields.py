@@ -1,0 +1,211 @@
+"""Fixed-width fields of RINEX text, read eight bytes at a time (kernels)."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+type Bytes = npt.NDArray[np.uint8]
+
+U = np.uint64
+
+GOOD: Final = 0
+BLANK: Final = 1
+BAD: Final = 2
+
+SPACE: Final = 32
+MINUS: Final = 45
+DOT: Final = 46
+ZERO: Final = 48
+NEWLINE: Final = 10
+
+_ZEROS: Final = U(0x3030303030303030)
+_SPACES: Final = U(0x2020202020202020)
+_NEWLINES: Final = U(0x0A0A0A0A0A0A0A0A)
+_ABOVE_NINE: Final = U(0x7676767676767676)
+_HIGH_BITS: Final = U(0x8080808080808080)
+_LOW_BITS: Final = U(0x0101010101010101)
+_DOT_AT_10: Final = U(DOT)
+_SIGN: Final = U(MINUS ^ SPACE)
+_SPARE: Final = U(0x202020)
+
+
+@njit(cache=True, nogil=True)
+def load8(buffer: Bytes, at: int) -> np.uint64:
+    """Return eight bytes as a little-endian word (compiles to a single load)."""
+    i = U(at)
+    return (
+        U(buffer[i])
+        | (U(buffer[i + U(1)]) << U(8))
+        | (U(buffer[i + U(2)]) << U(16))
+        | (U(buffer[i + U(3)]) << U(24))
+        | (U(buffer[i + U(4)]) << U(32))
+        | (U(buffer[i + U(5)]) << U(40))
+        | (U(buffer[i + U(6)]) << U(48))
+        | (U(buffer[i + U(7)]) << U(56))
+    )
+
+
+@njit(cache=True, nogil=True)
+def line_end(buffer: Bytes, start: int) -> int:
+    """Return the index of the next line feed, or the size of the buffer."""
+    at = start
+    size = buffer.size
+    while at + 8 <= size:
+        difference = load8(buffer, at) ^ _NEWLINES
+        if (difference - _LOW_BITS) & ~difference & _HIGH_BITS:
+            break
+        at += 8
+    while at < size and buffer[at] != NEWLINE:
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True)
+def text_end(buffer: Bytes, start: int, end: int) -> int:
+    """Return the end of a line without carriage returns, trailing blanks and NUL bytes."""
+    while end > start and buffer[end - 1] <= SPACE:
+        end -= 1
+    return end
+
+
+@njit(cache=True, nogil=True)
+def decimal8(word: np.uint64) -> int:
+    """Return the number that eight ASCII digits are."""
+    word = ((word & U(0x0F0F0F0F0F0F0F0F)) * U(2561)) >> U(8)
+    word = ((word & U(0x00FF00FF00FF00FF)) * U(6553601)) >> U(16)
+    return np.int64(((word & U(0x0000FFFF0000FFFF)) * U(42949672960001)) >> U(32))
+
+
+@njit(cache=True, nogil=True)
+def not_digits(word: np.uint64) -> np.uint64:
+    """Return a word with the high bit set in every byte that is no digit."""
+    digits = word ^ _ZEROS
+    return ((digits + _ABOVE_NINE) | digits) & _HIGH_BITS
+
+
+@njit(cache=True, nogil=True)
+def _prefix_length(marks: np.uint64) -> int:
+    """Return the number of bytes up to the last marked one."""
+    length = 0
+    while marks:
+        marks >>= U(8)
+        length += 1
+    return length
+
+
+@njit(cache=True, nogil=True)
+def _signed8(word: np.uint64, marks: np.uint64) -> tuple[int, int]:
+    """Read eight right-justified characters as (number without its sign, sign); sign 0 means they are no number."""
+    length = _prefix_length(marks)
+    if length == 8:
+        return 0, 1 if word == _SPACES else (-1 if word == _SPACES ^ (_SIGN << U(56)) else 0)
+    mask = (U(1) << U(8 * length)) - U(1)
+    strange = (word ^ _SPACES) & mask
+    digits = decimal8((word & ~mask) | (_ZEROS & mask))
+    if strange == U(0):
+        return digits, 1
+    return digits, -1 if strange == _SIGN << U(8 * length - 8) else 0
+
+
+@njit(cache=True, nogil=True)
+def observable(buffer: Bytes, at: int) -> tuple[int, int]:
+    """Read an F14.3 field that lies whole in its line.
+
+    Returns
+    -------
+    tuple
+        The value in 0.001 of its unit, and `GOOD`, `BLANK` or `BAD`. Only right-justified numbers with the point
+        in its column are good: anything else is a damaged or shifted field, whose digits can't be trusted.
+    """
+    first = load8(buffer, at)
+    last = load8(buffer, at + 6)
+    if (last >> U(32)) & U(0xFF) != _DOT_AT_10:
+        return 0, BLANK if first == _SPACES and last == _SPACES else BAD
+    low = ((first >> U(40)) & U(0xFF)) | ((last & U(0xFFFFFFFF)) << U(8)) | (last & U(0xFFFFFF0000000000))
+    high = (first << U(24)) | _SPARE
+    marks = not_digits(low)
+    if high == _SPACES and marks == U(0):
+        return decimal8(low), GOOD
+    return _observable_with_prefix(low, high, marks)
+
+
+@njit(cache=True, nogil=True)
+def _observable_with_prefix(low: np.uint64, high: np.uint64, marks: np.uint64) -> tuple[int, int]:
+    """Read an observable with blanks or a sign in its last eight digits, or with more than eight digits."""
+    if marks >> U(40):
+        return 0, BAD
+    if marks:
+        number, sign = _signed8(low, marks)
+        return number * sign, GOOD if sign != 0 and high == _SPACES else BAD
+    number, sign = _signed8(high, not_digits(high))
+    return sign * (number * 100_000_000 + decimal8(low)), GOOD if sign != 0 else BAD
+
+
+@njit(cache=True, nogil=True)
+def is_blank(buffer: Bytes, start: int, end: int) -> bool:
+    """Whether there is nothing but blanks and control characters in the range."""
+    for at in range(start, end):
+        if buffer[at] > SPACE:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def cardinal(buffer: Bytes, start: int, end: int) -> int:
+    """Read digits with blanks before them; -1 where there is no such number."""
+    number = -1
+    for at in range(start, end):
+        byte = buffer[at]
+        if ZERO <= byte <= ZERO + 9:
+            number = byte - ZERO if number < 0 else number * 10 + byte - ZERO
+        elif byte != SPACE or number >= 0:
+            return -1
+    return number
+
+
+@njit(cache=True, nogil=True)
+def digit(buffer: Bytes, at: int, end: int) -> int:
+    """Read one character: its digit, -1 if blank or past the line, -2 if it is anything else."""
+    if at >= end or buffer[at] == SPACE:
+        return -1
+    number = np.int64(buffer[at]) - ZERO
+    return number if 0 <= number <= 9 else -2
+
+
+@njit(cache=True, nogil=True)
+def fixed_point(buffer: Bytes, start: int, end: int, decimals: int) -> tuple[int, int]:
+    """Read a signed decimal number of any width as an integer of its last decimal, and `GOOD`, `BLANK` or `BAD`.
+
+    Missing decimals are zeros; more decimals than asked for must be zeros.
+    """
+    end = text_end(buffer, start, end)
+    while start < end and buffer[start] == SPACE:
+        start += 1
+    if start == end:
+        return 0, BLANK
+    negative = buffer[start] == MINUS
+    if negative or buffer[start] == MINUS - 2:
+        start += 1
+    number, status = _unsigned(buffer, start, end, decimals)
+    return -number if negative else number, status
+
+
+@njit(cache=True, nogil=True)
+def _unsigned(buffer: Bytes, start: int, end: int, decimals: int) -> tuple[int, int]:
+    """Read digits with at most one point; at most 18 of them count."""
+    number, digits, left = 0, 0, -1
+    for at in range(start, end):
+        value = np.int64(buffer[at]) - ZERO
+        if value == DOT - ZERO and left < 0:
+            left = decimals
+        elif not 0 <= value <= 9 or (left == 0 and value != 0) or digits > 17:
+            return 0, BAD
+        elif left != 0:
+            number = number * 10 + value
+            digits += 1
+            left -= 1 if left > 0 else 0
+    for _ in range(decimals if left < 0 else left):
+        number *= 10
+    return number, GOOD if digits > 0 else BAD

@@ -1,0 +1,107 @@
+"""Finds and reads the header at the beginning, or further down, of an unpacked RINEX or CRINEX file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gnssice_batch.errors import ReadError, Reason
+from gnssice_batch.rinex.header import Header
+from gnssice_batch.rinex.header_records import Draft, add, label_of
+
+_FIRST_LABEL = "RINEX VERSION / TYPE"
+_COMPACT_LABEL = "CRINEX VERS   / TYPE"
+_COMPACT_TEXT = "COMPACT RINEX FORMAT"
+_COMPACT_VERSIONS = {"1.0": 1, "3.0": 3, "3.1": 3}
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MOST_LINES = 20_000
+_LONGEST_LINE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderText:
+    """A header and where it ends."""
+
+    header: Header
+    end: int
+    """Index of the first byte behind it."""
+    lines: int
+    compact: int
+    """Major version of CRINEX, 0 for plain text."""
+
+
+def header_text(content: bytes, start: int) -> HeaderText:
+    """Read the header that begins at a byte.
+
+    Raises
+    ------
+    ReadError
+        ``EMPTY``, ``NOT_RINEX``, ``NOT_OBSERVATIONS``, ``UNSUPPORTED_VERSION``, ``NO_END_OF_HEADER``, ``NO_OBS_TYPES``.
+    """
+    if not content[start : start + 1000].strip():
+        raise ReadError(Reason.EMPTY, "there is nothing in it")
+    lines = _lines(content, start)
+    first, end = next(lines)
+    count, compact = 1, 0
+    if first[20:40] == _COMPACT_TEXT:
+        compact = _compact_version(first)
+        next(lines, None)
+        first, end = next(lines, ("", end))
+        count = 3
+    _check_first_line(first)
+    draft = Draft()
+    add(draft, first)
+    for line, end in lines:
+        count += 1
+        add(draft, line)
+        if label_of(line).startswith("END OF HEADER"):
+            return HeaderText(_checked(draft, compact), end, count, compact)
+        if line.startswith(">"):
+            break
+    raise ReadError(Reason.NO_END_OF_HEADER, "the header does not end", line=count)
+
+
+def _lines(content: bytes, at: int) -> Iterator[tuple[str, int]]:
+    """Yield the lines of a header with the index behind each."""
+    if content.startswith(_BYTE_ORDER_MARK, at):
+        at += len(_BYTE_ORDER_MARK)
+    for _ in range(_MOST_LINES):
+        if at >= len(content):
+            return
+        end = content.find(b"\n", at, at + _LONGEST_LINE_BYTES)
+        if end < 0:
+            end = min(len(content), at + _LONGEST_LINE_BYTES)
+        yield content[at:end].decode("latin-1").rstrip("\r\0 ").ljust(80), min(end + 1, len(content))
+        at = end + 1
+
+
+def _compact_version(line: str) -> int:
+    version = line[:20].strip()
+    if version not in _COMPACT_VERSIONS:
+        raise ReadError(Reason.UNSUPPORTED_VERSION, f"CRINEX {version[:20]!r}", line=1)
+    return _COMPACT_VERSIONS[version]
+
+
+def _check_first_line(line: str) -> None:
+    """Refuse what is no RINEX observation file of a version that is read."""
+    encoded = line.rstrip().encode("latin-1", "replace")
+    if label_of(line) != _FIRST_LABEL:
+        raise ReadError(Reason.NOT_RINEX, f"no {_FIRST_LABEL} in the first line", line=1, first_bytes=encoded)
+    if line[20:21].upper() != "O":
+        raise ReadError(Reason.NOT_OBSERVATIONS, f"file type {line[20:40].strip()!r}", line=1, first_bytes=encoded)
+    if not _is_supported(line[:20].strip()):
+        raise ReadError(Reason.UNSUPPORTED_VERSION, f"version {line[:20].strip()!r}", line=1, first_bytes=encoded)
+
+
+def _is_supported(version: str) -> bool:
+    """Whether it is 1, 2.00 to 2.20, 3.00 to 3.09 or 4.00 to 4.09."""
+    try:
+        hundredths = round(float(version) * 100)
+    except (ValueError, OverflowError):
+        return False
+    return 100 <= hundredths <= 220 or 300 <= hundredths <= 309 or 400 <= hundredths <= 409
+
+
+def _checked(draft: Draft, compact: int) -> Header:
+    header = draft.freeze(compact=bool(compact))
+    if not any(header.obs_types.values()):
+        raise ReadError(Reason.NO_OBS_TYPES, "no observation types are declared")
+    return header

@@ -1,0 +1,129 @@
+"""The bytes of an archive's file to observations."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from gnssice_batch.errors import ReadError, Reason
+from gnssice_batch.rinex.header import Header
+from gnssice_batch.rinex.header_text import header_text
+from gnssice_batch.rinex.observations import Accounting, Observations, Offence
+from gnssice_batch.rinex.unpack import Member, members, unpack_prefix
+from gnssice_batch.rinex.walk import observations_of
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How files are read."""
+
+    reader: Literal["native", "georinex"] = "native"
+    decoder: Literal["native", "hatanaka"] = "native"
+    """What undoes CRINEX."""
+    max_unpacked_bytes: int = 4 * 2**30
+    """A file that unpacks to more is refused."""
+    signal_overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By system, declared code to the RINEX 3 code it is to be read as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All observations of one archive file."""
+
+    parts: tuple[Observations, ...]
+    """In the order of the file: one a member of a container, a header, or a station."""
+    accounting: Accounting
+    """Of all parts and refused members together."""
+
+
+def read(content: bytes, options: ReadOptions | None = None) -> Reading:
+    """Read a RINEX observation file.
+
+    Parameters
+    ----------
+    content
+        Bytes of the archive's file: RINEX or CRINEX, in any container.
+    options
+        How to read it.
+
+    Returns
+    -------
+    Reading
+        Its observations, and what was skipped.
+
+    Raises
+    ------
+    ReadError
+        If nothing in it can be used.
+    """
+    chosen = options or ReadOptions()
+    parts: list[Observations] = []
+    refused: list[tuple[ReadError, int]] = []
+    for member in members(content, chosen.max_unpacked_bytes):
+        try:
+            parts.extend(_parts_of(member, chosen))
+        except ReadError as error:
+            refused.append((error, _line_count(member.content)))
+    if not parts:
+        raise refused[0][0] if refused else ReadError(Reason.EMPTY, "there is nothing in it")
+    return Reading(tuple(parts), _sum(parts, refused))
+
+
+def read_header(prefix: bytes) -> Header:
+    """Read the header of a file of which only the first bytes are there.
+
+    Parameters
+    ----------
+    prefix
+        First bytes of the archive's file, in any container.
+
+    Raises
+    ------
+    ReadError
+        If there is no complete header of RINEX observations in it.
+    """
+    return header_text(unpack_prefix(prefix), 0).header
+
+
+def _parts_of(member: Member, options: ReadOptions) -> list[Observations]:
+    """Read one member of a container."""
+    if member.fault is not None and (member.fault != Reason.TRUNCATED or not member.content):
+        raise ReadError(member.fault, member.detail)
+    parts = list(observations_of(member.content, options.signal_overrides))
+    if not any(part.time_100ns.size for part in parts):
+        raise ReadError(Reason.NO_EPOCHS, "there is no usable epoch in it")
+    if member.fault is not None:
+        parts[-1] = _truncated(parts[-1], member.content)
+    return parts
+
+
+def _truncated(part: Observations, content: bytes) -> Observations:
+    """Say that a part ends early, where the end of its text has not shown it."""
+    accounting = part.accounting
+    if Reason.TRUNCATED in accounting.counts:
+        return part
+    offence = accounting.offence or Offence(Reason.TRUNCATED, _line_count(content), b"")
+    counts = {**accounting.counts, Reason.TRUNCATED: 1}
+    return replace(part, accounting=replace(accounting, counts=counts, offence=offence))
+
+
+def _line_count(content: bytes) -> int:
+    return content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
+
+
+def _sum(parts: list[Observations], refused: list[tuple[ReadError, int]]) -> Accounting:
+    """Add up what was skipped in all parts."""
+    lines, counts = Counter[str](), Counter[Reason]()
+    for part in parts:
+        lines.update(part.accounting.line_counts)
+        counts.update(part.accounting.counts)
+    for _, count in refused:
+        lines[Reason.MEMBER_REFUSED] += count
+        counts[Reason.MEMBER_REFUSED] += 1
+    offences = [part.accounting.offence for part in parts if part.accounting.offence is not None]
+    return Accounting(
+        lines=lines.total(),
+        line_counts=dict(lines),
+        counts=dict(counts),
+        offence=offences[0] if offences else None,
+    )
