@@ -1,0 +1,307 @@
+"""What a receiver measures on each signal: pseudorange, phase, Doppler and signal strength, as exact integers."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch import signals
+from gnssice_batch.simulate import noise
+from gnssice_batch.simulate.noise import drawn, gaussian, mixed, uniform
+from gnssice_batch.simulate.plan import SECOND_NS, SimulatedReceiver, SimulationPlan
+from gnssice_batch.simulate.sky import MASK_SIN, Sky, constellation, seen
+
+OBSERVABLES: Final = "CLDS"
+MISSING: Final = -(2**62)
+"""Stands for a value that was not measured."""
+CODES: Final = {
+    "G": ("1C", "2W", "2L", "5Q"),
+    "R": ("1C", "1P", "2C", "2P"),
+    "E": ("1C", "5Q", "7Q", "8Q"),
+    "C": ("2I", "6I", "7I", "5P"),
+    "J": ("1C", "2L", "5Q"),
+    "S": ("1C", "5I"),
+}
+"""Band and tracking letter of the signals, as in RINEX 3."""
+WIDTH: Final = 4
+"""Most signals a system has."""
+
+_LIGHT_M_S: Final = 299_792_458.0
+_L1_HZ: Final = 1_575.42e6
+_SLOT_NS: Final = 1800 * SECOND_NS
+_SLOTS: Final = 48
+"""At least one slip of every signal in so many slots, which bounds the search for the last one."""
+_SLIP_PART: Final = 0.01
+_GAP_SPAN_NS: Final = 600 * SECOND_NS
+_LOCK_DB_HZ: Final = 18.0
+_CLOCK_S: Final = 1e-7
+_CLOCK_RAD_S: Final = 2 * np.pi / 7200
+
+
+class Link(NamedTuple):
+    """What each signal's values follow from, besides the geometry; each (S, 4)."""
+
+    wave_m: npt.NDArray[np.float64]
+    """Wavelength; 0 where the satellite has no such signal."""
+    ionosphere_m: npt.NDArray[np.float64]
+    """Delay at the zenith."""
+    strength_db: npt.NDArray[np.float64]
+    offset_m: npt.NDArray[np.float64]
+    """Minus the satellite's clock, and hardware delays."""
+    stream: npt.NDArray[np.uint64]
+
+
+class Scene(NamedTuple):
+    """A span of time at one receiver: one value per epoch, and the receiver's surroundings."""
+
+    time_ns: npt.NDArray[np.int64]
+    on: npt.NDArray[np.bool_]
+    clock_s: npt.NDArray[np.float64]
+    drift: npt.NDArray[np.float64]
+    canopy_db: float
+    """Attenuation by the trees at the zenith."""
+
+
+class Measured(NamedTuple):
+    """Integers as they stand in the file, without the decimal point."""
+
+    values: npt.NDArray[np.int64]
+    """(E, S, 4, 4) in 0.001 of m, cycles, Hz, dB-Hz, or `MISSING`; observables in the order of `OBSERVABLES`."""
+    lli: npt.NDArray[np.int8]
+    """(E, S, 4) of the phase, -1 where there is none."""
+    ssi: npt.NDArray[np.int8]
+    """(E, S, 4) of pseudorange and phase, -1 where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Everything a receiver measured in a span of time."""
+
+    time_ns: npt.NDArray[np.int64]
+    """(E,) GPS time in ns since 1980-01-06."""
+    clock_ps: npt.NDArray[np.int64]
+    """(E,) receiver clock offset in ps."""
+    svs: tuple[str, ...]
+    measured: Measured
+
+
+def truth(plan: SimulationPlan, receiver: SimulatedReceiver, start_ns: int, end_ns: int) -> Observations:
+    """Return what the receiver measures in [start, end), whatever files it is written to.
+
+    Parameters
+    ----------
+    plan
+        Sampling, systems, seed, gaps.
+    receiver
+        One of the plan's receivers, or another.
+    start_ns, end_ns
+        GPS time in ns since 1980-01-06, whole intervals.
+
+    Returns
+    -------
+    Observations
+        Of the epochs at which the receiver was on, and the satellites that were seen at any of them.
+    """
+    before_ns = start_ns - plan.interval_ns
+    time_ns = np.arange(before_ns, end_ns, plan.interval_ns, dtype=np.int64)
+    scene = _scene(plan, receiver, time_ns)
+    satellites = constellation(plan.systems)
+    if not scene.on[1:].any():
+        return _chosen(scene, satellites.svs, _empty(len(time_ns), len(satellites.svs)))
+    sky = seen(receiver, satellites, time_ns)
+    up = np.flatnonzero((sky.sin_elevation >= MASK_SIN).any(axis=0))
+    sky = Sky(*(np.ascontiguousarray(part[:, up]) for part in sky))
+    link = _link(plan.systems, plan.seed, receiver.name)
+    link = Link(link.wave_m[up], link.ionosphere_m[up], link.strength_db[up], link.offset_m[up], link.stream[up])
+    measured = _empty(len(time_ns), len(up))
+    _measure(scene, sky, link, measured)
+    return _chosen(scene, tuple(satellites.svs[s] for s in up), measured)
+
+
+def _empty(epochs: int, satellites: int) -> Measured:
+    shape = (epochs, satellites, WIDTH)
+    values = np.full((*shape, len(OBSERVABLES)), MISSING, np.int64)
+    return Measured(values, np.full(shape, -1, np.int8), np.full(shape, -1, np.int8))
+
+
+def _chosen(scene: Scene, svs: tuple[str, ...], measured: Measured) -> Observations:
+    """Leave out the epoch before the span, and what was not measured at all."""
+    any_value = (measured.values[..., 0] != MISSING).any(axis=2)
+    any_value[0] = False
+    epochs, satellites = any_value.any(axis=1), any_value.any(axis=0)
+    kept = Measured(*(np.ascontiguousarray(part[epochs][:, satellites]) for part in measured))
+    clock_ps = np.rint(scene.clock_s[epochs] * 1e12).astype(np.int64)
+    return Observations(scene.time_ns[epochs], clock_ps, tuple(np.array(svs)[satellites].tolist()), kept)
+
+
+def _scene(plan: SimulationPlan, receiver: SimulatedReceiver, time_ns: npt.NDArray[np.int64]) -> Scene:
+    phase = noise.key(plan.seed, receiver.name, "clock") % 1000 / 1000 * 2 * np.pi
+    angle = _CLOCK_RAD_S * ((time_ns % (86400 * SECOND_NS)) / SECOND_NS) + phase
+    clock_s = np.rint(_CLOCK_S * np.sin(angle) * 1e12) * 1e-12
+    drift = _CLOCK_S * _CLOCK_RAD_S * np.cos(angle)
+    return Scene(time_ns, receiver_on(plan, receiver, time_ns), clock_s, drift, 4.0 if receiver.canopy else 0.0)
+
+
+def receiver_on(
+    plan: SimulationPlan, receiver: SimulatedReceiver, time_ns: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Return at which of (E,) consecutive times the receiver writes an epoch: not in outages, not in gaps."""
+    outage = _spans(plan, receiver, "outage", time_ns // round(plan.outage_s * SECOND_NS))
+    gap_spans = time_ns // _GAP_SPAN_NS
+    has_gap = _spans(plan, receiver, "gap", gap_spans) < plan.gap_fraction
+    begin = _spans(plan, receiver, "begin", gap_spans) * 0.8 * _GAP_SPAN_NS
+    length = _spans(plan, receiver, "length", gap_spans) * 0.2 * _GAP_SPAN_NS
+    into = time_ns - gap_spans * _GAP_SPAN_NS
+    in_gap = has_gap & (into >= begin) & (into < begin + length)
+    on: npt.NDArray[np.bool_] = (outage >= plan.outage_fraction) & ~in_gap
+    return on
+
+
+def _spans(
+    plan: SimulationPlan, receiver: SimulatedReceiver, what: str, spans: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return (E,) random numbers in [0, 1), one for each of the ascending span numbers."""
+    stream = np.uint64(noise.key(plan.seed, receiver.name, what))
+    first = int(spans[0])
+    numbers: npt.NDArray[np.float64] = noise.uniforms(stream, first, int(spans[-1]) - first + 1)[spans - first]
+    return numbers
+
+
+@cache
+def _link(systems: str, seed: int, receiver: str) -> Link:
+    svs = constellation(systems).svs
+    shape = (len(svs), WIDTH)
+    link = Link(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape, np.uint64))
+    for s, sv in enumerate(svs):
+        clock_m = (noise.key(seed, sv, "clock") % 100_000 - 50_000) * 1.0
+        for k, code in enumerate(CODES[sv[0]]):
+            link.stream[s, k] = noise.key(seed, receiver, sv, code)
+            if code in ("5Q", "2L") and sv[0] == "G" and int(sv[1:]) % 3 == 0:
+                continue
+            frequency_hz = carrier_hz(sv, code)
+            link.wave_m[s, k] = _LIGHT_M_S / frequency_hz
+            link.ionosphere_m[s, k] = 3.0 * (_L1_HZ / frequency_hz) ** 2
+            link.strength_db[s, k] = 34.0 + 2.0 * (code[0] == "5") - 6.0 * (code[1] in "WP" and sv[0] == "G") - k % 2
+            link.offset_m[s, k] = clock_m + noise.key(seed, sv, code) % 100 / 20
+    return link
+
+
+def carrier_hz(sv: str, code: str) -> float:
+    """Return the carrier's frequency, for GLONASS that of the satellite's own channel."""
+    band = signals.band_of(sv[0], code[0])
+    channel = signals.glonass_channel(sv, {}) if sv[0] == "R" else None
+    center_mhz, _, _ = signals.frequencies(f"{sv}|{band}|{code[1]}", None if channel is None else {sv: channel})
+    return center_mhz * 1e6
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure(scene: Scene, sky: Sky, link: Link, measured: Measured) -> None:
+    arcs = np.zeros((*link.stream.shape, 4), np.int64)
+    slot = np.int64(-1)
+    for e in range(scene.time_ns.size):
+        if scene.time_ns[e] // _SLOT_NS != slot:
+            slot = scene.time_ns[e] // _SLOT_NS
+            _enter_slot(slot, link.stream, arcs)
+        _settle(scene.time_ns[e], arcs)
+        if scene.on[e]:
+            for s in range(link.wave_m.shape[0]):
+                if sky.sin_elevation[e, s] >= MASK_SIN:
+                    _satellite(scene, sky, link, measured, (e, s), arcs)
+
+
+@numba.njit(cache=True, nogil=True)
+def _satellite(scene: Scene, sky: Sky, link: Link, measured: Measured, at: tuple[int, int], arcs: np.ndarray) -> None:
+    e, s = at
+    moment = mixed(np.uint64(scene.time_ns[e]))
+    shade_db = _shade_db(scene.canopy_db, sky.sin_elevation[e, s], sky.azimuth[e, s])
+    for k in range(4):
+        if link.wave_m[s, k] == 0.0:
+            continue
+        first = mixed(link.stream[s, k] ^ moment)
+        strength_db = link.strength_db[s, k] + 16.0 * np.sqrt(sky.sin_elevation[e, s]) - shade_db
+        strength = 250 * int(np.rint(4.0 * (strength_db + 0.4 * gaussian(first))))
+        if strength < 1000 * _LOCK_DB_HZ:
+            continue
+        row = measured.values[e, s, k]
+        row[3] = strength
+        _ranges(row, (e, s, k), (scene, sky, link), first, arcs[s, k, 2])
+        measured.ssi[e, s, k] = min(max(strength // 6000, 1), 9)
+        held = e > 0 and measured.lli[e - 1, s, k] >= 0 and arcs[s, k, 2] == arcs[s, k, 3]
+        measured.lli[e, s, k] = 0 if held else 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _ranges(
+    row: np.ndarray, at: tuple[int, int, int], given: tuple[Scene, Sky, Link], bits: np.uint64, ambiguity: int
+) -> None:
+    """Put pseudorange, phase and Doppler into the row; phase and code differ by ionosphere, noise and ambiguity."""
+    e, s, k = at
+    scene, sky, link = given
+    sin_elevation = sky.sin_elevation[e, s]
+    common_m = sky.range_m[e, s] + _LIGHT_M_S * scene.clock_s[e] + link.offset_m[s, k] + 2.4 / (sin_elevation + 0.02)
+    ionosphere_m = link.ionosphere_m[s, k] / (0.3 + 0.7 * sin_elevation)
+    code_noise, phase_noise = gaussian(mixed(bits ^ np.uint64(1))), gaussian(mixed(bits ^ np.uint64(2)))
+    rate_noise = gaussian(mixed(bits ^ np.uint64(3)))
+    wave = link.wave_m[s, k]
+    row[0] = np.int64(np.rint(1000.0 * (common_m + ionosphere_m + 0.25 * code_noise)))
+    row[1] = np.int64(np.rint(1000.0 * (common_m - ionosphere_m + 0.002 * phase_noise) / wave)) + 1000 * ambiguity
+    rate_m_s = sky.rate_m_s[e, s] + _LIGHT_M_S * scene.drift[e] + 0.01 * rate_noise
+    row[2] = np.int64(np.rint(-1000.0 * rate_m_s / wave))
+
+
+@numba.njit(cache=True, nogil=True)
+def _shade_db(canopy_db: float, sin_elevation: float, azimuth: float) -> float:
+    """Return what the trees take: more on long ways through them, and more where they are dense."""
+    density = 1.0 + 0.5 * np.sin(3.0 * azimuth) * np.cos(7.0 * sin_elevation + azimuth)
+    return float(min(canopy_db * density / (sin_elevation + 0.2), 25.0))
+
+
+@numba.njit(cache=True, nogil=True)
+def _enter_slot(slot: int, streams: np.ndarray, arcs: np.ndarray) -> None:
+    """Set for each signal the slip in this slot (or never), and the ambiguity before and after it."""
+    for s in range(streams.shape[0]):
+        for k in range(streams.shape[1]):
+            arcs[s, k, 0] = _slip_ns(streams[s, k], slot)
+            arcs[s, k, 1] = _ambiguity(streams[s, k], slot - 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _settle(time_ns: int, arcs: np.ndarray) -> None:
+    """Set the ambiguity that holds now (2), and keep the one of the epoch before (3)."""
+    for s in range(arcs.shape[0]):
+        for k in range(arcs.shape[1]):
+            arcs[s, k, 3] = arcs[s, k, 2]
+            arcs[s, k, 2] = arcs[s, k, 1]
+            if time_ns >= arcs[s, k, 0]:
+                arcs[s, k, 2] = _ambiguity_of(arcs[s, k, 0])
+
+
+@numba.njit(cache=True, nogil=True)
+def _slips(stream: np.uint64, slot: int) -> bool:
+    forced = (np.uint64(slot) + stream % np.uint64(_SLOTS)) % np.uint64(_SLOTS) == 0
+    return forced or uniform(drawn(stream, slot)) < _SLIP_PART
+
+
+@numba.njit(cache=True, nogil=True)
+def _slip_ns(stream: np.uint64, slot: int) -> int:
+    """Return when the signal slips in the slot, or the end of time."""
+    if not _slips(stream, slot):
+        return 2**63 - 1
+    return slot * _SLOT_NS + int(uniform(drawn(stream, -slot)) * _SLOT_NS)
+
+
+@numba.njit(cache=True, nogil=True)
+def _ambiguity_of(slip_ns: int) -> int:
+    """Return the whole number of cycles that phase is off after a slip, within 50,000."""
+    return int(mixed(np.uint64(slip_ns)) % np.uint64(100_001)) - 50_000
+
+
+@numba.njit(cache=True, nogil=True)
+def _ambiguity(stream: np.uint64, slot: int) -> int:
+    """Return the ambiguity at the end of a slot: that of the last slip."""
+    while not _slips(stream, slot):
+        slot -= 1
+    return _ambiguity_of(_slip_ns(stream, slot))
