@@ -7,7 +7,7 @@ and the text difference of their indicators. What can't be decoded costs everyth
 
 from typing import Final
 
-from numba import njit
+from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.buffers import Arcs, Output, Tables
 from gnssice_batch.rinex.codes import (
@@ -58,7 +58,7 @@ MARK: Final = 62
 DAMAGE: Final = FIRST_REASON + CRINEX_DAMAGE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def walk_crinex(buffer: Bytes, state: State, tables: Tables, output: Output, arcs: Arcs) -> int:
     """Walk on from ``state[POSITION]`` until the end of the buffer or something that is not for kernels."""
     run = (state, tables, output, arcs)
@@ -81,7 +81,7 @@ def walk_crinex(buffer: Bytes, state: State, tables: Tables, output: Output, arc
     return DONE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def pass_line(buffer: Bytes, end: int, stop: int, state: State, output: Output) -> None:
     """Pass over a line after damage, an escape line of CRINEX 3, or a blank line."""
     category = state[SKIPPING]
@@ -99,7 +99,7 @@ def pass_line(buffer: Bytes, end: int, stop: int, state: State, output: Output) 
     state[POSITION] = min(end + 1, buffer.size)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def repair_epoch_text(buffer: Bytes, stop: int, whole: bool, state: State, arcs: Arcs) -> None:  # noqa: FBT001
     """Make the epoch line of this epoch from that of the one before and the difference on the current line."""
     start = state[POSITION]
@@ -117,7 +117,7 @@ def repair_epoch_text(buffer: Bytes, stop: int, whole: bool, state: State, arcs:
     text[state[TEXT_LENGTH] : length] = SPACE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_epoch(buffer: Bytes, end: int, run: Run) -> int:
     """Take the epoch whose line ends at `end` and has been made readable."""
     state, tables, output, arcs = run
@@ -142,7 +142,7 @@ def take_epoch(buffer: Bytes, end: int, run: Run) -> int:
     return take_body(buffer, end, listed, satellites, run)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_event(buffer: Bytes, end: int, flag: int, run: Run) -> int:
     """Take an epoch line of flags 2 to 6; as many lines of text follow as it says, then a whole epoch line."""
     state, _, output, arcs = run
@@ -157,7 +157,7 @@ def take_event(buffer: Bytes, end: int, flag: int, run: Run) -> int:
     return HEADER_BLOCK if count > 0 else GO_ON
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def damage(buffer: Bytes, end: int, lines: int, run: Run) -> int:
     """Give up the epoch, whose last line read ends at `end`, and what follows until a whole epoch line."""
     state, _, output, _ = run
@@ -172,7 +172,7 @@ def damage(buffer: Bytes, end: int, lines: int, run: Run) -> int:
     return GO_ON
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cut_off(buffer: Bytes, lines: int, run: Run) -> int:
     """Drop the epoch in which the file ends."""
     state, _, output, _ = run
@@ -184,7 +184,7 @@ def cut_off(buffer: Bytes, lines: int, run: Run) -> int:
     return GO_ON
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -> int:
     """Take the clock line and the satellite lines of an epoch."""
     state, _, output, arcs = run
@@ -210,7 +210,7 @@ def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -
     return GO_ON
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def stop_at_damage(buffer: Bytes, end: int, lines: int, run: Run) -> int:
     """Give up the epoch at the current line, unless that is the whole epoch line to go on with."""
     state = run[0]
@@ -223,7 +223,7 @@ def stop_at_damage(buffer: Bytes, end: int, lines: int, run: Run) -> int:
     return GO_ON
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def take_satellite(buffer: Bytes, stop: int, name: int, run: Run) -> bool:
     """Take the line of the satellite whose name stands at `name` in the epoch line; False if it is damaged."""
     state, tables, output, arcs = run
@@ -241,7 +241,7 @@ def take_satellite(buffer: Bytes, stop: int, name: int, run: Run) -> bool:
     return take_satellite_line(buffer, stop, code, row, run)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def keep_epoch(satellites: int, run: Run) -> None:
     """Keep the decoded epoch; one without a valid time has only served to carry on the arcs."""
     state, _, output, _ = run

@@ -3,7 +3,7 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
+from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.buffers import MAX_ORDER, Arcs, Output, Tables
 from gnssice_batch.rinex.codes import BAD_VALUE, COMPACT_MAJOR, LINE, POSITION, PSEUDO_OBSERVABLE, RINEX_MAJOR
@@ -22,7 +22,7 @@ _ALL_ZEROS: Final = U(0x3030303030303030)
 type Run = tuple[State, Tables, Output, Arcs]
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _digits_before(marks: np.uint64) -> int:
     """Return the number of bytes before the first marked one."""
     length = 0
@@ -35,7 +35,7 @@ def _digits_before(marks: np.uint64) -> int:
     return length + (not marks & U(0x80))
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def integer(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
     """Read a signed integer; return it and the index behind it, `DAMAGED` if there is none or it is too long."""
     negative = np.int64(buffer[at] == MINUS)
@@ -58,7 +58,7 @@ def integer(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
     return (number ^ -negative) + negative, at
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _rest(buffer: Bytes, at: int, stop: int, number: int) -> tuple[int, int]:
     """Read digits one by one."""
     last = min(stop, at + 17)
@@ -68,7 +68,7 @@ def _rest(buffer: Bytes, at: int, stop: int, number: int) -> tuple[int, int]:
     return number, at
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def take_satellite_line(buffer: Bytes, stop: int, code: int, row: int, run: Run) -> bool:
     """Decode a satellite's line from ``state[POSITION]`` to `stop` into a row; False if it is damaged."""
     state, tables, output, arcs = run
@@ -93,7 +93,7 @@ def take_satellite_line(buffer: Bytes, stop: int, code: int, row: int, run: Run)
     return True
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def take_difference(buffer: Bytes, at: int, stop: int, field: tuple[int, int], arcs: Arcs) -> tuple[int, int]:
     """Decode one observable; return it and the index behind its separator, or `DAMAGED`."""
     code, j = field
@@ -116,7 +116,7 @@ def take_difference(buffer: Bytes, at: int, stop: int, field: tuple[int, int], a
     return difference[0], behind_separator(buffer, at, stop)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def integrate(difference: np.ndarray, order: int, number: int) -> None:
     """Undo one step of differences of an order."""
     difference[order] = number
@@ -124,7 +124,7 @@ def integrate(difference: np.ndarray, order: int, number: int) -> None:
         difference[m - 1] += difference[m]
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def behind_separator(buffer: Bytes, at: int, stop: int) -> int:
     """Return the index of the next field; `DAMAGED` if something else than a blank ends this one."""
     if at >= stop:
@@ -132,7 +132,7 @@ def behind_separator(buffer: Bytes, at: int, stop: int) -> int:
     return at + 1 if buffer[at] == SPACE else DAMAGED
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def begin_arc(buffer: Bytes, at: int, stop: int, field: tuple[int, int], arcs: Arcs) -> tuple[int, int]:
     """Decode a value given whole, ``3&23713320178``, that begins an arc of the order before the ampersand."""
     code, j = field
@@ -148,7 +148,7 @@ def begin_arc(buffer: Bytes, at: int, stop: int, field: tuple[int, int], arcs: A
     return number, behind_separator(buffer, at, stop)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def change_indicators(buffer: Bytes, at: int, stop: int, code: int, run: Run) -> None:
     """Apply the text difference of the indicators: a blank leaves one, an ampersand blanks it."""
     state, tables, output, arcs = run
@@ -169,7 +169,7 @@ def change_indicators(buffer: Bytes, at: int, stop: int, code: int, run: Run) ->
             arcs.ssi[code, column] = number
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def put_indicators(code: int, row: int, run: Run) -> None:
     """Store the indicators of a row; in CRINEX 1 a blank observable takes its indicators with it."""
     state, tables, output, arcs = run
@@ -185,7 +185,7 @@ def put_indicators(code: int, row: int, run: Run) -> None:
         output.ssi[row, k] = arcs.ssi[code, k]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_clock_line(buffer: Bytes, at: int, stop: int, state: State, arcs: Arcs) -> tuple[int, bool]:
     """Decode the receiver clock offset; return it in picoseconds (`MISSING` if blank) and whether it is sound."""
     if at >= stop or buffer[at] == SPACE:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.observations import MISSING, Column, Observations
 from gnssice_batch.signals import sid
@@ -107,7 +107,7 @@ def _targets(observations: Observations, names: Sequence[str]) -> Targets:
     return targets
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], present: npt.NDArray[np.bool_]) -> None:
     for row in range(row_sv.size):
         sv = row_sv[row]
@@ -116,14 +116,14 @@ def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], p
                 present[sv, k] = True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scatter(rows: Rows, targets: Targets, arrays: tuple[np.ndarray, ...]) -> None:
     for epoch in range(rows.first_row.size - 1):
         for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
             _scatter_row(rows, row, epoch, targets, arrays)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _scatter_row(rows: Rows, row: int, epoch: int, targets: Targets, arrays: tuple[np.ndarray, ...]) -> None:
     snr, pseudorange, phase, doppler, lli, ssi = arrays
     sv = rows.row_sv[row]

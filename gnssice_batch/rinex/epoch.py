@@ -4,10 +4,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.buffers import Output, Tables
 from gnssice_batch.rinex.codes import (
+    BAD_VALUE,
     COMMENT,
     DECLARED,
     EPOCH_LINE,
@@ -48,14 +49,14 @@ NO_TIME: Final = -1
 """Stands for a date that does not exist; times before 1980-01-06 are none either."""
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def count_line(state: State, output: Output, category: int) -> None:
     """Put the current line into a category."""
     output.line_counts[category] += 1
     state[LINE] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def offend(state: State, output: Output, reason: int, line: int, position: int) -> None:
     """Count one thing that loses observations; the first one is remembered with its place."""
     output.counts[reason] += 1
@@ -65,14 +66,14 @@ def offend(state: State, output: Output, reason: int, line: int, position: int) 
         state[OFFENCE_POSITION] = position
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def refuse_line(state: State, output: Output, reason: int) -> None:
     """Put the current line into the category of a reason that loses observations, and count it."""
     offend(state, output, reason, state[LINE] + 1, state[POSITION])
     count_line(state, output, FIRST_REASON + reason)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _seconds_100ns(buffer: Bytes, at: int, end: int) -> int:
     """Read F11.7 as digits; -1 if it is no such number."""
     if at + 11 > end or buffer[at + 3] != DOT:
@@ -87,7 +88,7 @@ def _seconds_100ns(buffer: Bytes, at: int, end: int) -> int:
     return -1 if whole < 0 else whole * SECOND_100NS + fraction
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _leaps(calendar_minute: int, seconds_100ns: int, table: npt.NDArray[np.int64]) -> int:
     """Return the leap seconds at a UTC time; -1 for a second 60 where none was inserted."""
     before = leap_seconds(table, calendar_minute)
@@ -96,7 +97,7 @@ def _leaps(calendar_minute: int, seconds_100ns: int, table: npt.NDArray[np.int64
     return before
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def gps_time(year: int, buffer: Bytes, at: int, end: int, state: State, tables: Tables) -> int:
     """Read month, day, hour, minute (each 1X, I2) and F11.7 from `at`; GPS time in 100 ns, `NO_TIME` if invalid."""
     month = cardinal(buffer, at + 1, at + 3)
@@ -114,7 +115,7 @@ def gps_time(year: int, buffer: Bytes, at: int, end: int, state: State, tables: 
     return NO_TIME if leaps < 0 else max(calendar + seconds + leaps * SECOND_100NS + state[SHIFT_100NS], NO_TIME)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def clock_offset_ps(buffer: Bytes, start: int, end: int) -> int:
     """Read a receiver clock offset in picoseconds, `MISSING` if blank, `MISSING + 1` if unreadable."""
     if start >= end:
@@ -125,7 +126,17 @@ def clock_offset_ps(buffer: Bytes, start: int, end: int) -> int:
     return MISSING + 1 if status == BAD else number
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def take_clock(buffer: Bytes, start: int, stop: int, state: State, output: Output) -> None:
+    """Store the receiver clock offset of the open epoch."""
+    clock = clock_offset_ps(buffer, start, stop)
+    if clock == MISSING + 1:
+        offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
+        clock = MISSING
+    output.clock_ps[state[EPOCHS]] = clock
+
+
+@kernel
 def satellite_code(buffer: Bytes, at: int, default_system: int, tables: Tables) -> int:
     """Read A1, I2 as 100 times the system's number plus the satellite's; -1 if it is no satellite."""
     letter = buffer[at]
@@ -136,7 +147,7 @@ def satellite_code(buffer: Bytes, at: int, default_system: int, tables: Tables) 
     return system * 100 + number
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def open_epoch(state: State, output: Output, time_100ns: int, flag: int, declared: int) -> None:
     """Begin an epoch at the current line."""
     epoch = state[EPOCHS]
@@ -152,7 +163,7 @@ def open_epoch(state: State, output: Output, time_100ns: int, flag: int, declare
     state[EPOCH_POSITION] = state[POSITION]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def close_epoch(state: State, output: Output) -> None:
     """Keep the open epoch, if there is one; a wrong number of satellites is counted."""
     if not state[OPEN]:
@@ -164,7 +175,7 @@ def close_epoch(state: State, output: Output) -> None:
     output.first_row[state[EPOCHS]] = state[ROWS]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def drop_epoch(state: State, output: Output, epoch_lines: int, observation_lines: int) -> None:
     """Take back the open epoch at the end of a truncated file; its lines become truncated ones."""
     state[OPEN] = 0
@@ -175,7 +186,7 @@ def drop_epoch(state: State, output: Output, epoch_lines: int, observation_lines
     offend(state, output, TRUNCATED, state[EPOCH_LINE], state[EPOCH_POSITION])
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def claim_row(state: State, output: Output, code: int) -> int:
     """Return a new row of the open epoch for a satellite; -1 if it has one already."""
     if output.sv_epoch[code] == state[SERIAL]:
@@ -195,7 +206,7 @@ def claim_row(state: State, output: Output, code: int) -> int:
     return row
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def has_label(buffer: Bytes, start: int, end: int) -> bool:
     """Whether a line may be a header record: it has a capital letter or # in column 61."""
     if end - start < 64:
@@ -204,7 +215,7 @@ def has_label(buffer: Bytes, start: int, end: int) -> bool:
     return ZERO + 17 <= letter <= ZERO + 42 or letter == 35
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_comment(buffer: Bytes, start: int, end: int) -> bool:
     """Whether a line is a COMMENT record."""
     return (
@@ -219,7 +230,7 @@ def is_comment(buffer: Bytes, start: int, end: int) -> bool:
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_comment(state: State, output: Output) -> None:
     """Count a comment line."""
     output.counts[COMMENT] += 1

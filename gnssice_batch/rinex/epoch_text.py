@@ -1,13 +1,13 @@
 """Times of epoch records in the two layouts of RINEX (kernels)."""
 
-from numba import njit
+from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.buffers import Tables
 from gnssice_batch.rinex.epoch import NO_TIME, State, gps_time
 from gnssice_batch.rinex.fields import Bytes, cardinal
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def epoch_time3(buffer: Bytes, start: int, stop: int, state: State, tables: Tables) -> int:
     """Read the time of an epoch record; `NO_TIME` if it has none."""
     if stop - start < 29:
@@ -16,7 +16,7 @@ def epoch_time3(buffer: Bytes, start: int, stop: int, state: State, tables: Tabl
     return gps_time(year, buffer, start + 6, stop, state, tables)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def epoch_time2(buffer: Bytes, start: int, stop: int, state: State, tables: Tables) -> int:
     """Read the time of a RINEX 2 epoch record, years 80 to 99 in the last century; `NO_TIME` if it has none."""
     if stop - start < 26:

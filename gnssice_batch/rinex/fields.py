@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from gnssice_batch.rinex.jit import inlined, kernel
 
 type Bytes = npt.NDArray[np.uint8]
 
@@ -31,7 +31,7 @@ _SIGN: Final = U(MINUS ^ SPACE)
 _SPARE: Final = U(0x202020)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def load8(buffer: Bytes, at: int) -> np.uint64:
     """Return eight bytes as a little-endian word (compiles to a single load)."""
     i = U(at)
@@ -47,7 +47,7 @@ def load8(buffer: Bytes, at: int) -> np.uint64:
     )
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def line_end(buffer: Bytes, start: int) -> int:
     """Return the index of the next line feed, or the size of the buffer."""
     at = start
@@ -62,7 +62,7 @@ def line_end(buffer: Bytes, start: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def text_end(buffer: Bytes, start: int, end: int) -> int:
     """Return the end of a line without carriage returns, trailing blanks and NUL bytes."""
     while end > start and buffer[end - 1] <= SPACE:
@@ -70,7 +70,7 @@ def text_end(buffer: Bytes, start: int, end: int) -> int:
     return end
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def decimal8(word: np.uint64) -> int:
     """Return the number that eight ASCII digits are."""
     word = ((word & U(0x0F0F0F0F0F0F0F0F)) * U(2561)) >> U(8)
@@ -78,14 +78,14 @@ def decimal8(word: np.uint64) -> int:
     return np.int64(((word & U(0x0000FFFF0000FFFF)) * U(42949672960001)) >> U(32))
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def not_digits(word: np.uint64) -> np.uint64:
     """Return a word with the high bit set in every byte that is no digit."""
     digits = word ^ _ZEROS
     return ((digits + _ABOVE_NINE) | digits) & _HIGH_BITS
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _prefix_length(marks: np.uint64) -> int:
     """Return the number of bytes up to the last marked one."""
     length = 0
@@ -95,7 +95,7 @@ def _prefix_length(marks: np.uint64) -> int:
     return length
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _signed8(word: np.uint64, marks: np.uint64) -> tuple[int, int]:
     """Read eight right-justified characters as (number without its sign, sign); sign 0 means they are no number."""
     length = _prefix_length(marks)
@@ -109,7 +109,7 @@ def _signed8(word: np.uint64, marks: np.uint64) -> tuple[int, int]:
     return digits, -1 if strange == _SIGN << U(8 * length - 8) else 0
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def observable(buffer: Bytes, at: int) -> tuple[int, int]:
     """Read an F14.3 field that lies whole in its line.
 
@@ -131,7 +131,7 @@ def observable(buffer: Bytes, at: int) -> tuple[int, int]:
     return _observable_with_prefix(low, high, marks)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _observable_with_prefix(low: np.uint64, high: np.uint64, marks: np.uint64) -> tuple[int, int]:
     """Read an observable with blanks or a sign in its last eight digits, or with more than eight digits."""
     if marks >> U(40):
@@ -143,7 +143,7 @@ def _observable_with_prefix(low: np.uint64, high: np.uint64, marks: np.uint64) -
     return sign * (number * 100_000_000 + decimal8(low)), GOOD if sign != 0 else BAD
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def is_blank(buffer: Bytes, start: int, end: int) -> bool:
     """Whether there is nothing but blanks and control characters in the range."""
     for at in range(start, end):
@@ -152,7 +152,7 @@ def is_blank(buffer: Bytes, start: int, end: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cardinal(buffer: Bytes, start: int, end: int) -> int:
     """Read digits with blanks before them; -1 where there is no such number."""
     number = -1
@@ -165,7 +165,7 @@ def cardinal(buffer: Bytes, start: int, end: int) -> int:
     return number
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def digit(buffer: Bytes, at: int, end: int) -> int:
     """Read one character: its digit, -1 if blank or past the line, -2 if it is anything else."""
     if at >= end or buffer[at] == SPACE:
@@ -174,7 +174,7 @@ def digit(buffer: Bytes, at: int, end: int) -> int:
     return number if 0 <= number <= 9 else -2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fixed_point(buffer: Bytes, start: int, end: int, decimals: int) -> tuple[int, int]:
     """Read a signed decimal number of any width as an integer of its last decimal, and `GOOD`, `BLANK` or `BAD`.
 
@@ -192,7 +192,7 @@ def fixed_point(buffer: Bytes, start: int, end: int, decimals: int) -> tuple[int
     return -number if negative else number, status
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _unsigned(buffer: Bytes, start: int, end: int, decimals: int) -> tuple[int, int]:
     """Read digits with at most one point; at most 18 of them count."""
     number, digits, left = 0, 0, -1

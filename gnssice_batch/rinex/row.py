@@ -1,7 +1,7 @@
 """Observation fields of one satellite, put into their row (kernels)."""
 
 import numpy as np
-from numba import njit
+from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.buffers import Output, Tables
 from gnssice_batch.rinex.codes import BAD_VALUE, LINE, POSITION, PSEUDO_OBSERVABLE, ZERO_DOPPLERS
@@ -9,7 +9,7 @@ from gnssice_batch.rinex.epoch import State, offend
 from gnssice_batch.rinex.fields import BAD, BLANK, GOOD, Bytes, digit, is_blank, observable
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def put_value(state: State, output: Output, row: int, column: int, value: int, zero_counts: int) -> None:
     """Store a value; 0.0 is missing, but for a Doppler it is settled later."""
     if value == 0:
@@ -19,7 +19,7 @@ def put_value(state: State, output: Output, row: int, column: int, value: int, z
     output.value[row, column] = value
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def put_indicators(buffer: Bytes, at: int, stop: int, row: int, column: int, state: State, output: Output) -> None:
     """Store the loss-of-lock indicator at `at` and the signal strength indicator behind it."""
     lli = digit(buffer, at, stop)
@@ -30,7 +30,7 @@ def put_indicators(buffer: Bytes, at: int, stop: int, row: int, column: int, sta
     output.ssi[row, column] = max(ssi, -1)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def take_field(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
     """Read an F14.3 field that the end of the line may cut off."""
     if at + 14 <= stop:
@@ -38,7 +38,7 @@ def take_field(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
     return 0, BLANK if is_blank(buffer, at, stop) else BAD
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def take_fields(
     buffer: Bytes, start: int, stop: int, row: int, types: tuple[int, int, int], run: tuple[State, Tables, Output]
 ) -> None:

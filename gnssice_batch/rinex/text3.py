@@ -1,14 +1,14 @@
 """The walk over the body of a RINEX 3 or 4 text file (kernels)."""
 
 import numpy as np
-from numba import njit
+
+from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.buffers import Output, Tables
 from gnssice_batch.rinex.codes import (
     BAD_EPOCH_FLAG,
     BAD_EPOCH_RECORD,
     BAD_SATELLITE,
-    BAD_VALUE,
     BLANK_LINE,
     BLOCK_LINES,
     CYCLE_SLIP_RECORD,
@@ -41,28 +41,26 @@ from gnssice_batch.rinex.epoch import (
     NO_TIME,
     State,
     claim_row,
-    clock_offset_ps,
     close_epoch,
     count_line,
     drop_epoch,
     has_label,
     is_comment,
-    offend,
     open_epoch,
     refuse_line,
     satellite_code,
+    take_clock,
     take_comment,
 )
 from gnssice_batch.rinex.epoch_text import epoch_time3
 from gnssice_batch.rinex.fields import Bytes, cardinal, digit, is_blank, line_end, text_end
-from gnssice_batch.rinex.observations import MISSING
 from gnssice_batch.rinex.row import take_fields
 
 MARK = 62
 """The ``>`` an epoch record begins with."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def walk_text3(buffer: Bytes, state: State, tables: Tables, output: Output) -> int:
     """Walk on from ``state[POSITION]`` until the end of the buffer or something that is not for kernels."""
     size = buffer.size
@@ -88,7 +86,7 @@ def walk_text3(buffer: Bytes, state: State, tables: Tables, output: Output) -> i
     return DONE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def finish(state: State, output: Output) -> None:
     """Keep the last epoch, or drop it if the file ends inside it."""
     if not state[OPEN]:
@@ -100,7 +98,7 @@ def finish(state: State, output: Output) -> None:
         close_epoch(state, output)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_epoch_line(buffer: Bytes, stop: int, state: State, tables: Tables, output: Output) -> int:
     """Take a line that begins with the epoch mark."""
     if state[EPOCHS] + 2 >= output.time_100ns.size:
@@ -124,17 +122,7 @@ def take_epoch_line(buffer: Bytes, stop: int, state: State, tables: Tables, outp
     return GO_ON
 
 
-@njit(cache=True, nogil=True)
-def take_clock(buffer: Bytes, start: int, stop: int, state: State, output: Output) -> None:
-    """Store the receiver clock offset of the open epoch."""
-    clock = clock_offset_ps(buffer, start, stop)
-    if clock == MISSING + 1:
-        offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
-        clock = MISSING
-    output.clock_ps[state[EPOCHS]] = clock
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def skip_epoch(state: State, output: Output, reason: int) -> int:
     """Refuse an epoch record; the lines until the next one go with it."""
     refuse_line(state, output, reason)
@@ -142,7 +130,7 @@ def skip_epoch(state: State, output: Output, reason: int) -> int:
     return GO_ON
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_event(buffer: Bytes, stop: int, flag: int, state: State, output: Output) -> int:
     """Take an epoch record of flags 2 to 6: what follows are header records, or cycle slips (6)."""
     start = state[POSITION]
@@ -157,7 +145,7 @@ def take_event(buffer: Bytes, stop: int, flag: int, state: State, output: Output
     return HEADER_BLOCK if count > 0 else GO_ON
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def take_other_line(buffer: Bytes, stop: int, state: State, tables: Tables, output: Output) -> int:
     """Take a line that is no epoch record: a satellite, or something that has no business there."""
     start = state[POSITION]
@@ -177,7 +165,7 @@ def take_other_line(buffer: Bytes, stop: int, state: State, tables: Tables, outp
     return GO_ON
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_labelled(buffer: Bytes, stop: int, state: State, output: Output) -> int:
     """Count a comment; leave every other header record to the caller."""
     if is_comment(buffer, state[POSITION], stop):
@@ -186,7 +174,7 @@ def take_labelled(buffer: Bytes, stop: int, state: State, output: Output) -> int
     return LABELLED_LINE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_odd_line(buffer: Bytes, stop: int, state: State, tables: Tables, output: Output) -> None:
     """Refuse a line inside an epoch that names no satellite, or any line outside."""
     start = state[POSITION]
@@ -201,7 +189,7 @@ def take_odd_line(buffer: Bytes, stop: int, state: State, tables: Tables, output
         refuse_line(state, output, STRAY_LINE)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def take_satellite(buffer: Bytes, stop: int, code: int, state: State, tables: Tables, output: Output) -> int:
     """Take the observations of one satellite."""
     start = state[POSITION]

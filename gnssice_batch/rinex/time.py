@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from gnssice_batch.rinex.jit import inlined, kernel
 
 SECOND_100NS: Final = 10_000_000
 MINUTE_100NS: Final = 60 * SECOND_100NS
@@ -47,7 +47,7 @@ def as_datetime(time_100ns: int) -> datetime:
     return GPS_EPOCH + timedelta(microseconds=time_100ns // 10)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def days_in_month(year: int, month: int) -> int:
     """Return the number of days of a month of the Gregorian calendar."""
     if month == 2:
@@ -55,7 +55,7 @@ def days_in_month(year: int, month: int) -> int:
     return 30 if month in (4, 6, 9, 11) else 31
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def days_since_gps_epoch(year: int, month: int, day: int) -> int:
     """Return the days from 1980-01-06 to a date of the Gregorian calendar, which must be valid."""
     shifted = year - 1 if month <= 2 else year
@@ -66,7 +66,7 @@ def days_since_gps_epoch(year: int, month: int, day: int) -> int:
     return (shifted // 400) * 146_097 + day_of_era - 723_125
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def leap_seconds(table: npt.NDArray[np.int64], calendar_100ns: int) -> int:
     """Return how many leap seconds UTC is behind GPS time at a UTC calendar time."""
     count = 0
