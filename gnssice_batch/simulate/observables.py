@@ -37,6 +37,8 @@ _SLOTS: Final = 48
 _SLIP_PART: Final = 0.01
 _GAP_SPAN_NS: Final = 600 * SECOND_NS
 _LOCK_DB_HZ: Final = 18.0
+_CANOPY_DB: Final = 4.0
+"""Attenuation by trees at the zenith, on average."""
 _CLOCK_S: Final = 1e-7
 _CLOCK_RAD_S: Final = 2 * np.pi / 7200
 
@@ -54,15 +56,19 @@ class Link(NamedTuple):
     stream: npt.NDArray[np.uint64]
 
 
-class Scene(NamedTuple):
-    """A span of time at one receiver: one value per epoch, and the receiver's surroundings."""
+class View(NamedTuple):
+    """What all signals of a satellite share, at each epoch."""
 
     time_ns: npt.NDArray[np.int64]
-    on: npt.NDArray[np.bool_]
-    clock_s: npt.NDArray[np.float64]
-    drift: npt.NDArray[np.float64]
-    canopy_db: float
-    """Attenuation by the trees at the zenith."""
+    seen: npt.NDArray[np.bool_]
+    """(E, S) the receiver is on and the satellite above the mask."""
+    slant: npt.NDArray[np.float64]
+    """(E, S) length of the way through the ionosphere, 1 at the zenith."""
+    common_m: npt.NDArray[np.float64]
+    """(E, S) range with receiver clock and troposphere."""
+    rate_m_s: npt.NDArray[np.float64]
+    gain_db: npt.NDArray[np.float64]
+    """(E, S) of the antenna, less what trees take."""
 
 
 class Measured(NamedTuple):
@@ -107,18 +113,19 @@ def truth(plan: SimulationPlan, receiver: SimulatedReceiver, start_ns: int, end_
     """
     before_ns = start_ns - plan.interval_ns
     time_ns = np.arange(before_ns, end_ns, plan.interval_ns, dtype=np.int64)
-    scene = _scene(plan, receiver, time_ns)
+    on = receiver_on(plan, receiver, time_ns)
     satellites = constellation(plan.systems)
-    if not scene.on[1:].any():
-        return _chosen(scene, satellites.svs, _empty(len(time_ns), len(satellites.svs)))
+    if not on[1:].any():
+        return Observations(time_ns[:0], time_ns[:0], (), _empty(0, 0))
     sky = seen(receiver, satellites, time_ns)
     up = np.flatnonzero((sky.sin_elevation >= MASK_SIN).any(axis=0))
-    sky = Sky(*(np.ascontiguousarray(part[:, up]) for part in sky))
+    clock_s, drift = _clock(plan, receiver, time_ns)
+    view = _view(receiver, time_ns, Sky(*(part[:, up] for part in sky)), on, (clock_s, drift))
     link = _link(plan.systems, plan.seed, receiver.name)
     link = Link(link.wave_m[up], link.ionosphere_m[up], link.strength_db[up], link.offset_m[up], link.stream[up])
     measured = _empty(len(time_ns), len(up))
-    _measure(scene, sky, link, measured)
-    return _chosen(scene, tuple(satellites.svs[s] for s in up), measured)
+    _measure(view, link, measured)
+    return _chosen(time_ns, clock_s, tuple(satellites.svs[s] for s in up), measured)
 
 
 def _empty(epochs: int, satellites: int) -> Measured:
@@ -127,22 +134,54 @@ def _empty(epochs: int, satellites: int) -> Measured:
     return Measured(values, np.full(shape, -1, np.int8), np.full(shape, -1, np.int8))
 
 
-def _chosen(scene: Scene, svs: tuple[str, ...], measured: Measured) -> Observations:
+def _chosen(
+    time_ns: npt.NDArray[np.int64], clock_s: npt.NDArray[np.float64], svs: tuple[str, ...], measured: Measured
+) -> Observations:
     """Leave out the epoch before the span, and what was not measured at all."""
-    any_value = (measured.values[..., 0] != MISSING).any(axis=2)
+    any_value = (measured.lli >= 0).any(axis=2)
     any_value[0] = False
     epochs, satellites = any_value.any(axis=1), any_value.any(axis=0)
-    kept = Measured(*(np.ascontiguousarray(part[epochs][:, satellites]) for part in measured))
-    clock_ps = np.rint(scene.clock_s[epochs] * 1e12).astype(np.int64)
-    return Observations(scene.time_ns[epochs], clock_ps, tuple(np.array(svs)[satellites].tolist()), kept)
+    cells = np.ix_(epochs, satellites)
+    kept = Measured(measured.values[cells], measured.lli[cells], measured.ssi[cells])
+    clock_ps = np.rint(clock_s[epochs] * 1e12).astype(np.int64)
+    return Observations(time_ns[epochs], clock_ps, tuple(np.array(svs)[satellites].tolist()), kept)
 
 
-def _scene(plan: SimulationPlan, receiver: SimulatedReceiver, time_ns: npt.NDArray[np.int64]) -> Scene:
+def _clock(
+    plan: SimulationPlan, receiver: SimulatedReceiver, time_ns: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the receiver clock's offset in s (whole ps) and its rate, (E,) each."""
     phase = noise.key(plan.seed, receiver.name, "clock") % 1000 / 1000 * 2 * np.pi
     angle = _CLOCK_RAD_S * ((time_ns % (86400 * SECOND_NS)) / SECOND_NS) + phase
-    clock_s = np.rint(_CLOCK_S * np.sin(angle) * 1e12) * 1e-12
-    drift = _CLOCK_S * _CLOCK_RAD_S * np.cos(angle)
-    return Scene(time_ns, receiver_on(plan, receiver, time_ns), clock_s, drift, 4.0 if receiver.canopy else 0.0)
+    return np.rint(_CLOCK_S * np.sin(angle) * 1e12) * 1e-12, _CLOCK_S * _CLOCK_RAD_S * np.cos(angle)
+
+
+def _view(
+    receiver: SimulatedReceiver,
+    time_ns: npt.NDArray[np.int64],
+    sky: Sky,
+    on: npt.NDArray[np.bool_],
+    clock: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+) -> View:
+    sin_elevation = np.maximum(sky.sin_elevation, 0.0)
+    clock_s, drift = clock
+    gain_db = 16.0 * np.sqrt(sin_elevation)
+    if receiver.canopy:
+        gain_db -= _shade_db(sin_elevation, sky.azimuth)
+    return View(
+        time_ns,
+        (sky.sin_elevation >= MASK_SIN) & on[:, None],
+        1.0 / (0.3 + 0.7 * sin_elevation),
+        sky.range_m + _LIGHT_M_S * clock_s[:, None] + 2.4 / (sin_elevation + 0.02),
+        sky.rate_m_s + _LIGHT_M_S * drift[:, None],
+        gain_db,
+    )
+
+
+def _shade_db(sin_elevation: npt.NDArray[np.float64], azimuth: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return what trees take: more on long ways through them, and more where they are dense."""
+    density = 1.0 + 0.5 * np.sin(3.0 * azimuth) * np.cos(7.0 * sin_elevation + azimuth)
+    return np.minimum(_CANOPY_DB * density / (sin_elevation + 0.2), 25.0)
 
 
 def receiver_on(
@@ -198,85 +237,58 @@ def carrier_hz(sv: str, code: str) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(scene: Scene, sky: Sky, link: Link, measured: Measured) -> None:
-    arcs = np.zeros((*link.stream.shape, 4), np.int64)
-    slot = np.int64(-1)
-    for e in range(scene.time_ns.size):
-        if scene.time_ns[e] // _SLOT_NS != slot:
-            slot = scene.time_ns[e] // _SLOT_NS
-            _enter_slot(slot, link.stream, arcs)
-        _settle(scene.time_ns[e], arcs)
-        if scene.on[e]:
-            for s in range(link.wave_m.shape[0]):
-                if sky.sin_elevation[e, s] >= MASK_SIN:
-                    _satellite(scene, sky, link, measured, (e, s), arcs)
+def _measure(view: View, link: Link, measured: Measured) -> None:
+    for s in range(link.wave_m.shape[0]):
+        for k in range(link.wave_m.shape[1]):
+            if link.wave_m[s, k] > 0.0:
+                _measure_signal(view, link, measured, s, k)
 
 
 @numba.njit(cache=True, nogil=True)
-def _satellite(scene: Scene, sky: Sky, link: Link, measured: Measured, at: tuple[int, int], arcs: np.ndarray) -> None:
-    e, s = at
-    moment = mixed(np.uint64(scene.time_ns[e]))
-    shade_db = _shade_db(scene.canopy_db, sky.sin_elevation[e, s], sky.azimuth[e, s])
-    for k in range(4):
-        if link.wave_m[s, k] == 0.0:
+def _measure_signal(view: View, link: Link, measured: Measured, s: int, k: int) -> None:
+    """Fill one signal's cells, keeping from epoch to epoch whether the lock on its phase holds."""
+    stream, wave_m, offset_m, base_db = (
+        link.stream[s, k],
+        link.wave_m[s, k],
+        link.offset_m[s, k],
+        link.strength_db[s, k],
+    )
+    slot, slip_ns, before, ambiguity = -1, 0, 0, 0
+    held = False
+    for e in range(view.time_ns.size):
+        time_ns = int(view.time_ns[e])
+        if time_ns // _SLOT_NS != slot:
+            slot = time_ns // _SLOT_NS
+            slip_ns, before = _slip_ns(stream, slot), _ambiguity(stream, slot - 1)
+        former = ambiguity
+        ambiguity = before if time_ns < slip_ns else _ambiguity_of(slip_ns)
+        bits = drawn(stream, time_ns)
+        strength = _strength(base_db + view.gain_db[e, s], bits)
+        if not view.seen[e, s] or strength < 1000 * _LOCK_DB_HZ:
+            held = False
             continue
-        first = mixed(link.stream[s, k] ^ moment)
-        strength_db = link.strength_db[s, k] + 16.0 * np.sqrt(sky.sin_elevation[e, s]) - shade_db
-        strength = 250 * int(np.rint(4.0 * (strength_db + 0.4 * gaussian(first))))
-        if strength < 1000 * _LOCK_DB_HZ:
-            continue
-        row = measured.values[e, s, k]
-        row[3] = strength
-        _ranges(row, (e, s, k), (scene, sky, link), first, arcs[s, k, 2])
+        code_m, phase_m = _ranges(view.common_m[e, s] + offset_m, link.ionosphere_m[s, k] * view.slant[e, s], bits)
+        rate_m_s = view.rate_m_s[e, s] + 0.01 * gaussian(mixed(bits ^ np.uint64(3)))
+        measured.values[e, s, k, 0] = int(np.rint(1000.0 * code_m))
+        measured.values[e, s, k, 1] = int(np.rint(1000.0 * phase_m / wave_m)) + 1000 * ambiguity
+        measured.values[e, s, k, 2] = int(np.rint(-1000.0 * rate_m_s / wave_m))
+        measured.values[e, s, k, 3] = strength
         measured.ssi[e, s, k] = min(max(strength // 6000, 1), 9)
-        held = e > 0 and measured.lli[e - 1, s, k] >= 0 and arcs[s, k, 2] == arcs[s, k, 3]
-        measured.lli[e, s, k] = 0 if held else 1
+        measured.lli[e, s, k] = 0 if held and ambiguity == former else 1
+        held = True
 
 
 @numba.njit(cache=True, nogil=True)
-def _ranges(
-    row: np.ndarray, at: tuple[int, int, int], given: tuple[Scene, Sky, Link], bits: np.uint64, ambiguity: int
-) -> None:
-    """Put pseudorange, phase and Doppler into the row; phase and code differ by ionosphere, noise and ambiguity."""
-    e, s, k = at
-    scene, sky, link = given
-    sin_elevation = sky.sin_elevation[e, s]
-    common_m = sky.range_m[e, s] + _LIGHT_M_S * scene.clock_s[e] + link.offset_m[s, k] + 2.4 / (sin_elevation + 0.02)
-    ionosphere_m = link.ionosphere_m[s, k] / (0.3 + 0.7 * sin_elevation)
+def _strength(mean_db: float, bits: np.uint64) -> int:
+    """Return carrier to noise density in 0.001 dB-Hz, in steps of 0.25 dB-Hz as receivers give it."""
+    return 250 * int(np.rint(4.0 * (mean_db + 0.4 * gaussian(bits))))
+
+
+@numba.njit(cache=True, nogil=True)
+def _ranges(common_m: float, ionosphere_m: float, bits: np.uint64) -> tuple[float, float]:
+    """Return code and phase range: the ionosphere delays the one and advances the other."""
     code_noise, phase_noise = gaussian(mixed(bits ^ np.uint64(1))), gaussian(mixed(bits ^ np.uint64(2)))
-    rate_noise = gaussian(mixed(bits ^ np.uint64(3)))
-    wave = link.wave_m[s, k]
-    row[0] = np.int64(np.rint(1000.0 * (common_m + ionosphere_m + 0.25 * code_noise)))
-    row[1] = np.int64(np.rint(1000.0 * (common_m - ionosphere_m + 0.002 * phase_noise) / wave)) + 1000 * ambiguity
-    rate_m_s = sky.rate_m_s[e, s] + _LIGHT_M_S * scene.drift[e] + 0.01 * rate_noise
-    row[2] = np.int64(np.rint(-1000.0 * rate_m_s / wave))
-
-
-@numba.njit(cache=True, nogil=True)
-def _shade_db(canopy_db: float, sin_elevation: float, azimuth: float) -> float:
-    """Return what the trees take: more on long ways through them, and more where they are dense."""
-    density = 1.0 + 0.5 * np.sin(3.0 * azimuth) * np.cos(7.0 * sin_elevation + azimuth)
-    return float(min(canopy_db * density / (sin_elevation + 0.2), 25.0))
-
-
-@numba.njit(cache=True, nogil=True)
-def _enter_slot(slot: int, streams: np.ndarray, arcs: np.ndarray) -> None:
-    """Set for each signal the slip in this slot (or never), and the ambiguity before and after it."""
-    for s in range(streams.shape[0]):
-        for k in range(streams.shape[1]):
-            arcs[s, k, 0] = _slip_ns(streams[s, k], slot)
-            arcs[s, k, 1] = _ambiguity(streams[s, k], slot - 1)
-
-
-@numba.njit(cache=True, nogil=True)
-def _settle(time_ns: int, arcs: np.ndarray) -> None:
-    """Set the ambiguity that holds now (2), and keep the one of the epoch before (3)."""
-    for s in range(arcs.shape[0]):
-        for k in range(arcs.shape[1]):
-            arcs[s, k, 3] = arcs[s, k, 2]
-            arcs[s, k, 2] = arcs[s, k, 1]
-            if time_ns >= arcs[s, k, 0]:
-                arcs[s, k, 2] = _ambiguity_of(arcs[s, k, 0])
+    return common_m + ionosphere_m + 0.25 * code_noise, common_m - ionosphere_m + 0.002 * phase_noise
 
 
 @numba.njit(cache=True, nogil=True)
