@@ -37,6 +37,7 @@ class Output(NamedTuple):
     time_100ns: npt.NDArray[np.int64]
     epoch_flag: npt.NDArray[np.int8]
     clock_ps: npt.NDArray[np.int64]
+    time_ps: npt.NDArray[np.int32]
     first_row: npt.NDArray[np.int64]
     row_sv: npt.NDArray[np.int16]
     value: npt.NDArray[np.int64]
@@ -58,6 +59,7 @@ class Output(NamedTuple):
             time_100ns=np.empty(epochs, np.int64),
             epoch_flag=np.empty(epochs, np.int8),
             clock_ps=np.empty(epochs, np.int64),
+            time_ps=np.empty(epochs, np.int32),
             first_row=np.zeros(epochs + 1, np.int64),
             row_sv=np.empty(rows, np.int16),
             value=np.empty((rows, columns), np.int64),
@@ -75,8 +77,9 @@ class Output(NamedTuple):
         epochs, rows = int(state[EPOCHS]) + 1, int(state[ROWS])
         larger = Output.allocate(factor * self.time_100ns.size, factor * self.row_sv.size, columns)
         narrow = self.value.shape[1]
-        for name, count in (("time_100ns", epochs), ("epoch_flag", epochs), ("clock_ps", epochs), ("row_sv", rows)):
-            getattr(larger, name)[:count] = getattr(self, name)[:count]
+        for name in ("time_100ns", "epoch_flag", "clock_ps", "time_ps"):
+            getattr(larger, name)[:epochs] = getattr(self, name)[:epochs]
+        larger.row_sv[:rows] = self.row_sv[:rows]
         larger.first_row[: epochs + 1] = self.first_row[: epochs + 1]
         for name, missing in (("value", MISSING), ("lli", MISSING_INDICATOR), ("ssi", MISSING_INDICATOR)):
             target = getattr(larger, name)

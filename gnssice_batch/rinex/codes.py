@@ -50,8 +50,6 @@ LAST_LINE_CUT: Final = 24
 SKIP_LINES: Final = 25
 """RINEX 2: lines still to be passed over under SKIPPING."""
 EVENT_FLAG: Final = 26
-PICOSECONDS: Final = 27
-"""Sub-100 ns digits met that are not blank."""
 STATE_SIZE: Final = 32
 
 DONE: Final = 0

@@ -40,7 +40,7 @@ from gnssice_batch.rinex.codes import (
     TEXT_LENGTH,
     TRUNCATED,
 )
-from gnssice_batch.rinex.crinex_row import AMPERSAND, Run, take_clock_line, take_satellite_line
+from gnssice_batch.rinex.crinex_row import AMPERSAND, DAMAGED, Run, take_clock_line, take_satellite_line
 from gnssice_batch.rinex.epoch import (
     NO_TIME,
     State,
@@ -50,6 +50,7 @@ from gnssice_batch.rinex.epoch import (
     offend,
     open_epoch,
     satellite_code,
+    take_picoseconds,
 )
 from gnssice_batch.rinex.epoch_text import epoch_time2, epoch_time3
 from gnssice_batch.rinex.fields import SPACE, Bytes, cardinal, digit, is_blank, line_end, text_end
@@ -194,12 +195,12 @@ def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -
         if state[POSITION] >= buffer.size:
             return cut_off(buffer, i + 1, run)
         end = line_end(buffer, state[POSITION])
-        if end == buffer.size:
+        stop = text_end(buffer, state[POSITION], end)
+        if end == buffer.size and not (i == satellites and has_indicators(buffer, stop, listed + 3 * i - 3, run)):
             state[LINE] += 1
             return cut_off(buffer, i + 2, run)
-        stop = text_end(buffer, state[POSITION], end)
         if i == 0:
-            output.clock_ps[state[EPOCHS]], sound = take_clock_line(buffer, state[POSITION], stop, state, arcs)
+            sound = take_clock(buffer, stop, run)
         else:
             sound = take_satellite(buffer, stop, listed + 3 * i - 3, run)
         if not sound:
@@ -208,6 +209,31 @@ def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -
     state[POSITION] = min(end + 1, buffer.size)
     keep_epoch(satellites, run)
     return GO_ON
+
+
+@kernel
+def take_clock(buffer: Bytes, stop: int, run: Run) -> bool:
+    """Take the line of the receiver clock offset, and of the picoseconds (CRINEX 3.1); False if it is damaged."""
+    state, _, output, arcs = run
+    clock, at = take_clock_line(buffer, state[POSITION], stop, state, arcs)
+    output.clock_ps[state[EPOCHS]] = clock
+    if at == DAMAGED or (at < stop and buffer[at] != SPACE):
+        return False
+    take_picoseconds(buffer, at + 1, stop, state, output)
+    return True
+
+
+@kernel
+def has_indicators(buffer: Bytes, stop: int, name: int, run: Run) -> bool:
+    """Whether the current line has text behind the observables of its satellite: so these are not cut off."""
+    state, tables, _, arcs = run
+    code = satellite_code(arcs.text, name, state[DEFAULT_SYSTEM], tables)
+    left = tables.type_count[max(code, 0) // 100]
+    for at in range(state[POSITION], stop):
+        if left == 0:
+            return True
+        left -= buffer[at] == SPACE
+    return False
 
 
 @kernel

@@ -186,23 +186,23 @@ def put_indicators(code: int, row: int, run: Run) -> None:
 
 
 @kernel
-def take_clock_line(buffer: Bytes, at: int, stop: int, state: State, arcs: Arcs) -> tuple[int, bool]:
-    """Decode the receiver clock offset; return it in picoseconds (`MISSING` if blank) and whether it is sound."""
+def take_clock_line(buffer: Bytes, at: int, stop: int, state: State, arcs: Arcs) -> tuple[int, int]:
+    """Decode the receiver clock offset; return picoseconds (`MISSING` if blank) and the index behind, or `DAMAGED`."""
     if at >= stop or buffer[at] == SPACE:
         arcs.clock[MAX_ORDER + 1] = -1
-        return MISSING, True
+        return MISSING, at
     order = arcs.clock[MAX_ORDER + 1]
     if at + 1 < stop and buffer[at + 1] == AMPERSAND:
         arcs.clock[MAX_ORDER + 2] = np.int64(buffer[at]) - ZERO
         order = -1
         at += 2
     elif order < 0:
-        return MISSING, False
+        return MISSING, DAMAGED
     greatest = arcs.clock[MAX_ORDER + 2]
     number, at = integer(buffer, at, stop)
     if not 0 <= greatest <= MAX_ORDER or at == DAMAGED:
-        return MISSING, False
+        return MISSING, DAMAGED
     order = min(order + 1, greatest)
     arcs.clock[MAX_ORDER + 1] = order
     integrate(arcs.clock, order, number)
-    return arcs.clock[0] * (1000 if state[RINEX_MAJOR] < 3 else 1), True
+    return arcs.clock[0] * (1000 if state[RINEX_MAJOR] < 3 else 1), at

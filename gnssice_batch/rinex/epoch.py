@@ -137,6 +137,18 @@ def take_clock(buffer: Bytes, start: int, stop: int, state: State, output: Outpu
 
 
 @kernel
+def take_picoseconds(buffer: Bytes, start: int, stop: int, state: State, output: Output) -> None:
+    """Store the five digits of an epoch's time below 100 ns (RINEX 4.02), where there are any."""
+    if start >= stop:
+        return
+    number = cardinal(buffer, start, min(start + 5, stop))
+    if number >= 0 and stop == start + 5:
+        output.time_ps[state[EPOCHS]] = number
+    else:
+        offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
+
+
+@kernel
 def satellite_code(buffer: Bytes, at: int, default_system: int, tables: Tables) -> int:
     """Read A1, I2 as 100 times the system's number plus the satellite's; -1 if it is no satellite."""
     letter = buffer[at]
@@ -154,6 +166,7 @@ def open_epoch(state: State, output: Output, time_100ns: int, flag: int, declare
     output.time_100ns[epoch] = time_100ns
     output.epoch_flag[epoch] = flag
     output.clock_ps[epoch] = MISSING
+    output.time_ps[epoch] = 0
     output.first_row[epoch] = state[ROWS]
     state[OPEN] = 1
     state[SERIAL] += 1

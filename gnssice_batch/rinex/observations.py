@@ -84,3 +84,5 @@ class Observations:
     columns: Mapping[str, tuple[Column, ...]]
     """Per system letter what column k of `value` holds; columns past its length are `MISSING`."""
     accounting: Accounting
+    time_ps: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    """(E,) picoseconds past `time_100ns`, 0 to 99999 (RINEX 4.02); 0 where the file gives none."""

@@ -1,1 +1,145 @@
-def settle(o, *, has_zero_doppler): return o
+"""What is settled when all of a part has been read: zero Dopplers, duplicate and reversed epochs, cycle slips."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch.errors import Reason
+from gnssice_batch.rinex.jit import kernel
+from gnssice_batch.rinex.observations import MISSING, Observations, Offence
+
+type Integers = npt.NDArray[np.int64]
+type Indicators = npt.NDArray[np.int8]
+
+
+def settle(read: Observations, *, has_zero_doppler: bool) -> Observations:
+    """Return observations whose epochs are all different, with slips marked where a power failure caused them."""
+    if has_zero_doppler:
+        remove_lone_zeros(read.first_row[-1], read.row_sv, read.value, _companions(read))
+    differences = np.diff(read.time_100ns)
+    if (differences <= 0).any():
+        read = _without_duplicates(read)
+    if read.epoch_flag.any():
+        mark_slips(read.epoch_flag, read.first_row, read.row_sv, read.value, read.lli, _phases(read))
+    return read
+
+
+def _phases(read: Observations) -> Integers:
+    """Return (svs, K) zeros where a column of a satellite is a phase, else the greatest integer."""
+    phases = np.full((len(read.svs), read.value.shape[1]), np.iinfo(np.int64).max)
+    for index, sv in enumerate(read.svs):
+        for k, column in enumerate(read.columns.get(sv[0], ())):
+            if column.kind == "L":
+                phases[index, k] = 0
+    return phases
+
+
+def _companions(read: Observations) -> npt.NDArray[np.bool_]:
+    """Return (svs, K, K) where the second column is another observable of the signal of the first, a Doppler."""
+    width = read.value.shape[1]
+    companions = np.zeros((len(read.svs), width, width), np.bool_)
+    for index, sv in enumerate(read.svs):
+        columns = read.columns.get(sv[0], ())
+        for k, column in enumerate(columns):
+            for other, beside in enumerate(columns):
+                same = (beside.band, beside.letter) == (column.band, column.letter)
+                companions[index, k, other] = same and column.kind == "D" and beside.kind != "D"
+    return companions
+
+
+@kernel
+def remove_lone_zeros(
+    rows: int, row_sv: npt.NDArray[np.int16], value: Integers, companions: npt.NDArray[np.bool_]
+) -> None:
+    """Make a Doppler of 0.000 missing where nothing else of its signal was observed in the epoch."""
+    for row in range(rows):
+        for k in range(value.shape[1]):
+            if value[row, k] != 0:
+                continue
+            alone = True
+            for other in range(value.shape[1]):
+                if companions[row_sv[row], k, other] and value[row, other] != MISSING:
+                    alone = False
+            if alone:
+                value[row, k] = MISSING
+
+
+@kernel
+def mark_slips(
+    epoch_flag: Indicators,
+    first_row: Integers,
+    row_sv: npt.NDArray[np.int16],
+    value: Integers,
+    lli: Indicators,
+    marked: Integers,
+) -> None:
+    """Set bit 0 of the loss-of-lock indicator of the first phase of every signal after a power failure (flag 1).
+
+    `marked` is (svs, K): the number of the power failure that was marked last, 0 where a column is a phase, and the
+    greatest integer elsewhere.
+    """
+    failures = 0
+    for epoch in range(epoch_flag.size):
+        failures += epoch_flag[epoch] == 1
+        if failures == 0:
+            continue
+        for row in range(first_row[epoch], first_row[epoch + 1]):
+            sv = row_sv[row]
+            for k in range(marked.shape[1]):
+                if value[row, k] != MISSING and marked[sv, k] < failures:
+                    marked[sv, k] = failures
+                    lli[row, k] = max(lli[row, k], 0) | 1
+
+
+def _without_duplicates(read: Observations) -> Observations:
+    """Keep one epoch of each time, the one with more observations or else the first; count what was dropped."""
+    order = np.argsort(read.time_100ns, kind="stable")
+    times = read.time_100ns[order]
+    starts = np.flatnonzero(np.concatenate(([True], times[1:] != times[:-1])))
+    keep = np.ones(times.size, np.bool_)
+    for begin, end in pairwise([*starts.tolist(), times.size]):
+        if end - begin > 1:
+            same = order[begin:end]
+            keep[same] = False
+            keep[same[int(np.argmax([_count(read, int(epoch)) for epoch in same]))]] = True
+    kept = _select(read, keep) if not keep.all() else read
+    reversed_epochs = int((np.diff(kept.time_100ns) < 0).sum())
+    return _counted(kept, int((~keep).sum()), reversed_epochs)
+
+
+def _count(read: Observations, epoch: int) -> int:
+    """Return the number of observations of an epoch."""
+    rows = slice(int(read.first_row[epoch]), int(read.first_row[epoch + 1]))
+    return int((read.value[rows] != MISSING).sum())
+
+
+def _select(read: Observations, keep: npt.NDArray[np.bool_]) -> Observations:
+    """Return the observations with only the epochs that are kept; a dropped power failure goes to the next epoch."""
+    sizes = np.diff(read.first_row)
+    rows = np.repeat(keep, sizes)
+    return replace(
+        read,
+        time_100ns=read.time_100ns[keep],
+        epoch_flag=read.epoch_flag[keep],
+        rx_clock_offset_ps=read.rx_clock_offset_ps[keep],
+        first_row=np.concatenate(([0], np.cumsum(sizes[keep]))).astype(np.int64),
+        row_sv=read.row_sv[rows],
+        value=read.value[rows],
+        lli=read.lli[rows],
+        ssi=read.ssi[rows],
+        time_ps=read.time_ps[keep],
+    )
+
+
+def _counted(read: Observations, duplicates: int, reversed_epochs: int) -> Observations:
+    accounting = read.accounting
+    counts = dict(accounting.counts)
+    offence = accounting.offence
+    if duplicates:
+        counts[Reason.DUPLICATE_EPOCH] = duplicates
+        offence = offence or Offence(Reason.DUPLICATE_EPOCH, 0, b"")
+    if reversed_epochs:
+        counts[Reason.REVERSED_EPOCH] = reversed_epochs
+    return replace(read, accounting=replace(accounting, counts=counts, offence=offence))

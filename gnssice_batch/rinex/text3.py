@@ -28,7 +28,6 @@ from gnssice_batch.rinex.codes import (
     LINE_EPOCH,
     LINE_OBSERVATION,
     OPEN,
-    PICOSECONDS,
     POSITION,
     ROWS,
     SEEN,
@@ -51,9 +50,10 @@ from gnssice_batch.rinex.epoch import (
     satellite_code,
     take_clock,
     take_comment,
+    take_picoseconds,
 )
 from gnssice_batch.rinex.epoch_text import epoch_time3
-from gnssice_batch.rinex.fields import Bytes, cardinal, digit, is_blank, line_end, text_end
+from gnssice_batch.rinex.fields import Bytes, cardinal, digit, line_end, text_end
 from gnssice_batch.rinex.row import take_fields
 
 MARK = 62
@@ -117,7 +117,7 @@ def take_epoch_line(buffer: Bytes, stop: int, state: State, tables: Tables, outp
     declared = cardinal(buffer, start + 32, min(start + 35, stop))
     open_epoch(state, output, time_100ns, flag, declared)
     take_clock(buffer, start + 41, min(start + 56, stop), state, output)
-    state[PICOSECONDS] += stop > start + 57 and not is_blank(buffer, start + 57, stop)
+    take_picoseconds(buffer, start + 57, stop, state, output)
     count_line(state, output, LINE_EPOCH)
     return GO_ON
 
@@ -161,7 +161,7 @@ def take_other_line(buffer: Bytes, stop: int, state: State, tables: Tables, outp
         return take_satellite(buffer, stop, code, state, tables, output)
     if has_label(buffer, start, stop):
         return take_labelled(buffer, stop, state, output)
-    take_odd_line(buffer, stop, state, tables, output)
+    take_odd_line(buffer, stop, state, output)
     return GO_ON
 
 
@@ -175,14 +175,12 @@ def take_labelled(buffer: Bytes, stop: int, state: State, output: Output) -> int
 
 
 @kernel
-def take_odd_line(buffer: Bytes, stop: int, state: State, tables: Tables, output: Output) -> None:
+def take_odd_line(buffer: Bytes, stop: int, state: State, output: Output) -> None:
     """Refuse a line inside an epoch that names no satellite, or any line outside."""
-    start = state[POSITION]
-    letter = buffer[start]
     if stop == buffer.size:
         count_line(state, output, FIRST_REASON + TRUNCATED)
         output.counts[TRUNCATED] += not state[OPEN]
-    elif state[OPEN] and (65 <= letter <= 90 or tables.system_of[letter] >= 0 or state[SEEN] < state[DECLARED]):
+    elif state[OPEN] and state[SEEN] < state[DECLARED]:
         state[SEEN] += 1
         refuse_line(state, output, BAD_SATELLITE)
     else:

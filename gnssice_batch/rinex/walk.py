@@ -219,6 +219,7 @@ class Walk:
                 ssi=output.ssi[:rows],
                 columns=self.layout.columns,
                 accounting=self._accounting(),
+                time_ps=output.time_ps[:epochs],
             ),
             has_zero_doppler=bool(self.state[codes.ZERO_DOPPLERS]),
         )
