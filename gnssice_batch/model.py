@@ -28,6 +28,15 @@ class Rank:
     """SHA-256 of the file with every hex digit replaced by 15 minus itself, so that the smaller hash ranks higher."""
 
 
+_INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
+
+
+def rank(signals: int, version: str, epochs: int, sha256: str) -> Rank:
+    """The rank of a file; `version` as its header gives it, e.g. ``3.04``."""
+    major, _, minor = version.partition(".")
+    return Rank(signals, (int(major or 0), int((minor + "00")[:2])), epochs, sha256.translate(_INVERTED))
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """One file of the archive, with what its name (or, where that says nothing, its header) says."""
@@ -83,6 +92,8 @@ class Assignment:
     grid: Grid
     axis: SignalAxis
     files: tuple[SourceFile, ...]
+    spans: tuple[Span, ...]
+    """Per file the epochs it is expected to hold, from its name or from reading it."""
     stored: Mapping[int, Rank] = field(default_factory=dict)
     """Ledger row to rank, of the files whose epochs already stand in the partition's units."""
 
@@ -93,6 +104,20 @@ class Status(StrEnum):
     OK = "ok"
     PARTIAL = "partial"
     REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Epochs and values of a file that share one fate."""
+
+    epochs: int = 0
+    observations: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.epochs + other.epochs, self.observations + other.observations)
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(self.epochs - other.epochs, self.observations - other.observations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +137,12 @@ class FileFacts:
     observations: int = 0
     """Values read (pseudorange, phase, Doppler and signal strength counted one by one)."""
     lines: int = 0
+    skipped: Mapping[Reason, int] = field(default_factory=dict)
+    """What the reader passed over or could not read, by reason."""
+    refused: Mapping[Reason, Tally] = field(default_factory=dict)
+    """Epochs and values that were read and belong in no partition at all, by reason."""
+    channels: Mapping[str, int] = field(default_factory=dict)
+    """GLONASS frequency channels the header gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +156,6 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """Epochs and values of one file that share one fate in one partition."""
-
-    epochs: int = 0
-    observations: int = 0
-
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(self.epochs + other.epochs, self.observations + other.observations)
-
-
-@dataclass(frozen=True, slots=True)
 class FileOutcome:
     """What became of one file, in one partition or (added up) in a run."""
 
@@ -143,11 +163,9 @@ class FileOutcome:
     status: Status
     facts: FileFacts
     refusal: Refusal | None = None
-    counts: Mapping[Reason, int] = field(default_factory=dict)
-    """What the reader skipped, by reason; the same whichever partition read the file."""
     written: Tally = Tally()
     refused: Mapping[Reason, Tally] = field(default_factory=dict)
-    """Epochs and values that were read and not written, by reason; with `written` they add up to what was read."""
+    """Epochs and values that this partition (or, added up, any) did not take, by reason."""
     partitions: tuple[str, ...] = ()
 
 
@@ -176,8 +194,10 @@ class PartitionOutcome:
     """The pickled fork; None when nothing was written because signals are unknown."""
     files: tuple[FileOutcome, ...]
     epochs: EpochRows | None = None
-    written_units: tuple[int, ...] = ()
-    """Write units with at least one observation, on the group's epoch axis."""
+    chunks: Mapping[str, frozenset[tuple[int, ...]]] = field(default_factory=dict)
+    """Array path to the write units with at least one value in them that were written."""
+    displaced: Mapping[int, Tally] = field(default_factory=dict)
+    """Ledger row of an earlier file to what better files took from it."""
     unknown_sids: tuple[str, ...] = ()
     bytes_read: int = 0
     seconds: float = 0.0

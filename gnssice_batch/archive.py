@@ -1,0 +1,224 @@
+"""The archive: which files there are, whose they are and what their names promise; and their bytes."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase, translate
+from typing import Any, Final
+
+import fsspec
+
+from gnssice_batch import config
+from gnssice_batch.errors import ArchiveError, PlanError, ReadError
+from gnssice_batch.grid import SECOND_NS
+from gnssice_batch.model import SourceFile
+from gnssice_batch.rinex import Header, read_header
+from gnssice_batch.rinex.names import NameHint, parse_name
+
+HEADER_BYTES: Final = 65_536
+"""How much of a file is fetched to read its header."""
+
+_HEADER_REQUESTS: Final = 16
+_UNKNOWN: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A file of the archive that is no receiver's, and why."""
+
+    uri: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The archive as listed."""
+
+    files: tuple[SourceFile, ...]
+    """Observation files with their receiver, sorted by receiver and name."""
+    passed_over: tuple[PassedOver, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAccess:
+    """How to reach the archive; all a worker needs to fetch from it."""
+
+    url: str
+    storage_options: Mapping[str, Any]
+
+    def fetch(self, uri: str, size_bytes: int | None = None) -> bytes:
+        """The bytes of a file, or its first `size_bytes`.
+
+        Raises
+        ------
+        ArchiveError
+            When the archive does not give them.
+        """
+        filesystem, root = self._open()
+        try:
+            content: bytes = filesystem.cat_file(f"{root}/{uri}", start=0 if size_bytes else None, end=size_bytes)
+        except (OSError, ValueError) as error:
+            msg = f"{uri}: the archive {self.url} does not give this file: {error}"
+            raise ArchiveError(msg) from error
+        return content
+
+    def entries(self) -> dict[str, Mapping[str, Any]]:
+        """Path below the root to what the archive says of each file.
+
+        Raises
+        ------
+        ArchiveError
+            When the archive can't be listed.
+        """
+        filesystem, root = self._open()
+        try:
+            if not filesystem.isdir(root):
+                msg = f"the archive {self.url} is not there, or is not a folder: check archive.url"
+                raise ArchiveError(msg)
+            found: dict[str, Mapping[str, Any]] = filesystem.find(root, detail=True)
+        except OSError as error:
+            msg = f"the archive {self.url} can't be listed: {error}"
+            raise ArchiveError(msg) from error
+        return {path[len(root) :].lstrip("/"): entry for path, entry in found.items()}
+
+    def _open(self) -> tuple[fsspec.AbstractFileSystem, str]:
+        try:
+            filesystem, root = fsspec.url_to_fs(self.url, **self.storage_options)
+        except (ImportError, ValueError, TypeError) as error:
+            msg = f"archive.url {self.url!r} can't be opened: {error}"
+            raise ArchiveError(msg) from error
+        return filesystem, root.rstrip("/")
+
+
+def access(settings: config.Archive) -> ArchiveAccess:
+    """How to reach the archive that the settings name."""
+    return ArchiveAccess(settings.url, dict(settings.storage_options))
+
+
+def list_files(settings: config.Archive) -> Listing:
+    """List the archive and find each file's receiver: by name and path, by its header where those say nothing.
+
+    Raises
+    ------
+    ArchiveError
+        When the archive can't be listed.
+    PlanError
+        When files belong to more than one receiver of the settings.
+    """
+    archive = access(settings)
+    entries = archive.entries()
+    chosen = [uri for uri in sorted(entries) if _chosen(uri, settings)]
+    hints = {uri: parse_name(uri) for uri in chosen}
+    observations = [uri for uri in chosen if (hint := hints[uri]) is None or hint.kind == "observation"]
+    headers = _headers(archive, [uri for uri in observations if _needs_header(uri, hints[uri], settings)])
+    owners = _owners(observations, hints, headers, settings)
+    files = [_source_file(uri, owner, entries[uri], hints[uri], headers.get(uri)) for uri, owner in owners.items()]
+    files = [file for file in files if file.receiver != _UNKNOWN]
+    passed = [PassedOver(uri, _why_passed(hints[uri])) for uri in chosen if not owners.get(uri)]
+    return Listing(tuple(sorted(files, key=lambda file: (file.receiver, file.uri))), tuple(passed))
+
+
+def etag(entry: Mapping[str, Any]) -> str:
+    """What changes when a file is replaced: the store's ETag, else its modification time."""
+    for name in ("ETag", "etag", "md5", "mtime", "last_modified", "LastModified", "created"):
+        if entry.get(name):
+            return str(entry[name]).strip('"')
+    return ""
+
+
+def _chosen(uri: str, settings: config.Archive) -> bool:
+    included = any(fnmatchcase(uri, pattern) for pattern in settings.include)
+    return included and not any(fnmatchcase(uri, pattern) for pattern in settings.exclude)
+
+
+def _needs_header(uri: str, hint: NameHint | None, settings: config.Archive) -> bool:
+    """Whether neither name nor path tell the receiver and the time; unclaimed files are not looked into."""
+    if hint is not None:
+        return False
+    return not settings.receivers or bool(_claims(uri, None, settings)) or _by_station(settings)
+
+
+def _by_station(settings: config.Archive) -> bool:
+    return any(receiver.station and not receiver.include for receiver in settings.receivers.values())
+
+
+def _headers(archive: ArchiveAccess, uris: Sequence[str]) -> dict[str, Header]:
+    with ThreadPoolExecutor(_HEADER_REQUESTS) as pool:
+        found = pool.map(lambda uri: _header(archive, uri), uris)
+        return {uri: header for uri, header in zip(uris, found, strict=True) if header is not None}
+
+
+def _header(archive: ArchiveAccess, uri: str) -> Header | None:
+    try:
+        return read_header(archive.fetch(uri, HEADER_BYTES))
+    except ReadError:
+        return None
+
+
+def _owners(
+    uris: Iterable[str], hints: Mapping[str, NameHint | None], headers: Mapping[str, Header], settings: config.Archive
+) -> dict[str, str]:
+    owner = _owner_by_layout(settings)
+    owners, conflicts = {}, []
+    for uri in uris:
+        hint, header = hints[uri], headers.get(uri)
+        station = hint.station if hint else header.marker_name if header else None
+        claims = _claims(uri, station, settings) if settings.receivers else owner(uri, station)
+        if len(claims) > 1:
+            conflicts.append(f"{uri}: belongs to several receivers ({', '.join(claims)}); narrow archive.receivers")
+        owners[uri] = claims[0] if claims else _UNKNOWN
+    if conflicts:
+        raise PlanError(conflicts)
+    return owners
+
+
+def _claims(uri: str, station: str | None, settings: config.Archive) -> list[str]:
+    """The receivers of the settings that a file belongs to; a path glob is enough, a station name too."""
+    return [name for name, receiver in settings.receivers.items() if _claimed(uri, station, receiver)]
+
+
+def _claimed(uri: str, station: str | None, receiver: config.Receiver) -> bool:
+    if receiver.include and not any(fnmatchcase(uri, pattern) for pattern in receiver.include):
+        return False
+    return receiver.station is None or (station or "").lower() == receiver.station.lower()
+
+
+def _owner_by_layout(settings: config.Archive) -> Callable[[str, str | None], list[str]]:
+    if settings.layout == "auto":
+        return lambda _, station: [group_name(station)] if station and group_name(station) else []
+    before, after = settings.layout.split("{receiver}")
+    pattern = re.compile(f"{_fragment(before)}(?P<receiver>[^/]+){_fragment(after)}")
+    return lambda uri, _: [group_name(match["receiver"])] if (match := pattern.fullmatch(uri)) else []
+
+
+def _fragment(glob: str) -> str:
+    """The regular expression of a glob, without the anchor `fnmatch.translate` puts at its end."""
+    return translate(glob).removesuffix("\\Z")
+
+
+def group_name(station: str) -> str:
+    """A station name as the name of its group: lower case, everything but letters, digits, dot and dash replaced."""
+    return re.sub(r"[^a-z0-9.-]+", "_", station.strip().lower()).strip("_.-")
+
+
+def _source_file(
+    uri: str, receiver: str, entry: Mapping[str, Any], hint: NameHint | None, header: Header | None
+) -> SourceFile:
+    file = SourceFile(uri, receiver, int(entry.get("size") or 0), etag(entry))
+    if hint is not None:
+        start_ns = hint.start_s * SECOND_NS
+        return replace(file, start_ns=start_ns, end_ns=start_ns + (hint.period_s or 1) * SECOND_NS)
+    if header is None or header.time_first_100ns is None:
+        return file
+    start_ns = header.time_first_100ns * 100
+    end_ns = (header.time_last_100ns or header.time_first_100ns) * 100
+    return replace(file, start_ns=start_ns, end_ns=max(start_ns, end_ns) + 1)
+
+
+def _why_passed(hint: NameHint | None) -> str:
+    if hint is None:
+        return "neither name nor header tell a station of this archive"
+    if hint.kind != "observation":
+        return f"{hint.kind} file by its name"
+    return f"station {hint.station} is none of archive.receivers"

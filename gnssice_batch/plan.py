@@ -1,0 +1,262 @@
+"""The plan: which partition takes which files. Pure, and run again with what workers learned until nothing is pending."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+
+import numpy as np
+
+from gnssice_batch.align import Bounds
+from gnssice_batch.errors import PlanError
+from gnssice_batch.grid import DAY_NS, Grid
+from gnssice_batch.model import Assignment, Partition, Rank, SourceFile, Span
+from gnssice_batch.store.ledger import Ledger, gps_datetime
+from gnssice_batch.template import (
+    EPOCH_COORDINATES,
+    SID_COORDINATES,
+    VARIABLES,
+    GroupTemplate,
+    grown_axis,
+    task_memory_bytes,
+)
+
+_ROWS_TO_FILE_BYTES = 16
+"""Integer rows of a file take up to this many times its compressed size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What workers found out by reading."""
+
+    spans: Mapping[str, Span | None] = field(default_factory=dict)
+    """True span per file, None for a file that has no epoch to give."""
+    sids: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Signals per receiver that its axis lacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """What is to be done for one receiver."""
+
+    template: GroupTemplate
+    """The group as it has to be."""
+    current: GroupTemplate | None
+    """The group as it is; None where there is none."""
+    assignments: tuple[Assignment, ...]
+
+    @property
+    def changes_structure(self) -> bool:
+        """Whether the group has to be made, lengthened, widened or shifted."""
+        return self.current is None or (self.current.grid, self.current.axis) != (self.template.grid, self.template.axis)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a plan costs."""
+
+    files: int
+    size_bytes: int
+    partitions: int
+    write_units: int
+    references: int
+    """Chunk references the commit adds at most."""
+    task_memory_bytes: int
+    """Largest memory of a task: the block of one write unit and the rows of its files."""
+
+
+def select(files: Iterable[SourceFile], ledger: Ledger) -> tuple[SourceFile, ...]:
+    """The files whose latest ledger row, if any, is of another size or ETag."""
+    latest = dict(zip(ledger.uri.tolist(), zip(ledger.size_bytes.tolist(), ledger.etag.tolist(), strict=True), strict=True))
+    return tuple(file for file in files if latest.get(file.uri) != (file.size_bytes, file.etag))
+
+
+def plan_group(
+    template: GroupTemplate,
+    current: GroupTemplate | None,
+    files: Sequence[SourceFile],
+    ledger: Ledger,
+    learned: Learned,
+    *,
+    bounds: Bounds,
+    partition_units: int,
+) -> GroupPlan:
+    """Plan one receiver: extend its grid and axis, cut it into partitions, give each its files.
+
+    Parameters
+    ----------
+    template
+        The group so far; for a new one an empty grid and the signals of the sample.
+    files
+        What is to be taken; their names are hints, `learned` is truth.
+    bounds
+        Spans outside are not planned for.
+    partition_units
+        Write units of a partition, the same in every round of a run.
+
+    Raises
+    ------
+    PlanError
+        When two partitions would own one write unit.
+    """
+    spans = {file.uri: _span(file, template.grid.interval_ns, learned, bounds) for file in files}
+    grid = _covering(template.grid, [span for span in spans.values() if span])
+    axis = grown_axis(template.axis, learned.sids.get(template.receiver, ()))
+    target = replace(template, grid=grid, axis=axis)
+    owners = _files_by_partition(target, files, spans, partition_units)
+    stored = _stored_ranks(ledger, grid, {n for partition in owners for n in _unit_range(partition)})
+    assignments = tuple(
+        Assignment(
+            partition,
+            grid,
+            axis,
+            tuple(taken),
+            tuple(span for file in taken if (span := spans[file.uri])),
+            _ranks_in(stored, partition),
+        )
+        for partition, taken in sorted(owners.items(), key=lambda item: item[0].first_unit)
+    )
+    prove_single_owners([assignment.partition for assignment in assignments])
+    return GroupPlan(target, current, assignments)
+
+
+def promised_span(file: SourceFile, interval_ns: int, bounds: Bounds) -> Span | None:
+    """First and last epoch that a file's name promises; None where it promises nothing plausible."""
+    if file.start_ns is None or file.end_ns is None:
+        return None
+    first, end = max(file.start_ns, bounds.earliest_ns), min(file.end_ns, bounds.latest_ns)
+    return Span(first, max(first, end - interval_ns)) if first < end else None
+
+
+def units_of_a_partition(template: GroupTemplate, files: Iterable[SourceFile], bounds: Bounds) -> int:
+    """One write unit where each file lies in one; else so many that a day, and so a daily file, lies in one partition."""
+    grid = template.grid
+    spans = [promised_span(file, grid.interval_ns, bounds) for file in files]
+    units = {(grid.slot(s.first_ns) // grid.unit, grid.slot(s.last_ns) // grid.unit) for s in spans if s}
+    return 1 if all(first == last for first, last in units) else max(1, DAY_NS // grid.unit_ns)
+
+
+def prove_single_owners(partitions: Iterable[Partition]) -> None:
+    """Hold that no write unit belongs to two partitions: the last of two writers would win silently.
+
+    Raises
+    ------
+    PlanError
+        Naming every unit with two owners.
+    """
+    owners: dict[tuple[str, int], str] = {}
+    conflicts = []
+    for partition in partitions:
+        for unit in _unit_range(partition):
+            owner = owners.setdefault((partition.receiver, unit), partition.key)
+            if owner != partition.key:
+                conflicts.append(f"write unit {unit} of {partition.receiver} belongs to {owner} and to {partition.key}")
+    if conflicts:
+        raise PlanError(conflicts)
+
+
+def pending(assignments: Iterable[Assignment], done: Mapping[str, Collection[str]]) -> tuple[Assignment, ...]:
+    """The assignments that are not done, or were done without a file they now have.
+
+    Parameters
+    ----------
+    done
+        Partition key to the names of the files it was done with.
+    """
+    return tuple(
+        assignment
+        for assignment in assignments
+        if not {file.uri for file in assignment.files} <= set(done.get(assignment.partition.key, ()))
+        or assignment.partition.key not in done
+    )
+
+
+def totals(plans: Sequence[GroupPlan]) -> Totals:
+    """What these plans cost, before anything is run."""
+    assignments = [(plan.template, assignment) for plan in plans for assignment in plan.assignments]
+    files = {file.uri: file.size_bytes for _, assignment in assignments for file in assignment.files}
+    return Totals(
+        files=len(files),
+        size_bytes=sum(files.values()),
+        partitions=len(assignments),
+        write_units=sum(assignment.partition.units for _, assignment in assignments),
+        references=sum(_references(plan) for plan in plans),
+        task_memory_bytes=max((_memory_bytes(*item) for item in assignments), default=0),
+    )
+
+
+def partition_key(receiver: str, start_ns: int) -> str:
+    """Receiver and start of a partition, e.g. ``canopy_01.2025001T000000``, GPS time."""
+    start = gps_datetime(start_ns).astype("datetime64[s]").item()
+    return f"{receiver}.{start:%Y%jT%H%M%S}"
+
+
+def _span(file: SourceFile, interval_ns: int, learned: Learned, bounds: Bounds) -> Span | None:
+    """The true span of a file where it was read, else what its name promises."""
+    return learned.spans[file.uri] if file.uri in learned.spans else promised_span(file, interval_ns, bounds)
+
+
+def _covering(grid: Grid, spans: Sequence[Span]) -> Grid:
+    if not spans:
+        return grid
+    return grid.covering(min(span.first_ns for span in spans), max(span.last_ns for span in spans) + 1)
+
+
+def _files_by_partition(
+    template: GroupTemplate, files: Sequence[SourceFile], spans: Mapping[str, Span | None], units: int
+) -> dict[Partition, list[SourceFile]]:
+    """Partitions are cut at absolute times, so that a later run with an earlier origin cuts at the same places."""
+    grid = template.grid
+    shift = grid.origin_ns // grid.unit_ns % units
+    owners: dict[Partition, list[SourceFile]] = {}
+    for file in files:
+        span = spans[file.uri]
+        if span is None:
+            continue
+        first, last = grid.slot(span.first_ns) // grid.unit, grid.slot(span.last_ns) // grid.unit
+        for number in range((first + shift) // units, (last + shift) // units + 1):
+            owners.setdefault(_partition(template, number * units - shift, units), []).append(file)
+    return owners
+
+
+def _partition(template: GroupTemplate, first: int, units: int) -> Partition:
+    """The partition of these units, cut off at the ends of the axis."""
+    grid = template.grid
+    key = partition_key(template.receiver, grid.origin_ns + first * grid.unit_ns)
+    start, stop = max(first, 0), min(first + units, grid.units)
+    return Partition(key, template.receiver, start, stop - start)
+
+
+def _unit_range(partition: Partition) -> range:
+    return range(partition.first_unit, partition.first_unit + partition.units)
+
+
+def _stored_ranks(ledger: Ledger, grid: Grid, units: Collection[int]) -> dict[int, dict[int, Rank]]:
+    """Unit to ledger row to rank, of the taken files that reach one of these units."""
+    taken = np.flatnonzero(ledger.status != "rejected")
+    first = grid.slots(ledger.first_ns[taken]) // grid.unit
+    last = grid.slots(ledger.last_ns[taken]) // grid.unit
+    stored: dict[int, dict[int, Rank]] = {}
+    for unit in units:
+        for row in taken[(first <= unit) & (last >= unit)].tolist():
+            stored.setdefault(unit, {})[row] = ledger.rank(row)
+    return stored
+
+
+def _ranks_in(stored: Mapping[int, Mapping[int, Rank]], partition: Partition) -> dict[int, Rank]:
+    return {row: rank for unit in _unit_range(partition) for row, rank in stored.get(unit, {}).items()}
+
+
+def _references(plan: GroupPlan) -> int:
+    template = plan.template
+    columns = -(-len(template.axis.sids) // template.shard_sids)
+    units = sum(assignment.partition.units for assignment in plan.assignments)
+    inner = units * (template.grid.unit // template.grid.read_unit)
+    axis = len(SID_COORDINATES) if plan.changes_structure else 0
+    return units * columns * len(VARIABLES) + inner * len(EPOCH_COORDINATES) + axis
+
+
+def _memory_bytes(template: GroupTemplate, assignment: Assignment) -> int:
+    largest = max((file.size_bytes for file in assignment.files), default=0)
+    return task_memory_bytes(template.grid, len(template.axis.sids)) + _ROWS_TO_FILE_BYTES * largest
+
+

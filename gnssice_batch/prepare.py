@@ -1,0 +1,172 @@
+"""Before anything is written: look at archive and store, read a sample where a group is new, and plan."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from gnssice_batch import config
+from gnssice_batch.cluster import Executor, Finished, Task
+from gnssice_batch.errors import ConfigError, GnssiceError, PlanError
+from gnssice_batch.model import Status
+from gnssice_batch.plan import GroupPlan, Learned, Totals, plan_group, promised_span, totals, units_of_a_partition
+from gnssice_batch.prospect import Prospect, look, new_template, read_context
+from gnssice_batch.reading import ReadContext
+from gnssice_batch.survey import FileSurvey, sample, survey_file
+from gnssice_batch.template import GroupTemplate
+
+
+class Progress(Protocol):
+    """What an operator is told while a run goes on."""
+
+    def stage(self, name: str, tasks: int) -> None:
+        """A stage of so many tasks begins."""
+
+    def finished(self, key: str, size_bytes: int) -> None:
+        """A task of the stage is over, having read so many bytes."""
+
+    def dashboard(self, url: str) -> None:
+        """Where the Dask dashboard is."""
+
+
+class Silent:
+    """Tells nobody anything."""
+
+    def stage(self, name: str, tasks: int) -> None:
+        """Say nothing."""
+
+    def finished(self, key: str, size_bytes: int) -> None:
+        """Say nothing."""
+
+    def dashboard(self, url: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run before anything is written."""
+
+    prospect: Prospect
+    surveys: tuple[FileSurvey, ...]
+    templates: Mapping[str, GroupTemplate]
+    """Per receiver the group as it stands, or the new one with an empty grid."""
+    partition_units: Mapping[str, int]
+    """Per receiver the write units of a partition."""
+    learned: Learned
+    context: ReadContext
+    plans: tuple[GroupPlan, ...]
+
+    @property
+    def source_format(self) -> str:
+        """What canvodpy calls the source, after the newest RINEX version of the sample: ``rinex2`` to ``rinex4``."""
+        versions = [survey.outcome.facts.version for survey in self.surveys if survey.outcome.facts.version]
+        return f"rinex{max(versions, default='3').partition('.')[0]}"
+
+    @property
+    def totals(self) -> Totals:
+        """What the plan costs."""
+        return totals(self.plans)
+
+
+def prepare(settings: config.Settings, tasks: Executor, progress: Progress) -> Prepared:
+    """Look, survey, plan; nothing is changed.
+
+    Raises
+    ------
+    ArchiveError, StoreError
+        When archive or store can't be read.
+    PlanError
+        Listing the conflicts of all receivers.
+    """
+    prospect = look(settings)
+    context = read_context(settings, prospect.files)
+    surveys = _survey(settings, prospect, context, tasks, progress)
+    templates = _templates(settings, prospect, surveys)
+    learned = Learned(spans={survey.outcome.file.uri: survey.outcome.facts.span for survey in surveys})
+    units = {
+        receiver: settings.run.partition_units
+        or units_of_a_partition(template, prospect.files[receiver], context.bounds[receiver])
+        for receiver, template in templates.items()
+    }
+    unplanned = Prepared(prospect, surveys, templates, units, learned, context, ())
+    return replace(unplanned, plans=plan_all(unplanned, learned))
+
+
+def plan_all(prepared: Prepared, learned: Learned) -> tuple[GroupPlan, ...]:
+    """Plan every receiver that has something to do.
+
+    Raises
+    ------
+    PlanError
+        Listing the conflicts of all receivers.
+    """
+    prospect = prepared.prospect
+    return tuple(
+        plan_group(
+            template,
+            prospect.template(receiver),
+            prospect.files[receiver],
+            prospect.ledger(receiver),
+            learned,
+            bounds=prepared.context.bounds[receiver],
+            partition_units=prepared.partition_units[receiver],
+        )
+        for receiver, template in prepared.templates.items()
+    )
+
+
+def answered[R](finished: Finished[R]) -> R:
+    """The result of a task, or the end of the run.
+
+    Raises
+    ------
+    GnssiceError
+        What the task died of, with its key.
+    """
+    if finished.result is not None:
+        return finished.result
+    if isinstance(finished.error, GnssiceError):
+        raise finished.error
+    msg = f"{finished.key}: the task died of {type(finished.error).__name__}: {finished.error}"
+    raise GnssiceError(msg) from finished.error
+
+
+def _survey(
+    settings: config.Settings, prospect: Prospect, context: ReadContext, tasks: Executor, progress: Progress
+) -> tuple[FileSurvey, ...]:
+    files = []
+    for receiver, new in prospect.files.items():
+        count = settings.run.sample_files if prospect.template(receiver) is None else 0
+        bounds = context.bounds[receiver]
+        files += sample([file for file in new if promised_span(file, 1, bounds)], count)
+        files += [file for file in new if not promised_span(file, 1, bounds)]
+    if not files:
+        return ()
+    progress.stage("survey", len(files))
+    surveys = []
+    calls = (Task(f"survey/{file.uri}", survey_file, (file, context)) for file in files)
+    for finished in tasks.run(calls):
+        surveys.append(answered(finished))
+        progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
+    return tuple(sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri)))
+
+
+def _templates(
+    settings: config.Settings, prospect: Prospect, surveys: Sequence[FileSurvey]
+) -> dict[str, GroupTemplate]:
+    templates, conflicts = {}, []
+    for receiver in prospect.files:
+        usable = [survey for survey in _of(surveys, receiver) if survey.outcome.status is not Status.REJECTED]
+        current = prospect.template(receiver)
+        if current is None and not usable:
+            continue
+        try:
+            templates[receiver] = current or new_template(settings, receiver, usable)
+        except (PlanError, ConfigError) as error:
+            conflicts.append(f"{receiver}: {error}")
+    if conflicts:
+        raise PlanError(conflicts)
+    return templates
+
+
+def _of(surveys: Iterable[FileSurvey], receiver: str) -> list[FileSurvey]:
+    return [survey for survey in surveys if survey.outcome.file.receiver == receiver]

@@ -1,0 +1,152 @@
+"""What there is to do: the archive as listed against the store as it stands."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+
+from gnssice_batch import __version__, config
+from gnssice_batch.align import Bounds
+from gnssice_batch.archive import Listing, access, list_files
+from gnssice_batch.grid import DAY_NS, empty_grid
+from gnssice_batch.model import SourceFile
+from gnssice_batch.plan import Learned, select
+from gnssice_batch.reading import ReadContext
+from gnssice_batch.rinex import ReadOptions
+from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
+from gnssice_batch.store.contents import StoredGroup, stored_groups
+from gnssice_batch.store.ledger import Ledger
+from gnssice_batch.store.repository import RepositoryOptions, open_existing, repository_url
+from gnssice_batch.survey import FileSurvey, channels, sampling
+from gnssice_batch.template import (
+    NON_INDEX_COORDINATES,
+    GroupTemplate,
+    shard_width,
+    signal_axis,
+)
+
+_GPS_EPOCH = date(1980, 1, 6)
+_DAYS_AHEAD = timedelta(days=2)
+
+SOFTWARE = f"gnssice_batch {__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """The files that are new or changed, and the groups they belong to."""
+
+    listing: Listing
+    stored: Mapping[str, StoredGroup]
+    files: Mapping[str, tuple[SourceFile, ...]]
+    """New or changed files by receiver; receivers without any are left out."""
+
+    def ledger(self, receiver: str) -> Ledger:
+        """The ledger of a receiver, empty for a new one."""
+        return self.stored[receiver].ledger if receiver in self.stored else Ledger()
+
+    def template(self, receiver: str) -> GroupTemplate | None:
+        """The stored template of a receiver, None for a new one."""
+        return self.stored[receiver].template if receiver in self.stored else None
+
+
+def look(settings: config.Settings) -> Prospect:
+    """List the archive and hold it against the store; nothing is changed.
+
+    Raises
+    ------
+    ArchiveError, PlanError, StoreError
+        As `list_files` and `stored_groups` say.
+    """
+    listing = list_files(settings.archive)
+    repository = open_existing(store_url(settings))
+    stored = stored_groups(repository) if repository else {}
+    by_receiver = {
+        receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)
+    }
+    new = {r: select(files, stored[r].ledger if r in stored else Ledger()) for r, files in by_receiver.items()}
+    return Prospect(listing, stored, {receiver: files for receiver, files in new.items() if files})
+
+
+def store_url(settings: config.Settings) -> str:
+    """Where the repository of the site is."""
+    return repository_url(settings.store.url, settings.site)
+
+
+def repository_options(settings: config.Settings) -> RepositoryOptions:
+    """Icechunk's own settings."""
+    section = settings.icechunk
+    return RepositoryOptions(section.compression_level, section.inline_threshold, section.get_concurrency)
+
+
+def read_context(settings: config.Settings, receivers: Iterable[str]) -> ReadContext:
+    """How workers read the files of these receivers."""
+    section = settings.reader
+    options = ReadOptions(
+        reader=section.kind,
+        decoder=section.decoder,
+        max_unpacked_bytes=section.max_unpacked_bytes,
+        signal_overrides=section.signal_overrides,
+    )
+    bounds = {receiver: receiver_bounds(settings, receiver) for receiver in receivers}
+    return ReadContext(access(settings.archive), options, bounds)
+
+
+def receiver_bounds(settings: config.Settings, receiver: str) -> Bounds:
+    """Plausible dates and snapping tolerance of a receiver."""
+    grid = settings.grid_of(receiver)
+    latest = grid.latest or datetime.now(UTC).date() + _DAYS_AHEAD
+    return Bounds(_day_ns(grid.earliest), _day_ns(latest), grid.tolerance_ns)
+
+
+def new_template(settings: config.Settings, receiver: str, surveys: Iterable[FileSurvey]) -> GroupTemplate:
+    """The template of a new group, its grid still empty, from what a sample of its files says.
+
+    Raises
+    ------
+    PlanError
+        When neither settings nor files tell the interval.
+    ConfigError
+        When the interval does not divide a day.
+    """
+    surveys = list(surveys)
+    grid_settings = settings.grid_of(receiver)
+    marks = sampling(receiver, surveys, grid_settings.interval_ns, grid_settings.phase_ns, grid_settings.tolerance_ns)
+    spans = [survey.outcome.facts.span for survey in surveys if survey.outcome.facts.span]
+    first_ns = min(span.first_ns for span in spans)
+    sids = sorted({sid for survey in surveys for sid in survey.sids})
+    return GroupTemplate(
+        receiver=receiver,
+        grid=empty_grid(marks.interval_ns, marks.phase_ns, settings.chunks.epoch, first_ns),
+        axis=signal_axis(sids),
+        shard_sids=shard_width(len(sids)),
+        profile=settings.encoding.profile,
+        algorithm=settings.icechunk.compression_algorithm,
+        level=settings.icechunk.compression_level,
+        channels=channels(surveys),
+        attributes=_attributes(settings, receiver),
+    )
+
+
+def learned_from(surveys: Iterable[FileSurvey]) -> Learned:
+    """True spans of the surveyed files."""
+    return Learned(spans={survey.outcome.file.uri: survey.outcome.facts.span for survey in surveys})
+
+
+def _attributes(settings: config.Settings, receiver: str) -> dict[str, object]:
+    return {
+        **settings.attributes,
+        "Created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "Software": SOFTWARE,
+        "File Hash": "see metadata/files",
+        "Conventions": "CF-1.11",
+        "coordinates": " ".join(NON_INDEX_COORDINATES),
+        "receiver": receiver,
+        "site": settings.site,
+        "time_system": "GPST",
+        "mapping": MAPPING_NAME,
+        "mapping_version": MAPPING_VERSION,
+    }
+
+
+def _day_ns(day: date) -> int:
+    return (day - _GPS_EPOCH).days * DAY_NS

@@ -1,0 +1,85 @@
+"""What a repository holds at one snapshot: its receivers' groups and ledgers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import icechunk
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.store.arrays import read_template
+from gnssice_batch.store.ledger import Ledger, read_files, read_ledger
+from gnssice_batch.store.repository import MAIN, Repository
+from gnssice_batch.template import GroupTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGroup:
+    """One receiver as it stands."""
+
+    template: GroupTemplate
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One entry of the history."""
+
+    id: str
+    written_at: str
+    message: str
+
+
+def stored_groups(repository: Repository, branch: str = MAIN) -> dict[str, StoredGroup]:
+    """Every receiver's group at the head of a branch.
+
+    Raises
+    ------
+    StoreError
+        When a group was not made by this job.
+    """
+    with _root(repository, branch) as root:
+        groups = dict(root.groups()) if root is not None else {}
+        return {name: StoredGroup(read_template(group), read_ledger(group)) for name, group in groups.items()}
+
+
+def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> dict[str, npt.NDArray[np.generic]]:
+    """All columns of a receiver's ledger of files.
+
+    Raises
+    ------
+    StoreError
+        When there is no such receiver.
+    """
+    with _root(repository, branch) as root:
+        return read_files(_group(root, receiver))
+
+
+def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:
+    """Snapshots of a branch, newest first."""
+    for entry in repository.handle.ancestry(branch=branch):
+        yield Snapshot(str(entry.id), entry.written_at.isoformat(timespec="seconds"), str(entry.message))
+
+
+def _group(root: zarr.Group | None, receiver: str) -> zarr.Group:
+    group = root.get(receiver) if root is not None else None
+    if not isinstance(group, zarr.Group):
+        msg = f"the repository has no receiver {receiver!r}"
+        raise StoreError(msg)
+    return group
+
+
+@contextmanager
+def _root(repository: Repository, branch: str) -> Iterator[zarr.Group | None]:
+    try:
+        session = repository.handle.readonly_session(branch)
+    except icechunk.IcechunkError as error:
+        msg = f"the repository {repository.url} has no branch {branch!r}: {error}"
+        raise StoreError(msg) from error
+    try:
+        yield zarr.open_group(session.store, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        yield None

@@ -1,0 +1,78 @@
+"""Write units of one partition: read back and written by a worker, in its own copy of the work fork."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import icechunk
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model import Assignment
+from gnssice_batch.store.arrays import array
+from gnssice_batch.template import EPOCH_COORDINATES, VARIABLES, digest
+
+type Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFork:
+    """One attempt's own copy of the work fork, opened at one receiver's group."""
+
+    fork: icechunk.ForkSession
+    group: zarr.Group
+
+    def pickled(self) -> bytes:
+        """The fork with everything written into it, as the coordinator merges it."""
+        return pickle.dumps(self.fork)
+
+    @property
+    def shard_sids(self) -> int:
+        """Width of a write unit along sid."""
+        return int((array(self.group, "SNR").shards or (0, 0))[1])
+
+
+def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
+    """Unpickle a copy of the work fork and hold the stored group against the assignment.
+
+    Raises
+    ------
+    StoreError
+        When the stored axis is not the one this partition was planned for.
+    """
+    copy = pickle.loads(fork)  # noqa: S301 - bytes the coordinator of this run made
+    group = zarr.open_group(copy.store, path=assignment.partition.receiver, mode="r+")
+    _check_axes(group, assignment)
+    return WorkFork(copy, group)
+
+
+def read_unit(work: WorkFork, unit: int, epochs: int) -> tuple[Arrays, Arrays]:
+    """Data variables (epochs, S) and epoch coordinates (epochs,) of one write unit."""
+    rows = slice(unit * epochs, (unit + 1) * epochs)
+    variables = {spec.name: np.asarray(array(work.group, spec.name)[rows]) for spec in VARIABLES}
+    coordinates = {spec.name: np.asarray(array(work.group, spec.name)[rows]) for spec in EPOCH_COORDINATES}
+    return variables, coordinates
+
+
+def write_unit(work: WorkFork, unit: int, variables: Arrays) -> None:
+    """Write the data variables of one whole write unit, all signals wide; all-missing inner chunks are not stored."""
+    for spec in VARIABLES:
+        block = variables[spec.name]
+        array(work.group, spec.name)[unit * len(block) : (unit + 1) * len(block)] = block
+
+
+def _check_axes(group: zarr.Group, assignment: Assignment) -> None:
+    key, planned = assignment.partition.key, assignment.axis
+    stored = [str(sid) for sid in np.asarray(array(group, "sid")[: len(planned.sids)]).tolist()]
+    if digest(stored) != planned.digest:
+        msg = f"{key}: the stored signal axis is not the one this partition was planned for; start the run again"
+        raise StoreError(msg)
+    snr = array(group, "SNR")
+    found = (group.attrs["origin_ns"], snr.shape[0], (snr.shards or (0,))[0])
+    wanted = (assignment.grid.origin_ns, assignment.grid.size, assignment.grid.unit)
+    if found != wanted:
+        msg = f"{key}: the stored epoch axis (origin, size, unit) is {found}, planned for {wanted}; start the run again"
+        raise StoreError(msg)
