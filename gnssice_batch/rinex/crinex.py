@@ -53,7 +53,7 @@ from gnssice_batch.rinex.epoch import (
     take_picoseconds,
 )
 from gnssice_batch.rinex.epoch_text import epoch_time2, epoch_time3
-from gnssice_batch.rinex.fields import SPACE, Bytes, cardinal, digit, is_blank, line_end, text_end
+from gnssice_batch.rinex.fields import SPACE, Bytes, digit, is_blank, left_cardinal, line_end, text_end
 
 MARK: Final = 62
 DAMAGE: Final = FIRST_REASON + CRINEX_DAMAGE
@@ -133,7 +133,7 @@ def take_epoch(buffer: Bytes, end: int, run: Run) -> int:
     time_100ns = epoch_time3(arcs.text, 0, length, state, tables)
     if state[RINEX_MAJOR] < 3:
         time_100ns = epoch_time2(arcs.text, 0, length, state, tables)
-    satellites = cardinal(arcs.text, base, base + 3)
+    satellites = left_cardinal(arcs.text, base, base + 3)
     listed = base + 3 if state[RINEX_MAJOR] < 3 else base + 9
     if satellites < 0 or listed + 3 * satellites > max(length, listed):
         return damage(buffer, end, 1, run)
@@ -148,7 +148,7 @@ def take_event(buffer: Bytes, end: int, flag: int, run: Run) -> int:
     """Take an epoch line of flags 2 to 6; as many lines of text follow as it says, then a whole epoch line."""
     state, _, output, arcs = run
     base = 29 if state[RINEX_MAJOR] < 3 else 32
-    count = cardinal(arcs.text, base, base + 3)
+    count = left_cardinal(arcs.text, base, base + 3)
     count_line(state, output, FIRST_REASON + EVENT)
     output.counts[EVENT] += 1
     state[POSITION] = min(end + 1, buffer.size)

@@ -165,6 +165,12 @@ def cardinal(buffer: Bytes, start: int, end: int) -> int:
     return number
 
 
+@kernel
+def left_cardinal(buffer: Bytes, start: int, end: int) -> int:
+    """Read a `cardinal` that blanks may follow in its field, as some writers have it in the number of satellites."""
+    return cardinal(buffer, start, text_end(buffer, start, max(start, end)))
+
+
 @inlined
 def digit(buffer: Bytes, at: int, end: int) -> int:
     """Read one character: its digit, -1 if blank or past the line, -2 if it is anything else."""

@@ -1,5 +1,6 @@
 """Finds and reads the header at the beginning, or further down, of an unpacked RINEX or CRINEX file."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -57,6 +58,19 @@ def header_text(content: bytes, start: int) -> HeaderText:
         if line.startswith(">"):
             break
     raise ReadError(Reason.NO_END_OF_HEADER, "the header does not end", line=count)
+
+
+def is_compact(content: bytes) -> bool:
+    """Whether an unpacked file is CRINEX."""
+    return content.removeprefix(_BYTE_ORDER_MARK)[20:40] == _COMPACT_TEXT.encode()
+
+
+def with_line_feeds(content: bytes) -> bytes:
+    """Return the content with a line feed at the end of each line, where carriage returns stand alone for it."""
+    returns = content.count(b"\r")
+    if returns == 0 or returns == content.count(b"\r\n"):
+        return content
+    return re.sub(rb"\r+\n", b"\n", content).replace(b"\r", b"\n")
 
 
 def _lines(content: bytes, at: int) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,9 @@ from typing import Literal
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.header import Header
-from gnssice_batch.rinex.header_text import header_text
+from gnssice_batch.rinex.georinex_reader import georinex_observations
+from gnssice_batch.rinex.hatanaka_decoder import text_of
+from gnssice_batch.rinex.header_text import header_text, is_compact, with_line_feeds
 from gnssice_batch.rinex.observations import Accounting, Observations, Offence
 from gnssice_batch.rinex.unpack import Member, members, unpack_prefix
 from gnssice_batch.rinex.walk import observations_of
@@ -82,14 +84,20 @@ def read_header(prefix: bytes) -> Header:
     ReadError
         If there is no complete header of RINEX observations in it.
     """
-    return header_text(unpack_prefix(prefix), 0).header
+    return header_text(with_line_feeds(unpack_prefix(prefix)), 0).header
 
 
 def _parts_of(member: Member, options: ReadOptions) -> list[Observations]:
     """Read one member of a container."""
     if member.fault is not None and (member.fault != Reason.TRUNCATED or not member.content):
         raise ReadError(member.fault, member.detail)
-    parts = list(observations_of(member.content, options.signal_overrides))
+    content = with_line_feeds(member.content)
+    if options.decoder == "hatanaka" and is_compact(content):
+        content = text_of(content)
+    if options.reader == "georinex":
+        parts = [georinex_observations(content, options.signal_overrides)]
+    else:
+        parts = list(observations_of(content, options.signal_overrides))
     if not any(part.time_100ns.size for part in parts):
         raise ReadError(Reason.NO_EPOCHS, "there is no usable epoch in it")
     if member.fault is not None:

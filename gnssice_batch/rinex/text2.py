@@ -48,7 +48,7 @@ from gnssice_batch.rinex.epoch import (
     take_comment,
 )
 from gnssice_batch.rinex.epoch_text import epoch_time2
-from gnssice_batch.rinex.fields import DOT, SPACE, ZERO, Bytes, cardinal, digit, is_blank, line_end, text_end
+from gnssice_batch.rinex.fields import DOT, SPACE, ZERO, Bytes, digit, is_blank, left_cardinal, line_end, text_end
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.row import take_fields
 
@@ -130,7 +130,7 @@ def take_epoch_line(buffer: Bytes, stop: int, run: Run) -> int:
     flag = digit(buffer, start + 28, stop)
     if not 0 <= flag <= 6:
         return skip_epoch(buffer, run, BAD_EPOCH_FLAG)
-    count = cardinal(buffer, start + 29, min(start + 32, stop))
+    count = left_cardinal(buffer, start + 29, min(start + 32, stop))
     if flag > 1:
         return take_event(buffer, flag, count, run)
     time_100ns = epoch_time2(buffer, start, stop, state, tables)

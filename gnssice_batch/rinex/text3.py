@@ -53,7 +53,7 @@ from gnssice_batch.rinex.epoch import (
     take_picoseconds,
 )
 from gnssice_batch.rinex.epoch_text import epoch_time3
-from gnssice_batch.rinex.fields import Bytes, cardinal, digit, line_end, text_end
+from gnssice_batch.rinex.fields import Bytes, digit, left_cardinal, line_end, text_end
 from gnssice_batch.rinex.row import take_fields
 
 MARK = 62
@@ -114,7 +114,7 @@ def take_epoch_line(buffer: Bytes, stop: int, state: State, tables: Tables, outp
     time_100ns = epoch_time3(buffer, start, stop, state, tables)
     if time_100ns == NO_TIME or flag < 0:
         return skip_epoch(state, output, TRUNCATED if stop == buffer.size else BAD_EPOCH_RECORD)
-    declared = cardinal(buffer, start + 32, min(start + 35, stop))
+    declared = left_cardinal(buffer, start + 32, min(start + 35, stop))
     open_epoch(state, output, time_100ns, flag, declared)
     take_clock(buffer, start + 41, min(start + 56, stop), state, output)
     take_picoseconds(buffer, start + 57, stop, state, output)
@@ -134,7 +134,7 @@ def skip_epoch(state: State, output: Output, reason: int) -> int:
 def take_event(buffer: Bytes, stop: int, flag: int, state: State, output: Output) -> int:
     """Take an epoch record of flags 2 to 6: what follows are header records, or cycle slips (6)."""
     start = state[POSITION]
-    count = cardinal(buffer, start + 32, min(start + 35, stop))
+    count = left_cardinal(buffer, start + 32, min(start + 35, stop))
     count_line(state, output, FIRST_REASON + EVENT)
     output.counts[EVENT] += 1
     if flag == 6:

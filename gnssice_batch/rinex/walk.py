@@ -20,8 +20,9 @@ from gnssice_batch.rinex.text2 import walk_text2
 from gnssice_batch.rinex.text3 import walk_text3
 from gnssice_batch.rinex.time import shift_100ns
 
-_SHORTEST_RECORD_BYTES = 16
+_SAMPLE_BYTES = 1 << 18
 _SPARE_ROWS = 1100
+"""No epoch has more satellites."""
 
 
 def observations_of(content: bytes, overrides: Overrides) -> Iterator[Observations]:
@@ -46,6 +47,13 @@ def observations_of(content: bytes, overrides: Overrides) -> Iterator[Observatio
         if turn is not None:
             yield walk.finish()
             walk = turn
+
+
+def _likely_rows(content: bytes, start: int) -> int:
+    """Guess the lines from `start` on by the length of the first ones; arrays grow where this is too few."""
+    sample = content[start : start + _SAMPLE_BYTES]
+    lines = sample.count(b"\n") + 1
+    return int(1.3 * lines * (len(content) - start) / max(len(sample), 1)) + _SPARE_ROWS
 
 
 @dataclass(slots=True)
@@ -78,8 +86,7 @@ class Walk:
     ) -> "Walk":
         """Return a walk that goes on at a state with a header in force."""
         layout, tables = extend(Layout(), header, overrides)
-        rest = len(content) - int(state[codes.POSITION])
-        rows = min(content.count(b"\n", int(state[codes.POSITION])), rest // _SHORTEST_RECORD_BYTES) + _SPARE_ROWS
+        rows = _likely_rows(content, int(state[codes.POSITION]))
         output = Output.allocate(rows, rows, layout.width)
         output.line_counts[codes.LINE_HEADER] = header_lines
         state[codes.LINE] += header_lines
