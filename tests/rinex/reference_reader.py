@@ -95,7 +95,7 @@ class Header:
 def thousandths(text: str, scale: int = 1) -> int | Fraction | None:
     """Return an F14.3 field in thousandths, divided by the scale factor; None if it is blank or no number."""
     text = text.strip()
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", text):
+    if not re.fullmatch(r"[+-]?\d*\.\d{3}", text, re.ASCII):
         return None
     exact = Fraction(Decimal(text)) * 1000 / scale
     return int(exact) if exact.denominator == 1 else exact
@@ -108,8 +108,8 @@ def indicator(character: str) -> int | None:
 
 def read_content(content: bytes) -> Iterator[Epoch | Event]:
     """Yield the epoch and event records of a RINEX text of any version, in order."""
-    text = content.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\0", " ")
-    lines = [line.rstrip() for line in re.split(r"\r\n|\n|\r", text)]
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    lines = [line.rstrip(" \0") for line in re.split(r"\r\n|\n|\r", text)]
     header, at = read_header(lines, 0)
     while at < len(lines):
         if label(lines[at]) == "RINEX VERSION / TYPE":
@@ -148,7 +148,7 @@ def apply(header: Header, line: str) -> None:
     elif name == "MARKER NAME":
         header.marker = line[:60].strip()
     elif name == "TIME OF FIRST OBS":
-        header.time_system = line[43:60].strip() or header.time_system
+        header.time_system = (re.findall(r"[A-Z]{3}", line[43:60]) or [header.time_system])[0]
     elif name == "# / TYPES OF OBSERV":
         types = line[6:60].split()
         header.types[""] = types if line[:6].strip() else header.types[""] + types
@@ -237,6 +237,8 @@ def read_record_3(lines: list[str], at: int, header: Header) -> tuple[Epoch | Ev
         return Event(flag, body), end
     if time is None:
         return None, end
+    if end == len(lines) and sum(map(bool, body)) < count:
+        return None, end
     epoch = Epoch(time, flag, picoseconds(line[41:56]), count)
     epoch.records = [record for body_line in body if (record := record_of_line(body_line, header))]
     return epoch, end
@@ -260,7 +262,7 @@ def read_record_2(lines: list[str], at: int, header: Header) -> tuple[Epoch | Ev
     flag, count = int(line[28]), int(line[29:32])
     if flag in {2, 3, 4, 5}:
         return event_of(flag, lines, at + 1, count, header)
-    if not re.fullmatch(r"([A-Z ][ \d]\d)* *", line[32:68]) or (time is None and flag != 6):
+    if not re.fullmatch(r"([A-Z ][ \d]\d)*", line[32 : 32 + 3 * min(count, 12)]) or (time is None and flag != 6):
         return None, at + 1
     svs, at = satellites_2(lines, at, count, header)
     codes = header.types[""]
