@@ -1,8 +1,9 @@
 """What to simulate: receivers, time span, sampling, gaps, and how the files are cut and packed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from gnssice_batch.errors import ConfigError
 
@@ -53,7 +54,7 @@ class SimulationPlan:
     Raises
     ------
     ConfigError
-        If the spans are not whole numbers of intervals, or a system is unknown.
+        If the spans are not whole numbers of intervals, or a system or packing is unknown.
     """
 
     receivers: tuple[SimulatedReceiver, ...] = field(default_factory=network)
@@ -72,16 +73,9 @@ class SimulationPlan:
     outage_s: float = 3600.0
 
     def __post_init__(self) -> None:
-        unknown = set(self.systems) - set(SYSTEMS)
-        if unknown or not self.systems:
-            message = f"systems should be some of {SYSTEMS}, not {self.systems!r}"
-            raise ConfigError(message)
-        if self.interval_ns <= 0 or self.interval_ns % 100:
-            message = f"interval_s should be a positive multiple of 0.0000001, not {self.interval_s}"
-            raise ConfigError(message)
-        if self.period_ns <= 0 or self.period_ns % self.interval_ns or self.start_ns % self.interval_ns:
-            message = f"a file of {self.period_s} s and a day should hold whole intervals of {self.interval_s} s"
-            raise ConfigError(message)
+        faults = "; ".join(_faults(self))
+        if faults:
+            raise ConfigError(faults)
 
     @property
     def interval_ns(self) -> int:
@@ -102,3 +96,18 @@ class SimulationPlan:
     def end_ns(self) -> int:
         """End (exclusive) of the simulated span, GPS time in ns since 1980-01-06."""
         return self.start_ns + round(self.days * DAY_NS)
+
+
+def _faults(plan: SimulationPlan) -> Iterator[str]:
+    if set(plan.systems) - set(SYSTEMS) or not plan.systems:
+        yield f"systems should be some of {SYSTEMS}, not {plan.systems!r}"
+    if plan.packing not in get_args(Packing):
+        yield f"packing should be one of {', '.join(get_args(Packing))}, not {plan.packing!r}"
+    if plan.interval_ns <= 0 or plan.interval_ns % 100:
+        yield f"interval_s should be a positive multiple of 0.0000001, not {plan.interval_s}"
+    elif plan.period_ns % plan.interval_ns or plan.start_ns % plan.interval_ns:
+        yield f"a file of {plan.period_s} s and a day should hold whole intervals of {plan.interval_s} s"
+    elif max(plan.interval_ns, SECOND_NS) % min(plan.interval_ns, SECOND_NS):
+        yield f"an interval of {plan.interval_s} s can't be written in a file name"
+    if plan.period_ns <= 0 or plan.period_ns % (60 * SECOND_NS):
+        yield f"period_s should be whole minutes, not {plan.period_s}"
