@@ -31,7 +31,7 @@ _WALKER: Final = {
 _FIRST_PRN: Final = {"C": 19}
 _GEOSYNCHRONOUS: Final = {
     "J": ((1, 41.0, 135.0), (2, 41.0, 127.0), (3, 0.1, 137.0), (4, 41.0, 145.0)),
-    "S": ((23, 0.0, 31.5), (26, 0.0, 63.9), (36, 0.0, 5.0), (44, 0.0, -121.0)),
+    "S": ((23, 0.0, 31.5), (26, 0.0, 63.9), (36, 0.0, 5.0), (37, 0.0, 145.0), (44, 0.0, -121.0)),
 }
 """PRN, inclination and longitude of the ascending node, in degrees."""
 _GEOSYNCHRONOUS_M: Final = 42_164.2e3
