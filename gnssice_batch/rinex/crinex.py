@@ -7,8 +7,6 @@ and the text difference of their indicators. What can't be decoded costs everyth
 
 from typing import Final
 
-from gnssice_batch.rinex.jit import inlined, kernel
-
 from gnssice_batch.rinex.buffers import Arcs, Output, Tables
 from gnssice_batch.rinex.codes import (
     BAD_EPOCH_RECORD,
@@ -54,6 +52,7 @@ from gnssice_batch.rinex.epoch import (
 )
 from gnssice_batch.rinex.epoch_text import epoch_time2, epoch_time3
 from gnssice_batch.rinex.fields import SPACE, Bytes, digit, is_blank, left_cardinal, line_end, text_end
+from gnssice_batch.rinex.jit import inlined, kernel
 
 MARK: Final = 62
 DAMAGE: Final = FIRST_REASON + CRINEX_DAMAGE
@@ -188,7 +187,7 @@ def cut_off(buffer: Bytes, lines: int, run: Run) -> int:
 @kernel
 def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -> int:
     """Take the clock line and the satellite lines of an epoch."""
-    state, _, output, arcs = run
+    state = run[0]
     for i in range(satellites + 1):
         state[LINE] += 1
         state[POSITION] = end + 1
@@ -199,10 +198,7 @@ def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -
         if end == buffer.size and not (i == satellites and has_indicators(buffer, stop, listed + 3 * i - 3, run)):
             state[LINE] += 1
             return cut_off(buffer, i + 2, run)
-        if i == 0:
-            sound = take_clock(buffer, stop, run)
-        else:
-            sound = take_satellite(buffer, stop, listed + 3 * i - 3, run)
+        sound = take_clock(buffer, stop, run) if i == 0 else take_satellite(buffer, stop, listed + 3 * i - 3, run)
         if not sound:
             return stop_at_damage(buffer, end, i + 2, run)
     state[LINE] += 1

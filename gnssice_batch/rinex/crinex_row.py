@@ -3,12 +3,12 @@
 from typing import Final
 
 import numpy as np
-from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.buffers import MAX_ORDER, Arcs, Output, Tables
 from gnssice_batch.rinex.codes import BAD_VALUE, COMPACT_MAJOR, LINE, POSITION, PSEUDO_OBSERVABLE, RINEX_MAJOR
 from gnssice_batch.rinex.epoch import State, offend
-from gnssice_batch.rinex.fields import MINUS, SPACE, ZERO, Bytes, U, decimal8, load8, not_digits
+from gnssice_batch.rinex.fields import MINUS, SPACE, ZERO, Bytes, U, decimal8, int64, load8, not_digits
+from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING
 from gnssice_batch.rinex.row import put_value
 
@@ -38,7 +38,7 @@ def _digits_before(marks: np.uint64) -> int:
 @inlined
 def integer(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
     """Read a signed integer; return it and the index behind it, `DAMAGED` if there is none or it is too long."""
-    negative = np.int64(buffer[at] == MINUS)
+    negative = int64(buffer[at] == MINUS)
     begin = at + negative
     at = begin
     number = 0
@@ -82,7 +82,7 @@ def take_satellite_line(buffer: Bytes, stop: int, code: int, row: int, run: Run)
         number, at = take_difference(buffer, at, stop, (code, j), arcs)
         if at == DAMAGED or number >= LARGEST or number <= -LARGEST:
             return False
-        column = np.int64(tables.column_of[system, j])
+        column = int64(tables.column_of[system, j])
         if column < 0:
             output.counts[PSEUDO_OBSERVABLE] += 1
         else:
@@ -100,7 +100,7 @@ def take_difference(buffer: Bytes, at: int, stop: int, field: tuple[int, int], a
     if at + 1 < stop and buffer[at + 1] == AMPERSAND:
         return begin_arc(buffer, at, stop, field, arcs)
     number, at = integer(buffer, at, stop)
-    order = np.int64(arcs.order[code, j])
+    order = int64(arcs.order[code, j])
     if at == DAMAGED or order < 0:
         return 0, DAMAGED
     difference = arcs.difference[code, j]
@@ -136,7 +136,7 @@ def behind_separator(buffer: Bytes, at: int, stop: int) -> int:
 def begin_arc(buffer: Bytes, at: int, stop: int, field: tuple[int, int], arcs: Arcs) -> tuple[int, int]:
     """Decode a value given whole, ``3&23713320178``, that begins an arc of the order before the ampersand."""
     code, j = field
-    greatest = np.int64(buffer[at]) - ZERO
+    greatest = int64(buffer[at]) - ZERO
     if not 0 <= greatest <= MAX_ORDER or at + 2 >= stop:
         return 0, DAMAGED
     number, at = integer(buffer, at + 2, stop)
@@ -154,8 +154,8 @@ def change_indicators(buffer: Bytes, at: int, stop: int, code: int, run: Run) ->
     state, tables, output, arcs = run
     system = code // 100
     for i in range(min(stop - at, 2 * tables.type_count[system])):
-        byte = np.int64(buffer[at + i])
-        column = np.int64(tables.column_of[system, i // 2])
+        byte = int64(buffer[at + i])
+        column = int64(tables.column_of[system, i // 2])
         if byte == SPACE or column < 0:
             continue
         number = byte - ZERO
@@ -176,7 +176,7 @@ def put_indicators(code: int, row: int, run: Run) -> None:
     if state[COMPACT_MAJOR] < 3:
         system = code // 100
         for j in range(tables.type_count[system]):
-            column = np.int64(tables.column_of[system, j])
+            column = int64(tables.column_of[system, j])
             if column >= 0 and arcs.order[code, j] < 0:
                 arcs.lli[code, column] = -1
                 arcs.ssi[code, column] = -1
@@ -193,7 +193,7 @@ def take_clock_line(buffer: Bytes, at: int, stop: int, state: State, arcs: Arcs)
         return MISSING, at
     order = arcs.clock[MAX_ORDER + 1]
     if at + 1 < stop and buffer[at + 1] == AMPERSAND:
-        arcs.clock[MAX_ORDER + 2] = np.int64(buffer[at]) - ZERO
+        arcs.clock[MAX_ORDER + 2] = int64(buffer[at]) - ZERO
         order = -1
         at += 2
     elif order < 0:

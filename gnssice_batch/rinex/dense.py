@@ -5,12 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from gnssice_batch.rinex.jit import inlined, kernel
 
-from gnssice_batch.rinex.observations import MISSING, Column, Observations
+from gnssice_batch.rinex.jit import inlined, kernel
+from gnssice_batch.rinex.observations import MISSING, Observations
 from gnssice_batch.signals import sid
 
 _KINDS = "SCLD"
+_PSEUDORANGE = 1
+_PHASE = 2
+
+type Arrays = tuple[np.ndarray, ...]
 
 
 class Dense(NamedTuple):
@@ -117,37 +121,43 @@ def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], p
 
 
 @kernel
-def _scatter(rows: Rows, targets: Targets, arrays: tuple[np.ndarray, ...]) -> None:
+def _scatter(rows: Rows, targets: Targets, arrays: Arrays) -> None:
     for epoch in range(rows.first_row.size - 1):
         for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
             _scatter_row(rows, row, epoch, targets, arrays)
 
 
 @inlined
-def _scatter_row(rows: Rows, row: int, epoch: int, targets: Targets, arrays: tuple[np.ndarray, ...]) -> None:
-    snr, pseudorange, phase, doppler, lli, ssi = arrays
+def _scatter_row(rows: Rows, row: int, epoch: int, targets: Targets, arrays: Arrays) -> None:
     sv = rows.row_sv[row]
     for k in range(rows.value.shape[1]):
         place = targets.place[sv, k]
-        value = rows.value[row, k]
         if place < 0:
             continue
         kind = targets.kind[sv, k]
-        if kind == 2:
-            if rows.lli[row, k] >= 0:
-                lli[epoch, place] = rows.lli[row, k]
-            if rows.ssi[row, k] >= 0:
-                ssi[epoch, place] = rows.ssi[row, k]
-        elif kind == 1 and ssi[epoch, place] < 0:
-            ssi[epoch, place] = rows.ssi[row, k]
-        if value == MISSING:
-            continue
-        physical = value / targets.divisor[sv, k]
-        if kind == 0:
-            snr[epoch, place] = physical
-        elif kind == 1:
-            pseudorange[epoch, place] = physical
-        elif kind == 2:
-            phase[epoch, place] = physical
-        else:
-            doppler[epoch, place] = physical
+        if kind in (_PHASE, _PSEUDORANGE):
+            _put_indicators(rows, (row, k), (epoch, place), kind, arrays)
+        if rows.value[row, k] != MISSING:
+            _put_value(rows.value[row, k] / targets.divisor[sv, k], kind, (epoch, place), arrays)
+
+
+@inlined
+def _put_indicators(rows: Rows, source: tuple[int, int], target: tuple[int, int], kind: int, arrays: Arrays) -> None:
+    lli, ssi = arrays[4], arrays[5]
+    strength = rows.ssi[source]
+    if strength >= 0 and (kind == _PHASE or ssi[target] < 0):
+        ssi[target] = strength
+    if kind == _PHASE and rows.lli[source] >= 0:
+        lli[target] = rows.lli[source]
+
+
+@inlined
+def _put_value(value: float, kind: int, target: tuple[int, int], arrays: Arrays) -> None:
+    if kind == 0:
+        arrays[0][target] = value
+    elif kind == _PSEUDORANGE:
+        arrays[1][target] = value
+    elif kind == _PHASE:
+        arrays[2][target] = value
+    else:
+        arrays[3][target] = value

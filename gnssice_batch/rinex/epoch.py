@@ -4,7 +4,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from gnssice_batch.rinex.jit import inlined, kernel
 
 from gnssice_batch.rinex.buffers import Output, Tables
 from gnssice_batch.rinex.codes import (
@@ -32,7 +31,21 @@ from gnssice_batch.rinex.codes import (
     TRUNCATED,
     UTC,
 )
-from gnssice_batch.rinex.fields import BAD, BLANK, DOT, SPACE, ZERO, Bytes, cardinal, digit, fixed_point
+from gnssice_batch.rinex.fields import (
+    BAD,
+    BLANK,
+    DOT,
+    SPACE,
+    ZERO,
+    Bytes,
+    U,
+    cardinal,
+    digit,
+    fixed_point,
+    int64,
+    load8,
+)
+from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING
 from gnssice_batch.rinex.time import (
     DAY_100NS,
@@ -44,6 +57,8 @@ from gnssice_batch.rinex.time import (
 )
 
 type State = npt.NDArray[np.int64]
+
+_COMMENT: Final = U(int.from_bytes(b"COMMENT", "little"))
 
 NO_TIME: Final = -1
 """Stands for a date that does not exist; times before 1980-01-06 are none either."""
@@ -152,7 +167,7 @@ def take_picoseconds(buffer: Bytes, start: int, stop: int, state: State, output:
 def satellite_code(buffer: Bytes, at: int, default_system: int, tables: Tables) -> int:
     """Read A1, I2 as 100 times the system's number plus the satellite's; -1 if it is no satellite."""
     letter = buffer[at]
-    system = default_system if letter == SPACE else np.int64(tables.system_of[letter])
+    system = default_system if letter == SPACE else int64(tables.system_of[letter])
     number = cardinal(buffer, at + 1, at + 3)
     if system < 0 or number < 1 or buffer[at + 2] == SPACE:
         return -1
@@ -224,23 +239,14 @@ def has_label(buffer: Bytes, start: int, end: int) -> bool:
     """Whether a line may be a header record: it has a capital letter or # in column 61."""
     if end - start < 64:
         return False
-    letter = buffer[start + 60]
+    letter = int64(buffer[start + 60])
     return ZERO + 17 <= letter <= ZERO + 42 or letter == 35
 
 
 @kernel
 def is_comment(buffer: Bytes, start: int, end: int) -> bool:
     """Whether a line is a COMMENT record."""
-    return (
-        end - start >= 67
-        and buffer[start + 60] == 67
-        and buffer[start + 61] == 79
-        and buffer[start + 62] == 77
-        and buffer[start + 63] == 77
-        and buffer[start + 64] == 69
-        and buffer[start + 65] == 78
-        and buffer[start + 66] == 84
-    )
+    return end - start >= 67 and load8(buffer, start + 59) >> U(8) == _COMMENT
 
 
 @kernel

@@ -1,10 +1,9 @@
 """Times of epoch records in the two layouts of RINEX (kernels)."""
 
-from gnssice_batch.rinex.jit import inlined, kernel
-
 from gnssice_batch.rinex.buffers import Tables
 from gnssice_batch.rinex.epoch import NO_TIME, State, gps_time
 from gnssice_batch.rinex.fields import Bytes, cardinal
+from gnssice_batch.rinex.jit import kernel
 
 
 @kernel

@@ -1,14 +1,18 @@
 """Fixed-width fields of RINEX text, read eight bytes at a time (kernels)."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
+
 from gnssice_batch.rinex.jit import inlined, kernel
 
 type Bytes = npt.NDArray[np.uint8]
 
 U = np.uint64
+int64: Callable[[object], int] = cast("Callable[[object], int]", np.int64)
+"""Makes a signed integer of a byte, whose arithmetic would otherwise be unsigned."""
 
 GOOD: Final = 0
 BLANK: Final = 1
@@ -75,7 +79,7 @@ def decimal8(word: np.uint64) -> int:
     """Return the number that eight ASCII digits are."""
     word = ((word & U(0x0F0F0F0F0F0F0F0F)) * U(2561)) >> U(8)
     word = ((word & U(0x00FF00FF00FF00FF)) * U(6553601)) >> U(16)
-    return np.int64(((word & U(0x0000FFFF0000FFFF)) * U(42949672960001)) >> U(32))
+    return int64(((word & U(0x0000FFFF0000FFFF)) * U(42949672960001)) >> U(32))
 
 
 @inlined
@@ -146,7 +150,7 @@ def _observable_with_prefix(low: np.uint64, high: np.uint64, marks: np.uint64) -
 @inlined
 def is_blank(buffer: Bytes, start: int, end: int) -> bool:
     """Whether there is nothing but blanks and control characters in the range."""
-    for at in range(start, end):
+    for at in range(start, end):  # noqa: SIM110 - kernels know no generators
         if buffer[at] > SPACE:
             return False
     return True
@@ -176,7 +180,7 @@ def digit(buffer: Bytes, at: int, end: int) -> int:
     """Read one character: its digit, -1 if blank or past the line, -2 if it is anything else."""
     if at >= end or buffer[at] == SPACE:
         return -1
-    number = np.int64(buffer[at]) - ZERO
+    number = int64(buffer[at]) - ZERO
     return number if 0 <= number <= 9 else -2
 
 
@@ -203,7 +207,7 @@ def _unsigned(buffer: Bytes, start: int, end: int, decimals: int) -> tuple[int, 
     """Read digits with at most one point; at most 18 of them count."""
     number, digits, left = 0, 0, -1
     for at in range(start, end):
-        value = np.int64(buffer[at]) - ZERO
+        value = int64(buffer[at]) - ZERO
         if value == DOT - ZERO and left < 0:
             left = decimals
         elif not 0 <= value <= 9 or (left == 0 and value != 0) or digits > 17:

@@ -57,7 +57,7 @@ class Header:
     time_system: str = "GPS"
     """GPS, GLO (UTC), GAL, QZS, BDT or IRN: what the epochs of the file are written in."""
     time_system_source: str = "assumed"
-    """``header`` where TIME OF FIRST OBS says it, ``file_system`` where the file's only system does, else ``assumed``."""
+    """``header`` where TIME OF FIRST OBS says it, ``file_system`` where a file of one system does, else ``assumed``."""
     time_first_100ns: int | None = None
     """TIME OF FIRST OBS in GPS time, 100 ns since 1980-01-06."""
     time_last_100ns: int | None = None

@@ -60,7 +60,7 @@ class Draft:
         """Return the header; in CRINEX the declared number of codes rules, in text the longer of number and list."""
         self._check_counts(compact=compact)
         self._settle_time_system()
-        own = {
+        own: dict[str, Any] = {
             "obs_types": MappingProxyType({system: tuple(codes) for system, codes in self.obs_types.items()}),
             "scale_factors": MappingProxyType(
                 {system: MappingProxyType(factors) for system, factors in self.scale_factors.items()}
@@ -75,7 +75,8 @@ class Draft:
         for system, count in self.declared.items():
             codes = self.obs_types[system]
             if len(codes) != count:
-                self.faults.append(f"{count} observation types declared for {system or 'all systems'}, {len(codes)} listed")
+                whose = system or "all systems"
+                self.faults.append(f"{count} observation types declared for {whose}, {len(codes)} listed")
                 codes.extend([""] * (count - len(codes)))
                 if compact:
                     del codes[count:]
@@ -164,7 +165,7 @@ def _vector(name: str, *, zero_is_none: bool) -> Callable[[Draft, str], None]:
 
 
 def _interval(draft: Draft, line: str) -> None:
-    seconds = float(line[:LABEL_COLUMN].split()[0] if line[:LABEL_COLUMN].strip() else 0.0)
+    seconds = float(line[:LABEL_COLUMN].strip().partition(" ")[0] or 0.0)
     if seconds > 0:
         draft.values["interval_s"] = seconds
 
@@ -212,9 +213,7 @@ def _calendar(line: str) -> _Calendar:
     if not in_range or not 1 <= day <= days_in_month(year, month):
         raise ValueError(line)
     seconds = int(whole) * SECOND_100NS + int((fraction + "0000000")[:7])
-    return _Calendar(
-        days_since_gps_epoch(year, month, day) * DAY_100NS + (hour * 60 + minute) * MINUTE_100NS + seconds
-    )
+    return _Calendar(days_since_gps_epoch(year, month, day) * DAY_100NS + (hour * 60 + minute) * MINUTE_100NS + seconds)
 
 
 def _first_time(draft: Draft, line: str) -> None:

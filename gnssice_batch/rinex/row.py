@@ -1,12 +1,10 @@
 """Observation fields of one satellite, put into their row (kernels)."""
 
-import numpy as np
-from gnssice_batch.rinex.jit import inlined, kernel
-
 from gnssice_batch.rinex.buffers import Output, Tables
 from gnssice_batch.rinex.codes import BAD_VALUE, LINE, POSITION, PSEUDO_OBSERVABLE, ZERO_DOPPLERS
 from gnssice_batch.rinex.epoch import State, offend
-from gnssice_batch.rinex.fields import BAD, BLANK, GOOD, Bytes, digit, is_blank, observable
+from gnssice_batch.rinex.fields import BAD, BLANK, GOOD, Bytes, digit, int64, is_blank, observable
+from gnssice_batch.rinex.jit import inlined
 
 
 @inlined
@@ -20,8 +18,9 @@ def put_value(state: State, output: Output, row: int, column: int, value: int, z
 
 
 @inlined
-def put_indicators(buffer: Bytes, at: int, stop: int, row: int, column: int, state: State, output: Output) -> None:
+def put_indicators(buffer: Bytes, at: int, stop: int, cell: tuple[int, int], state: State, output: Output) -> None:
     """Store the loss-of-lock indicator at `at` and the signal strength indicator behind it."""
+    row, column = cell
     lli = digit(buffer, at, stop)
     ssi = digit(buffer, at + 1, stop)
     if lli < -1 or ssi < -1:
@@ -49,17 +48,15 @@ def take_fields(
     at = start
     for j in range(first, last):
         value, status = take_field(buffer, at, stop)
-        column = np.int64(tables.column_of[system, j])
+        column = int64(tables.column_of[system, j])
         if column < 0:
             output.counts[PSEUDO_OBSERVABLE] += status == GOOD
         else:
             if status == GOOD:
                 put_value(state, output, row, column, value, tables.zero_counts[system, j])
-            put_indicators(buffer, at + 14, stop, row, column, state, output)
+            put_indicators(buffer, at + 14, stop, (row, column), state, output)
         if status == BAD:
             offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
         at += 16
     if at < stop and not is_blank(buffer, at, stop):
         offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
-
-

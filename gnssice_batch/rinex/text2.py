@@ -117,7 +117,8 @@ def is_epoch_line(buffer: Bytes, start: int, stop: int) -> bool:
     if stop - start < 29 or buffer[start] != SPACE or buffer[start + 27] != SPACE or buffer[start + 26] != SPACE:
         return False
     if buffer[start + 18] == DOT:
-        return buffer[start + 3] == SPACE and buffer[start + 6] == SPACE and buffer[start + 10] != DOT
+        dated: bool = buffer[start + 3] == SPACE and buffer[start + 6] == SPACE and buffer[start + 10] != DOT
+        return dated
     return ZERO + 2 <= buffer[start + 28] <= ZERO + 6 and is_blank(buffer, start, start + 28)
 
 

@@ -1,9 +1,5 @@
 """The walk over the body of a RINEX 3 or 4 text file (kernels)."""
 
-import numpy as np
-
-from gnssice_batch.rinex.jit import inlined, kernel
-
 from gnssice_batch.rinex.buffers import Output, Tables
 from gnssice_batch.rinex.codes import (
     BAD_EPOCH_FLAG,
@@ -24,7 +20,6 @@ from gnssice_batch.rinex.codes import (
     HEADER_BLOCK,
     LABELLED_LINE,
     LAST_LINE_CUT,
-    LINE,
     LINE_EPOCH,
     LINE_OBSERVATION,
     OPEN,
@@ -54,6 +49,7 @@ from gnssice_batch.rinex.epoch import (
 )
 from gnssice_batch.rinex.epoch_text import epoch_time3
 from gnssice_batch.rinex.fields import Bytes, digit, left_cardinal, line_end, text_end
+from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.row import take_fields
 
 MARK = 62
@@ -76,7 +72,7 @@ def walk_text3(buffer: Bytes, state: State, tables: Tables, output: Output) -> i
             outcome = take_epoch_line(buffer, stop, state, tables, output)
         else:
             outcome = take_other_line(buffer, stop, state, tables, output)
-        if outcome == FULL or outcome == LABELLED_LINE:
+        if outcome in (FULL, LABELLED_LINE):
             return outcome
         state[POSITION] = min(end + 1, size)
         state[LAST_LINE_CUT] = end == size and (stop - start - 3) % 16 not in (0, 14, 15)
@@ -204,6 +200,6 @@ def take_satellite(buffer: Bytes, stop: int, code: int, state: State, tables: Ta
     if row < 0:
         refuse_line(state, output, DUPLICATE_SATELLITE)
         return GO_ON
-    take_fields(buffer, start + 3, stop, row, (system, np.int64(0), types), (state, tables, output))
+    take_fields(buffer, start + 3, stop, row, (system, 0, types), (state, tables, output))
     count_line(state, output, LINE_OBSERVATION)
     return GO_ON

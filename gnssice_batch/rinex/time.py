@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from gnssice_batch.rinex.jit import inlined, kernel
+
+from gnssice_batch.rinex.jit import kernel
 
 SECOND_100NS: Final = 10_000_000
 MINUTE_100NS: Final = 60 * SECOND_100NS
