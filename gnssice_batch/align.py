@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.grid import SECOND_NS, Grid
 from gnssice_batch.model import NO_SOURCE, Rank, Span, Tally
+from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING, Observations
 from gnssice_batch.signals import sid
 from gnssice_batch.template import VARIABLES
@@ -22,8 +22,10 @@ _VALUES = ("SNR", "Pseudorange", "Phase", "Doppler")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The dense cells of one write unit, N epochs and S signals; the arrays are filled in place."""
+    """The dense cells of a span of one write unit, N epochs and S signals; the arrays are filled in place."""
 
+    start: int
+    """Index of the first epoch on the group's axis."""
     arrays: Mapping[str, npt.NDArray[Any]]
     """(N, S) per data variable, sid-major in memory, as they are encoded."""
     source: npt.NDArray[np.int32]
@@ -54,16 +56,19 @@ class Placement:
     """(E,) position in the span, -1 where the epoch does not go there."""
     offset_ns: npt.NDArray[np.int64]
     """(E,) observed minus grid time."""
+    values: npt.NDArray[np.int64]
+    """(E,) number of values in each epoch."""
     placed: Tally
     """Epochs of this span that have a slot."""
     refused: Mapping[Reason, Tally]
     """Epochs of this span that go nowhere."""
 
 
-def empty_block(epochs: int, signals: int) -> Block:
-    """A block of one write unit without any observation."""
+def empty_block(start: int, epochs: int, signals: int) -> Block:
+    """A block without any observation."""
     arrays = {spec.name: np.full((signals, epochs), spec.fill, spec.dtype).T for spec in VARIABLES}
     return Block(
+        start,
         arrays,
         np.full(epochs, NO_SOURCE, np.int32),
         np.full(epochs, -1, np.int8),
@@ -104,7 +109,7 @@ def place(observations: Observations, grid: Grid, start: int, epochs: int, bound
         Reason.DUPLICATE_EPOCH: _tally(values, inside & near & (kept < 0)),
     }
     lost = {reason: tally for reason, tally in refused.items() if tally.epochs}
-    return Placement(kept, offset_ns, _tally(values, kept >= 0), lost)
+    return Placement(kept, offset_ns, values, _tally(values, kept >= 0), lost)
 
 
 def out_of_bounds(observations: Observations, bounds: Bounds) -> Tally:
@@ -123,8 +128,8 @@ def values_per_epoch(observations: Observations) -> npt.NDArray[np.int64]:
 def lay(
     block: Block,
     observations: Observations,
+    placement: Placement,
     slot: npt.NDArray[np.int64],
-    offset_ns: npt.NDArray[np.int64],
     source: int,
     sids: Mapping[str, int],
 ) -> None:
@@ -134,33 +139,36 @@ def lay(
     ----------
     block
         Filled in place.
+    placement
+        Of these observations in this block.
     slot
-        (E,) position of each epoch in the block; epochs with -1 are left out.
-    offset_ns
-        (E,) observed minus grid time.
+        (E,) those slots of the placement that the file may take, -1 elsewhere.
     source
         What `Block.source` says of these epochs.
     sids
         Index of every signal on the group's axis.
     """
-    arrays = tuple(block.arrays[spec.name].T for spec in VARIABLES)
+    arrays = tuple(block.arrays[spec.name] for spec in VARIABLES)
     rows = (observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
-    _spread(slot, rows, _column_map(observations, sids), arrays)
+    _spread(slot, block.source != NO_SOURCE, rows, _column_map(observations, sids), arrays)
     here = slot >= 0
     slots = slot[here]
     clock = observations.rx_clock_offset_ps[here]
     block.source[slots] = source
     block.epoch_flag[slots] = observations.epoch_flag[here]
     block.rx_clock_offset[slots] = np.where(clock == MISSING, np.nan, clock / _PS_PER_S)
-    block.epoch_offset[slots] = offset_ns[here] / SECOND_NS
-    block.values[slots] = values_per_epoch(observations)[here]
+    block.epoch_offset[slots] = placement.offset_ns[here] / SECOND_NS
+    block.values[slots] = placement.values[here]
 
 
-def block_of(variables: Mapping[str, npt.NDArray[Any]], coordinates: Mapping[str, npt.NDArray[Any]]) -> Block:
+def block_of(
+    start: int, variables: Mapping[str, npt.NDArray[Any]], coordinates: Mapping[str, npt.NDArray[Any]]
+) -> Block:
     """The block of a write unit as it stands in the store; `variables` (N, S), `coordinates` (N,)."""
     arrays = {spec.name: np.ascontiguousarray(variables[spec.name].T).T for spec in VARIABLES}
     values = sum((np.isfinite(arrays[name]).sum(axis=1) for name in _VALUES), np.zeros(1, np.int64))
     return Block(
+        start,
         arrays,
         coordinates["source_file"].copy(),
         coordinates["epoch_flag"].copy(),
@@ -176,13 +184,6 @@ def holders(block: Block) -> dict[int, Tally]:
     values = np.bincount(inverse, weights=block.values, minlength=sources.size).astype(np.int64)
     held = zip(sources.tolist(), epochs.tolist(), values.tolist(), strict=True)
     return {source: Tally(epochs, values) for source, epochs, values in held if source != NO_SOURCE}
-
-
-def present_columns(cells: npt.NDArray[Any], width: int) -> list[int]:
-    """Which columns of `width` signals of an (N, S) array hold a value that is not missing."""
-    sid_major = cells.T
-    starts = range(0, len(sid_major), width)
-    return [n for n, start in enumerate(starts) if _any_present(np.ascontiguousarray(sid_major[start : start + width]))]
 
 
 def contest(block: Block, slot: npt.NDArray[np.int64], rank: Rank, ranks: Mapping[int, Rank]) -> npt.NDArray[np.int64]:
@@ -230,67 +231,61 @@ def _column_map(
     return target, kind, divisor
 
 
-@numba.njit(cache=True, nogil=True)
-def _spread(slot, rows, columns, arrays):  # type: ignore[no-untyped-def]  # numba infers the types
-    first_row, row_sv, value, lli, ssi = rows
+@kernel
+def _spread(slot: Any, occupied: Any, rows: Any, columns: Any, arrays: Any) -> None:
+    first_row = rows[0]
     for e in range(slot.size):
         if slot[e] < 0:
             continue
-        _erase(slot[e], arrays)
+        if occupied[slot[e]]:
+            _erase(slot[e], arrays)
         for r in range(first_row[e], first_row[e + 1]):
-            _spread_row(slot[e], row_sv[r], (value[r], lli[r], ssi[r]), columns, arrays)
+            _spread_row(slot[e], r, rows, columns, arrays)
 
 
-@numba.njit(cache=True, nogil=True)
-def _any_present(cells):  # type: ignore[no-untyped-def]
-    """Whether any cell is neither NaN nor -1, the two that stand for missing."""
-    for value in cells.flat:
-        if value == value and value != -1:  # noqa: PLR0124 - NaN is the only value that differs from itself
-            return True
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _erase(n, arrays):  # type: ignore[no-untyped-def]
+@kernel
+def _erase(n: Any, arrays: Any) -> None:
     snr, pseudorange, phase, doppler, lli, ssi = arrays
-    snr[:, n] = np.nan
-    pseudorange[:, n] = np.nan
-    phase[:, n] = np.nan
-    doppler[:, n] = np.nan
-    lli[:, n] = -1
-    ssi[:, n] = -1
+    for j in range(snr.shape[1]):
+        snr[n, j] = np.nan
+        pseudorange[n, j] = np.nan
+        phase[n, j] = np.nan
+        doppler[n, j] = np.nan
+        lli[n, j] = -1
+        ssi[n, j] = -1
 
 
-@numba.njit(cache=True, nogil=True)
-def _spread_row(n, v, row, columns, arrays):  # type: ignore[no-untyped-def]
-    value, lli, ssi = row
+@inlined
+def _spread_row(n: Any, r: Any, rows: Any, columns: Any, arrays: Any) -> None:
+    _, row_sv, value, lli, ssi = rows
     target, kind, divisor = columns
-    for k in range(value.size):
+    v = row_sv[r]
+    for k in range(value.shape[1]):
         j = target[v, k]
         if j >= 0:
-            if value[k] != MISSING:
-                _set_value(n, j, kind[v, k], value[k] / divisor[v, k], arrays)
-            _set_indicators(n, j, kind[v, k], lli[k], ssi[k], arrays)
+            if value[r, k] != MISSING:
+                _set_value(n, j, kind[v, k], value[r, k] / divisor[v, k], arrays)
+            _set_indicators(n, j, kind[v, k], lli[r, k], ssi[r, k], arrays)
 
 
-@numba.njit(cache=True, nogil=True)
-def _set_value(n, j, kind, physical, arrays):  # type: ignore[no-untyped-def]
+@inlined
+def _set_value(n: Any, j: Any, kind: Any, physical: Any, arrays: Any) -> None:
     if kind == 0:
-        arrays[0][j, n] = physical
+        arrays[0][n, j] = physical
     elif kind == 1:
-        arrays[1][j, n] = physical
+        arrays[1][n, j] = physical
     elif kind == 2:
-        arrays[2][j, n] = physical
+        arrays[2][n, j] = physical
     else:
-        arrays[3][j, n] = physical
+        arrays[3][n, j] = physical
 
 
-@numba.njit(cache=True, nogil=True)
-def _set_indicators(n, j, kind, lli, ssi, arrays):  # type: ignore[no-untyped-def]
+@inlined
+def _set_indicators(n: Any, j: Any, kind: Any, lli: Any, ssi: Any, arrays: Any) -> None:
     """LLI from the phase alone; SSI from the phase, or from the pseudorange where the phase has none."""
     if kind == 2:
-        arrays[4][j, n] = lli
+        arrays[4][n, j] = lli
         if ssi >= 0:
-            arrays[5][j, n] = ssi
-    elif kind == 1 and arrays[5][j, n] < 0:
-        arrays[5][j, n] = ssi
+            arrays[5][n, j] = ssi
+    elif kind == 1 and arrays[5][n, j] < 0:
+        arrays[5][n, j] = ssi

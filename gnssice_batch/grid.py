@@ -87,7 +87,9 @@ def epochs_per_day(interval_ns: int) -> int:
         When the interval does not divide a day.
     """
     if interval_ns <= 0 or DAY_NS % interval_ns:
-        msg = f"an interval of {interval_ns / SECOND_NS:g} s does not divide a day: set grid.interval_s to one that does"
+        msg = (
+            f"an interval of {interval_ns / SECOND_NS:g} s does not divide a day: set grid.interval_s to one that does"
+        )
         raise ConfigError(msg)
     return DAY_NS // interval_ns
 

@@ -5,8 +5,6 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from gnssice_batch.align import (
     Block,
     Bounds,
@@ -16,13 +14,12 @@ from gnssice_batch.align import (
     holders,
     lay,
     place,
-    present_columns,
 )
 from gnssice_batch.errors import Reason
 from gnssice_batch.model import Assignment, EpochRows, FileOutcome, PartitionOutcome, Rank, Tally
 from gnssice_batch.reading import ReadContext, ReadFile, read_file
 from gnssice_batch.sources import Sources
-from gnssice_batch.store.units import WorkFork, open_work_fork, read_unit, write_unit
+from gnssice_batch.store.units import WorkFork, open_work_fork, read_epochs, write_epochs
 
 _KIB = 1024
 
@@ -32,10 +29,11 @@ class _Unit:
     """What one write unit has come to; its data variables are written and gone."""
 
     rows: EpochRows
+    """Of the window that was aligned."""
     considered: frozenset[int]
     """Files that were read when the unit was made."""
-    chunks: Mapping[str, frozenset[tuple[int, ...]]]
-    written: Mapping[int, Tally]
+    written: bool
+    held: Mapping[int, Tally]
     """By source: file ``-2 - i`` or ledger row."""
     refused: Mapping[int, Mapping[Reason, Tally]]
     """By file of the assignment."""
@@ -58,7 +56,9 @@ class _Contest:
     """The block of a unit while files are laid into it."""
 
     block: Block
-    ranks: dict[int, Rank]
+    ranks: dict[int, Rank] = field(default_factory=dict)
+    before: Mapping[int, Tally] = field(default_factory=dict)
+    """What stored files held in it."""
     placed: dict[int, Tally] = field(default_factory=dict)
     refused: dict[int, dict[Reason, Tally]] = field(default_factory=dict)
     changed: bool = False
@@ -98,8 +98,8 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
         key=partition.key,
         fork=None if unknown else work.pickled(),
         files=tuple(_file_outcome(index, task, units.values()) for index in range(len(assignment.files))),
-        epochs=None if unknown else _joined_rows(units),
-        chunks={} if unknown else _joined_chunks(units.values()),
+        epochs=() if unknown else tuple(unit.rows for unit in units.values() if unit.written),
+        written_units=() if unknown else tuple(sorted(n for n, unit in units.items() if unit.written)),
         displaced={} if unknown else _sums(unit.displaced for unit in units.values()),
         unknown_sids=unknown,
         bytes_read=sources.bytes_read,
@@ -124,53 +124,63 @@ def _make_units(task: _Task) -> dict[int, _Unit]:
 
 
 def _make_unit(task: _Task, unit: int, pending: Collection[int]) -> _Unit:
-    grid, sources = task.assignment.grid, task.sources
-    contested = _start(task, unit)
-    before = holders(contested.block)
-    files = sources.reaching(unit)
-    for index in files:
-        _lay_file(task, contested, unit, index)
-        sources.drop_unless_reaching(index, pending)
-    block = contested.block
-    rows = EpochRows(unit * grid.unit, block.source, block.epoch_flag, block.rx_clock_offset, block.epoch_offset)
+    """Align the files of a unit and write it; over again if reading a file showed epochs outside the window."""
+    contested, files = _aligned(task, unit, pending)
+    if not task.assignment.stored and not _covers(contested.block, task.sources.window(unit)):
+        contested, files = _aligned(task, unit, pending)
+    block, before = contested.block, contested.before
+    rows = EpochRows(block.start, block.source, block.epoch_flag, block.rx_clock_offset, block.epoch_offset)
     after = holders(block)
     lost = {source: tally - after.get(source, Tally()) for source, tally in before.items()}
     displaced = {source: tally for source, tally in lost.items() if tally.epochs}
-    chunks = _written(task, contested, unit)
-    return _Unit(rows, frozenset(files), chunks, after, _refused(contested, after), displaced)
+    written = _write_if_changed(task, contested)
+    return _Unit(rows, frozenset(files), written, after, _refused(contested, after), displaced)
 
 
-def _written(task: _Task, contested: _Contest, unit: int) -> dict[str, frozenset[tuple[int, ...]]]:
-    """Write a unit that has changed; the shards it makes, counted from its values and not from what was written."""
+def _aligned(task: _Task, unit: int, pending: Collection[int]) -> tuple[_Contest, list[int]]:
+    contested = _start(task, unit)
+    files = task.sources.reaching(unit)
+    for index in files:
+        _lay_file(task, contested, index)
+        task.sources.drop_unless_reaching(index, pending)
+    return contested, files
+
+
+def _covers(block: Block, window: range) -> bool:
+    return block.start <= window.start and window.stop <= block.start + len(block.source)
+
+
+def _write_if_changed(task: _Task, contested: _Contest) -> bool:
     if not contested.changed or task.sources.unknown:
-        return {}
-    write_unit(task.work, unit, contested.block.arrays)
-    receiver, arrays = task.assignment.partition.receiver, contested.block.arrays
-    present = {name: present_columns(arrays[name], task.work.shard_sids) for name in arrays}
-    return {f"/{receiver}/{name}": frozenset((unit, n) for n in columns) for name, columns in present.items() if columns}
+        return False
+    write_epochs(task.work, contested.block.start, contested.block.arrays)
+    return True
 
 
 def _start(task: _Task, unit: int) -> _Contest:
-    """The unit as it stands in the store, where the ledger says that files have epochs in it."""
+    """The unit as it stands in the store, where the ledger says that files have epochs in it; else an empty window."""
     grid, stored = task.assignment.grid, task.assignment.stored
     if not stored:
-        return _Contest(empty_block(grid.unit, len(task.sids)), {})
-    variables, coordinates = read_unit(task.work, unit, grid.unit)
-    return _Contest(block_of(variables, coordinates), dict(stored))
+        window = task.sources.window(unit)
+        return _Contest(empty_block(window.start, len(window), len(task.sids)))
+    start = unit * grid.unit
+    block = block_of(start, *read_epochs(task.work, start, grid.unit))
+    return _Contest(block, dict(stored), holders(block))
 
 
-def _lay_file(task: _Task, contested: _Contest, unit: int, index: int) -> None:
+def _lay_file(task: _Task, contested: _Contest, index: int) -> None:
     result, grid, source = task.sources.get(index), task.assignment.grid, -2 - index
     if result.facts.rank is None or task.sources.unknown:
         return
+    block = contested.block
     for part in result.parts:
-        placement = place(part, grid, unit * grid.unit, grid.unit, task.bounds)
+        placement = place(part, grid, block.start, len(block.source), task.bounds)
         contested.placed[index] = contested.placed.get(index, Tally()) + placement.placed
         _add(contested.refused.setdefault(index, {}), placement.refused)
         contested.ranks[source] = result.facts.rank
-        taken = contest(contested.block, placement.slot, result.facts.rank, contested.ranks)
+        taken = contest(block, placement.slot, result.facts.rank, contested.ranks)
         contested.changed |= bool((taken >= 0).any())
-        lay(contested.block, part, taken, placement.offset_ns, source, task.sids)
+        lay(block, part, placement, taken, source, task.sids)
 
 
 def _refused(contested: _Contest, after: Mapping[int, Tally]) -> dict[int, Mapping[Reason, Tally]]:
@@ -188,29 +198,10 @@ def _file_outcome(index: int, task: _Task, units: Iterable[_Unit]) -> FileOutcom
     refused: dict[Reason, Tally] = {}
     written = Tally()
     for unit in units:
-        written += unit.written.get(-2 - index, Tally())
+        written += unit.held.get(-2 - index, Tally())
         _add(refused, unit.refused.get(index, {}))
     key = task.assignment.partition.key
     return FileOutcome(result.file, result.status, result.facts, result.refusal, written, refused, (key,))
-
-
-def _joined_rows(units: Mapping[int, _Unit]) -> EpochRows:
-    rows = [units[unit].rows for unit in sorted(units)]
-    return EpochRows(
-        rows[0].start,
-        np.concatenate([row.source for row in rows]),
-        np.concatenate([row.epoch_flag for row in rows]),
-        np.concatenate([row.rx_clock_offset for row in rows]),
-        np.concatenate([row.epoch_offset for row in rows]),
-    )
-
-
-def _joined_chunks(units: Iterable[_Unit]) -> dict[str, frozenset[tuple[int, ...]]]:
-    joined: dict[str, frozenset[tuple[int, ...]]] = {}
-    for unit in units:
-        for path, chunks in unit.chunks.items():
-            joined[path] = joined.get(path, frozenset()) | chunks
-    return joined
 
 
 def _sums[K](parts: Iterable[Mapping[K, Tally]]) -> dict[K, Tally]:

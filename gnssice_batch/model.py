@@ -171,7 +171,7 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class EpochRows:
-    """What the coordinator writes along the epoch axis for one partition, N = its epochs."""
+    """What the coordinator writes along the epoch axis for some whole read units, N epochs."""
 
     start: int
     """Index of the first epoch on the group's axis."""
@@ -193,9 +193,10 @@ class PartitionOutcome:
     fork: bytes | None
     """The pickled fork; None when nothing was written because signals are unknown."""
     files: tuple[FileOutcome, ...]
-    epochs: EpochRows | None = None
-    chunks: Mapping[str, frozenset[tuple[int, ...]]] = field(default_factory=dict)
-    """Array path to the write units with at least one value in them that were written."""
+    epochs: tuple[EpochRows, ...] = ()
+    """One per write unit that was written, of those read units in it that any file reaches."""
+    written_units: tuple[int, ...] = ()
+    """Write units that were written, on the group's epoch axis; the others had nothing new."""
     displaced: Mapping[int, Tally] = field(default_factory=dict)
     """Ledger row of an earlier file to what better files took from it."""
     unknown_sids: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-
 import numpy as np
 
 from gnssice_batch.align import Bounds
@@ -47,7 +46,10 @@ class GroupPlan:
     @property
     def changes_structure(self) -> bool:
         """Whether the group has to be made, lengthened, widened or shifted."""
-        return self.current is None or (self.current.grid, self.current.axis) != (self.template.grid, self.template.axis)
+        return self.current is None or (self.current.grid, self.current.axis) != (
+            self.template.grid,
+            self.template.axis,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ class Totals:
 
 def select(files: Iterable[SourceFile], ledger: Ledger) -> tuple[SourceFile, ...]:
     """The files whose latest ledger row, if any, is of another size or ETag."""
-    latest = dict(zip(ledger.uri.tolist(), zip(ledger.size_bytes.tolist(), ledger.etag.tolist(), strict=True), strict=True))
+    latest = dict(
+        zip(ledger.uri.tolist(), zip(ledger.size_bytes.tolist(), ledger.etag.tolist(), strict=True), strict=True)
+    )
     return tuple(file for file in files if latest.get(file.uri) != (file.size_bytes, file.etag))
 
 
@@ -258,5 +262,3 @@ def _references(plan: GroupPlan) -> int:
 def _memory_bytes(template: GroupTemplate, assignment: Assignment) -> int:
     largest = max((file.size_bytes for file in assignment.files), default=0)
     return task_memory_bytes(template.grid, len(template.axis.sids)) + _ROWS_TO_FILE_BYTES * largest
-
-

@@ -60,9 +60,7 @@ def look(settings: config.Settings) -> Prospect:
     listing = list_files(settings.archive)
     repository = open_existing(store_url(settings))
     stored = stored_groups(repository) if repository else {}
-    by_receiver = {
-        receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)
-    }
+    by_receiver = {receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)}
     new = {r: select(files, stored[r].ledger if r in stored else Ledger()) for r, files in by_receiver.items()}
     return Prospect(listing, stored, {receiver: files for receiver, files in new.items() if files})
 

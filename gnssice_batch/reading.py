@@ -136,7 +136,9 @@ def _held_against_grid(result: ReadFile, interval_ns: int | None) -> ReadFile:
         return _rejected(result.file, facts, refusal)
     step_ns = interval_100ns(result.parts) * 100
     if interval_ns and 0 < 10 * step_ns < 9 * interval_ns:
-        detail = f"sampled every {step_ns / 1e9:g} s, the group's grid has {interval_ns / 1e9:g} s: give it its own group"
+        detail = (
+            f"sampled every {step_ns / 1e9:g} s, the group's grid has {interval_ns / 1e9:g} s: give it its own group"
+        )
         return _rejected(result.file, facts, Refusal(Reason.FASTER_THAN_GRID, detail))
     return result
 

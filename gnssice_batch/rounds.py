@@ -1,6 +1,5 @@
 """The rounds of a run: plan, make the structure, send partitions out, learn; until nothing is pending."""
 
-
 from dataclasses import dataclass, field
 
 from gnssice_batch.cluster import Executor, Task
@@ -27,7 +26,7 @@ class Work:
     done: dict[str, tuple[Assignment, PartitionOutcome]] = field(default_factory=dict)
     """Partition key to what was done last; partitions that met unknown signals are not in here."""
     templates: dict[str, GroupTemplate] = field(default_factory=dict)
-    """Receiver to the template that the structure was made for."""
+    """Receiver to its group as it is planned, and as the structure makes it where that is needed."""
     structures: list[Structure] = field(default_factory=list)
     """One per round that changed it, each extending the one before; the last one holds everything."""
 
@@ -86,7 +85,9 @@ def _forget_shifted(work: Work, plans: tuple[GroupPlan, ...]) -> None:
             del work.done[key]
 
 
-def _make_structure(repository: Repository, staging: str, plans: tuple[GroupPlan, ...], work: Work, source_format: str) -> None:
+def _make_structure(
+    repository: Repository, staging: str, plans: tuple[GroupPlan, ...], work: Work, source_format: str
+) -> None:
     """Make the structure of the first round, and extend it whenever a later plan needs more."""
     changed = [
         plan.template
@@ -97,7 +98,7 @@ def _make_structure(repository: Repository, staging: str, plans: tuple[GroupPlan
         return
     previous = work.structure if work.structures else None
     work.structures.append(make_structure(repository, MAIN, staging, StructureChange(changed, source_format), previous))
-    work.templates.update({template.receiver: template for template in changed})
+    work.templates.update({plan.template.receiver: plan.template for plan in plans})
 
 
 def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-
-
 from gnssice_batch import config
 from gnssice_batch.cluster import executor
 from gnssice_batch.errors import StoreError
@@ -22,6 +20,7 @@ from gnssice_batch.store.ledger import Provenance
 from gnssice_batch.store.publish import GroupChange, Publication, publish
 from gnssice_batch.store.repository import MAIN, Repository, open_repository
 from gnssice_batch.store.structure import discard
+from gnssice_batch.template import unit_chunks
 
 type Outcomes = Mapping[str, tuple[FileOutcome, ...]]
 
@@ -68,7 +67,7 @@ def _published(repository: Repository, prepared: Prepared, work: Work, report: R
     provenance = _provenance(report.run, work.structure.base, files)
     publication = Publication(
         structure=work.structure,
-        forks=[outcome.fork for outcome in outcomes if outcome.fork is not None and outcome.chunks],
+        forks=[outcome.fork for outcome in outcomes if outcome.fork is not None and outcome.written_units],
         groups={receiver: _group_change(receiver, prepared, work, files[receiver]) for receiver in files},
         planned=_planned_units(work),
         provenance=provenance,
@@ -86,20 +85,23 @@ def _published(repository: Repository, prepared: Prepared, work: Work, report: R
 
 
 def _planned_units(work: Work) -> Units:
-    """What the workers say they wrote, each within the units that its partition owns.
+    """The write units that the partitions own and their workers have written, all variables and all signals wide.
 
     Raises
     ------
     StoreError
         When a worker wrote outside its partition.
     """
+    planned = []
     for assignment, outcome in work.done.values():
         partition = assignment.partition
         owned = range(partition.first_unit, partition.first_unit + partition.units)
-        if any(chunk[0] not in owned for chunks in outcome.chunks.values() for chunk in chunks):
+        if not set(outcome.written_units) <= set(owned):
             msg = f"{partition.key}: wrote outside its own write units; nothing was published: please report this"
             raise StoreError(msg)
-    return union(outcome.chunks for _, outcome in work.done.values())
+        template = work.templates[partition.receiver]
+        planned.append(unit_chunks(template, outcome.written_units))
+    return union(planned)
 
 
 def _unplanned(prepared: Prepared) -> Outcomes:
@@ -148,9 +150,7 @@ def _check_complete(prepared: Prepared, parts: Mapping[str, Mapping[str, object]
         raise StoreError(msg)
 
 
-def _group_change(
-    receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]
-) -> GroupChange:
+def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]) -> GroupChange:
     first_row = len(prepared.prospect.ledger(receiver))
     rows = {outcome.file.uri: first_row + i for i, outcome in enumerate(files)}
     mine = [done for done in work.done.values() if done[0].partition.receiver == receiver]
@@ -158,18 +158,16 @@ def _group_change(
     for _, outcome in mine:
         for row, tally in outcome.displaced.items():
             displaced[row] = displaced.get(row, Tally()) + tally
-    return GroupChange([_with_rows(*done, rows) for done in mine if done[1].chunks], files, displaced)
+    epochs = [_with_rows(part, assignment, rows) for assignment, outcome in mine for part in outcome.epochs]
+    return GroupChange(epochs, files, displaced)
 
 
-def _with_rows(assignment: Assignment, outcome: PartitionOutcome, rows: Mapping[str, int]) -> EpochRows:
-    """The epoch rows of a partition with ledger rows in the place of its own file numbers."""
-    if outcome.epochs is None:
-        msg = f"{outcome.key}: wrote without saying what; nothing was published: please report this"
-        raise StoreError(msg)
-    source = outcome.epochs.source.copy()
+def _with_rows(part: EpochRows, assignment: Assignment, rows: Mapping[str, int]) -> EpochRows:
+    """Epoch rows with ledger rows in the place of the assignment's own file numbers."""
+    source = part.source.copy()
     for index, file in enumerate(assignment.files):
-        source[outcome.epochs.source == -2 - index] = rows[file.uri]
-    return replace(outcome.epochs, source=source)
+        source[part.source == -2 - index] = rows[file.uri]
+    return replace(part, source=source)
 
 
 def _provenance(run_id: str, base: str, files: Outcomes) -> Provenance:

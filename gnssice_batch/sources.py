@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
-from gnssice_batch.model import Assignment, SourceFile
+from gnssice_batch.model import Assignment, SourceFile, Span
 from gnssice_batch.reading import ReadFile
 
 
@@ -28,6 +28,17 @@ class Sources:
         """The files with epochs in a write unit, and those not read yet whose names promise some."""
         return [index for index in range(len(self.assignment.files)) if unit in self._units(index)]
 
+    def window(self, unit: int) -> range:
+        """Epochs of a write unit, as whole read units, that the files reaching it hold or promise."""
+        grid = self.assignment.grid
+        spans = [span for index in self.reaching(unit) if (span := self._span(index))]
+        first, last = unit * grid.unit, (unit + 1) * grid.unit
+        if not spans:
+            return range(first, last)
+        start = max(first, min(grid.slot(span.first_ns) for span in spans))
+        stop = min(last, max(grid.slot(span.last_ns) for span in spans) + 1)
+        return range(start // grid.read_unit * grid.read_unit, -(-stop // grid.read_unit) * grid.read_unit)
+
     def get(self, index: int) -> ReadFile:
         """A file with its observations, read again only if it was dropped."""
         if index not in self._held:
@@ -51,9 +62,12 @@ class Sources:
             self._held.pop(index, None)
 
     def _units(self, index: int) -> range:
-        """Write units a file reaches: as read, else as promised."""
-        grid = self.assignment.grid
-        span = self.results[index].facts.span if index in self.results else self.assignment.spans[index]
+        """Write units a file reaches."""
+        grid, span = self.assignment.grid, self._span(index)
         if span is None:
             return range(0)
         return range(grid.slot(span.first_ns) // grid.unit, grid.slot(span.last_ns) // grid.unit + 1)
+
+    def _span(self, index: int) -> Span | None:
+        """First and last epoch of a file: as read, else as promised."""
+        return self.results[index].facts.span if index in self.results else self.assignment.spans[index]

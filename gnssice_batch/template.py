@@ -1,7 +1,7 @@
 """The declared structure of a group: every array's name, type, shape, chunks and attributes, before any data."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -127,7 +127,7 @@ class GroupTemplate:
         if spec.dims == ("epoch",):
             return (self.grid.read_unit,)
         if spec.dims == ("sid",):
-            return (self.shard_sids,)
+            return (SID_READ_UNIT,)
         return (self.grid.read_unit, SID_READ_UNIT)
 
     def shards(self, spec: ArraySpec) -> tuple[int, ...] | None:
@@ -168,6 +168,13 @@ def _channel(sv: str, band: str, channels: Mapping[str, int]) -> int:
         return NO_FCN
     channel = glonass_channel(sv, channels)
     return NO_FCN if channel is None else channel
+
+
+def unit_chunks(template: GroupTemplate, units: Iterable[int]) -> dict[str, frozenset[tuple[int, ...]]]:
+    """Array path to the shards of these write units, in every data variable and all signals wide."""
+    columns = -(-len(template.axis.sids) // template.shard_sids)
+    shards = frozenset((unit, column) for unit in units for column in range(columns))
+    return {f"/{template.receiver}/{spec.name}": shards for spec in VARIABLES} if shards else {}
 
 
 def shard_width(signals: int) -> int:

@@ -10,7 +10,6 @@ from gnssice_batch.grid import SECOND_NS, Grid
 from gnssice_batch.store.codecs import encoding
 from gnssice_batch.template import LAYOUT_VERSION, NO_FCN, ArraySpec, GroupTemplate, signal_axis
 
-
 _LAYOUT = frozenset(
     {"layout_version", "interval_s", "phase_s", "interval_ns", "phase_ns", "origin_ns"}
     | {"encoding_profile", "encoding_algorithm", "encoding_level"}

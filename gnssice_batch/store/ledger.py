@@ -16,6 +16,9 @@ from gnssice_batch.store.codecs import encoding
 from gnssice_batch.template import EPOCH_UNITS
 
 ROWS_OF_A_CHUNK: Final = 65_536
+"""Rows of a stored chunk (a shard): canvodpy's tables have one chunk until then."""
+ROWS_OF_A_READ: Final = 4_096
+"""Rows of an inner chunk: what one appended row costs to encode again."""
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 
 _GPS_EPOCH: Final = np.datetime64("1980-01-06T00:00:00", "ns")
@@ -158,7 +161,8 @@ def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
         name,
         shape=(0,),
         dtype=dtype,
-        chunks=(ROWS_OF_A_CHUNK,),
+        chunks=(ROWS_OF_A_READ,),
+        shards=(ROWS_OF_A_CHUNK,),
         fill_value="" if dtype == "str" else None,
         dimension_names=("file",),
         attributes=_TIME_ATTRIBUTES if name in _TIMES else {},

@@ -140,4 +140,3 @@ def _commit(session: icechunk.Session, publication: Publication) -> str:
     except icechunk.IcechunkError as error:
         msg = f"the commit failed, readers still see the state before this run: {error}"
         raise StoreError(msg) from error
-

@@ -8,8 +8,8 @@ import icechunk
 import numpy as np
 import zarr
 
-from gnssice_batch.grid import Grid
 from gnssice_batch.errors import StoreError
+from gnssice_batch.grid import Grid
 from gnssice_batch.store.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.changes import Units, changed_units
 from gnssice_batch.store.ledger import create_ledger

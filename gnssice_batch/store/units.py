@@ -29,12 +29,6 @@ class WorkFork:
         """The fork with everything written into it, as the coordinator merges it."""
         return pickle.dumps(self.fork)
 
-    @property
-    def shard_sids(self) -> int:
-        """Width of a write unit along sid."""
-        return int((array(self.group, "SNR").shards or (0, 0))[1])
-
-
 def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     """Unpickle a copy of the work fork and hold the stored group against the assignment.
 
@@ -49,19 +43,19 @@ def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     return WorkFork(copy, group)
 
 
-def read_unit(work: WorkFork, unit: int, epochs: int) -> tuple[Arrays, Arrays]:
-    """Data variables (epochs, S) and epoch coordinates (epochs,) of one write unit."""
-    rows = slice(unit * epochs, (unit + 1) * epochs)
+def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays]:
+    """Data variables (epochs, S) and epoch coordinates (epochs,) of a span of the axis."""
+    rows = slice(start, start + epochs)
     variables = {spec.name: np.asarray(array(work.group, spec.name)[rows]) for spec in VARIABLES}
     coordinates = {spec.name: np.asarray(array(work.group, spec.name)[rows]) for spec in EPOCH_COORDINATES}
     return variables, coordinates
 
 
-def write_unit(work: WorkFork, unit: int, variables: Arrays) -> None:
-    """Write the data variables of one whole write unit, all signals wide; all-missing inner chunks are not stored."""
+def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
+    """Write the data variables of whole read units, all signals wide; all-missing inner chunks are not stored."""
     for spec in VARIABLES:
         block = variables[spec.name]
-        array(work.group, spec.name)[unit * len(block) : (unit + 1) * len(block)] = block
+        array(work.group, spec.name)[start : start + len(block)] = block
 
 
 def _check_axes(group: zarr.Group, assignment: Assignment) -> None:
