@@ -291,11 +291,11 @@ def time_of_2(line: str, header: Header) -> int | None:
 def satellites_2(lines: list[str], at: int, count: int, header: Header) -> tuple[list[str], int]:
     """Read the satellites of an epoch, 12 a line; also return the number of the first observation line."""
     svs: list[str] = []
-    while len(svs) < count and at < len(lines):
+    lines_used = max(1, (count + 11) // 12)
+    for line in lines[at : at + lines_used]:
         for column in range(32, 68, 3):
-            token = lines[at].ljust(80)[column : column + 3]
+            token = line.ljust(80)[column : column + 3]
             if len(svs) < count:
                 system = token[0].strip() or (header.file_system if header.file_system != "M" else "G")
                 svs.append(f"{system}{int(token[1:]):02d}")
-        at += 1
-    return svs, at
+    return svs, at + lines_used
