@@ -105,6 +105,7 @@ def test_demo_yaml_loads():
         ("grid={interval_s: 5, phase_s: 5}", "grid: phase_s should be less than interval_s."),
         ("grid.latest=1990-01-01", "grid: latest should not lie before earliest."),
         ("grid.interval_s=.inf", "grid.interval_s should be a valid number"),
+        ("reader.signal_overrides={X: {C1: C1C}}", "reader.signal_overrides: 'X' is no system"),
         ("site=a/b", "site should match pattern"),
         ("site.name=x", "site.name can't be set: site is a value"),
         ("nonsense", "the override 'nonsense' should be written key=value"),

@@ -13,6 +13,7 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?b|b?)\s*", re.IGNORECASE)
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _TICK_NS = 100
 _GZIP_LEVELS = 9
+_SYSTEMS = "GRECJIS"
 
 
 def _size_bytes(value: object) -> object:
@@ -201,9 +202,18 @@ class Reader(_Section):
     max_unpacked_bytes: Size = Field(
         4 * 2**30, description="A file that unpacks to more is refused; bytes, or with a unit.", validate_default=True
     )
-    signal_overrides: dict[Literal["G", "R", "E", "C", "J", "I", "S"], dict[str, str]] = Field(
+    signal_overrides: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="By system: declared observation code to the RINEX 3 code it is read as."
     )
+
+    @field_validator("signal_overrides")
+    @classmethod
+    def _systems(cls, overrides: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for system in overrides:
+            if system not in tuple(_SYSTEMS):
+                message = f"{system!r} is no system; those are {', '.join(_SYSTEMS)}"
+                raise ValueError(message)
+        return overrides
 
 
 class Cluster(_Section):
