@@ -1,7 +1,7 @@
 """Arrays to RINEX observation text of version 2, 3 or 4, and to CRINEX: what the reader is tested to give back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import hatanaka
@@ -90,11 +90,13 @@ def compact(file: File) -> bytes:
 
     It does not know RINEX 4, whose body is that of RINEX 3; CRINEX 3.1 differs from 3.0 in allowing it only.
     """
-    if file.major < 4:
-        return bytes(hatanaka.rnx2crx(text(file)))
-    written = text(file).replace(file.version.rjust(9).encode(), b"     3.05", 1)
-    packed = bytes(hatanaka.rnx2crx(written)).replace(b"3.0 ", b"3.1 ", 1)
-    return packed.replace(b"     3.05", file.version.rjust(9).encode(), 1)
+    written = text(replace(file, newline="\n", last_newline=True))
+    if file.major == 4:
+        written = written.replace(file.version.rjust(9).encode(), b"     3.05", 1)
+    packed = bytes(hatanaka.rnx2crx(written))
+    if file.major == 4:
+        packed = packed.replace(b"3.0 ", b"3.1 ", 1).replace(b"     3.05", file.version.rjust(9).encode(), 1)
+    return packed.replace(b"\n", file.newline.encode())
 
 
 def labelled(content: str, label: str) -> str:

@@ -1,0 +1,93 @@
+"""What the writer writes, the reader reads: as text, as CRINEX, and as far as a cut file goes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gnssice_batch.errors import ReadError, Reason
+from gnssice_batch.rinex import read
+from gnssice_batch.signals import columns
+from tests.rinex import cells, reference_reader, writer
+from tests.rinex.strategies import compactible_cells, files
+
+
+def expected(file: writer.File) -> Iterator[cells.EpochCells]:
+    """Yield the epochs of a written file in the form in which readings are compared."""
+    types = dict(file.types)
+    slips = cells.Slips()
+    for item in file.items:
+        if isinstance(item, writer.TypeChange):
+            types[item.system] = item.codes
+        elif isinstance(item, writer.Epoch):
+            found = dict(_cells(file, types, item))
+            yield cells.EpochCells(item.time_100ns, item.flag, item.clock_ps, slips.mark(item.flag, found))
+
+
+def _cells(
+    file: writer.File, types: dict[str, tuple[str, ...]], epoch: writer.Epoch
+) -> Iterator[tuple[tuple[str, str], cells.CellTuple]]:
+    for sv, written in epoch.records.items():
+        codes = types["" if file.major < 3 else sv[0]]
+        scales = [file.scales.get((sv[0], code), 1) for code in codes]
+        record = {
+            code: reference_reader.Cell(cells.scaled(value, scale), lli, ssi)
+            for code, scale, (value, lli, ssi) in zip(codes, scales, written, strict=True)
+        }
+        yield from cells.read_as(sv, codes, record, columns(sv[0], codes, file.version))
+
+
+def _epoch_ends(file: writer.File) -> list[int]:
+    """Return where each epoch ends in the text, its last line break left out."""
+    ends = []
+    for number, item in enumerate(file.items, start=1):
+        if isinstance(item, writer.Epoch):
+            ends.append(len(writer.text(replace(file, items=file.items[:number], last_newline=False))))
+    return ends
+
+
+def found(content: bytes) -> list[cells.EpochCells]:
+    """Return what the reader makes of a file; nothing if it refuses it for having no epochs."""
+    try:
+        return list(cells.ours(read(content)))
+    except ReadError as error:
+        if error.reason != Reason.NO_EPOCHS:
+            raise
+        return []
+
+
+@given(files())
+@settings(deadline=None)
+def test_text_is_read_as_written(file):
+    assert found(writer.text(file)) == list(expected(file))
+
+
+@given(files())
+@settings(max_examples=40, deadline=None)
+def test_the_reference_reader_reads_as_written(file):
+    assert list(cells.reference(writer.text(file), file.version)) == list(expected(file))
+
+
+@given(files(compactible_cells))
+@settings(max_examples=40, deadline=None)
+def test_crinex_is_read_as_written(file):
+    assert found(writer.compact(file)) == list(expected(file))
+
+
+@given(files(), st.integers(0, 10**6))
+@settings(deadline=None)
+def test_a_cut_text_keeps_its_whole_epochs_and_invents_nothing(file, position):
+    whole = writer.text(file)
+    ends = _epoch_ends(file)
+    start = len(writer.text(replace(file, items=(), last_newline=True)))
+    cut = start + position % (len(whole) - start + 1)
+    every = list(expected(file))
+    certain = sum(end <= cut for end in ends)
+    read_back = found(whole[:cut])
+    assert read_back[:certain] == every[:certain]
+    assert len(read_back) <= certain + 1
+    for epoch, written in zip(read_back[certain:], every[certain:], strict=False):
+        assert epoch.time_100ns == written.time_100ns
+        for key, parts in epoch.cells.items():
+            assert all(mine in {None, theirs} for mine, theirs in zip(parts, written.cells[key], strict=True))
