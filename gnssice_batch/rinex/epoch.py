@@ -224,7 +224,7 @@ def claim_row(state: State, output: Output, code: int) -> int:
         output.sv_index[code] = state[SVS]
         output.sv_codes[state[SVS]] = code
         state[SVS] += 1
-    row = state[ROWS]
+    row = int64(state[ROWS])
     output.row_sv[row] = output.sv_index[code]
     for k in range(output.value.shape[1]):
         output.value[row, k] = MISSING

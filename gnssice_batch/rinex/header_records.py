@@ -71,6 +71,13 @@ class Draft:
         }
         return Header(**self.values, **own)
 
+    def begin_types(self, system: str, count: int) -> None:
+        """Begin a system's list of observation types; one that stands there already is replaced."""
+        if system in self.declared:
+            self.faults.append(f"observation types of {system or 'all systems'} declared twice")
+        self.declared[system] = count
+        self.obs_types[system] = []
+
     def _check_counts(self, *, compact: bool) -> None:
         for system, count in self.declared.items():
             codes = self.obs_types[system]
@@ -173,16 +180,14 @@ def _interval(draft: Draft, line: str) -> None:
 def _types_2(draft: Draft, line: str) -> None:
     count = line[:6].strip()
     if count:
-        draft.declared[""] = int(count)
-        draft.obs_types[""] = []
+        draft.begin_types("", int(count))
     draft.obs_types.setdefault("", []).extend(line[6:LABEL_COLUMN].split())
 
 
 def _types_3(draft: Draft, line: str) -> None:
     if line[0] != " ":
         draft.system = line[0].upper()
-        draft.obs_types[draft.system] = []
-        draft.declared[draft.system] = int(line[3:6])
+        draft.begin_types(draft.system, int(line[3:6]))
     if draft.system:
         draft.obs_types[draft.system].extend(line[6:LABEL_COLUMN].split())
 

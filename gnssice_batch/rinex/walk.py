@@ -14,7 +14,7 @@ from gnssice_batch.rinex.crinex import walk_crinex
 from gnssice_batch.rinex.header import Header
 from gnssice_batch.rinex.header_records import KNOWN_LABELS, Draft, add, label_of
 from gnssice_batch.rinex.header_text import HeaderText, header_text
-from gnssice_batch.rinex.observations import Accounting, Observations, Offence
+from gnssice_batch.rinex.observations import Accounting, Column, Observations, Offence
 from gnssice_batch.rinex.settle import settle
 from gnssice_batch.rinex.text2 import walk_text2
 from gnssice_batch.rinex.text3 import walk_text3
@@ -209,9 +209,10 @@ class Walk:
 
     def finish(self) -> Observations:
         """Return what was read."""
-        epochs, rows = int(self.state[codes.EPOCHS]), int(self.state[codes.ROWS])
+        epochs = int(self.state[codes.EPOCHS])
         output = self.output
         rows = int(output.first_row[epochs])
+        svs = tuple(self._sv(int(code)) for code in output.sv_codes[: self.state[codes.SVS]])
         return settle(
             Observations(
                 header=self.header,
@@ -219,17 +220,22 @@ class Walk:
                 epoch_flag=output.epoch_flag[:epochs],
                 rx_clock_offset_ps=output.clock_ps[:epochs],
                 first_row=output.first_row[: epochs + 1],
-                svs=tuple(self._sv(int(code)) for code in output.sv_codes[: self.state[codes.SVS]]),
+                svs=svs,
                 row_sv=output.row_sv[:rows],
                 value=output.value[:rows],
                 lli=output.lli[:rows],
                 ssi=output.ssi[:rows],
-                columns=self.layout.columns,
+                columns=self._columns({sv[0] for sv in svs}),
                 accounting=self._accounting(),
                 time_ps=output.time_ps[:epochs],
             ),
             has_zero_doppler=bool(self.state[codes.ZERO_DOPPLERS]),
         )
+
+    def _columns(self, seen: set[str]) -> dict[str, tuple[Column, ...]]:
+        """Return the columns of the systems that were declared (RINEX 3) or seen."""
+        declared = seen | (set(self.layout.columns) if self.header.major >= 3 else set())
+        return {system: self.layout.columns.get(system, ()) for system in codes.SYSTEMS if system in declared}
 
     @staticmethod
     def _sv(code: int) -> str:
