@@ -84,7 +84,7 @@ def unpack_prefix(prefix: bytes) -> bytes:
         At most `PREFIX_BYTES`; what could be unpacked before the end or the first damage, which may be nothing.
     """
     for _ in range(_DEPTH):
-        kind = _container(prefix)
+        kind = container_of(prefix)
         if kind is None:
             break
         prefix = _first_file(kind, prefix)
@@ -103,8 +103,8 @@ def _first_file(kind: str, prefix: bytes) -> bytes:
         return b""
 
 
-def _container(content: bytes) -> str | None:
-    """Name the container by its first bytes."""
+def container_of(content: bytes) -> str | None:
+    """Name the container by its first bytes: gzip, compress, bzip2, zip or tar; None if it is none."""
     for magic, kind in ((b"\x1f\x8b", "gzip"), (b"\x1f\x9d", "compress"), (b"BZh", "bzip2")):
         if content.startswith(magic):
             return kind
@@ -115,7 +115,7 @@ def _container(content: bytes) -> str | None:
 
 def _members(name: str, content: bytes, limit: int, depth: int) -> Iterator[Member]:
     """Yield the members of a container, or the content itself."""
-    kind = _container(content)
+    kind = container_of(content)
     if kind is None:
         yield _plain(name, content, limit)
     elif depth == _DEPTH:
@@ -156,7 +156,7 @@ def _too_long(limit: int) -> ReadError:
 def _stream_members(name: str, unpacked: Unpacked, limit: int, depth: int) -> Iterator[Member]:
     """Yield what is in an unpacked stream; a tar says itself which of its members a missing end took away."""
     inner = _members(name, unpacked.content, limit, depth)
-    if unpacked.fault is None or _container(unpacked.content) == "tar":
+    if unpacked.fault is None or container_of(unpacked.content) == "tar":
         yield from inner
         return
     for member in inner:
