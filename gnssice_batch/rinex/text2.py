@@ -172,11 +172,14 @@ def take_satellites(buffer: Bytes, count: int, run: Run) -> None:
     """Take the satellites that the epoch record at the current line lists, and the lines that follow for each."""
     state, _, output = run
     names = state[POSITION]
-    epoch_lines = 1 + max(count - 1, 0) // SATELLITES_A_LINE
     first_line = output.line_counts[LINE_OBSERVATION]
-    for _ in range(epoch_lines):
+    epoch_lines = 0
+    while epoch_lines <= (count - 1) // SATELLITES_A_LINE or epoch_lines == 0:
+        if state[POSITION] >= buffer.size:
+            break
         count_line(state, output, LINE_EPOCH)
         step_over(buffer, state)
+        epoch_lines += 1
     for i in range(count):
         if i > 0 and i % SATELLITES_A_LINE == 0:
             names = min(line_end(buffer, names) + 1, buffer.size)
