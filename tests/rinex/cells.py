@@ -1,8 +1,9 @@
 """Two readings of one file brought to one form, and compared cell by cell."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import groupby
 
 from gnssice_batch.rinex import MISSING, Observations, Reading
 from gnssice_batch.signals import SignalColumn, columns
@@ -77,15 +78,34 @@ class Slips:
 
 
 def reference(content: bytes, version: str) -> Iterator[EpochCells]:
-    """Yield the epochs of a RINEX text as the reference reader reads them, with the slips that flag 1 stands for."""
-    slips = Slips()
-    for record in reference_reader.read_content(content):
-        if isinstance(record, reference_reader.Epoch):
-            epoch: dict[tuple[str, str], CellTuple] = {}
-            for satellite in record.records:
-                read = columns(satellite.sv[0], satellite.codes, version)
-                epoch.update(read_as(satellite.sv, satellite.codes, satellite.cells(), read))
-            yield EpochCells(record.time_100ns, record.flag, record.clock_ps, slips.mark(record.flag, epoch))
+    """Yield the epochs of a RINEX text as the reference reader reads them, by the rules for what is written twice."""
+    records = [one for one in reference_reader.read_content(content) if isinstance(one, reference_reader.Epoch)]
+    for _, part in groupby(records, key=lambda record: record.part):
+        slips = Slips()
+        for epoch in without_duplicates([_epoch_cells(record, version) for record in part]):
+            yield replace(epoch, cells=slips.mark(epoch.flag, epoch.cells))
+
+
+def _epoch_cells(record: reference_reader.Epoch, version: str) -> EpochCells:
+    cells: dict[tuple[str, str], CellTuple] = {}
+    for satellite in record.records:
+        read = columns(satellite.sv[0], satellite.codes, version)
+        cells.update(read_as(satellite.sv, satellite.codes, satellite.cells(), read))
+    return EpochCells(record.time_100ns, record.flag, record.clock_ps, cells)
+
+
+def without_duplicates(epochs: list[EpochCells]) -> list[EpochCells]:
+    """Keep one epoch of each time: the one with most values, the first of those."""
+    best: dict[int, EpochCells] = {}
+    for epoch in epochs:
+        rival = best.get(epoch.time_100ns)
+        if rival is None or value_count(epoch) > value_count(rival):
+            best[epoch.time_100ns] = epoch
+    return [epoch for epoch in epochs if best[epoch.time_100ns] is epoch]
+
+
+def value_count(epoch: EpochCells) -> int:
+    return sum(cell[0] is not None for cell in epoch.cells.values())
 
 
 def read_as(

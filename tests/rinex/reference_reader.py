@@ -59,6 +59,8 @@ class Epoch:
     flag: int
     clock_ps: int | None
     count: int
+    part: int = 0
+    """Number of the header, or of the marker under one header, that the epoch stands under."""
     records: list[Record] = field(default_factory=list)
 
 
@@ -111,12 +113,18 @@ def read_content(content: bytes) -> Iterator[Epoch | Event]:
     text = content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
     lines = [line.rstrip(" \0") for line in re.split(r"\r\n|\n|\r", text)]
     header, at = read_header(lines, 0)
+    part = 0
     while at < len(lines):
         if label(lines[at]) == "RINEX VERSION / TYPE":
             header, at = read_header(lines, at)
+            part += 1
             continue
+        marker = header.marker
         read = read_record_2 if header.version < 3 else read_record_3
         record, at = read(lines, at, header)
+        part += header.marker.casefold() != marker.casefold()
+        if isinstance(record, Epoch):
+            record.part = part
         if record is not None:
             yield record
 

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tests.rinex.writer import Cell, Epoch, Event, File, Item, TypeChange, labelled
+from tests.rinex.writer import Cell, Epoch, Event, File, Item, Slips, TypeChange, labelled
 
 CODES = {
     "G": ("C1C", "L1C", "D1C", "S1C", "C2W", "L2W", "D2W", "S2W", "C5Q", "L5Q", "X1"),
@@ -28,12 +28,14 @@ values = st.one_of(
 lli = st.none() | st.integers(0, 7)
 ssi = st.none() | st.integers(0, 9)
 cells: st.SearchStrategy[Cell] = st.tuples(values, lli, ssi)
-compactible_cells = cells.map(lambda cell: cell if cell[0] is not None else (None, None, None))
-"""The program that writes CRINEX refuses indicators of a blank value."""
 
 comments = st.tuples(
     st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60).map(lambda text: labelled(text, "COMMENT"))
 )
+
+
+def without_lone_indicators(cell: Cell) -> Cell:
+    return cell if cell[0] is not None else (None, None, None)
 
 
 @st.composite
@@ -70,18 +72,25 @@ def epochs(
 
 
 @st.composite
-def files(draw: st.DrawFn, cell: st.SearchStrategy[Cell] = cells) -> File:
-    """Draw a file: epochs, events, comments, changes of the observation types, gaps, scale factors."""
+def files(draw: st.DrawFn, *, compactible: bool = False) -> File:
+    """Draw a file: epochs, events, comments, cycle slips, changes of types, gaps, scale factors.
+
+    The program that writes CRINEX refuses indicators of a blank value, and most cycle slip records.
+    """
+    cell = cells.map(without_lone_indicators) if compactible else cells
+    kinds = ["epoch"] * 4 + ["event", "comment", "types"] + ["slips"] * (not compactible)
     version = draw(st.sampled_from(["2.11", "3.04", "4.01"]))
     types = draw(declared(version))
     now, items, time_100ns = dict(types), list[Item](), FIRST_100NS
     for _ in range(draw(st.integers(1, 6))):
-        kind = draw(st.sampled_from(["epoch", "epoch", "epoch", "epoch", "event", "comment", "types"]))
+        kind = draw(st.sampled_from(kinds))
         time_100ns += draw(st.sampled_from(STEPS_100NS)) * draw(st.integers(1, 3))
         if kind == "epoch":
             items.append(draw(epochs(version, now, time_100ns, cell)))
         elif kind == "event":
             items.append(Event(5, (), time_100ns))
+        elif kind == "slips":
+            items.append(Slips(draw(epochs(version, now, time_100ns, cell))))
         elif kind == "comment":
             items.append(Event(4, draw(comments), draw(st.sampled_from([None, time_100ns]))))
         else:

@@ -10,7 +10,7 @@ from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex import read
 from gnssice_batch.signals import columns
 from tests.rinex import cells, reference_reader, writer
-from tests.rinex.strategies import compactible_cells, files
+from tests.rinex.strategies import files
 
 
 def expected(file: writer.File) -> Iterator[cells.EpochCells]:
@@ -69,7 +69,7 @@ def test_the_reference_reader_reads_as_written(file):
     assert list(cells.reference(writer.text(file), file.version)) == list(expected(file))
 
 
-@given(files(compactible_cells))
+@given(files(compactible=True))
 @settings(max_examples=40, deadline=None)
 def test_crinex_is_read_as_written(file):
     assert found(writer.compact(file)) == list(expected(file))
