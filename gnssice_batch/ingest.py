@@ -46,6 +46,8 @@ class _Task:
 
     assignment: Assignment
     work: WorkFork
+    before: WorkFork
+    """Another copy, never written to: a unit that is made again starts from what the store holds."""
     sources: Sources
     bounds: Bounds
     sids: Mapping[str, int]
@@ -91,7 +93,8 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
     sources = Sources(assignment, lambda file: read_file(file, context, interval_ns))
     sids = {sid: index for index, sid in enumerate(assignment.axis.sids)}
     work = open_work_fork(fork, assignment)
-    task = _Task(assignment, work, sources, context.bounds[partition.receiver], sids)
+    before = open_work_fork(fork, assignment) if assignment.stored else work
+    task = _Task(assignment, work, before, sources, context.bounds[partition.receiver], sids)
     units = _make_units(task)
     unknown = tuple(sorted(sources.unknown))
     return PartitionOutcome(
@@ -164,7 +167,7 @@ def _start(task: _Task, unit: int) -> _Contest:
         window = task.sources.window(unit)
         return _Contest(empty_block(window.start, len(window), len(task.sids)))
     start = unit * grid.unit
-    block = block_of(start, *read_epochs(task.work, start, grid.unit))
+    block = block_of(start, *read_epochs(task.before, start, grid.unit))
     return _Contest(block, dict(stored), holders(block))
 
 
