@@ -138,6 +138,9 @@ def add_all(draft: Draft, lines: Iterable[str]) -> Draft:
 
 
 def _version(draft: Draft, line: str) -> None:
+    """Read RINEX VERSION / TYPE; the first one stands, for the format of a file does not change inside it."""
+    if "version" in draft.values:
+        return
     draft.values["version"] = line[:20].strip()
     letter = line[40:41].strip().upper()
     draft.values["file_system"] = letter if letter in {*SYSTEMS, "M"} else "G"

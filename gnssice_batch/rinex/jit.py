@@ -2,9 +2,16 @@
 
 They make no arrays, so they are compiled without numba's reference counts (``_nrt``), which cost twenty times what the
 kernels themselves do: an array taken out of a tuple is counted with an atomic instruction, several for every field.
+
+numba keeps a compiled kernel as long as the file it stands in has the same time and size, though it holds what other
+files say too (their functions, the numbers of `Reason`). Here it is kept as long as the content of all these files is
+the same, wherever they were copied.
 """
 
 from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, cast
 
 from numba import njit
@@ -22,4 +29,18 @@ def inlined[**P, R](function: Callable[P, R]) -> Callable[P, R]:
 
 def _compiled(function: Callable[..., Any], **options: bool) -> object:
     decorate: Callable[..., Any] = njit
-    return decorate(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)(function)
+    compiled = decorate(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)(function)
+    kept = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if kept is not None:
+        kept._source_stamp = _sources_digest()  # noqa: SLF001 - numba has no public way to say what a kernel depends on
+    return compiled
+
+
+@cache
+def _sources_digest() -> str:
+    """Return a digest of all that kernels are compiled from."""
+    folder = Path(__file__).parent
+    digest = sha256()
+    for path in (*sorted(folder.glob("*.py")), folder.parent / "errors.py"):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

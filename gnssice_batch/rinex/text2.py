@@ -57,6 +57,8 @@ type Run = tuple[State, Tables, Output]
 FIELDS_A_LINE: Final = 5
 SATELLITES_A_LINE: Final = 12
 LIST_COLUMN: Final = 32
+WHOLE_FIELDS: Final = (0, 14, 15)
+"""Columns of the last field that a line may end behind without cutting a value."""
 
 
 @kernel
@@ -219,6 +221,10 @@ def take_satellite(buffer: Bytes, name: int, run: Run) -> int:
         stop = text_end(buffer, start, end)
         if is_epoch_line(buffer, start, stop):
             return DONE
+        if end == buffer.size and stop > start and (stop - start) % 16 not in WHOLE_FIELDS:
+            count_line(state, output, FIRST_REASON + TRUNCATED)
+            state[POSITION] = buffer.size
+            return TRUNCATED
         if first == 0:
             row = claim_row(state, output, code) if code >= 0 else -2
             state[SEEN] += 1
@@ -227,8 +233,6 @@ def take_satellite(buffer: Bytes, name: int, run: Run) -> int:
             take_fields(buffer, start, stop, row, (system, first, min(first + FIELDS_A_LINE, types)), run)
         count_line(state, output, category)
         state[POSITION] = min(end + 1, buffer.size)
-        if end == buffer.size and stop > start and (stop - start) % 16 not in (0, 14, 15):
-            return TRUNCATED
     return GO_ON
 
 

@@ -1,5 +1,7 @@
 """The walk over the body of a RINEX 3 or 4 text file (kernels)."""
 
+from typing import Final
+
 from gnssice_batch.rinex.buffers import Output, Tables
 from gnssice_batch.rinex.codes import (
     BAD_EPOCH_FLAG,
@@ -52,8 +54,11 @@ from gnssice_batch.rinex.fields import Bytes, digit, left_cardinal, line_end, te
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.row import take_fields
 
-MARK = 62
+MARK: Final = 62
 """The ``>`` an epoch record begins with."""
+
+WHOLE_FIELDS: Final = (0, 14, 15)
+"""Columns of the last field that a line may end behind without cutting a value."""
 
 
 @kernel
@@ -70,12 +75,15 @@ def walk_text3(buffer: Bytes, state: State, tables: Tables, output: Output) -> i
             outcome = GO_ON
         elif buffer[start] == MARK:
             outcome = take_epoch_line(buffer, stop, state, tables, output)
+        elif end == size and state[OPEN] and (stop - start - 3) % 16 not in WHOLE_FIELDS:
+            state[LAST_LINE_CUT] = 1
+            count_line(state, output, FIRST_REASON + TRUNCATED)
+            outcome = GO_ON
         else:
             outcome = take_other_line(buffer, stop, state, tables, output)
         if outcome in (FULL, LABELLED_LINE):
             return outcome
         state[POSITION] = min(end + 1, size)
-        state[LAST_LINE_CUT] = end == size and (stop - start - 3) % 16 not in (0, 14, 15)
         if outcome != GO_ON:
             return outcome
     finish(state, output)
@@ -87,7 +95,7 @@ def finish(state: State, output: Output) -> None:
     """Keep the last epoch, or drop it if the file ends inside it."""
     if not state[OPEN]:
         return
-    if state[SEEN] < state[DECLARED] or (state[LAST_LINE_CUT] and state[SEEN] > 0):
+    if state[SEEN] < state[DECLARED] or state[LAST_LINE_CUT]:
         rows = state[ROWS] - output.first_row[state[EPOCHS]]
         drop_epoch(state, output, 1, rows)
     else:
