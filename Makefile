@@ -31,10 +31,11 @@ $(READY): requirements-dev.txt pyproject.toml
 
 demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw one satellite pass; all under ./demo/.
 	rm -rf demo
-	$(BIN)/gnssice-batch simulate demo/archive --days 2 --interval 30
-	$(BIN)/gnssice-batch run --config config/demo.yaml
+	$(BIN)/gnssice-batch simulate demo/archive --days 0.5 --interval 5 --damaged 2
+	$(BIN)/gnssice-batch plan --config config/demo.yaml
+	$(BIN)/gnssice-batch run --config config/demo.yaml --report demo/report.json
 	$(BIN)/gnssice-batch status --config config/demo.yaml
-	$(BIN)/python examples/plot_pass.py demo/stores/demo/rinex canopy_01 demo/pass.png
+	$(BIN)/python examples/plot_pass.py demo/stores/demo/rinex demo/pass.png
 
 test: $(READY) ## Run the tests (warnings are errors; long, fuzz and chaos tests have their own targets).
 	$(BIN)/python -m pytest

@@ -134,10 +134,6 @@ def _refusal_json(refusal: Refusal | None) -> dict[str, object] | None:
 
 
 def _part_json(part: Part) -> dict[str, object]:
-    gaps = [
-        {"after": moment(gap.after_100ns), "before": moment(gap.before_100ns), "missing": gap.missing}
-        for gap in part.gaps
-    ]
     return {
         **_header_json(part.header),
         "first_epoch": moment(part.first_100ns),
@@ -147,12 +143,16 @@ def _part_json(part: Part) -> dict[str, object]:
         "jitter_s": part.jitter_s,
         "epochs": part.epochs,
         "power_failures": part.power_failures,
-        "gaps": gaps,
+        "gaps": [_gap_json(gap) for gap in part.gaps],
         "satellites": list(part.satellites),
         "signals": list(part.signals),
         "values": {KINDS[kind]: count for kind, count in part.values.items()},
         "clock_offset_s": part.clock_offset_s,
     }
+
+
+def _gap_json(gap: Gap) -> dict[str, object]:
+    return {"after": moment(gap.after_100ns), "before": moment(gap.before_100ns), "missing": gap.missing}
 
 
 def _header_json(header: Header) -> dict[str, object]:

@@ -108,7 +108,8 @@ def _of_name(seen: Inspection) -> Iterator[str]:
     if hint.interval_s and part.interval_s and not _same(hint.interval_s, part.interval_s):
         yield f"the name says an interval of {interval(hint.interval_s)}, the epochs have {interval(part.interval_s)}"
     if (hint.style == "rinex2") != (part.header.major < 3):
-        yield f"a name in the style of RINEX {'2' if hint.style == 'rinex2' else '3'} holds version {part.header.version}"
+        style = "2" if hint.style == "rinex2" else "3"
+        yield f"a name in the style of RINEX {style} holds version {part.header.version}"
     yield from _of_promised_span(seen, hint)
 
 

@@ -1,0 +1,6 @@
+"""``python -m gnssice_batch``."""
+
+from gnssice_batch.cli import main
+
+if __name__ == "__main__":
+    main()

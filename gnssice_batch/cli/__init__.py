@@ -1,0 +1,5 @@
+"""Words for the operator: commands, tables, progress, exit codes. Translates, never decides."""
+
+from gnssice_batch.cli.entry import main
+
+__all__ = ["main"]

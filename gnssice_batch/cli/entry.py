@@ -1,0 +1,47 @@
+"""From the command line to a command, and from whatever it ends with to a message and an exit code."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+
+from gnssice_batch.cli.commands import app
+from gnssice_batch.errors import ArchiveError, ConfigError, GnssiceError, PlanError, StoreError
+
+EXIT_UNEXPECTED: Final = 70
+
+_WHAT: Final[tuple[tuple[type[GnssiceError], str], ...]] = (
+    (ConfigError, "the settings are wrong"),
+    (ArchiveError, "the archive can't be read"),
+    (PlanError, "archive and store do not fit together"),
+    (StoreError, "the store can't be used"),
+    (GnssiceError, "the run stopped"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 to 5 as `gnssice_batch.errors` says, 70 where we failed, 130 after Ctrl-C."""
+    try:
+        app(args=arguments, prog_name="gnssice-batch")
+    except GnssiceError as error:
+        Console(stderr=True).print(message(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(exit_code(error))
+    except Exception:  # noqa: BLE001 - the last resort: said in full, with an exit code of its own
+        traceback.print_exc()
+        sys.exit(EXIT_UNEXPECTED)
+
+
+def message(error: GnssiceError) -> str:
+    """What an error says: one line, or a line per fault where there are several."""
+    what = next(words for kind, words in _WHAT if isinstance(error, kind))
+    faults = str(error).splitlines() or [type(error).__name__]
+    if len(faults) == 1:
+        return f"Error: {what}: {faults[0]}"
+    return "\n".join([f"Error: {what}:", *(f"  - {fault.strip()}" for fault in faults)])
+
+
+def exit_code(error: GnssiceError) -> int:
+    """The exit code of an error; one of no kind that an operator can act on is unexpected."""
+    return EXIT_UNEXPECTED if type(error) is GnssiceError else error.exit_code

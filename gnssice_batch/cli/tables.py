@@ -1,0 +1,236 @@
+"""What a command found, as text that fits 80 columns and stays whole in a file."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gnssice_batch.cli.words import count, duration, size, span
+from gnssice_batch.grid import SECOND_NS
+from gnssice_batch.holdings import Holding, Holdings
+from gnssice_batch.inspection import KINDS, Gap, Inspection, Part, moment
+from gnssice_batch.model import FileOutcome, Status
+from gnssice_batch.outlook import Outlook, ReceiverOutlook
+from gnssice_batch.report import RunReport, refused_files
+from gnssice_batch.rinex import Header
+from gnssice_batch.store.contents import Snapshot
+
+_MOST_SHOWN: Final = 20
+_MOST_GAPS: Final = 5
+_LABEL: Final = 14
+
+type Facts = Sequence[tuple[str, str]]
+
+
+def show_outlook(console: Console, found: Outlook) -> None:
+    """The plan: totals, then a block per receiver."""
+    totals = found.totals
+    _block(
+        console,
+        "Plan",
+        [
+            ("archive", found.archive),
+            ("store", found.store),
+            ("files", f"{totals.files:,} to take ({size(totals.size_bytes)}), {found.up_to_date:,} up to date"),
+            *_if(found.passed_over, "passed over", f"{count(found.passed_over, 'file')} of no receiver"),
+            ("partitions", f"{totals.partitions:,}"),
+            ("write units", f"{totals.write_units:,}"),
+            ("references", f"{totals.references:,} at most"),
+            ("task memory", size(totals.task_memory_bytes)),
+        ],
+    )
+    for each in found.receivers:
+        _block(console, each.receiver + (" (new)" if each.new else ""), _receiver_facts(each))
+    _refusals(console, "Refused in the sample", found.refused)
+    if not found.receivers:
+        _say(console, "Nothing to do: every file of the archive stands in the store.")
+
+
+def show_report(console: Console, report: RunReport) -> None:
+    """The end of a run: what was written and what was refused."""
+    _block(
+        console,
+        "Run",
+        [
+            ("store", report.url),
+            ("snapshot", report.snapshot or "none: nothing to publish"),
+            ("partitions", f"{report.partitions:,}"),
+            ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
+            *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
+            *_if(report.passed_over, "passed over", f"{count(report.passed_over, 'file')} of no receiver"),
+            *_if(report.peak_memory_bytes, "peak memory", f"{size(report.peak_memory_bytes)} of one process"),
+        ],
+    )
+    if report.files:
+        console.print(_outcomes(report))
+    _refusals(console, "Refused, or taken in part", refused_files(report))
+
+
+def show_holdings(console: Console, found: Holdings) -> None:
+    """The state of a repository."""
+    snapshot = f"{found.snapshot.id}, {found.snapshot.written_at}"
+    facts = [("store", found.url), ("snapshot", snapshot), ("size", f"{size(found.stored_bytes)}, all versions")]
+    _block(console, "Store", facts)
+    for holding in found.receivers:
+        _block(console, holding.receiver, _holding_facts(holding))
+
+
+def show_history(console: Console, entries: Iterable[Snapshot]) -> None:
+    """Snapshots, newest first."""
+    for entry in entries:
+        _say(console, f"[bold]{entry.id}[/]  {entry.written_at}  {escape(entry.message)}")
+
+
+def show_inspection(console: Console, seen: Inspection, odd: Sequence[str]) -> None:
+    """What the parser sees in one file."""
+    _block(console, seen.name, _file_facts(seen))
+    for part in seen.parts:
+        _block(
+            console, part.header.marker_name or "(no marker name)", [*_header_facts(part.header), *_body_facts(part)]
+        )
+    if odd:
+        _say(console, "[bold]Odd[/]")
+        for sentence in odd:
+            _say(console, f"  - {escape(sentence)}")
+
+
+def _receiver_facts(each: ReceiverOutlook) -> Facts:
+    grid = each.grid
+    note = f"; {each.unit_note}" if each.unit_note else ""
+    return [
+        ("files", f"{each.files:,}, {size(each.size_bytes)}"),
+        ("span", span(each.span)),
+        ("sampling", _sampling(grid.interval_ns / SECOND_NS, grid.phase_ns / SECOND_NS)),
+        ("signals", f"{each.signals:,} known before reading" if each.new else f"{each.signals:,}"),
+        ("write unit", f"{count(grid.unit, 'epoch')}, {duration(grid.unit_ns / SECOND_NS)}{note}"),
+        ("partitions", f"{each.partitions:,}, with {count(each.write_units, 'write unit')}"),
+    ]
+
+
+def _holding_facts(holding: Holding) -> Facts:
+    filled = f" of {holding.possible:,} ({holding.filled / holding.possible:.1%})" if holding.possible else ""
+    files = ", ".join(f"{number:,} {status}" for status, number in holding.files.items())
+    return [
+        ("span", span(holding.span)),
+        ("sampling", _sampling(holding.interval_s, holding.phase_s)),
+        ("epochs filled", f"{holding.filled:,}{filled}"),
+        ("signals", f"{holding.signals:,}"),
+        ("files", f"{files} ({size(holding.archive_bytes)})"),
+        ("size", size(holding.stored_bytes)),
+    ]
+
+
+def _sampling(interval_s: float, phase_s: float) -> str:
+    return f"every {interval_s:g} s, phase {phase_s:g} s"
+
+
+def _outcomes(report: RunReport) -> Table:
+    """A line per receiver: files by status, epochs and values written."""
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1))
+    table.add_column("receiver", overflow="fold")
+    for name in (*(str(status) for status in Status), "epochs read", "written", "values written"):
+        table.add_column(name, justify="right", overflow="fold")
+    for receiver, outcomes in report.files.items():
+        files = [sum(outcome.status is status for outcome in outcomes) for status in Status]
+        read = sum(outcome.facts.epochs for outcome in outcomes)
+        epochs = sum(outcome.written.epochs for outcome in outcomes)
+        values = sum(outcome.written.observations for outcome in outcomes)
+        table.add_row(escape(receiver), *(f"{number:,}" for number in (*files, read, epochs, values)))
+    return table
+
+
+def _refusals(console: Console, heading: str, outcomes: Sequence[FileOutcome]) -> None:
+    if not outcomes:
+        return
+    _say(console, f"[bold]{heading}[/]")
+    for outcome in outcomes[:_MOST_SHOWN]:
+        _say(console, f"  {escape(outcome.file.uri)}")
+        _say(console, f"      {outcome.status}: {escape(_why(outcome))}")
+    if len(outcomes) > _MOST_SHOWN:
+        _say(console, f"  and {len(outcomes) - _MOST_SHOWN:,} more: the JSON report has them all")
+
+
+def _why(outcome: FileOutcome) -> str:
+    refusal = outcome.refusal
+    if refusal is None:
+        return ", ".join(f"{tally.epochs:,} epochs {reason}" for reason, tally in outcome.refused.items())
+    detail = f", {refusal.detail}" if refusal.detail else ""
+    where = f" (line {refusal.line:,})" if refusal.line else ""
+    kept = f"; {count(outcome.written.epochs, 'epoch')} written" if outcome.status is Status.PARTIAL else ""
+    return f"{refusal.reason}{detail}{where}{kept}"
+
+
+def _file_facts(seen: Inspection) -> Facts:
+    packing = " in ".join(word for word in ("compact RINEX" if seen.compact else "plain text", seen.container) if word)
+    skipped = ", ".join(f"{number:,} {reason}" for reason, number in sorted(seen.skipped.items()))
+    facts = [("status", str(seen.status)), ("packed as", f"{packing}, {size(seen.size_bytes)}")]
+    if seen.refusal:
+        where = f" (line {seen.refusal.line:,})" if seen.refusal.line else ""
+        detail = f", {seen.refusal.detail}" if seen.refusal.detail else ""
+        facts.append(("because", f"{seen.refusal.reason}{detail}{where}"))
+        facts += _if(seen.refusal.first_bytes, "line begins", ascii(seen.refusal.first_bytes.decode("latin-1"))[1:-1])
+    return [*facts, *_if(seen.lines, "lines", f"{seen.lines:,}"), *_if(skipped, "skipped", skipped)]
+
+
+def _header_facts(header: Header) -> Facts:
+    position = " ".join(f"{metres:.4f}" for metres in header.position_xyz_m or ())
+    return [
+        ("version", header.version),
+        ("receiver", " ".join(filter(None, (header.receiver_type, header.receiver_number, header.receiver_version)))),
+        ("antenna", " ".join(filter(None, (header.antenna_type, header.antenna_number)))),
+        ("position", f"{position} m" if position else ""),
+        *((f"types {system}".rstrip(), " ".join(codes)) for system, codes in header.obs_types.items()),
+    ]
+
+
+def _body_facts(part: Part) -> Facts:
+    stated = f"{part.header.interval_s:g} s" if part.header.interval_s else "nothing"
+    values = ", ".join(f"{number:,} {KINDS[kind]}" for kind, number in part.values.items())
+    return [
+        ("first epoch", moment(part.first_100ns)),
+        ("last epoch", moment(part.last_100ns)),
+        ("interval", f"{part.interval_s:g} s found, {stated} stated"),
+        ("epochs", f"{part.epochs:,}"),
+        *_if(part.gaps, "gaps", _gaps(part.gaps)),
+        ("satellites", _satellites(part)),
+        ("signals", f"{len(part.signals):,}"),
+        ("values", values),
+    ]
+
+
+def _gaps(gaps: Sequence[Gap]) -> str:
+    shown = [f"{count(gap.missing, 'epoch')} after {moment(gap.after_100ns)}" for gap in gaps[:_MOST_GAPS]]
+    more = [f"and {len(gaps) - _MOST_GAPS:,} more"] if len(gaps) > _MOST_GAPS else []
+    return ", ".join([*shown, *more])
+
+
+def _satellites(part: Part) -> str:
+    systems = sorted({sv[0] for sv in part.satellites})
+    numbers = (f"{sum(sv[0] == system for sv in part.satellites)} {system}" for system in systems)
+    return f"{len(part.satellites)} ({', '.join(numbers)})"
+
+
+def _if(condition: object, name: str, text: str) -> list[tuple[str, str]]:
+    return [(name, text)] if condition else []
+
+
+def _block(console: Console, heading: str, facts: Facts) -> None:
+    """A heading and lines of name and text; what is too long for a terminal goes on below itself."""
+    _say(console, f"[bold]{escape(heading)}[/]")
+    if not console.is_terminal:
+        for name, text in facts:
+            _say(console, f"  {name:<{_LABEL}} {escape(text)}".rstrip())
+        return
+    table = Table.grid(padding=(0, 1))
+    table.add_column(min_width=_LABEL + 2)
+    table.add_column(overflow="fold")
+    for name, text in facts:
+        table.add_row(f"  {name}", escape(text))
+    console.print(table, highlight=False)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True)

@@ -1,0 +1,20 @@
+"""What a repository takes on disk or in an object store."""
+
+import zarr
+
+from gnssice_batch.store.repository import MAIN, Repository, local_path
+
+
+def group_bytes(repository: Repository, branch: str = MAIN) -> dict[str, int]:
+    """Bytes of the stored chunks of each root group at the head of a branch, the ledger left out."""
+    store = repository.handle.readonly_session(branch).store
+    try:
+        root = zarr.open_group(store, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        return {}
+    return {name: sum(array.nbytes_stored() for _, array in group.arrays()) for name, group in root.groups()}
+
+
+def repository_bytes(repository: Repository) -> int:
+    """Bytes of all files of a local repository: every snapshot, metadata and what garbage collection would remove."""
+    return sum(path.stat().st_size for path in local_path(repository.url).rglob("*") if path.is_file())
