@@ -16,6 +16,8 @@ from typing import Any, cast
 
 from numba import njit
 
+_CONSTANTS = ("buffers", "codes", "jit", "observations")
+
 
 def kernel[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that is called a few times a line at most."""
@@ -38,9 +40,11 @@ def _compiled(function: Callable[..., Any], **options: bool) -> object:
 
 @cache
 def _sources_digest() -> str:
-    """Return a digest of all that kernels are compiled from."""
+    """Return a digest of all that kernels are compiled from: their own files and those with constants they hold."""
     folder = Path(__file__).parent
-    digest = sha256()
-    for path in (*sorted(folder.glob("*.py")), folder.parent / "errors.py"):
-        digest.update(path.read_bytes())
+    digest = sha256((folder.parent / "errors.py").read_bytes())
+    for path in sorted(folder.glob("*.py")):
+        content = path.read_bytes()
+        if b"rinex.jit import" in content or path.stem in _CONSTANTS:
+            digest.update(content)
     return digest.hexdigest()
