@@ -17,6 +17,7 @@ from gnssice_batch.rinex.header_text import HeaderText, header_text
 from gnssice_batch.rinex.observations import Accounting, Column, Observations, Offence
 from gnssice_batch.rinex.settle import settle
 from gnssice_batch.rinex.text2 import walk_text2
+from gnssice_batch.rinex.text3 import finish as finish_text3
 from gnssice_batch.rinex.text3 import walk_text3
 from gnssice_batch.rinex.time import shift_100ns
 
@@ -208,7 +209,9 @@ class Walk:
             self.state[codes.OFFENCE_POSITION] = self.state[codes.POSITION]
 
     def finish(self) -> Observations:
-        """Return what was read."""
+        """Return what was read; an epoch that a header or another station follows ends there."""
+        if self.arcs is None and self.header.major >= 3:
+            finish_text3(self.state, self.output)
         epochs = int(self.state[codes.EPOCHS])
         output = self.output
         rows = int(output.first_row[epochs])

@@ -57,6 +57,15 @@ def found(content: bytes) -> list[cells.EpochCells]:
         return []
 
 
+def invents_nothing(epoch: cells.EpochCells, written: cells.EpochCells) -> bool:
+    """Tell whether everything in an epoch is as written, though something may be missing."""
+    return epoch.time_100ns == written.time_100ns and all(
+        mine in {None, theirs}
+        for key, parts in epoch.cells.items()
+        for mine, theirs in zip(parts, written.cells[key], strict=True)
+    )
+
+
 @given(files())
 @settings(deadline=None)
 def test_text_is_read_as_written(file):
@@ -88,6 +97,42 @@ def test_a_cut_text_keeps_its_whole_epochs_and_invents_nothing(file, position):
     assert read_back[:certain] == every[:certain]
     assert len(read_back) <= certain + 1
     for epoch, written in zip(read_back[certain:], every[certain:], strict=False):
-        assert epoch.time_100ns == written.time_100ns
-        for key, parts in epoch.cells.items():
-            assert all(mine in {None, theirs} for mine, theirs in zip(parts, written.cells[key], strict=True))
+        assert invents_nothing(epoch, written)
+
+
+@given(files(), files())
+@settings(max_examples=40, deadline=None)
+def test_files_one_after_the_other_are_all_read(first, second):
+    first, second = replace(first, last_newline=True), replace(second, marker="OTHER")
+    assert found(writer.text(first) + writer.text(second)) == [*expected(first), *expected(second)]
+
+
+@given(files())
+@settings(max_examples=40, deadline=None)
+def test_another_marker_is_another_part_and_nothing_is_lost_between(file):
+    marker = writer.Event(3, (writer.labelled("OTHER", "MARKER NAME"),))
+    twice = replace(file, items=(*file.items, marker, *file.items[-1:]))
+    reading = read(writer.text(twice))
+    assert [part.header.marker_name for part in reading.parts] == ["TEST", "OTHER"]
+    assert len(reading.parts[0].time_100ns) == len(list(expected(file)))
+    assert len(reading.parts[1].time_100ns) == 1
+
+
+@given(files())
+@settings(max_examples=40, deadline=None)
+def test_lines_may_end_in_carriage_returns_alone(file):
+    old = replace(file, newline="\r")
+    assert found(writer.text(old)) == list(expected(old))
+
+
+@given(files(compactible=True), st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_a_cut_crinex_keeps_its_whole_epochs_and_invents_nothing(file, position):
+    whole = writer.compact(replace(file, newline="\n"))
+    start = whole.index(b"\n", whole.index(b"END OF HEADER")) + 1
+    read_back = found(whole[: start + position % (len(whole) - start + 1)])
+    every = list(expected(file))
+    assert len(read_back) <= len(every)
+    assert read_back[:-1] == every[: len(read_back)][:-1]
+    for epoch, written in zip(read_back[-1:], every[: len(read_back)][-1:], strict=True):
+        assert invents_nothing(epoch, written)
