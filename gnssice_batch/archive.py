@@ -1,16 +1,16 @@
 """The archive: which files there are, whose they are and what their names promise; and their bytes."""
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase, translate
 from typing import Any, Final
 
-import fsspec
-
 from gnssice_batch import config
 from gnssice_batch.errors import ArchiveError, PlanError, ReadError
+from gnssice_batch.folder import Folder
 from gnssice_batch.grid import SECOND_NS
 from gnssice_batch.model import SourceFile
 from gnssice_batch.rinex import Header, read_header
@@ -20,6 +20,8 @@ HEADER_BYTES: Final = 65_536
 """How much of a file is fetched to read its header."""
 
 _HEADER_REQUESTS: Final = 16
+_FETCH_TRIES: Final = 3
+_FETCH_PAUSE_S: Final = 0.2
 _UNKNOWN: Final = ""
 
 
@@ -44,24 +46,27 @@ class Listing:
 class ArchiveAccess:
     """How to reach the archive; all a worker needs to fetch from it."""
 
-    url: str
-    storage_options: Mapping[str, Any]
+    folder: Folder
 
     def fetch(self, uri: str, size_bytes: int | None = None) -> bytes:
-        """The bytes of a file, or its first `size_bytes`.
+        """The bytes of a file, or its first `size_bytes`; a storage that fails is asked again.
 
         Raises
         ------
         ArchiveError
-            When the archive does not give them.
+            When the file is not there, or the archive does not give it after several tries.
         """
-        filesystem, root = self._open()
-        try:
-            content: bytes = filesystem.cat_file(f"{root}/{uri}", start=0 if size_bytes else None, end=size_bytes)
-        except (OSError, ValueError) as error:
-            msg = f"{uri}: the archive {self.url} does not give this file: {error}"
-            raise ArchiveError(msg) from error
-        return content
+        for number in range(_FETCH_TRIES):
+            try:
+                return self.folder.read(uri, size_bytes)
+            except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+                last: Exception = error
+                break
+            except (OSError, ValueError) as error:
+                last = error
+                time.sleep(_FETCH_PAUSE_S * 2**number)
+        msg = f"{uri}: the archive {self.folder.url} does not give this file: {last}"
+        raise ArchiveError(msg) from last
 
     def entries(self) -> dict[str, Mapping[str, Any]]:
         """Path below the root to what the archive says of each file.
@@ -71,29 +76,19 @@ class ArchiveAccess:
         ArchiveError
             When the archive can't be listed.
         """
-        filesystem, root = self._open()
         try:
-            if not filesystem.isdir(root):
-                msg = f"the archive {self.url} is not there, or is not a folder: check archive.url"
+            if not self.folder.exists():
+                msg = f"the archive {self.folder.url} is not there, or is not a folder: check archive.url"
                 raise ArchiveError(msg)
-            found: dict[str, Mapping[str, Any]] = filesystem.find(root, detail=True)
+            return self.folder.entries()
         except OSError as error:
-            msg = f"the archive {self.url} can't be listed: {error}"
+            msg = f"the archive {self.folder.url} can't be listed: {error}"
             raise ArchiveError(msg) from error
-        return {path[len(root) :].lstrip("/"): entry for path, entry in found.items()}
-
-    def _open(self) -> tuple[fsspec.AbstractFileSystem, str]:
-        try:
-            filesystem, root = fsspec.url_to_fs(self.url, **self.storage_options)
-        except (ImportError, ValueError, TypeError) as error:
-            msg = f"archive.url {self.url!r} can't be opened: {error}"
-            raise ArchiveError(msg) from error
-        return filesystem, root.rstrip("/")
 
 
 def access(settings: config.Archive) -> ArchiveAccess:
     """How to reach the archive that the settings name."""
-    return ArchiveAccess(settings.url, dict(settings.storage_options))
+    return ArchiveAccess(Folder(settings.url, dict(settings.storage_options)))
 
 
 def list_files(settings: config.Archive) -> Listing:

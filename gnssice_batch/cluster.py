@@ -1,15 +1,24 @@
 """Where tasks run: in this process, or on Dask workers; both run the very same functions and answer in the same way."""
 
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 import dask
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, KilledWorker, LocalCluster, as_completed
+from distributed.comm import CommClosedError
 
 from gnssice_batch import config
+from gnssice_batch.errors import ConfigError, GnssiceError, RunConflictError, StoreError
+from gnssice_batch.log import logger
+
+_log = logger(__name__)
+_FIRST_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,19 @@ class Finished[R]:
 
     key: str
     result: R | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
+
+    @property
+    def killed_workers(self) -> bool:
+        """Whether its workers died again and again."""
+        return isinstance(self.error, KilledWorker)
+
+    @property
+    def transient(self) -> bool:
+        """Whether trying again may help: storage, network or a worker failed, not the work itself."""
+        if isinstance(self.error, KilledWorker | RunConflictError):
+            return False
+        return isinstance(self.error, StoreError | OSError | TimeoutError | CommClosedError | CancelledError)
 
 
 class Executor(Protocol):
@@ -39,7 +60,10 @@ class Executor(Protocol):
         """URL of the Dask dashboard, None where there is none."""
 
     def run[R](self, tasks: Iterable[Task[R]]) -> Iterator[Finished[R]]:
-        """Run every task once and yield each as it finishes."""
+        """Run every task once and yield each as it finishes; closing the iterator cancels what has not."""
+
+    def memory_bytes(self) -> int | None:
+        """What one task may use at most; None where nothing limits it."""
 
 
 class InProcess:
@@ -51,15 +75,20 @@ class InProcess:
         """Run the tasks in their order."""
         for task in tasks:
             try:
-                yield Finished(task.key, result=task.function(*task.arguments))
-            except Exception as error:  # noqa: BLE001 - whatever a task dies of is its answer, as on a cluster
-                yield Finished(task.key, error=error)
+                finished = Finished(task.key, result=task.function(*task.arguments))
+            except (GnssiceError, OSError, ValueError, MemoryError) as error:
+                finished = Finished(task.key, error=error)
+            yield finished
+
+    def memory_bytes(self) -> int | None:
+        """Nothing limits it but the machine."""
+        return None
 
 
 class OnDask:
     """Tasks on the workers of a Dask cluster, a bounded number submitted at a time.
 
-    Arguments travel with each task, never scattered: every attempt unpickles copies of its own.
+    Arguments travel with each task, never scattered: every attempt gets copies of its own.
     """
 
     def __init__(self, client: Client, ahead: int) -> None:
@@ -75,16 +104,57 @@ class OnDask:
         """Run the tasks, their results taken off the cluster as they complete."""
         waiting = iter(tasks)
         slots = sum(self._client.nthreads().values())
-        running = as_completed(self._submit(task) for task in islice(waiting, max(1, slots * self._ahead)))
-        for future in running:
-            error = future.exception()
-            yield Finished(future.key, error=error) if error else Finished(future.key, result=future.result())
-            future.release()
-            for task in islice(waiting, 1):
-                running.add(self._submit(task))
+        running = as_completed([self._submit(task) for task in islice(waiting, max(1, slots * self._ahead))])
+        under_way = set(running.futures)
+        try:
+            for future in running:
+                under_way.discard(future)
+                yield _finished(future)
+                future.release()
+                for task in islice(waiting, 1):
+                    under_way.add(submitted := self._submit(task))
+                    running.add(submitted)
+        finally:
+            self._client.cancel(list(under_way))
 
-    def _submit[R](self, task: Task[R]) -> object:
+    def memory_bytes(self) -> int | None:
+        """The smallest worker's limit, shared by its threads."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        shares = [int(worker["memory_limit"]) // worker["nthreads"] for worker in workers if worker["memory_limit"]]
+        return min(shares, default=None)
+
+    def _submit[R](self, task: Task[R]) -> Any:
         return self._client.submit(task.function, *task.arguments, key=task.key, pure=False)
+
+
+def persistent[R](executor: Executor, tasks: Iterable[Task[R]], tries: int) -> Iterator[Finished[R]]:
+    """Run tasks; those that storage, network or a worker failed are tried again after a pause, the others never.
+
+    Parameters
+    ----------
+    tries
+        How often a task is run at most. A task that killed workers is not tried again: Dask has done so already.
+    """
+    again = list[Task[R]]()
+    by_key: dict[str, Task[R]] = {}
+
+    def remembered(batch: Iterable[Task[R]]) -> Iterator[Task[R]]:
+        for task in batch:
+            by_key[task.key] = task
+            yield task
+
+    for number in range(1, tries + 1):
+        for finished in executor.run(remembered(tasks)):
+            if finished.transient and number < tries:
+                _log.warning("try %d failed: %s", number, finished.error, extra={"partition": finished.key})
+                again.append(by_key.pop(finished.key))
+            else:
+                by_key.pop(finished.key)
+                yield finished
+        if not again:
+            return
+        time.sleep(_FIRST_PAUSE_S * 2 ** (number - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the tries
+        tasks, again = again, []
 
 
 def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Executor]:
@@ -94,10 +164,23 @@ def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Ex
     ----------
     window
         Tasks submitted per task that can run at a time.
+
+    Raises
+    ------
+    ConfigError
+        When there is no scheduler at the address.
     """
     if settings.kind == "inline":
         return nullcontext(InProcess())
-    return _local(settings, window)
+    return _remote(settings, window) if settings.kind == "address" else _local(settings, window)
+
+
+def _finished(future: Any) -> Finished[Any]:
+    """The end of a future; a scheduler that died has cancelled it, which is no answer of the task's own."""
+    if future.cancelled():
+        return Finished(future.key, error=CommClosedError("the scheduler is gone"))
+    error = future.exception()
+    return Finished(future.key, error=error) if error else Finished(future.key, result=future.result())
 
 
 @contextmanager
@@ -114,4 +197,16 @@ def _local(settings: config.Cluster, window: int) -> Iterator[Executor]:
         ) as cluster,
         Client(cluster) as client,
     ):
+        yield OnDask(client, window)
+
+
+@contextmanager
+def _remote(settings: config.Cluster, window: int) -> Iterator[Executor]:
+    try:
+        client = Client(settings.address, timeout=settings.connect_timeout_s)
+    except (OSError, ValueError) as error:
+        msg = f"cluster.address {settings.address!r}: no Dask scheduler answers there: {error}"
+        raise ConfigError(msg) from error
+    with client:
+        client.wait_for_workers(1, timeout=settings.connect_timeout_s)
         yield OnDask(client, window)

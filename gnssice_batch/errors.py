@@ -1,10 +1,13 @@
 """The error tree, sorted by the reaction an error calls for, and the reasons a file is refused for.
 
 GnssiceError
-├── ConfigError    fix the settings            exit 2
-├── ArchiveError   fix access, or wait         exit 3
-├── PlanError      fix archive or template     exit 4   lists every conflict
-├── StoreError     storage or conflict         exit 5   says what stands
+├── ConfigError                fix the settings          exit 2
+├── ArchiveError               fix access, or wait       exit 3
+├── PlanError                  fix archive or template   exit 4   lists every conflict
+├── StoreError                 storage or conflict       exit 5   says what stands
+│   └── RunConflictError       another run won           exit 6   start again
+├── RefusedError               too much was refused      exit 1   look at the reasons
+├── InterruptedRunError        stopped from outside      exit 7   journaled: start again to go on
 └── ReadError      one file's fault: never stops a run, becomes the file's outcome
 """
 
@@ -32,6 +35,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     FASTER_THAN_GRID = "faster_than_grid"
     READER_FAILED = "reader_failed"
+    KILLED_WORKERS = "killed_workers"
 
     TRUNCATED = "truncated"
     BAD_EPOCH_RECORD = "bad_epoch_record"
@@ -59,6 +63,7 @@ class Reason(StrEnum):
     PSEUDO_OBSERVABLE = "pseudo_observable"
     REVERSED_EPOCH = "reversed_epoch"
     SUPERSEDED = "superseded"
+    DUPLICATE_CONTENT = "duplicate_content"
 
     @property
     def loses(self) -> bool:
@@ -77,6 +82,7 @@ _HARMLESS = frozenset(
         Reason.PSEUDO_OBSERVABLE,
         Reason.REVERSED_EPOCH,
         Reason.SUPERSEDED,
+        Reason.DUPLICATE_CONTENT,
     }
 )
 
@@ -123,6 +129,24 @@ class StoreError(GnssiceError):
     """The repository can't be written as planned; the message says what stands."""
 
     exit_code = 5
+
+
+class RunConflictError(StoreError):
+    """Another run is at work, or was faster; nothing is lost: start again."""
+
+    exit_code = 6
+
+
+class RefusedError(GnssiceError):
+    """The run was stopped because too many files were refused, or one where the settings allow none."""
+
+    exit_code = 1
+
+
+class InterruptedRunError(GnssiceError):
+    """The run was told to stop; what it had finished is journaled: start it again to go on."""
+
+    exit_code = 7
 
 
 class ReadError(GnssiceError):

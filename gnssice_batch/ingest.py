@@ -74,7 +74,7 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
     assignment
         The partition, its grid and signal axis, its files.
     fork
-        The pickled work fork; this attempt unpickles a copy of its own.
+        The work fork as bytes; this attempt makes a copy of its own.
     context
         How to read files.
 
@@ -99,7 +99,7 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
     unknown = tuple(sorted(sources.unknown))
     return PartitionOutcome(
         key=partition.key,
-        fork=None if unknown else work.pickled(),
+        fork=None if unknown else work.as_bytes(),
         files=tuple(_file_outcome(index, task, units.values()) for index in range(len(assignment.files))),
         epochs=() if unknown else tuple(unit.rows for unit in units.values() if unit.written),
         written_units=() if unknown else tuple(sorted(n for n, unit in units.items() if unit.written)),

@@ -85,6 +85,21 @@ class SignalAxis:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """A finished partition: all that its publication needs, and all that a later start needs to trust it."""
+
+    partition: Partition
+    origin_ns: int
+    """Origin of the axis that the partition's unit numbers count from."""
+    axis_length: int
+    axis_digest: str
+    """Of the signals the partition was written with; later ones may have been appended since."""
+    files: tuple[SourceFile, ...]
+    """In the order that `EpochRows.source` numbers them."""
+    outcome: "PartitionOutcome"
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """Everything a worker needs to do one partition."""
 
@@ -191,7 +206,7 @@ class PartitionOutcome:
 
     key: str
     fork: bytes | None
-    """The pickled fork; None when nothing was written because signals are unknown."""
+    """The fork; None when nothing was written because signals are unknown."""
     files: tuple[FileOutcome, ...]
     epochs: tuple[EpochRows, ...] = ()
     """One per write unit that was written, of those read units in it that any file reaches."""

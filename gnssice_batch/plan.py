@@ -8,7 +8,7 @@ import numpy as np
 from gnssice_batch.align import Bounds
 from gnssice_batch.errors import PlanError
 from gnssice_batch.grid import DAY_NS, Grid
-from gnssice_batch.model import Assignment, Partition, Rank, SourceFile, Span
+from gnssice_batch.model import Assignment, Partition, PartitionOutcome, Rank, SourceFile, Span
 from gnssice_batch.store.ledger import Ledger, gps_datetime
 from gnssice_batch.template import (
     EPOCH_COORDINATES,
@@ -31,6 +31,12 @@ class Learned:
     """True span per file, None for a file that has no epoch to give."""
     sids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Signals per receiver that its axis lacked."""
+
+    def plus(self, receiver: str, outcome: PartitionOutcome) -> "Learned":
+        """This, and what one more partition has found out."""
+        spans = {part.file.uri: part.facts.span for part in outcome.files}
+        sids = self.sids.get(receiver, frozenset()).union(outcome.unknown_sids)
+        return Learned({**self.spans, **spans}, {**self.sids, receiver: sids})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +164,20 @@ def prove_single_owners(partitions: Iterable[Partition]) -> None:
         raise PlanError(conflicts)
 
 
-def pending(assignments: Iterable[Assignment], done: Mapping[str, Collection[str]]) -> tuple[Assignment, ...]:
-    """The assignments that are not done, or were done without a file they now have.
+def pending(
+    assignments: Iterable[Assignment], done: Mapping[str, Collection[SourceFile]]
+) -> tuple[Assignment, ...]:
+    """The assignments that are not done, or were done without a file they now have, or with an older one.
 
     Parameters
     ----------
     done
-        Partition key to the names of the files it was done with.
+        Partition key to the files it was done with.
     """
     return tuple(
         assignment
         for assignment in assignments
-        if not {file.uri for file in assignment.files} <= set(done.get(assignment.partition.key, ()))
-        or assignment.partition.key not in done
+        if (key := assignment.partition.key) not in done or not set(assignment.files) <= set(done[key])
     )
 
 

@@ -1,13 +1,13 @@
 """Before anything is written: look at archive and store, read a sample where a group is new, and plan."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gnssice_batch import config
-from gnssice_batch.cluster import Executor, Finished, Task
+from gnssice_batch.cluster import Executor, Finished, Task, persistent
 from gnssice_batch.errors import ConfigError, GnssiceError, PlanError
-from gnssice_batch.model import Status
+from gnssice_batch.model import SourceFile, Status
 from gnssice_batch.plan import GroupPlan, Learned, Totals, plan_group, promised_span, totals, units_of_a_partition
 from gnssice_batch.prospect import Prospect, look, new_template, read_context
 from gnssice_batch.reading import ReadContext
@@ -67,8 +67,18 @@ class Prepared:
         return totals(self.plans)
 
 
-def prepare(settings: config.Settings, tasks: Executor, progress: Progress) -> Prepared:
+def prepare(
+    settings: config.Settings,
+    tasks: Executor,
+    progress: Progress,
+    resumed: Mapping[str, GroupTemplate] | None = None,
+) -> Prepared:
     """Look, survey, plan; nothing is changed.
+
+    Parameters
+    ----------
+    resumed
+        Groups as an earlier start of the same run has made them; they are not surveyed again.
 
     Raises
     ------
@@ -79,8 +89,9 @@ def prepare(settings: config.Settings, tasks: Executor, progress: Progress) -> P
     """
     prospect = look(settings)
     context = read_context(settings, prospect.files)
-    surveys = _survey(settings, prospect, context, tasks, progress)
-    templates = _templates(settings, prospect, surveys)
+    known = {**{receiver: group.template for receiver, group in prospect.stored.items()}, **(resumed or {})}
+    surveys = _survey(settings, prospect, known, context, tasks, progress)
+    templates = _templates(settings, prospect, known, surveys)
     learned = Learned(spans={survey.outcome.file.uri: survey.outcome.facts.span for survey in surveys})
     units = {
         receiver: settings.run.partition_units
@@ -131,32 +142,50 @@ def answered[R](finished: Finished[R]) -> R:
 
 
 def _survey(
-    settings: config.Settings, prospect: Prospect, context: ReadContext, tasks: Executor, progress: Progress
+    settings: config.Settings,
+    prospect: Prospect,
+    known: Collection[str],
+    context: ReadContext,
+    tasks: Executor,
+    progress: Progress,
 ) -> tuple[FileSurvey, ...]:
-    files = []
-    for receiver, new in prospect.files.items():
-        count = settings.run.sample_files if prospect.template(receiver) is None else 0
-        bounds = context.bounds[receiver]
-        files += sample([file for file in new if promised_span(file, 1, bounds)], count)
-        files += [file for file in new if not promised_span(file, 1, bounds)]
-    if not files:
-        return ()
-    progress.stage("survey", len(files))
-    surveys = []
-    calls = (Task(f"survey/{file.uri}", survey_file, (file, context)) for file in files)
-    for finished in tasks.run(calls):
-        surveys.append(answered(finished))
-        progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
+    """Read a sample of every new receiver, a larger one while nothing in it can be read, and what has no known time."""
+    surveys: list[FileSurvey] = []
+    count = settings.run.sample_files
+    while files := _to_survey(prospect, known, context, surveys, count):
+        progress.stage("survey", len(files))
+        calls = (Task(f"survey/{file.uri}", survey_file, (file, context)) for file in files)
+        for finished in persistent(tasks, calls, settings.run.task_tries):
+            surveys.append(answered(finished))
+            progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
+        count *= 2
     return tuple(sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri)))
 
 
+def _to_survey(
+    prospect: Prospect, known: Collection[str], context: ReadContext, surveys: Sequence[FileSurvey], count: int
+) -> list[SourceFile]:
+    read = {survey.outcome.file for survey in surveys}
+    files: list[SourceFile] = []
+    for receiver, new in prospect.files.items():
+        bounds = context.bounds[receiver]
+        left = [file for file in new if file not in read]
+        if receiver not in known and not _usable(surveys, receiver):
+            files += sample([file for file in left if promised_span(file, 1, bounds)], count)
+        files += [file for file in left if not promised_span(file, 1, bounds)]
+    return files
+
+
 def _templates(
-    settings: config.Settings, prospect: Prospect, surveys: Sequence[FileSurvey]
+    settings: config.Settings,
+    prospect: Prospect,
+    known: Mapping[str, GroupTemplate],
+    surveys: Sequence[FileSurvey],
 ) -> dict[str, GroupTemplate]:
     templates, conflicts = {}, []
     for receiver in prospect.files:
-        usable = [survey for survey in _of(surveys, receiver) if survey.outcome.status is not Status.REJECTED]
-        current = prospect.template(receiver)
+        usable = _usable(surveys, receiver)
+        current = known.get(receiver)
         if current is None and not usable:
             continue
         try:
@@ -168,5 +197,7 @@ def _templates(
     return templates
 
 
-def _of(surveys: Iterable[FileSurvey], receiver: str) -> list[FileSurvey]:
-    return [survey for survey in surveys if survey.outcome.file.receiver == receiver]
+def _usable(surveys: Iterable[FileSurvey], receiver: str) -> list[FileSurvey]:
+    """The surveys of a receiver's readable files."""
+    mine = [survey for survey in surveys if survey.outcome.file.receiver == receiver]
+    return [survey for survey in mine if survey.outcome.status is not Status.REJECTED]

@@ -3,20 +3,21 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
 from itertools import groupby
 
-from gnssice_batch import __version__, config
+from gnssice_batch import config
 from gnssice_batch.align import Bounds
 from gnssice_batch.archive import Listing, access, list_files
 from gnssice_batch.grid import DAY_NS, empty_grid
 from gnssice_batch.model import SourceFile
-from gnssice_batch.plan import Learned, select
+from gnssice_batch.plan import select
 from gnssice_batch.reading import ReadContext
 from gnssice_batch.rinex import ReadOptions
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
-from gnssice_batch.store.contents import StoredGroup, stored_groups
+from gnssice_batch.store.contents import StoredGroup, branch_head, first_snapshot, stored_groups
 from gnssice_batch.store.ledger import Ledger
-from gnssice_batch.store.repository import RepositoryOptions, open_existing, repository_url
+from gnssice_batch.store.repository import Repository, RepositoryOptions, open_existing, repository_url
 from gnssice_batch.survey import FileSurvey, channels, sampling
 from gnssice_batch.template import (
     NON_INDEX_COORDINATES,
@@ -28,7 +29,7 @@ from gnssice_batch.template import (
 _GPS_EPOCH = date(1980, 1, 6)
 _DAYS_AHEAD = timedelta(days=2)
 
-SOFTWARE = f"gnssice_batch {__version__}"
+SOFTWARE = f"gnssice_batch {version('gnssice-batch')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,15 @@ class Prospect:
     """The files that are new or changed, and the groups they belong to."""
 
     listing: Listing
+    snapshot: str | None
+    """Head of the target branch that `stored` was read at; None where there is no repository yet."""
     stored: Mapping[str, StoredGroup]
     files: Mapping[str, tuple[SourceFile, ...]]
     """New or changed files by receiver; receivers without any are left out."""
+
+    def base(self, repository: Repository) -> str:
+        """Snapshot that the plan was made on: of a repository that was not there, its very first."""
+        return self.snapshot or first_snapshot(repository)
 
     def ledger(self, receiver: str) -> Ledger:
         """The ledger of a receiver, empty for a new one."""
@@ -59,10 +66,11 @@ def look(settings: config.Settings) -> Prospect:
     """
     listing = list_files(settings.archive)
     repository = open_existing(store_url(settings))
-    stored = stored_groups(repository) if repository else {}
+    snapshot = branch_head(repository, settings.run.branch) if repository else None
+    stored = stored_groups(repository, snapshot) if repository and snapshot else {}
     by_receiver = {receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)}
     new = {r: select(files, stored[r].ledger if r in stored else Ledger()) for r, files in by_receiver.items()}
-    return Prospect(listing, stored, {receiver: files for receiver, files in new.items() if files})
+    return Prospect(listing, snapshot, stored, {receiver: files for receiver, files in new.items() if files})
 
 
 def store_url(settings: config.Settings) -> str:
@@ -123,11 +131,6 @@ def new_template(settings: config.Settings, receiver: str, surveys: Iterable[Fil
         channels=channels(surveys),
         attributes=_attributes(settings, receiver),
     )
-
-
-def learned_from(surveys: Iterable[FileSurvey]) -> Learned:
-    """True spans of the surveyed files."""
-    return Learned(spans={survey.outcome.file.uri: survey.outcome.facts.span for survey in surveys})
 
 
 def _attributes(settings: config.Settings, receiver: str) -> dict[str, object]:

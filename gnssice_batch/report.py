@@ -25,6 +25,10 @@ class RunReport:
     partitions: int = 0
     bytes_read: int = 0
     seconds: float = 0.0
+    resumed: int = 0
+    """Partitions that an earlier start of this run had finished."""
+    set_aside: tuple[str, ...] = ()
+    """Partitions that killed their workers; their files are rejected."""
     up_to_date: int = 0
     """Files that stood in the ledger already."""
     passed_over: int = 0
@@ -41,12 +45,14 @@ def combined(parts: Iterable[FileOutcome]) -> FileOutcome:
     StoreError
         When what was read is not what was written and refused.
     """
-    parts = list(parts)
+    parts = sorted(parts, key=lambda part: part.status is Status.REJECTED and not part.facts.sha256)
     refused: dict[Reason, Tally] = dict(parts[0].facts.refused)
     for part in parts:
         for reason, tally in part.refused.items():
             refused[reason] = refused.get(reason, Tally()) + tally
     written = sum((part.written for part in parts), Tally())
+    if any(part.refusal and part.refusal.reason is Reason.KILLED_WORKERS for part in parts):
+        refused[Reason.KILLED_WORKERS] = _read(parts[0]) - written - sum(refused.values(), Tally())
     whole = replace(
         parts[0],
         status=_status(parts[0], refused),
@@ -74,6 +80,8 @@ def as_json(report: RunReport) -> dict[str, object]:
         "partitions": report.partitions,
         "bytes_read": report.bytes_read,
         "seconds": round(report.seconds, 3),
+        "resumed": report.resumed,
+        "set_aside": list(report.set_aside),
         "up_to_date": report.up_to_date,
         "passed_over": report.passed_over,
         "peak_memory_bytes": report.peak_memory_bytes,
@@ -126,9 +134,13 @@ def _status(outcome: FileOutcome, refused: Mapping[Reason, Tally]) -> Status:
     return outcome.status
 
 
+def _read(outcome: FileOutcome) -> Tally:
+    return Tally(outcome.facts.epochs, outcome.facts.observations)
+
+
 def _account(outcome: FileOutcome) -> None:
     ends = outcome.written + sum(outcome.refused.values(), Tally())
-    read = Tally(outcome.facts.epochs, outcome.facts.observations)
+    read = _read(outcome)
     if ends != read:
         msg = (
             f"{outcome.file.uri}: {read.epochs} epochs with {read.observations} values were read,"

@@ -1,17 +1,22 @@
-"""The rounds of a run: plan, make the structure, send partitions out, learn; until nothing is pending."""
+"""The rounds of a run: plan, make the structure, send partitions out, learn, journal; until nothing is pending."""
 
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import takewhile
 
-from gnssice_batch.cluster import Executor, Task
-from gnssice_batch.errors import PlanError
+from gnssice_batch import config
+from gnssice_batch.cluster import Executor, Task, persistent
+from gnssice_batch.errors import PlanError, Reason, RefusedError
 from gnssice_batch.ingest import ingest_partition
+from gnssice_batch.interruption import Stop
+from gnssice_batch.journal import Journal
 from gnssice_batch.log import logger
-from gnssice_batch.model import Assignment, PartitionOutcome
+from gnssice_batch.model import Assignment, Done, FileOutcome, PartitionOutcome, Status
 from gnssice_batch.plan import GroupPlan, Learned, pending
 from gnssice_batch.prepare import Prepared, Progress, answered, plan_all
-from gnssice_batch.store.repository import MAIN, Repository
-from gnssice_batch.store.structure import Structure, StructureChange, make_structure
-from gnssice_batch.template import GroupTemplate
+from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.structure import Structure, StructureChange, make_structure, staging_branch
+from gnssice_batch.template import GroupTemplate, digest
 
 _log = logger(__name__)
 
@@ -22,34 +27,46 @@ _MOST_ROUNDS = 20
 class Work:
     """What the rounds of a run have come to."""
 
+    repository: Repository
+    journal: Journal
     learned: Learned
-    done: dict[str, tuple[Assignment, PartitionOutcome]] = field(default_factory=dict)
+    done: dict[str, Done] = field(default_factory=dict)
     """Partition key to what was done last; partitions that met unknown signals are not in here."""
     templates: dict[str, GroupTemplate] = field(default_factory=dict)
     """Receiver to its group as it is planned, and as the structure makes it where that is needed."""
-    structures: list[Structure] = field(default_factory=list)
-    """One per round that changed it, each extending the one before; the last one holds everything."""
+    structure: Structure | None = None
+    """The latest; each extends the one before, so it holds everything."""
+    set_aside: dict[str, Assignment] = field(default_factory=dict)
+    """Partitions that killed their workers."""
+    rejected: dict[str, FileOutcome] = field(default_factory=dict)
+    """Files that were refused in partitions that are not planned any more."""
+    rounds: int = 0
+    resumed: int = 0
+    """Partitions that an earlier start had finished."""
 
-    @property
-    def structure(self) -> Structure:
-        """The structure to publish."""
-        return self.structures[-1]
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """Who does the work, who is told, and who may stop it."""
+
+    settings: config.Run
+    tasks: Executor
+    progress: Progress
+    stop: Stop
 
 
-def work_through(
-    prepared: Prepared,
-    repository: Repository,
-    run_id: str,
-    tasks: Executor,
-    progress: Progress,
-    work: Work,
-) -> None:
+def work_through(prepared: Prepared, work: Work, conduct: Conduct) -> Structure:
     """Do every partition, and again what reading the files showed to be planned wrongly.
 
     Parameters
     ----------
     work
-        Filled in place, so that the structures made so far are known whatever happens.
+        What an earlier start has left; filled in place.
+
+    Returns
+    -------
+    Structure
+        The one to publish.
 
     Raises
     ------
@@ -57,73 +74,146 @@ def work_through(
         When a task dies of anything but one file's fault.
     PlanError
         When the plan does not settle.
+    RefusedError
+        When the settings do not allow what was refused.
     """
     plans = prepared.plans
-    for number in range(_MOST_ROUNDS):
-        _forget_shifted(work, plans)
+    for _ in range(_MOST_ROUNDS):
+        _forget_unplanned(work, plans)
         todo = _pending(work, plans)
-        _make_structure(repository, f"{run_id}-{number}", plans, work, prepared.source_format)
+        structure = _structure(work, plans, prepared)
         if not todo:
-            return
-        progress.stage("ingest" if number == 0 else f"ingest again ({number})", len(todo))
-        _send_out(todo, prepared, tasks, progress, work)
+            return structure
+        _send_out(todo, prepared, work, conduct)
+        conduct.stop.hold()
         plans = plan_all(prepared, work.learned)
-    left = [f"{assignment.partition.key}: still pending after {_MOST_ROUNDS} rounds" for assignment in todo]
-    raise PlanError(left)
+    raise PlanError([f"{assignment.partition.key}: still pending after {_MOST_ROUNDS} rounds" for assignment in todo])
 
 
 def _pending(work: Work, plans: tuple[GroupPlan, ...]) -> tuple[Assignment, ...]:
-    done = {key: {file.uri for file in assignment.files} for key, (assignment, _) in work.done.items()}
-    return pending((assignment for plan in plans for assignment in plan.assignments), done)
+    done = {key: one.files for key, one in work.done.items()}
+    wanted = (one for plan in plans for one in plan.assignments if one.partition.key not in work.set_aside)
+    return pending(wanted, done)
 
 
-def _forget_shifted(work: Work, plans: tuple[GroupPlan, ...]) -> None:
-    """A group that turned out to begin earlier has other unit numbers: what was done in it is done again."""
-    origins = {plan.template.receiver: plan.template.grid.origin_ns for plan in plans}
-    for key, (assignment, _) in list(work.done.items()):
-        if assignment.grid.origin_ns != origins[assignment.partition.receiver]:
+def _forget_unplanned(work: Work, plans: tuple[GroupPlan, ...]) -> None:
+    """A group that turned out to begin earlier has other unit numbers: what was done in it is done again.
+
+    So is what an earlier start has done for files that are no longer there.
+    """
+    planned = {one.partition.key: one for plan in plans for one in plan.assignments}
+    for key, one in list(work.done.items()):
+        if key not in planned or not _still_holds(planned[key], one):
+            rejected = (part for part in one.outcome.files if part.status is Status.REJECTED)
+            work.rejected.update({part.file.uri: part for part in rejected})
             del work.done[key]
+            work.journal.drop(key)
 
 
-def _make_structure(
-    repository: Repository, staging: str, plans: tuple[GroupPlan, ...], work: Work, source_format: str
-) -> None:
+def _still_holds(assignment: Assignment, done: Done) -> bool:
+    """Whether what was written means on the planned axes what it meant when it was written."""
+    same_signals = digest(assignment.axis.sids[: done.axis_length]) == done.axis_digest
+    return same_signals and (assignment.partition, assignment.grid.origin_ns) == (done.partition, done.origin_ns)
+
+
+def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> Structure:
     """Make the structure of the first round, and extend it whenever a later plan needs more."""
     changed = [
         plan.template
         for plan in plans
         if plan.changes_structure and not _same_axes(work.templates.get(plan.template.receiver), plan.template)
     ]
-    if work.structures and not changed:
-        return
-    previous = work.structure if work.structures else None
-    work.structures.append(make_structure(repository, MAIN, staging, StructureChange(changed, source_format), previous))
+    if work.structure is None or changed:
+        base = work.structure.base if work.structure else prepared.prospect.base(work.repository)
+        work.rounds += 1
+        wanted = StructureChange(changed, prepared.source_format)
+        staging = staging_branch(work.journal.record.run, work.rounds)
+        work.structure = make_structure(work.repository, base, staging, wanted, work.structure)
+        work.journal.keep_structure(work.structure, work.rounds)
     work.templates.update({plan.template.receiver: plan.template for plan in plans})
+    return work.structure
 
 
 def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
     return one is not None and (one.grid, one.axis) == (other.grid, other.axis)
 
 
-def _send_out(
-    todo: tuple[Assignment, ...], prepared: Prepared, tasks: Executor, progress: Progress, work: Work
-) -> None:
+def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, conduct: Conduct) -> None:
+    settings, progress = conduct.settings, conduct.progress
     by_key = {assignment.partition.key: assignment for assignment in todo}
-    fork = work.structure.work_fork
-    calls = (Task(key, ingest_partition, (one, fork, prepared.context)) for key, one in by_key.items())
-    for finished in tasks.run(calls):
+    fork = work.structure.work_fork if work.structure else b""
+    progress.stage("ingest" if work.rounds <= 1 else "ingest again", len(todo))
+    breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail")
+    wanted = takewhile(lambda _: not conduct.stop.requested, by_key.items())
+    calls = (Task(key, ingest_partition, (one, fork, prepared.context)) for key, one in wanted)
+    for finished in persistent(conduct.tasks, calls, settings.task_tries):
+        assignment = by_key[finished.key]
+        if finished.killed_workers:
+            work.set_aside[finished.key] = assignment
+            _log.error("set aside: %s", finished.error, extra={"partition": finished.key})
+            continue
         outcome = answered(finished)
-        _learn(work, by_key[outcome.key], outcome)
+        _learn(work, assignment, outcome)
+        breaker.hold(outcome.files)
         progress.finished(outcome.key, outcome.bytes_read)
 
 
 def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> None:
     receiver = assignment.partition.receiver
-    spans = {part.file.uri: part.facts.span for part in outcome.files}
-    sids = {**work.learned.sids}
     if outcome.unknown_sids:
-        sids[receiver] = sids.get(receiver, frozenset()).union(outcome.unknown_sids)
         _log.info("%d unknown signals, the axis grows", len(outcome.unknown_sids), extra={"partition": outcome.key})
     else:
-        work.done[outcome.key] = (assignment, outcome)
-    work.learned = Learned({**work.learned.spans, **spans}, sids)
+        done = finished_partition(assignment, outcome)
+        work.journal.keep(done)
+        work.done[outcome.key] = done
+    work.learned = work.learned.plus(receiver, outcome)
+
+
+def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Done:
+    """What is kept of a partition that was written."""
+    axis = assignment.axis
+    return Done(
+        assignment.partition, assignment.grid.origin_ns, len(axis.sids), axis.digest, assignment.files, outcome
+    )
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Stops a run in which most files fail in the same way: an archive without access, a reader that went wrong."""
+
+    files: int
+    """Files that must have been read before it judges."""
+    fraction: float
+    """Part of them that one reason may refuse."""
+    first_stops: bool
+    """Whether a single rejected file ends the run."""
+    _seen: set[str] = field(default_factory=set)
+    _rejected: Counter[Reason] = field(default_factory=Counter)
+
+    def hold(self, outcomes: tuple[FileOutcome, ...]) -> None:
+        """Count these outcomes.
+
+        Raises
+        ------
+        RefusedError
+            When it is too much.
+        """
+        for outcome in outcomes:
+            if outcome.file.uri in self._seen:
+                continue
+            self._seen.add(outcome.file.uri)
+            if outcome.status is Status.REJECTED and outcome.refusal:
+                self._judge(outcome.file.uri, outcome.refusal.reason)
+
+    def _judge(self, uri: str, reason: Reason) -> None:
+        self._rejected[reason] += 1
+        if self.first_stops:
+            msg = f"{uri}: rejected ({reason}) and run.on_error is 'fail'; what was done is journaled, nothing published"
+            raise RefusedError(msg)
+        count, seen = self._rejected[reason], len(self._seen)
+        if seen >= self.files and count > self.fraction * seen:
+            msg = (
+                f"{count} of {seen} files were rejected for the same reason ({reason}, last {uri}); the run stops here,"
+                " nothing was published: mend the cause and start again, or raise run.breaker_fraction"
+            )
+            raise RefusedError(msg)

@@ -1,32 +1,50 @@
-"""The coordinator: prepare, work through the partitions, publish once, report."""
+"""The coordinator: prepare, go on with what an earlier start has journaled, work, publish once, report."""
 
+import random
 import secrets
+import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from gnssice_batch import config
-from gnssice_batch.cluster import executor
-from gnssice_batch.errors import StoreError
-from gnssice_batch.model import Assignment, EpochRows, FileOutcome, PartitionOutcome, Status, Tally
+from gnssice_batch.cluster import Executor, executor
+from gnssice_batch.errors import ConfigError, RunConflictError
+from gnssice_batch.folder import Folder
+from gnssice_batch.interruption import stoppable
+from gnssice_batch.journal import Journal, RunRecord, adoptable, begin
+from gnssice_batch.log import logger
 from gnssice_batch.prepare import Prepared, Progress, Silent, prepare
 from gnssice_batch.prospect import SOFTWARE, repository_options, store_url
-from gnssice_batch.report import RunReport, combined
-from gnssice_batch.rounds import Work, work_through
-from gnssice_batch.store.changes import Units, union
-from gnssice_batch.store.ledger import Provenance
-from gnssice_batch.store.publish import GroupChange, Publication, publish
-from gnssice_batch.store.repository import MAIN, Repository, open_repository
-from gnssice_batch.store.structure import discard
-from gnssice_batch.template import unit_chunks
+from gnssice_batch.report import RunReport
+from gnssice_batch.results import file_outcomes, publication_of, unplanned_outcomes
+from gnssice_batch.resume import Resumed, resume
+from gnssice_batch.rounds import Conduct, Work, work_through
+from gnssice_batch.store.publish import publish, published_snapshot
+from gnssice_batch.store.repository import (
+    Repository,
+    ensure_branch,
+    open_repository,
+    repository_exists,
+    tag_snapshot,
+)
+from gnssice_batch.store.structure import discard_staging
 
-type Outcomes = Mapping[str, tuple[FileOutcome, ...]]
+_log = logger(__name__)
+
+_TRIES = 5
+_JITTER_S = 0.5
+_BEAT_S = 15.0
+_BASE_MEMORY_BYTES = 350 << 20
+"""A worker with its libraries loaded and nothing to do."""
 
 
 def run(settings: config.Settings, progress: Progress | None = None) -> RunReport:
-    """Bring the store up to the archive: at most one commit on ``main``, with data, coordinates and ledger together.
+    """Bring the store up to the archive: at most one commit on the branch, with data, coordinates and ledger together.
+
+    A run that died is gone on with when it is started again with the same settings; nothing it had finished is read twice.
 
     Raises
     ------
@@ -35,18 +53,86 @@ def run(settings: config.Settings, progress: Progress | None = None) -> RunRepor
     """
     started = time.monotonic()
     progress = progress or Silent()
-    with executor(settings.cluster, settings.run.window) as tasks:
+    with ExitStack() as stack:
+        stop = stack.enter_context(stoppable(settings.run.grace_s))
+        tasks = stack.enter_context(executor(settings.cluster, settings.run.window))
         if tasks.dashboard:
             progress.dashboard(tasks.dashboard)
-        prepared = prepare(settings, tasks, progress)
-        report = _unstarted(settings, prepared)
-        if prepared.plans:
-            repository = open_repository(store_url(settings), repository_options(settings))
-            work = Work(prepared.learned)
-            with _staging_removed(repository, work):
-                work_through(prepared, repository, report.run, tasks, progress, work)
-                report = _published(repository, prepared, work, report)
+        report = _until_it_fits(settings, Conduct(settings.run, tasks, progress, stop))
     return replace(report, seconds=time.monotonic() - started)
+
+
+def journal_folder(settings: config.Settings) -> Folder:
+    """Where the journals of unpublished runs are."""
+    return Folder(settings.run.journal_url or f"{store_url(settings)}.runs", settings.store.storage_options)
+
+
+def _until_it_fits(settings: config.Settings, conduct: Conduct) -> RunReport:
+    """Plan and publish, again whenever another run was faster and this one's work does not fit any more."""
+    for number in range(_TRIES):
+        try:
+            return _once(settings, conduct)
+        except _MovedError as moved:
+            _log.warning("planned again: %s", moved, extra={"run": moved.run})
+            conduct.progress.stage("planned again, another run was faster", 0)
+            time.sleep(random.uniform(0, _JITTER_S * 2**number))  # noqa: S311 - spreads the tries, keeps no secret
+            last = moved
+    msg = f"other runs were faster {_TRIES} times; nothing of this run was published: start it again. Last: {last}"
+    raise RunConflictError(msg)
+
+
+class _MovedError(RunConflictError):
+    """The target branch has moved and the work does not fit; its journal stands."""
+
+    def __init__(self, message: str, run: str) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+def _once(settings: config.Settings, conduct: Conduct) -> RunReport:
+    repository, journal = _adopted(settings)
+    resumed = resume(repository, settings.run.branch, journal) if repository and journal else Resumed()
+    with _heartbeat(journal):
+        prepared = prepare(settings, conduct.tasks, conduct.progress, resumed.templates)
+        conduct.stop.hold()
+        report = _unstarted(settings, prepared)
+        if not prepared.plans:
+            _clear(repository, journal)
+            return report
+        _check_memory(conduct.tasks, prepared)
+        repository = repository or open_repository(store_url(settings), repository_options(settings))
+        ensure_branch(repository, settings.run.branch)
+    journal = journal or _begin(settings, repository, prepared, report.run)
+    with _heartbeat(journal):
+        return _worked(settings, prepared, _work(repository, journal, prepared, resumed), conduct, report)
+
+
+def _worked(
+    settings: config.Settings, prepared: Prepared, work: Work, conduct: Conduct, report: RunReport
+) -> RunReport:
+    structure = work_through(prepared, work, conduct)
+    files = file_outcomes(prepared, work)
+    publication = publication_of(prepared, work, structure, files)
+    conduct.progress.stage("publish", 0)
+    try:
+        snapshot = publish(work.repository, settings.run.branch, publication)
+    except RunConflictError as conflict:
+        raise _MovedError(str(conflict), publication.run) from conflict
+    if settings.run.tag:
+        tag_snapshot(work.repository, settings.run.tag, snapshot)
+    _clear(work.repository, work.journal)
+    outcomes = [done.outcome for done in work.done.values()]
+    return replace(
+        report,
+        run=publication.run,
+        snapshot=snapshot,
+        files={**report.files, **files},
+        partitions=len(outcomes),
+        resumed=work.resumed,
+        set_aside=tuple(work.set_aside),
+        bytes_read=sum(outcome.bytes_read for outcome in outcomes),
+        peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
+    )
 
 
 def _unstarted(settings: config.Settings, prepared: Prepared) -> RunReport:
@@ -55,132 +141,87 @@ def _unstarted(settings: config.Settings, prepared: Prepared) -> RunReport:
         run=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
         url=store_url(settings),
         snapshot=None,
-        files=_unplanned(prepared),
+        files=unplanned_outcomes(prepared),
         up_to_date=len(prospect.listing.files) - sum(len(files) for files in prospect.files.values()),
         passed_over=len(prospect.listing.passed_over),
     )
 
 
-def _published(repository: Repository, prepared: Prepared, work: Work, report: RunReport) -> RunReport:
-    files = _file_outcomes(prepared, work)
-    outcomes = [outcome for _, outcome in work.done.values()]
-    provenance = _provenance(report.run, work.structure.base, files)
-    publication = Publication(
-        structure=work.structure,
-        forks=[outcome.fork for outcome in outcomes if outcome.fork is not None and outcome.written_units],
-        groups={receiver: _group_change(receiver, prepared, work, files[receiver]) for receiver in files},
-        planned=_planned_units(work),
-        provenance=provenance,
-        metadata={"run": report.run, "partitions": len(outcomes), "software": SOFTWARE},
-    )
-    snapshot = publish(repository, MAIN, publication)
-    return replace(
-        report,
-        snapshot=snapshot,
-        files={**report.files, **files},
-        partitions=len(outcomes),
-        bytes_read=sum(outcome.bytes_read for outcome in outcomes),
-        peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
+def _adopted(settings: config.Settings) -> tuple[Repository | None, Journal | None]:
+    """The repository, if there is one, and the journal of an earlier start with the same settings, if it left one."""
+    url, branch = store_url(settings), settings.run.branch
+    if not repository_exists(url):
+        return None, None
+    repository = open_repository(url, repository_options(settings))
+    with repository.lock:
+        journal = adoptable(journal_folder(settings), settings.identity(), branch)
+    if journal and published_snapshot(repository, branch, journal.record.run):
+        _clear(repository, journal)
+        journal = None
+    return repository, journal
+
+
+def _begin(settings: config.Settings, repository: Repository, prepared: Prepared, run_id: str) -> Journal:
+    base, started = prepared.prospect.base(repository), datetime.now(UTC).isoformat(timespec="seconds")
+    record = RunRecord(run_id, settings.identity(), settings.run.branch, base, started, SOFTWARE)
+    return begin(journal_folder(settings), record)
+
+
+def _work(repository: Repository, journal: Journal, prepared: Prepared, resumed: Resumed) -> Work:
+    """The work as an earlier start has left it, its findings learned again."""
+    learned = prepared.learned
+    for done in resumed.done.values():
+        learned = learned.plus(done.partition.receiver, done.outcome)
+    return Work(
+        repository,
+        journal,
+        learned,
+        done=dict(resumed.done),
+        templates=dict(resumed.templates),
+        structure=resumed.structure,
+        resumed=len(resumed.done),
     )
 
 
-def _planned_units(work: Work) -> Units:
-    """The write units that the partitions own and their workers have written, all variables and all signals wide.
+def _check_memory(tasks: Executor, prepared: Prepared) -> None:
+    """Refuse to start what can't fit into a worker.
 
     Raises
     ------
-    StoreError
-        When a worker wrote outside its partition.
+    ConfigError
+        With both numbers, and the settings that change them.
     """
-    planned = []
-    for assignment, outcome in work.done.values():
-        partition = assignment.partition
-        owned = range(partition.first_unit, partition.first_unit + partition.units)
-        if not set(outcome.written_units) <= set(owned):
-            msg = f"{partition.key}: wrote outside its own write units; nothing was published: please report this"
-            raise StoreError(msg)
-        template = work.templates[partition.receiver]
-        planned.append(unit_chunks(template, outcome.written_units))
-    return union(planned)
-
-
-def _unplanned(prepared: Prepared) -> Outcomes:
-    """Receivers without a single readable file in the sample: reported, no group is made for them."""
-    planned = {plan.template.receiver for plan in prepared.plans}
-    files: dict[str, tuple[FileOutcome, ...]] = {}
-    for survey in prepared.surveys:
-        receiver = survey.outcome.file.receiver
-        if receiver not in planned:
-            files[receiver] = (*files.get(receiver, ()), survey.outcome)
-    return files
-
-
-def _file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
-    """One outcome per file and receiver, in the order of their ledger rows: from the partitions, else from the survey."""
-    parts: dict[str, dict[str, list[FileOutcome]]] = {plan.template.receiver: {} for plan in prepared.plans}
-    for _, outcome in work.done.values():
-        for part in outcome.files:
-            parts[part.file.receiver].setdefault(part.file.uri, []).append(part)
-    for survey in prepared.surveys:
-        file = survey.outcome.file
-        if file.receiver in parts and survey.outcome.status is Status.REJECTED:
-            parts[file.receiver].setdefault(file.uri, [survey.outcome])
-    _check_complete(prepared, parts)
-    return {
-        receiver: tuple(combined(by_uri[uri]) for uri in sorted(by_uri)) for receiver, by_uri in parts.items() if by_uri
-    }
-
-
-def _check_complete(prepared: Prepared, parts: Mapping[str, Mapping[str, object]]) -> None:
-    """Hold that every file of the plan has an outcome.
-
-    Raises
-    ------
-    StoreError
-        When a file has none.
-    """
-    lost = [
-        file.uri
-        for receiver, by_uri in parts.items()
-        for file in prepared.prospect.files[receiver]
-        if file.uri not in by_uri
-    ]
-    if lost:
-        msg = f"{len(lost)} files without an outcome, e.g. {lost[0]}; nothing was published: please report this"
-        raise StoreError(msg)
-
-
-def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]) -> GroupChange:
-    first_row = len(prepared.prospect.ledger(receiver))
-    rows = {outcome.file.uri: first_row + i for i, outcome in enumerate(files)}
-    mine = [done for done in work.done.values() if done[0].partition.receiver == receiver]
-    displaced: dict[int, Tally] = {}
-    for _, outcome in mine:
-        for row, tally in outcome.displaced.items():
-            displaced[row] = displaced.get(row, Tally()) + tally
-    epochs = [_with_rows(part, assignment, rows) for assignment, outcome in mine for part in outcome.epochs]
-    return GroupChange(epochs, files, displaced)
-
-
-def _with_rows(part: EpochRows, assignment: Assignment, rows: Mapping[str, int]) -> EpochRows:
-    """Epoch rows with ledger rows in the place of the assignment's own file numbers."""
-    source = part.source.copy()
-    for index, file in enumerate(assignment.files):
-        source[part.source == -2 - index] = rows[file.uri]
-    return replace(part, source=source)
-
-
-def _provenance(run_id: str, base: str, files: Outcomes) -> Provenance:
-    written = sum(outcome.written.epochs for outcomes in files.values() for outcome in outcomes)
-    count = sum(len(outcomes) for outcomes in files.values())
-    message = f"{count} files, {written} epochs, {', '.join(sorted(files))}"
-    return Provenance(run_id, SOFTWARE, datetime.now(UTC).isoformat(timespec="seconds"), base, message[:200])
+    limit, needed = tasks.memory_bytes(), prepared.totals.task_memory_bytes + _BASE_MEMORY_BYTES
+    if limit is not None and needed > limit:
+        msg = (
+            f"a task needs about {needed >> 20} MiB and a worker may use {limit >> 20} MiB: raise cluster.memory_limit,"
+            " lower cluster.workers or cluster.threads_per_worker, or lower chunks.epoch (new groups only)"
+        )
+        raise ConfigError(msg)
 
 
 @contextmanager
-def _staging_removed(repository: Repository, work: Work) -> Iterator[None]:
+def _heartbeat(journal: Journal | None) -> Iterator[None]:
+    """Renew the lease of a run for as long as the context lasts."""
+    over = threading.Event()
+
+    def beat(kept: Journal) -> None:
+        while not over.wait(_BEAT_S):
+            kept.renew()
+
+    thread = threading.Thread(target=beat, args=(journal,), daemon=True) if journal else None
+    if thread:
+        thread.start()
     try:
         yield
     finally:
-        for structure in work.structures:
-            discard(repository, structure)
+        over.set()
+        if thread:
+            thread.join()
+
+
+def _clear(repository: Repository | None, journal: Journal | None) -> None:
+    """Remove what a run has left beside the store: the staging branches first, the journal last."""
+    if repository and journal:
+        discard_staging(repository, journal.record.run)
+        journal.remove()

@@ -170,9 +170,17 @@ def _channel(sv: str, band: str, channels: Mapping[str, int]) -> int:
     return NO_FCN if channel is None else channel
 
 
-def unit_chunks(template: GroupTemplate, units: Iterable[int]) -> dict[str, frozenset[tuple[int, ...]]]:
-    """Array path to the shards of these write units, in every data variable and all signals wide."""
-    columns = -(-len(template.axis.sids) // template.shard_sids)
+def unit_chunks(
+    template: GroupTemplate, units: Iterable[int], signals: int | None = None
+) -> dict[str, frozenset[tuple[int, ...]]]:
+    """Array path to the shards of these write units, in every data variable.
+
+    Parameters
+    ----------
+    signals
+        Length of the signal axis they were written with; None: as it is now.
+    """
+    columns = -(-(signals or len(template.axis.sids)) // template.shard_sids)
     shards = frozenset((unit, column) for unit in units for column in range(columns))
     return {f"/{template.receiver}/{spec.name}": shards for spec in VARIABLES} if shards else {}
 

@@ -10,15 +10,16 @@ NAME = PACKAGE.name
 
 STOREYS = (
     ("errors", "signals_rinex2"),
-    ("signals", "grid", "log"),
+    ("signals", "grid", "log", "folder", "records", "interruption"),
     ("model", "config"),
     ("template", "rinex"),
     ("align", "archive", "report", "store", "simulate"),
-    ("plan", "reading", "cluster"),
-    ("sources", "survey", "inspection"),
+    ("plan", "reading", "cluster", "journal"),
+    ("sources", "survey", "inspection", "resume"),
     ("ingest", "prospect", "oddities"),
     ("prepare", "holdings"),
     ("rounds", "outlook"),
+    ("results",),
     ("run",),
     ("cli", "__init__", "__main__"),
 )
@@ -29,11 +30,11 @@ STOREY = {house: number for number, storey in enumerate(STOREYS) for house in st
 RINEX_KNOWS = {"signals", "errors"}
 
 DOORS = {
-    "adlfs": {"archive"},
+    "adlfs": {"folder"},
     "dask": {"cluster"},
     "distributed": {"cluster"},
     "filelock": {"store"},
-    "fsspec": {"archive"},
+    "fsspec": {"folder"},
     "georinex": {"rinex"},
     "hatanaka": {"rinex", "simulate"},
     "icechunk": {"store"},
@@ -45,7 +46,7 @@ DOORS = {
     "pandas": {"store"},
     "pydantic": {"config"},
     "rich": {"cli"},
-    "s3fs": {"archive"},
+    "s3fs": {"folder"},
     "typer": {"cli"},
     "xarray": {"store"},
     "yaml": {"config"},

@@ -1,5 +1,6 @@
 """What can be set, with its default, its bounds and its meaning."""
 
+import hashlib
 import re
 from datetime import date
 from decimal import Decimal
@@ -219,11 +220,22 @@ class Reader(_Section):
 class Cluster(_Section):
     """Where the tasks run."""
 
-    kind: Literal["inline", "local"] = Field("inline", description="inline: this process; local: Dask processes here.")
+    kind: Literal["inline", "local", "address"] = Field(
+        "inline", description="inline: this process; local: Dask processes here; address: a Dask scheduler that runs."
+    )
+    address: str | None = Field(None, description="Address of that scheduler, e.g. tcp://127.0.0.1:8786.")
+    connect_timeout_s: float = Field(30, gt=0, description="How long to wait for scheduler and workers, in seconds.")
     workers: int = Field(2, ge=1, description="Worker processes.")
     threads_per_worker: int = Field(1, ge=1, description="Tasks that one worker runs at a time.")
     memory_limit: Size | None = Field(None, description="Bytes per worker, or with a unit; null: Dask's share.")
     dashboard_port: int | None = Field(0, ge=0, le=65535, description="0: any free port; null: no dashboard.")
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Self:
+        if (self.kind == "address") != (self.address is not None):
+            message = "kind: address and cluster.address go together"
+            raise ValueError(message)
+        return self
 
 
 class Run(_Section):
@@ -233,6 +245,30 @@ class Run(_Section):
     partition_units: int | None = Field(None, ge=1, description="Write units per partition; null: whole days.")
     max_refused_fraction: float = Field(
         0.05, ge=0, le=1, description="A run that refuses a larger part of its files ends with exit code 1."
+    )
+    branch: str = Field("main", min_length=1, description="Branch that the run publishes on; made where it is not.")
+    tag: str | None = Field(None, min_length=1, description="Tag for the snapshot that the run publishes.")
+    overlap: Literal["best", "skip", "append", "overwrite"] = Field(
+        "best", description="Which of two files an epoch is taken from, see docs/overlap.md."
+    )
+    on_error: Literal["quarantine", "fail"] = Field(
+        "quarantine", description="fail: the first rejected file ends the run, nothing is published."
+    )
+    breaker_files: int = Field(20, ge=1, description="Files that are read before the next key is looked at.")
+    breaker_fraction: float = Field(
+        0.9, ge=0, le=1, description="A run in which one reason rejects a larger part of the files is stopped."
+    )
+    task_tries: int = Field(3, ge=1, description="Times a partition is tried when storage, network or a worker fails.")
+    verify: Literal["units", "sample", "full"] = Field(
+        "units",
+        description="Proof before publishing: that the planned units were written; that cells of some partitions, "
+        "or of all, are what a fresh reading of their files gives.",
+    )
+    grace_s: float = Field(
+        10, gt=0, le=15, description="After SIGTERM, how long running partitions may take to finish, in seconds."
+    )
+    journal_url: str | None = Field(
+        None, description="Folder of the journals of unpublished runs; null is <repository>.runs."
     )
     window: int = Field(2, ge=1, description="Partitions submitted ahead, per task that can run at a time.")
 
@@ -277,6 +313,14 @@ class Settings(_Section):
                 message = f"archive.receivers.{name}.grid does not fit: {error.errors()[0]['ctx']['error']}"
                 raise ValueError(message) from None
         return self
+
+    def identity(self) -> str:
+        """Digest of everything that decides what a run writes and where; equal for starts that go on with one run."""
+        document = self.model_dump_json(
+            exclude={"cluster": True, "log": True, "archive": {"storage_options"}, "store": {"storage_options"}}
+            | {"run": set(Run.model_fields) - {"branch", "overlap", "partition_units"}}
+        )
+        return hashlib.sha256(document.encode()).hexdigest()
 
     def grid_of(self, receiver: str) -> Grid:
         """Return the grid settings of a receiver: the common ones with the receiver's own put over them."""

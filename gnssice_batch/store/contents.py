@@ -33,15 +33,30 @@ class Snapshot:
     message: str
 
 
-def stored_groups(repository: Repository, branch: str = MAIN) -> dict[str, StoredGroup]:
-    """Every receiver's group at the head of a branch.
+def branch_head(repository: Repository, branch: str) -> str | None:
+    """Snapshot a branch points at; None where there is no such branch."""
+    try:
+        return repository.head(branch)
+    except icechunk.RefNotFoundError:
+        return None
+
+
+def first_snapshot(repository: Repository) -> str:
+    """The empty snapshot that a repository begins with."""
+    return [str(entry.id) for entry in repository.handle.ancestry(branch=MAIN)][-1]
+
+
+def stored_groups(
+    repository: Repository, snapshot: str | None = None, branch: str = MAIN
+) -> dict[str, StoredGroup]:
+    """Every receiver's group at a snapshot, or at the head of a branch.
 
     Raises
     ------
     StoreError
         When a group was not made by this job.
     """
-    with _root(repository, branch) as root:
+    with _root(repository, branch, snapshot) as root:
         groups = dict(root.groups()) if root is not None else {}
         return {name: StoredGroup(read_template(group), read_ledger(group)) for name, group in groups.items()}
 
@@ -73,9 +88,10 @@ def _group(root: zarr.Group | None, receiver: str) -> zarr.Group:
 
 
 @contextmanager
-def _root(repository: Repository, branch: str) -> Iterator[zarr.Group | None]:
+def _root(repository: Repository, branch: str, snapshot: str | None = None) -> Iterator[zarr.Group | None]:
     try:
-        session = repository.handle.readonly_session(branch)
+        version = {"snapshot_id": snapshot} if snapshot else {"branch": branch}
+        session = repository.handle.readonly_session(**version)
     except icechunk.IcechunkError as error:
         msg = f"the repository {repository.url} has no branch {branch!r}: {error}"
         raise StoreError(msg) from error

@@ -136,6 +136,11 @@ def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
     return {name: _column(table, name) for name in FILE_COLUMNS}
 
 
+def row_count(group: zarr.Group) -> int:
+    """Rows of ``metadata/files``."""
+    return array(_table(group, "files"), "uri").shape[0]
+
+
 def append_files(
     group: zarr.Group, outcomes: Sequence[FileOutcome], provenance: Provenance, displaced: Mapping[int, Tally]
 ) -> None:

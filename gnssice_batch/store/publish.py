@@ -1,33 +1,56 @@
 """The one commit that moves the target branch: structure, forks, epoch coordinates and ledger together, or nothing."""
 
-import pickle
+import random
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import icechunk
 import numpy as np
 import zarr
 
-from gnssice_batch.errors import StoreError
+from gnssice_batch.errors import RunConflictError, StoreError
+from gnssice_batch.log import logger
 from gnssice_batch.model import EpochRows, FileOutcome, Tally
 from gnssice_batch.store.arrays import array
 from gnssice_batch.store.changes import Units, changed_units, differences, union
-from gnssice_batch.store.ledger import Provenance, append_files
+from gnssice_batch.store.fit import conflicts
+from gnssice_batch.store.forks import fork_of
+from gnssice_batch.store.ledger import Provenance, append_files, row_count
 from gnssice_batch.store.repository import Repository
-from gnssice_batch.store.structure import Structure
+from gnssice_batch.store.structure import Structure, ensure_root
+from gnssice_batch.template import GroupTemplate
 
-_ROW_FIELDS = ("source_file", "epoch_flag", "rx_clock_offset", "epoch_offset")
+_ROW_FIELDS: Final = ("source_file", "epoch_flag", "rx_clock_offset", "epoch_offset")
+_TRIES: Final = 10
+_JITTER_S: Final = 0.2
+_RUN: Final = "run"
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedRows:
+    """Epoch rows of some read units, with the files that their numbers stand for."""
+
+    rows: EpochRows
+    uris: tuple[str, ...]
+    """``rows.source == -2 - i`` is the file ``uris[i]``."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupChange:
     """What a run changes in one receiver's group besides the cells that the forks carry."""
 
-    epochs: Sequence[EpochRows]
-    """One per partition; `EpochRows.source` holds ledger rows."""
+    template: GroupTemplate
+    """The group as the structure makes it, or as it is."""
+    current: GroupTemplate | None
+    """The group as it stood at the structure's base; None where the structure makes it."""
+    epochs: Sequence[SourcedRows]
     files: Sequence[FileOutcome]
-    """In the order of their ledger rows."""
+    """In the order of their new ledger rows."""
     displaced: Mapping[int, Tally]
     """Ledger row to what better files took from it."""
 
@@ -36,37 +59,81 @@ class GroupChange:
 class Publication:
     """Everything one run publishes."""
 
+    run: str
     structure: Structure
+    source_format: str
     forks: Sequence[bytes]
     groups: Mapping[str, GroupChange]
     planned: Units
-    """The write units the workers say they wrote, per array path."""
+    """The write units the partitions own and have written, per array path."""
     provenance: Provenance
     metadata: Mapping[str, object]
     """Commit metadata, under 1 KB."""
 
 
 def publish(repository: Repository, branch: str, publication: Publication) -> str:
-    """Merge everything into the target branch and commit once.
+    """Merge everything into the target branch and commit once, on its head, moved or not.
 
     Returns
     -------
     str
-        Id of the new snapshot.
+        Id of the snapshot with this run's work.
 
     Raises
     ------
+    RunConflictError
+        When another run moved the branch so that this one's work does not fit, or kept winning.
     StoreError
-        When the branch has moved, when the merged changes are not exactly the planned units, or the commit fails; nothing of
-        the run is visible then.
+        When the merged changes are not exactly the planned units, or the commit fails; nothing of the run is visible then.
     """
-    with repository.lock:
-        session = repository.handle.writable_session(branch)
-        _check_base(session, branch, publication.structure)
-        merge(session, publication.structure, publication.forks)
-        _check_units(session, publication)
-        _complete(session, publication)
-        return _commit(session, publication)
+    for number in range(_TRIES):
+        with repository.lock:
+            snapshot = _try(repository, branch, publication)
+        if snapshot:
+            return snapshot
+        _log.info("%s moved while committing, trying again", branch, extra={"run": publication.run})
+        time.sleep(random.uniform(0, _JITTER_S * 2**number))  # noqa: S311 - spreads tries, keeps no secret
+    msg = f"{branch!r} kept moving in {_TRIES} tries; nothing of this run was published: start it again"
+    raise RunConflictError(msg)
+
+
+def published_snapshot(repository: Repository, branch: str, run: str, since: str | None = None) -> str | None:
+    """The snapshot of a branch that carries a run's work; None where there is none.
+
+    Parameters
+    ----------
+    since
+        The search ends at this snapshot, older ones can't carry it.
+    """
+    for entry in repository.handle.ancestry(branch=branch):
+        if entry.metadata.get(_RUN) == run:
+            return str(entry.id)
+        if entry.id == since:
+            return None
+    return None
+
+
+def _try(repository: Repository, branch: str, publication: Publication) -> str | None:
+    session = repository.handle.writable_session(branch)
+    _hold_against_head(repository, session, publication)
+    merge(session, publication.structure, publication.forks)
+    _check_units(session, publication)
+    _complete(session, publication)
+    try:
+        return str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
+    except icechunk.IcechunkError as error:
+        return _after_failure(repository, branch, publication, error)
+
+
+def _after_failure(
+    repository: Repository, branch: str, publication: Publication, error: icechunk.IcechunkError
+) -> str | None:
+    """A lost answer is no failure: look whether the commit is there before anything is tried again."""
+    there = published_snapshot(repository, branch, publication.run, publication.structure.base)
+    if there or isinstance(error, icechunk.ConflictError):
+        return there
+    msg = f"the commit failed, readers still see the state before this run: {error}"
+    raise StoreError(msg) from error
 
 
 def merge(session: icechunk.Session, structure: Structure, forks: Iterable[bytes]) -> None:
@@ -78,20 +145,22 @@ def merge(session: icechunk.Session, structure: Structure, forks: Iterable[bytes
         When Icechunk finds that two changes contradict each other.
     """
     try:
-        session.merge(pickle.loads(structure.change))  # noqa: S301 - bytes of this very run
-        session.merge(*(pickle.loads(fork) for fork in forks))  # noqa: S301 - bytes of this very run
+        session.merge(fork_of(structure.change))
+        session.merge(*(fork_of(fork) for fork in forks))
     except icechunk.IcechunkError as error:
         msg = f"the work of this run can't be merged, nothing was published: {error}"
         raise StoreError(msg) from error
 
 
-def _check_base(session: icechunk.Session, branch: str, structure: Structure) -> None:
-    if session.snapshot_id != structure.base:
-        msg = (
-            f"another run moved {branch!r} from {structure.base} to {session.snapshot_id} while this one worked;"
-            " nothing of this run was published: start it again"
-        )
-        raise StoreError(msg)
+def _hold_against_head(repository: Repository, session: icechunk.Session, publication: Publication) -> None:
+    base = publication.structure.base
+    wanted = {receiver: (change.template, change.current) for receiver, change in publication.groups.items()}
+    fit = conflicts(repository, session, base, wanted, {publication.run: publication.planned})
+    found = (*fit.structure, *fit.units[publication.run])
+    if found:
+        listed = "; ".join(found)
+        msg = f"another run moved the branch from {base} to {session.snapshot_id} and this one does not fit: {listed}"
+        raise RunConflictError(msg)
 
 
 def _check_units(session: icechunk.Session, publication: Publication) -> None:
@@ -103,23 +172,34 @@ def _check_units(session: icechunk.Session, publication: Publication) -> None:
 
 
 def _complete(session: icechunk.Session, publication: Publication) -> None:
+    ensure_root(session, publication.source_format)
     for receiver, change in publication.groups.items():
         group = zarr.open_group(session.store, path=receiver, mode="r+")
-        for rows in coalesced(change.epochs):
+        first = row_count(group)
+        ledger_rows = {outcome.file.uri: first + i for i, outcome in enumerate(change.files)}
+        for rows in coalesced([_with_ledger_rows(part, ledger_rows) for part in change.epochs]):
             _write_rows(group, rows)
         append_files(group, change.files, publication.provenance, change.displaced)
+
+
+def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> EpochRows:
+    source = part.rows.source.copy()
+    for index, uri in enumerate(part.uris):
+        source[part.rows.source == -2 - index] = ledger_rows[uri]
+    rows = part.rows
+    return EpochRows(rows.start, source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
 
 
 def _write_rows(group: zarr.Group, rows: EpochRows) -> None:
     columns = (rows.source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
     for name, column in zip(_ROW_FIELDS, columns, strict=True):
-        array(group, name)[rows.start : rows.start + len(column)] = column
+        array(group, name)[rows.start : rows.start + rows.source.size] = column
 
 
 def coalesced(parts: Sequence[EpochRows]) -> list[EpochRows]:
     """The same rows with adjoining partitions joined, so that they are written in few calls."""
     ordered = sorted(parts, key=lambda rows: rows.start)
-    breaks = [i for i, (a, b) in enumerate(pairwise(ordered), start=1) if a.start + len(a.source) != b.start]
+    breaks = [i for i, (a, b) in enumerate(pairwise(ordered), start=1) if a.start + a.source.size != b.start]
     edges = [0, *breaks, len(ordered)]
     return [_joined(ordered[a:b]) for a, b in pairwise(edges) if b > a]
 
@@ -134,9 +214,5 @@ def _joined(parts: Sequence[EpochRows]) -> EpochRows:
     )
 
 
-def _commit(session: icechunk.Session, publication: Publication) -> str:
-    try:
-        return str(session.commit(publication.provenance.message, metadata=dict(publication.metadata)))
-    except icechunk.IcechunkError as error:
-        msg = f"the commit failed, readers still see the state before this run: {error}"
-        raise StoreError(msg) from error
+def _metadata(publication: Publication) -> dict[str, object]:
+    return {_RUN: publication.run, **publication.metadata}

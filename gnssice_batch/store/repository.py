@@ -111,12 +111,40 @@ def open_existing(url: str) -> Repository | None:
         return None
     try:
         place = storage(url)
-        if not icechunk.Repository.exists(place):
+        if not repository_exists(url):
             return None
         return Repository(url, icechunk.Repository.open(place), nullcontext())
     except icechunk.IcechunkError as error:
         msg = f"the repository {url} can't be read: {error}"
         raise StoreError(msg) from error
+
+
+def repository_exists(url: str) -> bool:
+    """Whether there is a repository at a URL."""
+    return local_path(url).is_dir() and icechunk.Repository.exists(storage(url))
+
+
+def ensure_branch(repository: Repository, branch: str) -> None:
+    """Make a branch at the head of ``main`` where it is not there yet."""
+    with repository.lock:
+        if branch not in repository.handle.list_branches():
+            repository.handle.create_branch(branch, repository.head())
+
+
+def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
+    """Tag a snapshot; a tag that is there already and says the same is fine.
+
+    Raises
+    ------
+    StoreError
+        When the tag is another snapshot's, or was deleted: tags never change.
+    """
+    try:
+        repository.handle.create_tag(tag, snapshot)
+    except icechunk.IcechunkError as error:
+        if tag not in repository.handle.list_tags() or repository.handle.lookup_tag(tag) != snapshot:
+            msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {error}"
+            raise StoreError(msg) from error
 
 
 def set_concurrency(requests: int = _READ_CONCURRENCY) -> None:

@@ -1,6 +1,6 @@
 """Structure before data: groups made, lengthened, widened or shifted in a fork of a clean session, as their template says."""
 
-import pickle
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.grid import Grid
 from gnssice_batch.store.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.changes import Units, changed_units
+from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.ledger import create_ledger
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.template import (
@@ -23,6 +24,7 @@ from gnssice_batch.template import (
     signal_columns,
 )
 
+_STAGING = "staging-"
 _EPOCHS_AT_ONCE = 1 << 21
 
 
@@ -35,9 +37,9 @@ class Structure:
     branch: str
     """Staging branch where it is committed."""
     change: bytes
-    """The pickled structure fork."""
+    """The structure fork."""
     work_fork: bytes
-    """The pickled fork of the committed structure; each attempt of a task unpickles a copy of its own."""
+    """The fork of the committed structure; each attempt of a task makes a copy of its own."""
     units: Units
     """Chunks the structure itself writes or moves."""
 
@@ -53,14 +55,14 @@ class StructureChange:
 
 
 def make_structure(
-    repository: Repository, branch: str, staging: str, wanted: StructureChange, previous: Structure | None = None
+    repository: Repository, base: str, staging: str, wanted: StructureChange, previous: Structure | None = None
 ) -> Structure:
-    """Bring groups to their templates and commit that on a staging branch, readers of `branch` see nothing of it.
+    """Bring groups to their templates and commit that on a staging branch, readers of other branches see nothing of it.
 
     Parameters
     ----------
-    branch
-        The branch the run will publish on; its head is the base.
+    base
+        Snapshot the run was planned on.
     staging
         Name of a new branch for this structure.
     previous
@@ -71,47 +73,68 @@ def make_structure(
     StoreError
         When a group can't become what its template says.
     """
-    base = previous.base if previous else repository.head(branch)
     repository.handle.create_branch(staging, base)
     session = repository.handle.writable_session(staging)
-    fork = pickle.loads(previous.change) if previous else session.fork()  # noqa: S301 - bytes of this very run
+    fork = fork_of(previous.change) if previous else session.fork()
     for template in wanted.templates:
-        _bring(fork, template, wanted.source_format)
-    change = pickle.dumps(fork)
+        _bring(fork, template)
+    change = fork_bytes(fork)
+    units = changed_units(fork)
     if fork.has_uncommitted_changes:
         session.merge(fork)
+        ensure_root(session, wanted.source_format)
         with repository.lock:
-            session.commit(f"structure for {branch}")
+            session.commit("structure of a run")
     work = repository.handle.writable_session(staging).fork()
-    return Structure(base, staging, change, pickle.dumps(work), changed_units(fork))
+    return Structure(base, staging, change, fork_bytes(work), units)
 
 
-def discard(repository: Repository, structure: Structure) -> None:
-    """Remove the staging branch of a structure; its snapshot is garbage from then on."""
-    repository.handle.delete_branch(structure.branch)
+def staging_branch(run: str, number: int) -> str:
+    """Name of the branch for a structure of a run; no two starts of the run take the same."""
+    return f"{_STAGING}{run}-{number}-{secrets.token_hex(2)}"
 
 
-def _bring(fork: icechunk.ForkSession, template: GroupTemplate, source_format: str) -> None:
-    root = _root(fork, source_format)
-    if template.receiver not in root:
-        _create(root, template)
+def discard_staging(repository: Repository, run: str) -> None:
+    """Remove the staging branches of a run; their snapshots are garbage from then on."""
+    for branch in repository.handle.list_branches():
+        if branch.startswith(f"{_STAGING}{run}-"):
+            repository.handle.delete_branch(branch)
+
+
+def stands(repository: Repository, structure: Structure) -> bool:
+    """Whether the staging branch of a structure is still there, and with it what the work forks were made from."""
+    return structure.branch in repository.handle.list_branches()
+
+
+def ensure_root(session: icechunk.Session, source_format: str) -> None:
+    """Make the root group where there is none; it is no part of a structure, so that first runs do not clash over it."""
+    try:
+        zarr.open_group(session.store, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        zarr.create_group(session.store, attributes={"source_format": source_format})
+
+
+def _bring(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
+    if not _has_group(fork, template.receiver):
+        _create(fork, template)
         return
-    group = root[template.receiver]
-    if not isinstance(group, zarr.Group):
-        msg = f"{template.receiver} is an array in this repository, not a receiver's group"
-        raise StoreError(msg)
+    group = zarr.open_group(fork.store, path=template.receiver, mode="r+")
     _change(fork, group, read_template(group), template)
 
 
-def _root(fork: icechunk.ForkSession, source_format: str) -> zarr.Group:
+def _has_group(fork: icechunk.ForkSession, receiver: str) -> bool:
     try:
-        return zarr.open_group(fork.store, mode="r+", zarr_format=3)
+        zarr.open_group(fork.store, path=receiver, mode="r")
     except FileNotFoundError:
-        return zarr.create_group(fork.store, attributes={"source_format": source_format})
+        return False
+    except zarr.errors.ContainsArrayError as error:
+        msg = f"{receiver} is an array in this repository, not a receiver's group"
+        raise StoreError(msg) from error
+    return True
 
 
-def _create(root: zarr.Group, template: GroupTemplate) -> None:
-    group = root.create_group(template.receiver, attributes=_attributes(template))
+def _create(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
+    group = zarr.create_group(fork.store, path=template.receiver, attributes=_attributes(template))
     for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES):
         create_array(group, spec, template)
     _write_signals(group, template)

@@ -1,6 +1,5 @@
 """Write units of one partition: read back and written by a worker, in its own copy of the work fork."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model import Assignment
 from gnssice_batch.store.arrays import array
+from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.template import EPOCH_COORDINATES, VARIABLES, digest
 
 type Arrays = Mapping[str, npt.NDArray[Any]]
@@ -25,19 +25,19 @@ class WorkFork:
     fork: icechunk.ForkSession
     group: zarr.Group
 
-    def pickled(self) -> bytes:
+    def as_bytes(self) -> bytes:
         """The fork with everything written into it, as the coordinator merges it."""
-        return pickle.dumps(self.fork)
+        return fork_bytes(self.fork)
 
 def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
-    """Unpickle a copy of the work fork and hold the stored group against the assignment.
+    """Make a copy of the work fork and hold the stored group against the assignment.
 
     Raises
     ------
     StoreError
         When the stored axis is not the one this partition was planned for.
     """
-    copy = pickle.loads(fork)  # noqa: S301 - bytes the coordinator of this run made
+    copy = fork_of(fork)
     group = zarr.open_group(copy.store, path=assignment.partition.receiver, mode="r+")
     _check_axes(group, assignment)
     return WorkFork(copy, group)

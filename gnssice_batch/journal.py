@@ -1,0 +1,210 @@
+"""The journal of a run that is not published yet: finished partitions and the structure, kept where a new start finds them.
+
+One folder a run, beside the repository: ``run.json``, ``lease.json``, ``structure/<n>`` and ``partitions/<key>``. Every
+file is one line (format, length, SHA-256) and a JSON document; both are checked before anything in it is believed, and
+nothing in it is executed.
+"""
+
+import hashlib
+import json
+import os
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from gnssice_batch.errors import RunConflictError
+from gnssice_batch.folder import Folder
+from gnssice_batch.log import logger
+from gnssice_batch.model import Done
+from gnssice_batch.records import dump, load
+from gnssice_batch.store.structure import Structure
+
+FORMAT: Final = 1
+LEASE_S: Final = 60.0
+"""A run on another machine whose lease is older than this is dead."""
+
+_MAGIC: Final = "gnssice-journal"
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a journal belongs to."""
+
+    run: str
+    settings: str
+    """Digest of the settings: only a start with the same ones goes on with the run."""
+    branch: str
+    base: str
+    """Snapshot that the run was planned on."""
+    started: str
+    """ISO 8601."""
+    software: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who is at work on a run, and when it last said so."""
+
+    host: str
+    process: int
+    process_started: str
+    """What tells this process from a later one of the same number."""
+    beat: str
+    """ISO 8601."""
+
+    def mine(self) -> bool:
+        """Whether it is this very process."""
+        return (self.host, self.process) == (socket.gethostname(), os.getpid())
+
+    def alive(self) -> bool:
+        """Whether that process still runs; of another machine, whether it has said so lately."""
+        if self.host == socket.gethostname():
+            return _process_started(self.process) == self.process_started
+        age = datetime.now(UTC) - datetime.fromisoformat(self.beat)
+        return age.total_seconds() < LEASE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The journal of one run."""
+
+    folder: Folder
+    record: RunRecord
+
+    def keep(self, done: Done) -> None:
+        """Keep a finished partition; one of an earlier round is replaced."""
+        self.folder.write(f"partitions/{done.partition.key}", seal(dump(done)))
+
+    def drop(self, key: str) -> None:
+        """Forget a partition that does not fit the store any more."""
+        self.folder.remove(f"partitions/{key}")
+
+    def keep_structure(self, structure: Structure, number: int) -> None:
+        """Keep the structure of a round."""
+        self.folder.write(f"structure/{number:04d}", seal(dump(structure)))
+
+    def drop_structures(self) -> None:
+        """Forget the structure: the store has moved on and it does not fit any more."""
+        self.folder.remove("structure")
+
+    def renew(self) -> None:
+        """Say that this process is at work on the run."""
+        lease = Lease(socket.gethostname(), os.getpid(), _process_started(os.getpid()), _now())
+        self.folder.write("lease.json", seal(dump(lease)))
+
+    def partitions(self) -> dict[str, Done]:
+        """Every finished partition whose file is whole; a torn one is left out and done again."""
+        found = (self._read(Done, name) for name in sorted(self.folder.entries()) if name.startswith("partitions/"))
+        return {done.partition.key: done for done in found if done is not None}
+
+    def structure(self) -> Structure | None:
+        """The structure of the last round; None where there is none yet."""
+        names = sorted(name for name in self.folder.entries() if name.startswith("structure/"))
+        return self._read(Structure, names[-1]) if names else None
+
+    def lease(self) -> Lease | None:
+        """Who is at work on the run; None where nobody ever said so."""
+        return self._read(Lease, "lease.json")
+
+    def remove(self) -> None:
+        """Remove the journal: the run is published, or given up."""
+        self.folder.remove()
+
+    def _read(self, kind: type[Any], name: str) -> Any:
+        try:
+            return load(kind, unseal(self.folder.read(name)))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            _log.warning("%s/%s is not used: %s", self.folder.url, name, error, extra={"run": self.record.run})
+            return None
+
+
+def begin(folder: Folder, record: RunRecord) -> Journal:
+    """Open the journal of a new run, with this process at work on it."""
+    journal = Journal(folder.below(record.run), record)
+    journal.renew()
+    journal.folder.write("run.json", seal(dump(record)))
+    return journal
+
+
+def open_journals(folder: Folder) -> tuple[Journal, ...]:
+    """The journals of all runs that were neither published nor given up, oldest first."""
+    names = [name.removesuffix("/run.json") for name in folder.entries() if name.endswith("/run.json")]
+    records = {name: _record(folder.below(name)) for name in names}
+    journals = (Journal(folder.below(name), record) for name, record in records.items() if record)
+    return tuple(sorted(journals, key=lambda journal: journal.record.started))
+
+
+def adoptable(folder: Folder, settings: str, branch: str) -> Journal | None:
+    """The journal that a start with these settings goes on with; None where there is none.
+
+    Raises
+    ------
+    RunConflictError
+        When another process is at work on that run.
+    """
+    for journal in open_journals(folder):
+        if (journal.record.settings, journal.record.branch) != (settings, branch):
+            continue
+        lease = journal.lease()
+        if lease and lease.alive() and not lease.mine():
+            msg = (
+                f"run {journal.record.run} with the same settings is at work on {lease.host}, process {lease.process}"
+                f" (last sign of life {lease.beat}); wait for it, or start again when it is dead"
+            )
+            raise RunConflictError(msg)
+        journal.renew()
+        return journal
+    return None
+
+
+def seal(document: object) -> bytes:
+    """A JSON document under a line that says its format, length and SHA-256."""
+    body = json.dumps(document, separators=(",", ":")).encode()
+    return f"{_MAGIC} {FORMAT} {len(body)} {hashlib.sha256(body).hexdigest()}\n".encode() + body
+
+
+def unseal(content: bytes) -> Any:
+    """The document of a sealed file.
+
+    Raises
+    ------
+    ValueError
+        When the file is of another format, cut off, or changed.
+    """
+    head, _, body = content.partition(b"\n")
+    words = head.decode("ascii", "replace").split(" ")
+    if words[:2] != [_MAGIC, str(FORMAT)]:
+        msg = f"not a journal file of format {FORMAT}"
+        raise ValueError(msg)
+    if words[2:] != [str(len(body)), hashlib.sha256(body).hexdigest()]:
+        msg = "cut off or changed since it was written"
+        raise ValueError(msg)
+    return json.loads(body)
+
+
+def _record(folder: Folder) -> RunRecord | None:
+    try:
+        record: RunRecord = load(RunRecord, unseal(folder.read("run.json")))
+    except (ValueError, FileNotFoundError) as error:
+        _log.warning("%s is no journal this program can use: %s", folder.url, error)
+        return None
+    return record
+
+
+def _process_started(process: int) -> str:
+    """Start time of a process in clock ticks since boot, empty for one that is not there (Linux)."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    fields = text.rpartition(")")[2].split()
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

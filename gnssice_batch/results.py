@@ -1,0 +1,139 @@
+"""What finished partitions come to: one outcome per file, and what is to be published."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from gnssice_batch.errors import Reason, StoreError
+from gnssice_batch.model import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Tally
+from gnssice_batch.prepare import Prepared
+from gnssice_batch.prospect import SOFTWARE
+from gnssice_batch.report import combined
+from gnssice_batch.rounds import Work
+from gnssice_batch.store.changes import Units, union
+from gnssice_batch.store.ledger import Provenance
+from gnssice_batch.store.publish import GroupChange, Publication, SourcedRows
+from gnssice_batch.store.structure import Structure
+from gnssice_batch.template import unit_chunks
+
+type Outcomes = Mapping[str, tuple[FileOutcome, ...]]
+
+_MESSAGE_LENGTH = 200
+
+
+def publication_of(prepared: Prepared, work: Work, structure: Structure, files: Outcomes) -> Publication:
+    """Everything the run publishes.
+
+    Raises
+    ------
+    StoreError
+        When a worker wrote outside its partition.
+    """
+    record = work.journal.record
+    return Publication(
+        run=record.run,
+        structure=structure,
+        source_format=prepared.source_format,
+        forks=[done.outcome.fork for done in work.done.values() if done.outcome.fork and done.outcome.written_units],
+        groups={receiver: _group_change(receiver, prepared, work, files[receiver]) for receiver in files},
+        planned=_planned_units(work),
+        provenance=_provenance(record.run, structure.base, files),
+        metadata={"partitions": len(work.done), "software": SOFTWARE},
+    )
+
+
+def unplanned_outcomes(prepared: Prepared) -> Outcomes:
+    """Receivers without a single readable file in the sample: reported, no group is made for them."""
+    planned = {plan.template.receiver for plan in prepared.plans}
+    files: dict[str, tuple[FileOutcome, ...]] = {}
+    for survey in prepared.surveys:
+        receiver = survey.outcome.file.receiver
+        if receiver not in planned:
+            files[receiver] = (*files.get(receiver, ()), survey.outcome)
+    return files
+
+
+def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
+    """One outcome per file and receiver, in the order of their ledger rows: from the partitions, else from the survey.
+
+    Raises
+    ------
+    StoreError
+        When a planned file has no outcome, or one that does not add up.
+    """
+    parts: dict[str, dict[str, list[FileOutcome]]] = {plan.template.receiver: {} for plan in prepared.plans}
+    for part in _parts(work):
+        parts[part.file.receiver].setdefault(part.file.uri, []).append(part)
+    surveyed = (survey.outcome for survey in prepared.surveys if survey.outcome.status is Status.REJECTED)
+    for outcome in (*surveyed, *work.rejected.values()):
+        if outcome.file.receiver in parts:
+            parts[outcome.file.receiver].setdefault(outcome.file.uri, [outcome])
+    _check_complete(prepared, parts)
+    return {
+        receiver: tuple(combined(by_uri[uri]) for uri in sorted(by_uri)) for receiver, by_uri in parts.items() if by_uri
+    }
+
+
+def _parts(work: Work) -> Iterable[FileOutcome]:
+    for done in work.done.values():
+        yield from done.outcome.files
+    for assignment in work.set_aside.values():
+        yield from _killed(assignment)
+
+
+def _killed(assignment: Assignment) -> Iterable[FileOutcome]:
+    key = assignment.partition.key
+    refusal = Refusal(Reason.KILLED_WORKERS, f"partition {key} killed its workers again and again")
+    return (FileOutcome(file, Status.REJECTED, FileFacts(), refusal, partitions=(key,)) for file in assignment.files)
+
+
+def _check_complete(prepared: Prepared, parts: Mapping[str, Mapping[str, object]]) -> None:
+    lost = [
+        file.uri
+        for receiver, by_uri in parts.items()
+        for file in prepared.prospect.files[receiver]
+        if file.uri not in by_uri
+    ]
+    if lost:
+        msg = f"{len(lost)} files without an outcome, e.g. {lost[0]}; nothing was published: please report this"
+        raise StoreError(msg)
+
+
+def _planned_units(work: Work) -> Units:
+    """The write units that the partitions own and their workers have written, all variables and all signals wide."""
+    planned = []
+    for done in work.done.values():
+        partition, written = done.partition, done.outcome.written_units
+        owned = range(partition.first_unit, partition.first_unit + partition.units)
+        if not set(written) <= set(owned):
+            msg = f"{partition.key}: wrote outside its own write units; nothing was published: please report this"
+            raise StoreError(msg)
+        planned.append(unit_chunks(work.templates[partition.receiver], written, done.axis_length))
+    return union(planned)
+
+
+def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]) -> GroupChange:
+    mine = [done for done in work.done.values() if done.partition.receiver == receiver]
+    displaced: dict[int, Tally] = {}
+    for done in mine:
+        for row, tally in done.outcome.displaced.items():
+            displaced[row] = displaced.get(row, Tally()) + tally
+    return GroupChange(
+        template=work.templates[receiver],
+        current=prepared.prospect.template(receiver),
+        epochs=[rows for done in mine for rows in _sourced(done)],
+        files=files,
+        displaced=displaced,
+    )
+
+
+def _sourced(done: Done) -> Iterable[SourcedRows]:
+    uris = tuple(file.uri for file in done.files)
+    return (SourcedRows(rows, uris) for rows in done.outcome.epochs)
+
+
+def _provenance(run: str, base: str, files: Outcomes) -> Provenance:
+    written = sum(outcome.written.epochs for outcomes in files.values() for outcome in outcomes)
+    count = sum(len(outcomes) for outcomes in files.values())
+    message = f"{count} files, {written} epochs, {', '.join(sorted(files))}"
+    written_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Provenance(run, SOFTWARE, written_at, base, message[:_MESSAGE_LENGTH])
