@@ -4,7 +4,7 @@ import bz2
 from collections.abc import Buffer, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import ncompress
 from isal import isal_zlib
@@ -14,6 +14,7 @@ from gnssice_batch.errors import Reason
 _PIECE_BYTES: Final = 1 << 22
 _GZIP_WINDOW: Final = 31
 _RAW_WINDOW: Final = -15
+_DAMAGED_DEFLATE: Final = cast("type[Exception]", isal_zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,12 @@ class _Sink:
 
 def gunzip(content: bytes, limit: int) -> Unpacked:
     """Unpack gzip; the checksum of each of its streams is checked."""
-    return _streams(content, limit, lambda: isal_zlib.decompressobj(wbits=_GZIP_WINDOW), isal_zlib.error)
+    return _streams(content, limit, lambda: isal_zlib.decompressobj(wbits=_GZIP_WINDOW), _DAMAGED_DEFLATE)
 
 
 def inflate(content: bytes, limit: int) -> Unpacked:
     """Unpack one raw deflate stream, as zip files hold them; what follows it is not looked at."""
-    return _one_stream(memoryview(content), limit, isal_zlib.decompressobj(wbits=_RAW_WINDOW), isal_zlib.error)[0]
+    return _one_stream(memoryview(content), limit, isal_zlib.decompressobj(wbits=_RAW_WINDOW), _DAMAGED_DEFLATE)[0]
 
 
 def bunzip2(content: bytes, limit: int) -> Unpacked:
