@@ -51,7 +51,7 @@ def value(sv: str, code: str, time_s: float, salt: int = 0) -> int:
     return 21_000_000_000 + number * 1_000_003 + round(time_s % DAY_S * 1000) * 7 + ord(code[0]) + salt
 
 
-def rinex(  # noqa: PLR0913 - every one has a default
+def rinex(
     times_s: Iterable[float],
     svs: Sequence[str] = ("G01", "G02", "R03"),
     *,
@@ -85,7 +85,7 @@ def _field(sv: str, code: str, time_s: float, salt: int) -> str:
 
 
 def _calendar(time_s: float) -> str:
-    ticks = round(time_s * 10**7)
+    ticks = round(time_s * 10**6) * 10
     moment = GPS_START + timedelta(seconds=ticks // 10**7)
     return f"{moment:%Y %m %d %H %M}{moment.second + ticks % 10**7 / 10**7:11.7f}"
 

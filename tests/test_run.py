@@ -1,7 +1,6 @@
 """Whole runs over small archives, each written into a real repository."""
 
 import gzip
-import os
 import random
 from dataclasses import replace
 from itertools import permutations
@@ -85,10 +84,10 @@ class Hook(Silent):
     def __init__(self, stage, action):
         self.wanted, self.action, self.current = stage, action, ""
 
-    def stage(self, name, tasks):
+    def stage(self, name, tasks):  # noqa: ARG002 - the coordinator gives it
         self.current = name
 
-    def finished(self, key, size_bytes):
+    def finished(self, key, size_bytes):  # noqa: ARG002 - the coordinator gives them
         if self.current.startswith(self.wanted) and self.action:
             action, self.action = self.action, None
             action()
@@ -232,7 +231,7 @@ LIES = {
 
 
 @pytest.mark.parametrize(("said", "true"), LIES.values(), ids=LIES)
-@pytest.mark.parametrize("partition_units", [None, 1, 2, 8])
+@pytest.mark.parametrize("partition_units", [1, 8])
 def test_content_is_truth_where_a_name_lies(tmp_path, said, true, partition_units):
     files = hourly(39) | hourly(41) | {name(DAY_ONE_S + 3600 * said, "01H"): rinex(span_s(DAY_ONE_S + 3600 * true, 1))}
     chosen, _ = ingest(tmp_path, files, run={"sample_files": 1, "partition_units": partition_units})
@@ -315,7 +314,7 @@ def winner(time_s):
 
 ORDERS = [
     [[0, 1, 2, 3]],
-    *[[[index] for index in order] for order in random.Random(4).sample([*permutations(range(4))], 4)],
+    *[[[index] for index in order] for order in random.Random(4).sample([*permutations(range(4))], 2)],
 ]
 
 
@@ -579,7 +578,7 @@ def test_a_run_that_fails_leaves_the_store_as_it_was(tmp_path, stage):
 def test_epochs_of_a_partition_are_read_back_only_where_files_stand(tmp_path):
     """A file that vanishes from the archive keeps its place in the store."""
     chosen, _ = ingest(tmp_path, hourly(0) | hourly(1))
-    os.unlink(tmp_path / "archive" / name(DAY_ONE_S, "01H"))
+    (tmp_path / "archive" / name(DAY_ONE_S, "01H")).unlink()
     ingest(tmp_path, hourly(2))
     data = stored(chosen, GROUP)
     assert len(data.uri) == 360
