@@ -39,14 +39,13 @@ def _phases(read: Observations) -> Integers:
 def _companions(read: Observations) -> npt.NDArray[np.bool_]:
     """Return (svs, K, K) where the second column is another observable of the signal of the first, a Doppler."""
     width = read.value.shape[1]
-    companions = np.zeros((len(read.svs), width, width), np.bool_)
-    for index, sv in enumerate(read.svs):
-        columns = read.columns.get(sv[0], ())
+    of_system = {system: np.zeros((width, width), np.bool_) for system in read.columns}
+    for system, columns in read.columns.items():
         for k, column in enumerate(columns):
             for other, beside in enumerate(columns):
                 same = (beside.band, beside.letter) == (column.band, column.letter)
-                companions[index, k, other] = same and column.kind == "D" and beside.kind != "D"
-    return companions
+                of_system[system][k, other] = same and column.kind == "D" and beside.kind != "D"
+    return np.stack([of_system[sv[0]] for sv in read.svs])
 
 
 @kernel
@@ -55,15 +54,24 @@ def remove_lone_zeros(
 ) -> None:
     """Make a Doppler of 0.000 missing where nothing else of its signal was observed in the epoch."""
     for row in range(rows):
+        zeros = 0
         for k in range(value.shape[1]):
-            if value[row, k] != 0:
-                continue
-            alone = True
-            for other in range(value.shape[1]):
-                if companions[row_sv[row], k, other] and value[row, other] != MISSING:
-                    alone = False
-            if alone:
-                value[row, k] = MISSING
+            zeros += value[row, k] == 0
+        if zeros:
+            _remove_lone_zeros_of(value[row], companions[row_sv[row]])
+
+
+@kernel
+def _remove_lone_zeros_of(values: Integers, companions: npt.NDArray[np.bool_]) -> None:
+    for k in range(values.size):
+        if values[k] != 0:
+            continue
+        alone = True
+        for other in range(values.size):
+            if companions[k, other] and values[other] != MISSING:
+                alone = False
+        if alone:
+            values[k] = MISSING
 
 
 @kernel
