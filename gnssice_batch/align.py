@@ -1,4 +1,4 @@
-"""From observations to a dense block on the epoch grid: every epoch is placed, contested or counted, none rounded silently."""
+"""From observations to a dense block on the epoch grid: every epoch is placed, contested or counted, none rounded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,8 +94,8 @@ def span(observations: Observations, bounds: Bounds) -> Span | None:
 def place(observations: Observations, grid: Grid, start: int, epochs: int, bounds: Bounds) -> Placement:
     """Find the slot of every epoch in ``start:start + epochs`` of the grid.
 
-    An epoch belongs to the slot nearest to it; one further off than the tolerance is refused as ``off_grid``. Of two epochs
-    of the file at one slot the one with more values stays, the other is refused as ``duplicate_epoch``.
+    An epoch belongs to the slot nearest to it; one further off than the tolerance is refused as ``off_grid``. Of two
+    epochs of the file at one slot the one with more values stays, the other is refused as ``duplicate_epoch``.
     """
     time_ns = observations.time_100ns * 100
     slot = grid.slots(time_ns)

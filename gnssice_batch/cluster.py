@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 
 from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, GnssiceError, RunConflictError, StoreError

@@ -95,7 +95,7 @@ def epochs_per_day(interval_ns: int) -> int:
 
 
 def write_unit(interval_ns: int, wanted: int) -> int:
-    """Epochs of a write unit: `wanted` where it is whole days or divides a day, else the next smaller that divides one."""
+    """Epochs of a write unit: `wanted` where it is whole days or divides a day, else the next smaller that does."""
     daily = epochs_per_day(interval_ns)
     if wanted % daily == 0 or daily % wanted == 0:
         return wanted

@@ -1,4 +1,4 @@
-"""One partition on one worker: read its files, align them unit by unit, write whole units into the attempt's own fork."""
+"""One partition on one worker: read its files, align them unit by unit, write whole units into a fork of its own."""
 
 import resource
 import time

@@ -31,7 +31,7 @@ class Stop:
 
 @contextmanager
 def stoppable(grace_s: float) -> Iterator[Stop]:
-    """Turn SIGTERM into a request for as long as the context lasts; after the grace period it raises `InterruptedRunError`.
+    """Turn SIGTERM into a request for as long as the context lasts; after the grace period raise `InterruptedRunError`.
 
     Signals reach the main thread only: in another thread nothing is changed and nothing is requested.
     """

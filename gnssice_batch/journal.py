@@ -1,4 +1,4 @@
-"""The journal of a run that is not published yet: finished partitions and the structure, kept where a new start finds them.
+"""The journal of an unpublished run: finished partitions and the structure, kept where a new start finds them.
 
 One folder a run, beside the repository: ``run.json``, ``lease.json``, ``structure/<n>`` and ``partitions/<key>``. Every
 file is one line (format, length, SHA-256) and a JSON document; both are checked before anything in it is believed, and
@@ -107,7 +107,8 @@ class Journal:
 
     def lease(self) -> Lease | None:
         """Who is at work on the run; None where nobody ever said so."""
-        return self._read(Lease, "lease.json")
+        lease: Lease | None = self._read(Lease, "lease.json")
+        return lease
 
     def remove(self) -> None:
         """Remove the journal: the run is published, or given up."""

@@ -1,4 +1,4 @@
-"""The values that travel between the stages: source files, partitions, outcomes. Frozen, picklable, without behaviour of the world."""
+"""The values that travel between the stages: source files, partitions, outcomes; all of them frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The plan: which partition takes which files. Pure, and run again with what workers learned until nothing is pending."""
+"""The plan: which partition takes which files. Pure, and made again with what workers learned."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -80,7 +80,7 @@ def select(files: Iterable[SourceFile], ledger: Ledger) -> tuple[SourceFile, ...
     return tuple(file for file in files if latest.get(file.uri) != (file.size_bytes, file.etag))
 
 
-def plan_group(
+def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong together
     template: GroupTemplate,
     current: GroupTemplate | None,
     files: Sequence[SourceFile],
@@ -110,7 +110,7 @@ def plan_group(
     """
     spans = {file.uri: _span(file, template.grid.interval_ns, learned, bounds) for file in files}
     grid = _covering(template.grid, [span for span in spans.values() if span])
-    axis = grown_axis(template.axis, learned.sids.get(template.receiver, ()))
+    axis = grown_axis(template.axis, learned.sids.get(template.receiver, frozenset()))
     target = replace(template, grid=grid, axis=axis)
     owners = _files_by_partition(target, files, spans, partition_units)
     stored = _stored_ranks(ledger, grid, {n for partition in owners for n in _unit_range(partition)})
@@ -138,7 +138,7 @@ def promised_span(file: SourceFile, interval_ns: int, bounds: Bounds) -> Span | 
 
 
 def units_of_a_partition(template: GroupTemplate, files: Iterable[SourceFile], bounds: Bounds) -> int:
-    """One write unit where each file lies in one; else so many that a day, and so a daily file, lies in one partition."""
+    """One write unit where each file lies in one; else so many that a day, and so a daily file, is in one partition."""
     grid = template.grid
     spans = [promised_span(file, grid.interval_ns, bounds) for file in files]
     units = {(grid.slot(s.first_ns) // grid.unit, grid.slot(s.last_ns) // grid.unit) for s in spans if s}
@@ -164,9 +164,7 @@ def prove_single_owners(partitions: Iterable[Partition]) -> None:
         raise PlanError(conflicts)
 
 
-def pending(
-    assignments: Iterable[Assignment], done: Mapping[str, Collection[SourceFile]]
-) -> tuple[Assignment, ...]:
+def pending(assignments: Iterable[Assignment], done: Mapping[str, Collection[SourceFile]]) -> tuple[Assignment, ...]:
     """The assignments that are not done, or were done without a file they now have, or with an older one.
 
     Parameters

@@ -14,8 +14,7 @@ import numpy as np
 type Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
-
-def dump(value: object) -> Json:
+def dump(value: object) -> Json:  # noqa: PLR0911 - one answer per kind of value
     """A dataclass, and all that its fields may hold, as plain JSON values.
 
     Raises
@@ -23,18 +22,21 @@ def dump(value: object) -> Json:
     TypeError
         For a value that has no place in JSON.
     """
+    match value:
+        case Enum():
+            return dump(value.value)
+        case bytes():
+            return base64.b64encode(value).decode()
+        case np.ndarray():
+            return {"dtype": value.dtype.str, "zlib": base64.b64encode(zlib.compress(value.tobytes(), 1)).decode()}
+        case Mapping():
+            return [[dump(key), dump(item)] for key, item in value.items()]
+        case frozenset():
+            return [dump(item) for item in sorted(value)]
+        case tuple() | list():
+            return [dump(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: dump(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, Enum):
-        return dump(value.value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, np.ndarray):
-        return {"dtype": value.dtype.str, "zlib": base64.b64encode(zlib.compress(value.tobytes(), 1)).decode()}
-    if isinstance(value, Mapping):
-        return [[dump(key), dump(item)] for key, item in value.items()]
-    if isinstance(value, tuple | list | frozenset):
-        return [dump(item) for item in (sorted(value) if isinstance(value, frozenset) else value)]
     return _plain(value)
 
 
@@ -64,7 +66,7 @@ def _plain(value: object) -> Json:
 
 def _load(kind: Any, value: Any) -> Any:
     kind = _unaliased(kind)
-    if is_dataclass(kind):
+    if is_dataclass(kind) and isinstance(kind, type):
         hints = _hints(kind)
         return kind(**{item.name: _load(hints[item.name], value[item.name]) for item in fields(kind) if item.init})
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -31,7 +31,8 @@ def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
     """Hold a journal against the head of the branch, and drop from it what does not fit any more.
 
     The structure holds while its staging branch is there and no other run has touched the same groups in a way that
-    contradicts it. Without it, partitions of groups that were there before still hold where nobody else wrote their units.
+    contradicts it. Without it, partitions of groups that were there before still hold where nobody else wrote their
+    units.
     """
     structure, done = journal.structure(), journal.partitions()
     if structure is None or not stands(repository, structure):

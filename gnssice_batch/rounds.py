@@ -172,9 +172,7 @@ def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> Non
 def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Done:
     """What is kept of a partition that was written."""
     axis = assignment.axis
-    return Done(
-        assignment.partition, assignment.grid.origin_ns, len(axis.sids), axis.digest, assignment.files, outcome
-    )
+    return Done(assignment.partition, assignment.grid.origin_ns, len(axis.sids), axis.digest, assignment.files, outcome)
 
 
 @dataclass(slots=True)
@@ -208,7 +206,7 @@ class Breaker:
     def _judge(self, uri: str, reason: Reason) -> None:
         self._rejected[reason] += 1
         if self.first_stops:
-            msg = f"{uri}: rejected ({reason}) and run.on_error is 'fail'; what was done is journaled, nothing published"
+            msg = f"{uri}: rejected ({reason}) and run.on_error is 'fail'; nothing was published"
             raise RefusedError(msg)
         count, seen = self._rejected[reason], len(self._seen)
         if seen >= self.files and count > self.fraction * seen:

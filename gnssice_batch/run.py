@@ -44,7 +44,8 @@ _BASE_MEMORY_BYTES = 350 << 20
 def run(settings: config.Settings, progress: Progress | None = None) -> RunReport:
     """Bring the store up to the archive: at most one commit on the branch, with data, coordinates and ledger together.
 
-    A run that died is gone on with when it is started again with the same settings; nothing it had finished is read twice.
+    A run that died is gone on with when it is started again with the same settings; what it had finished is not read
+    again.
 
     Raises
     ------

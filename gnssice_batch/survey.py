@@ -1,4 +1,4 @@
-"""What a sample of a receiver's files says before its group is made: sampling, signals, GLONASS channels, true spans."""
+"""What a sample of a receiver's files says before its group is made: sampling, signals, GLONASS channels, spans."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

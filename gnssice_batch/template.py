@@ -1,7 +1,7 @@
 """The declared structure of a group: every array's name, type, shape, chunks and attributes, before any data."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -140,7 +140,7 @@ def signal_axis(sids: Sequence[str]) -> SignalAxis:
     return SignalAxis(tuple(sids), digest(sids))
 
 
-def grown_axis(axis: SignalAxis, sids: Sequence[str]) -> SignalAxis:
+def grown_axis(axis: SignalAxis, sids: Collection[str]) -> SignalAxis:
     """The axis with the unknown ones of `sids` appended in sorted order; what is there stays where it is."""
     return signal_axis((*axis.sids, *sorted(set(sids) - set(axis.sids))))
 

@@ -21,7 +21,8 @@ STOREYS = (
     ("rounds", "outlook"),
     ("results",),
     ("run",),
-    ("cli", "__init__", "__main__"),
+    ("cli", "__init__"),
+    ("__main__",),
 )
 """From the ground up: a module or subpackage imports from the storeys below its own, and from within itself."""
 

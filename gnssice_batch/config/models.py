@@ -317,8 +317,13 @@ class Settings(_Section):
     def identity(self) -> str:
         """Digest of everything that decides what a run writes and where; equal for starts that go on with one run."""
         document = self.model_dump_json(
-            exclude={"cluster": True, "log": True, "archive": {"storage_options"}, "store": {"storage_options"}}
-            | {"run": set(Run.model_fields) - {"branch", "overlap", "partition_units"}}
+            exclude={
+                "cluster": True,
+                "log": True,
+                "archive": {"storage_options"},
+                "store": {"storage_options"},
+                "run": set(Run.model_fields) - {"branch", "overlap", "partition_units"},
+            }
         )
         return hashlib.sha256(document.encode()).hexdigest()
 

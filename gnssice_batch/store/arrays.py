@@ -1,9 +1,11 @@
 """The arrays of a group: made as the template declares them, and the template read back from what is stored."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import zarr
+from zarr.core.common import JSON
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.grid import SECOND_NS, Grid
@@ -16,7 +18,7 @@ _LAYOUT = frozenset(
 )
 
 
-def array(group: zarr.Group, name: str) -> zarr.Array:
+def array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     """An array of a group.
 
     Raises
@@ -31,7 +33,7 @@ def array(group: zarr.Group, name: str) -> zarr.Array:
     return member
 
 
-def create_array(group: zarr.Group, spec: ArraySpec, template: GroupTemplate) -> zarr.Array:
+def create_array(group: zarr.Group, spec: ArraySpec, template: GroupTemplate) -> zarr.Array[Any]:
     """Make an empty array of a group with the template's shape, chunks and codecs."""
     codecs = encoding(
         spec.name, spec.dtype, profile=template.profile, level=template.level, algorithm=template.algorithm
@@ -44,7 +46,7 @@ def create_array(group: zarr.Group, spec: ArraySpec, template: GroupTemplate) ->
         shards=template.shards(spec),
         fill_value=spec.fill,
         dimension_names=spec.dims,
-        attributes=dict(spec.attributes),
+        attributes=cast("dict[str, JSON]", dict(spec.attributes)),
         config={"write_empty_chunks": False},
         filters=codecs.filters,
         serializer=codecs.serializer,
@@ -105,7 +107,7 @@ def read_template(group: zarr.Group) -> GroupTemplate:
     )
 
 
-def _integer(attributes: dict[str, object], name: str) -> int:
+def _integer(attributes: Mapping[str, object], name: str) -> int:
     value = attributes[name]
     if not isinstance(value, int):
         msg = f"attribute {name!r} is {value!r}, not a whole number"

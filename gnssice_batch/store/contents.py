@@ -46,9 +46,7 @@ def first_snapshot(repository: Repository) -> str:
     return [str(entry.id) for entry in repository.handle.ancestry(branch=MAIN)][-1]
 
 
-def stored_groups(
-    repository: Repository, snapshot: str | None = None, branch: str = MAIN
-) -> dict[str, StoredGroup]:
+def stored_groups(repository: Repository, snapshot: str | None = None, branch: str = MAIN) -> dict[str, StoredGroup]:
     """Every receiver's group at a snapshot, or at the head of a branch.
 
     Raises
@@ -90,8 +88,8 @@ def _group(root: zarr.Group | None, receiver: str) -> zarr.Group:
 @contextmanager
 def _root(repository: Repository, branch: str, snapshot: str | None = None) -> Iterator[zarr.Group | None]:
     try:
-        version = {"snapshot_id": snapshot} if snapshot else {"branch": branch}
-        session = repository.handle.readonly_session(**version)
+        handle = repository.handle
+        session = handle.readonly_session(snapshot_id=snapshot) if snapshot else handle.readonly_session(branch)
     except icechunk.IcechunkError as error:
         msg = f"the repository {repository.url} has no branch {branch!r}: {error}"
         raise StoreError(msg) from error

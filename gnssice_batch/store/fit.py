@@ -25,9 +25,7 @@ class Fit:
     """By partition (or whatever the units were given by): one sentence per array of which others wrote units."""
 
 
-def conflicts_at(
-    repository: Repository, branch: str, base: str, wanted: Wanted, units: Mapping[str, Units]
-) -> Fit:
+def conflicts_at(repository: Repository, branch: str, base: str, wanted: Wanted, units: Mapping[str, Units]) -> Fit:
     """Hold work planned on `base` against the head of a branch."""
     return conflicts(repository, repository.handle.readonly_session(branch), base, wanted, units)
 
@@ -50,7 +48,8 @@ def conflicts(
         return Fit((), dict.fromkeys(units, ()))
     since = _changed_since(repository, base, session.snapshot_id)
     found = (_group_conflict(receiver, *wanted[receiver], _head_template(session, receiver)) for receiver in wanted)
-    return Fit(tuple(sentence for sentence in found if sentence), {k: _written(part, since) for k, part in units.items()})
+    written = {key: _written(part, since) for key, part in units.items()}
+    return Fit(tuple(sentence for sentence in found if sentence), written)
 
 
 def still_counts_alike(target: GroupTemplate, head: GroupTemplate) -> bool:

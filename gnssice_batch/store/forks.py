@@ -1,4 +1,4 @@
-"""Forks as bytes and back, without pickle: what Icechunk itself would put into one, and nothing that could be executed."""
+"""Forks as bytes and back, without pickle: what Icechunk itself keeps of one, nothing that could be executed."""
 
 import icechunk
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,11 @@ ROWS_OF_A_READ: Final = 4_096
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 
 _GPS_EPOCH: Final = np.datetime64("1980-01-06T00:00:00", "ns")
-_TIME_ATTRIBUTES: Final = {"units": EPOCH_UNITS, "calendar": "proleptic_gregorian", "_FillValue": NO_TIME}
+_TIME_ATTRIBUTES: Final[Mapping[str, str | int]] = {
+    "units": EPOCH_UNITS,
+    "calendar": "proleptic_gregorian",
+    "_FillValue": NO_TIME,
+}
 
 FILE_COLUMNS: Final[Mapping[str, str]] = {
     "uri": "str",
@@ -127,7 +131,7 @@ def read_ledger(group: zarr.Group) -> Ledger:
     table = _table(group, "files")
     columns = ("uri", "size_bytes", "etag", "status", "first_epoch", "last_epoch")
     ranks = ("signals", "version", "epochs_read", "sha256")
-    return Ledger(*(_column(table, name) for name in (*columns, *ranks)))
+    return Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks)))
 
 
 def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
@@ -170,7 +174,7 @@ def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
         shards=(ROWS_OF_A_CHUNK,),
         fill_value="" if dtype == "str" else None,
         dimension_names=("file",),
-        attributes=_TIME_ATTRIBUTES if name in _TIMES else {},
+        attributes=dict(_TIME_ATTRIBUTES) if name in _TIMES else {},
         filters=codecs.filters,
         serializer=codecs.serializer,
         compressors=codecs.compressors,

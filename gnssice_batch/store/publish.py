@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import icechunk
 import numpy as np
+import numpy.typing as npt
 import zarr
 
 from gnssice_batch.errors import RunConflictError, StoreError
@@ -84,7 +85,8 @@ def publish(repository: Repository, branch: str, publication: Publication) -> st
     RunConflictError
         When another run moved the branch so that this one's work does not fit, or kept winning.
     StoreError
-        When the merged changes are not exactly the planned units, or the commit fails; nothing of the run is visible then.
+        When the merged changes are not exactly the planned units, or the commit fails; nothing of the run is visible
+        then.
     """
     for number in range(_TRIES):
         with repository.lock:
@@ -116,6 +118,7 @@ def published_snapshot(repository: Repository, branch: str, run: str, since: str
 def _try(repository: Repository, branch: str, publication: Publication) -> str | None:
     session = repository.handle.writable_session(branch)
     _hold_against_head(repository, session, publication)
+    ensure_root(session, publication.source_format)
     merge(session, publication.structure, publication.forks)
     _check_units(session, publication)
     _complete(session, publication)
@@ -172,7 +175,6 @@ def _check_units(session: icechunk.Session, publication: Publication) -> None:
 
 
 def _complete(session: icechunk.Session, publication: Publication) -> None:
-    ensure_root(session, publication.source_format)
     for receiver, change in publication.groups.items():
         group = zarr.open_group(session.store, path=receiver, mode="r+")
         first = row_count(group)
@@ -191,7 +193,7 @@ def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> Epoc
 
 
 def _write_rows(group: zarr.Group, rows: EpochRows) -> None:
-    columns = (rows.source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
+    columns: tuple[npt.NDArray[Any], ...] = (rows.source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
     for name, column in zip(_ROW_FIELDS, columns, strict=True):
         array(group, name)[rows.start : rows.start + rows.source.size] = column
 

@@ -1,4 +1,4 @@
-"""Structure before data: groups made, lengthened, widened or shifted in a fork of a clean session, as their template says."""
+"""Structure before data: groups made, lengthened, widened or shifted in a fork of a clean session."""
 
 import secrets
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def make_structure(
         When a group can't become what its template says.
     """
     repository.handle.create_branch(staging, base)
-    session = repository.handle.writable_session(staging)
+    session = _with_root(repository, staging, wanted.source_format)
     fork = fork_of(previous.change) if previous else session.fork()
     for template in wanted.templates:
         _bring(fork, template)
@@ -82,7 +82,6 @@ def make_structure(
     units = changed_units(fork)
     if fork.has_uncommitted_changes:
         session.merge(fork)
-        ensure_root(session, wanted.source_format)
         with repository.lock:
             session.commit("structure of a run")
     work = repository.handle.writable_session(staging).fork()
@@ -107,11 +106,22 @@ def stands(repository: Repository, structure: Structure) -> bool:
 
 
 def ensure_root(session: icechunk.Session, source_format: str) -> None:
-    """Make the root group where there is none; it is no part of a structure, so that first runs do not clash over it."""
+    """Make the root group where there is none."""
     try:
         zarr.open_group(session.store, mode="r", zarr_format=3)
     except FileNotFoundError:
         zarr.create_group(session.store, attributes={"source_format": source_format})
+
+
+def _with_root(repository: Repository, staging: str, source_format: str) -> icechunk.Session:
+    """A clean session in which the root group stands: a structure does not make it, so that first runs can't clash."""
+    session = repository.handle.writable_session(staging)
+    ensure_root(session, source_format)
+    if not session.has_uncommitted_changes:
+        return session
+    with repository.lock:
+        session.commit("root group")
+    return repository.handle.writable_session(staging)
 
 
 def _bring(fork: icechunk.ForkSession, template: GroupTemplate) -> None:

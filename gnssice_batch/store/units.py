@@ -29,6 +29,7 @@ class WorkFork:
         """The fork with everything written into it, as the coordinator merges it."""
         return fork_bytes(self.fork)
 
+
 def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     """Make a copy of the work fork and hold the stored group against the assignment.
 
