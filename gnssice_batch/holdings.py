@@ -42,7 +42,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """A repository at the head of ``main``."""
+    """A repository at the head of the branch that the settings name."""
 
     url: str
     snapshot: Snapshot
@@ -60,14 +60,16 @@ def holdings(settings: config.Settings) -> Holdings:
         When there is none, or it can't be read.
     """
     repository = existing(settings)
-    sizes = group_bytes(repository)
-    groups = stored_groups(repository)
+    branch = settings.run.branch
+    sizes = group_bytes(repository, branch)
+    groups = stored_groups(repository, branch=branch)
     return Holdings(
         url=repository.url,
-        snapshot=next(history(repository)),
+        snapshot=next(history(repository, branch)),
         stored_bytes=repository_bytes(repository),
         receivers=tuple(
-            _holding(groups[name], stored_files(repository, name), sizes.get(name, 0)) for name in sorted(groups)
+            _holding(groups[name], stored_files(repository, name, branch), sizes.get(name, 0))
+            for name in sorted(groups)
         ),
     )
 

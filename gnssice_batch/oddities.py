@@ -157,7 +157,7 @@ def _of_header(part: Part) -> Iterator[str]:
     yield from header.faults
     if header.unknown_labels:
         labels = ", ".join(sorted(header.unknown_labels)[:3])
-        yield f"{sum(header.unknown_labels.values())} header lines have unknown labels: {labels}"
+        yield f"{_counted(sum(header.unknown_labels.values()), 'header line')} passed over, label unknown: {labels}"
 
 
 def _of_systems(part: Part) -> Iterator[str]:

@@ -65,7 +65,7 @@ def outlook(settings: config.Settings, progress: Progress) -> Outlook:
         archive=settings.archive.url,
         store=store_url(settings),
         totals=prepared.totals,
-        receivers=tuple(_receiver(plan, prepared, settings) for plan in prepared.plans),
+        receivers=tuple(_receiver(plan, settings) for plan in prepared.plans),
         up_to_date=len(listing.files) - sum(map(len, new.values())),
         passed_over=len(listing.passed_over),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
@@ -101,14 +101,14 @@ def as_json(found: Outlook) -> dict[str, object]:
     }
 
 
-def _receiver(plan: GroupPlan, prepared: Prepared, settings: config.Settings) -> ReceiverOutlook:
+def _receiver(plan: GroupPlan, settings: config.Settings) -> ReceiverOutlook:
     template, new = plan.template, plan.current is None
     files = {file.uri: file.size_bytes for assignment in plan.assignments for file in assignment.files}
     spans = [span for assignment in plan.assignments for span in assignment.spans]
     return ReceiverOutlook(
         receiver=template.receiver,
         new=new,
-        files=len(prepared.prospect.files[template.receiver]),
+        files=len(files),
         size_bytes=sum(files.values()),
         span=Span(min(s.first_ns for s in spans), max(s.last_ns for s in spans)) if spans else None,
         grid=template.grid,

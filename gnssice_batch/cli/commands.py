@@ -11,12 +11,13 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from gnssice_batch import __version__, config
+from gnssice_batch import config
 from gnssice_batch.archive import ArchiveAccess
 from gnssice_batch.cli import tables
 from gnssice_batch.cli.progress import told
 from gnssice_batch.cli.words import count, size
 from gnssice_batch.errors import ConfigError
+from gnssice_batch.folder import Folder
 from gnssice_batch.holdings import as_json as holdings_json
 from gnssice_batch.holdings import existing, holdings
 from gnssice_batch.inspection import as_json as inspection_json
@@ -25,6 +26,7 @@ from gnssice_batch.model import Status
 from gnssice_batch.oddities import oddities
 from gnssice_batch.outlook import as_json as outlook_json
 from gnssice_batch.outlook import outlook
+from gnssice_batch.prospect import SOFTWARE
 from gnssice_batch.report import as_json as report_json
 from gnssice_batch.report import exit_code
 from gnssice_batch.run import run as run_job
@@ -73,7 +75,7 @@ def version_or_help(
 ) -> None:
     """Turn an archive of GNSS RINEX observation files into one versioned array store per site."""
     if version:
-        typer.echo(f"gnssice-batch {__version__}")
+        typer.echo(SOFTWARE)
         raise typer.Exit
 
 
@@ -109,11 +111,13 @@ def run(
     A run that stopped is simply started again. It ends with one of these codes:
 
     - 0: all is written, or was there already
-    - 1: finished, but more files were refused than run.max_refused_fraction allows
+    - 1: more files were refused than the settings allow
     - 2: the settings are wrong
     - 3: the archive can't be read
     - 4: archive and store do not fit together
-    - 5: the store can't be used, or another run was faster
+    - 5: the store can't be used
+    - 6: another run is at work, or was faster: start again
+    - 7: stopped by SIGTERM: start again to go on
     - 70: our fault
     - 130: interrupted
     """
@@ -139,7 +143,8 @@ def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_
 @app.command(epilog="Example: gnssice-batch log -c config/demo.yaml")
 def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
     """List the versions of the store, newest first; each can be opened by its id."""
-    tables.show_history(Console(), history(existing(_settings(config_file, overrides))))
+    settings = _settings(config_file, overrides)
+    tables.show_history(Console(), history(existing(settings), settings.run.branch))
 
 
 @app.command(epilog="Example: gnssice-batch inspect ZIMM00CHE_R_20210010000_01D_30S_MO.crx.gz")
@@ -150,7 +155,7 @@ def inspect(
 ) -> None:
     """Show what the parser sees in one file, and what is odd about it. Ends with 1 when the file is refused."""
     folder, _, name = file.rpartition("/")
-    content = ArchiveAccess(folder or ("/" if file.startswith("/") else "."), {}).fetch(name)
+    content = ArchiveAccess(Folder(folder or ("/" if file.startswith("/") else "."))).fetch(name)
     seen = inspect_content(content, name)
     odd = oddities(seen)
     if as_json:

@@ -8,7 +8,16 @@ from typing import Final
 from rich.console import Console
 
 from gnssice_batch.cli.commands import app
-from gnssice_batch.errors import ArchiveError, ConfigError, GnssiceError, PlanError, StoreError
+from gnssice_batch.errors import (
+    ArchiveError,
+    ConfigError,
+    GnssiceError,
+    InterruptedRunError,
+    PlanError,
+    RefusedError,
+    RunConflictError,
+    StoreError,
+)
 
 EXIT_UNEXPECTED: Final = 70
 
@@ -16,13 +25,16 @@ _WHAT: Final[tuple[tuple[type[GnssiceError], str], ...]] = (
     (ConfigError, "the settings are wrong"),
     (ArchiveError, "the archive can't be read"),
     (PlanError, "archive and store do not fit together"),
+    (RunConflictError, "another run is in the way"),
     (StoreError, "the store can't be used"),
+    (RefusedError, "too much was refused"),
+    (InterruptedRunError, "interrupted"),
     (GnssiceError, "the run stopped"),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 to 5 as `gnssice_batch.errors` says, 70 where we failed, 130 after Ctrl-C."""
+    """Run a command and exit: 0 to 7 as `gnssice_batch.errors` says, 70 where we failed, 130 after Ctrl-C."""
     try:
         app(args=arguments, prog_name="gnssice-batch")
     except GnssiceError as error:

@@ -61,9 +61,9 @@ class Bar:
         self._task = TaskID(0)
 
     def stage(self, name: str, tasks: int) -> None:
-        """A stage of so many tasks begins."""
+        """A stage of so many tasks begins; one without tasks has no end that can be told."""
         self._pace.begin(name, tasks)
-        self._task = self._bars.add_task(name, total=tasks, rate="")
+        self._task = self._bars.add_task(name, total=tasks or None, rate="")
 
     def finished(self, key: str, size_bytes: int) -> None:  # noqa: ARG002 - the bar shows no names
         """A task of the stage is over."""
@@ -85,10 +85,10 @@ class Lines:
         self._said = 0.0
 
     def stage(self, name: str, tasks: int) -> None:
-        """A stage of so many tasks begins."""
+        """A stage of so many tasks begins; one without tasks has no end that can be told."""
         self._pace.begin(name, tasks)
         self._said = self._clock()
-        self._log.info("%s: %s", name, count(tasks, "task"))
+        self._log.info("%s: %s", name, count(tasks, "task") if tasks else "begins")
 
     def finished(self, key: str, size_bytes: int) -> None:
         """A task of the stage is over."""

@@ -57,7 +57,8 @@ def show_report(console: Console, report: RunReport) -> None:
         [
             ("store", report.url),
             ("snapshot", report.snapshot or "none: nothing to publish"),
-            ("partitions", f"{report.partitions:,}"),
+            ("partitions", f"{report.partitions:,}" + (f", {report.resumed:,} done earlier" if report.resumed else "")),
+            *_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
             *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
             *_if(report.passed_over, "passed over", f"{count(report.passed_over, 'file')} of no receiver"),
@@ -81,7 +82,8 @@ def show_holdings(console: Console, found: Holdings) -> None:
 def show_history(console: Console, entries: Iterable[Snapshot]) -> None:
     """Snapshots, newest first."""
     for entry in entries:
-        _say(console, f"[bold]{entry.id}[/]  {entry.written_at}  {escape(entry.message)}")
+        _say(console, f"[bold]{entry.id}[/]  {entry.written_at}")
+        _say(console, f"    {escape(entry.message)}")
 
 
 def show_inspection(console: Console, seen: Inspection, odd: Sequence[str]) -> None:
@@ -131,7 +133,7 @@ def _outcomes(report: RunReport) -> Table:
     """A line per receiver: files by status, epochs and values written."""
     table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1))
     table.add_column("receiver", overflow="fold")
-    for name in (*(str(status) for status in Status), "epochs read", "written", "values written"):
+    for name in (*(str(status) for status in Status), "epochs read", "written", "values"):
         table.add_column(name, justify="right", overflow="fold")
     for receiver, outcomes in report.files.items():
         files = [sum(outcome.status is status for outcome in outcomes) for status in Status]
@@ -171,7 +173,7 @@ def _file_facts(seen: Inspection) -> Facts:
         where = f" (line {seen.refusal.line:,})" if seen.refusal.line else ""
         detail = f", {seen.refusal.detail}" if seen.refusal.detail else ""
         facts.append(("because", f"{seen.refusal.reason}{detail}{where}"))
-        facts += _if(seen.refusal.first_bytes, "line begins", ascii(seen.refusal.first_bytes.decode("latin-1"))[1:-1])
+        facts += _if(seen.refusal.first_bytes, "line begins", ascii(seen.refusal.first_bytes.decode("latin-1")))
     return [*facts, *_if(seen.lines, "lines", f"{seen.lines:,}"), *_if(skipped, "skipped", skipped)]
 
 
