@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.grid import SECOND_NS, Grid
-from gnssice_batch.model import NO_SOURCE, Rank, Span, Tally
+from gnssice_batch.model import NO_SOURCE, Overlap, Rank, Span, Strategy, Tally
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING, Observations
 from gnssice_batch.signals import sid
@@ -186,8 +186,35 @@ def holders(block: Block) -> dict[int, Tally]:
     return {source: Tally(epochs, values) for source, epochs, values in held if source != NO_SOURCE}
 
 
-def contest(block: Block, slot: npt.NDArray[np.int64], rank: Rank, ranks: Mapping[int, Rank]) -> npt.NDArray[np.int64]:
-    """The slots a file may take: those that are empty or held by a lower-ranked one; -1 elsewhere.
+def beats(rank: Rank, holder: Rank, strategy: Strategy, *, stored: bool) -> bool:
+    """Whether a file takes an epoch from the one that holds it.
+
+    Parameters
+    ----------
+    stored
+        Whether the holder stood in the store before the run; among the files of a run the rank decides alone.
+    """
+    if not stored or strategy is Strategy.BEST:
+        return rank > holder
+    return strategy is Strategy.OVERWRITE
+
+
+def after(slot: npt.NDArray[np.int64], grid: Grid, start: int, overlap: Overlap) -> npt.NDArray[np.int64]:
+    """(E,) slots of a span that begins at `start` on the grid, -1 for those the overlap rule leaves to earlier runs."""
+    if overlap.after_ns is None:
+        return slot
+    later: npt.NDArray[np.int64] = np.where(slot + start > grid.slot(overlap.after_ns), slot, -1)
+    return later
+
+
+def contest(
+    block: Block,
+    slot: npt.NDArray[np.int64],
+    rank: Rank,
+    ranks: Mapping[int, Rank],
+    strategy: Strategy = Strategy.BEST,
+) -> npt.NDArray[np.int64]:
+    """The slots a file may take: those that are empty or held by a file that it beats; -1 elsewhere.
 
     Parameters
     ----------
@@ -197,7 +224,8 @@ def contest(block: Block, slot: npt.NDArray[np.int64], rank: Rank, ranks: Mappin
         Rank of every source that may stand in the block.
     """
     holder = np.where(slot >= 0, block.source[slot], NO_SOURCE)
-    stronger = [source for source in np.unique(holder) if source != NO_SOURCE and not rank > ranks[int(source)]]
+    holders = (int(source) for source in np.unique(holder) if source != NO_SOURCE)
+    stronger = [source for source in holders if not beats(rank, ranks[source], strategy, stored=source >= 0)]
     taken: npt.NDArray[np.int64] = np.where(np.isin(holder, stronger), -1, slot)
     return taken
 

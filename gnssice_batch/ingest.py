@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gnssice_batch.align import (
     Block,
     Bounds,
+    after,
     block_of,
     contest,
     empty_block,
@@ -63,6 +64,8 @@ class _Contest:
     """What stored files held in it."""
     placed: dict[int, Tally] = field(default_factory=dict)
     refused: dict[int, dict[Reason, Tally]] = field(default_factory=dict)
+    twins: set[int] = field(default_factory=set)
+    """Files whose very content takes part already, under another name or from an earlier run."""
     changed: bool = False
 
 
@@ -133,11 +136,11 @@ def _make_unit(task: _Task, unit: int, pending: Collection[int]) -> _Unit:
         contested, files = _aligned(task, unit, pending)
     block, before = contested.block, contested.before
     rows = EpochRows(block.start, block.source, block.epoch_flag, block.rx_clock_offset, block.epoch_offset)
-    after = holders(block)
-    lost = {source: tally - after.get(source, Tally()) for source, tally in before.items()}
+    held = holders(block)
+    lost = {source: tally - held.get(source, Tally()) for source, tally in before.items()}
     displaced = {source: tally for source, tally in lost.items() if tally.epochs}
     written = _write_if_changed(task, contested)
-    return _Unit(rows, frozenset(files), written, after, _refused(contested, after), displaced)
+    return _Unit(rows, frozenset(files), written, held, _refused(contested, held), displaced)
 
 
 def _aligned(task: _Task, unit: int, pending: Collection[int]) -> tuple[_Contest, list[int]]:
@@ -175,24 +178,27 @@ def _lay_file(task: _Task, contested: _Contest, index: int) -> None:
     result, grid, source = task.sources.get(index), task.assignment.grid, -2 - index
     if result.facts.rank is None or task.sources.unknown:
         return
-    block = contested.block
+    block, overlap = contested.block, task.assignment.overlap
+    if any(result.facts.rank.same_content(other) for other in contested.ranks.values()):
+        contested.twins.add(index)
     for part in result.parts:
         placement = place(part, grid, block.start, len(block.source), task.bounds)
         contested.placed[index] = contested.placed.get(index, Tally()) + placement.placed
         _add(contested.refused.setdefault(index, {}), placement.refused)
         contested.ranks[source] = result.facts.rank
-        taken = contest(block, placement.slot, result.facts.rank, contested.ranks)
+        wanted = after(placement.slot, grid, block.start, overlap)
+        taken = contest(block, wanted, result.facts.rank, contested.ranks, overlap.strategy)
         contested.changed |= bool((taken >= 0).any())
         lay(block, part, placement, taken, source, task.sids)
 
 
-def _refused(contested: _Contest, after: Mapping[int, Tally]) -> dict[int, Mapping[Reason, Tally]]:
-    """What each file lost in a unit: off the grid, twice at one slot, or to a better file."""
+def _refused(contested: _Contest, held: Mapping[int, Tally]) -> dict[int, Mapping[Reason, Tally]]:
+    """What each file lost in a unit: off the grid, twice at one slot, to its own content, or to a better file."""
     refused: dict[int, Mapping[Reason, Tally]] = {}
     for index, placed in contested.placed.items():
-        superseded = placed - after.get(-2 - index, Tally())
-        lost = {Reason.SUPERSEDED: superseded} if superseded.epochs else {}
-        refused[index] = {**contested.refused[index], **lost}
+        lost = placed - held.get(-2 - index, Tally())
+        reason = Reason.DUPLICATE_CONTENT if index in contested.twins else Reason.SUPERSEDED
+        refused[index] = {**contested.refused[index], **({reason: lost} if lost.epochs else {})}
     return refused
 
 

@@ -27,6 +27,10 @@ class Rank:
     inverted_hash: str
     """SHA-256 of the file with every hex digit replaced by 15 minus itself, so that the smaller hash ranks higher."""
 
+    def same_content(self, other: "Rank") -> bool:
+        """Whether both are ranks of the very same bytes."""
+        return self.inverted_hash == other.inverted_hash
+
 
 _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 
@@ -99,6 +103,24 @@ class Done:
     outcome: "PartitionOutcome"
 
 
+class Strategy(StrEnum):
+    """Which file an epoch is taken from when the store holds it already; among the files of one run the rank decides."""
+
+    BEST = "best"
+    SKIP = "skip"
+    APPEND = "append"
+    OVERWRITE = "overwrite"
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What a run may do to a receiver's epochs that were there before it."""
+
+    strategy: Strategy = Strategy.BEST
+    after_ns: int | None = None
+    """Only later epochs are taken, GPS time in ns since 1980-01-06; None: all are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """Everything a worker needs to do one partition."""
@@ -111,6 +133,7 @@ class Assignment:
     """Per file the epochs it is expected to hold, from its name or from reading it."""
     stored: Mapping[int, Rank] = field(default_factory=dict)
     """Ledger row to rank, of the files whose epochs already stand in the partition's units."""
+    overlap: Overlap = Overlap()
 
 
 class Status(StrEnum):
