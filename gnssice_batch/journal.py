@@ -1,8 +1,8 @@
 """The journal of an unpublished run: finished partitions and the structure, kept where a new start finds them.
 
-One folder a run, beside the repository: ``run.json``, ``lease.json``, ``structure/<n>`` and ``partitions/<key>``. Every
-file is one line (format, length, SHA-256) and a JSON document; both are checked before anything in it is believed, and
-nothing in it is executed.
+One folder a run, beside the repository: ``run.json``, ``lease.json``, ``structure.json`` and ``partitions/<key>``.
+Every file is one line (format, length, SHA-256) and a JSON document; both are checked before anything in it is
+believed, and nothing in it is executed.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ FORMAT: Final = 1
 LEASE_S: Final = 60.0
 """A run on another machine whose lease is older than this is dead."""
 
+_STRUCTURE: Final = "structure.json"
 _MAGIC: Final = "gnssice-journal"
 _log = logger(__name__)
 
@@ -82,13 +83,13 @@ class Journal:
         """Forget a partition that does not fit the store any more."""
         self.folder.remove(f"partitions/{key}")
 
-    def keep_structure(self, structure: Structure, number: int) -> None:
-        """Keep the structure of a round."""
-        self.folder.write(f"structure/{number:04d}", seal(dump(structure)))
+    def keep_structure(self, structure: Structure) -> None:
+        """Keep the structure; it extends the one that was kept before, and takes its place."""
+        self.folder.write(_STRUCTURE, seal(dump(structure)))
 
-    def drop_structures(self) -> None:
+    def drop_structure(self) -> None:
         """Forget the structure: the store has moved on and it does not fit any more."""
-        self.folder.remove("structure")
+        self.folder.remove(_STRUCTURE)
 
     def renew(self) -> None:
         """Say that this process is at work on the run."""
@@ -101,9 +102,9 @@ class Journal:
         return {done.partition.key: done for done in found if done is not None}
 
     def structure(self) -> Structure | None:
-        """The structure of the last round; None where there is none yet."""
-        names = sorted(name for name in self.folder.entries() if name.startswith("structure/"))
-        return self._read(Structure, names[-1]) if names else None
+        """The structure as it was last extended; None where there is none yet."""
+        structure: Structure | None = self._read(Structure, _STRUCTURE)
+        return structure
 
     def lease(self) -> Lease | None:
         """Who is at work on the run; None where nobody ever said so."""

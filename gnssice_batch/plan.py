@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gnssice_batch.align import Bounds
-from gnssice_batch.errors import PlanError
+from gnssice_batch.errors import PlanError, Reason
 from gnssice_batch.grid import DAY_NS, Grid
-from gnssice_batch.model import Assignment, Partition, PartitionOutcome, Rank, SourceFile, Span
-from gnssice_batch.store.ledger import Ledger, gps_datetime
+from gnssice_batch.model import Assignment, Overlap, Partition, Rank, SourceFile, Span
+from gnssice_batch.store.ledger import Ledger, StoredRefusal, gps_datetime
 from gnssice_batch.template import (
     EPOCH_COORDINATES,
     SID_COORDINATES,
@@ -31,12 +31,6 @@ class Learned:
     """True span per file, None for a file that has no epoch to give."""
     sids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Signals per receiver that its axis lacked."""
-
-    def plus(self, receiver: str, outcome: PartitionOutcome) -> "Learned":
-        """This, and what one more partition has found out."""
-        spans = {part.file.uri: part.facts.span for part in outcome.files}
-        sids = self.sids.get(receiver, frozenset()).union(outcome.unknown_sids)
-        return Learned({**self.spans, **spans}, {**self.sids, receiver: sids})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +66,64 @@ class Totals:
     """Largest memory of a task: the block of one write unit and the rows of its files."""
 
 
-def select(files: Iterable[SourceFile], ledger: Ledger) -> tuple[SourceFile, ...]:
-    """The files whose latest ledger row, if any, is of another size or ETag."""
-    latest = dict(
-        zip(ledger.uri.tolist(), zip(ledger.size_bytes.tolist(), ledger.etag.tolist(), strict=True), strict=True)
-    )
-    return tuple(file for file in files if latest.get(file.uri) != (file.size_bytes, file.etag))
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Refused files that are to be read again, and nothing else with them."""
+
+    reasons: frozenset[str] = frozenset()
+    """Those refused for one of these; empty: for any."""
+    receivers: frozenset[str] = frozenset()
+    """Those of these receivers; empty: of all."""
+    unless_reader: str | None = None
+    """Those that another reader than this refused; None: whichever did."""
+
+    def wants(self, receiver: str, refusal: StoredRefusal) -> bool:
+        """Whether a refused file is one of them."""
+        return (
+            (not self.reasons or refusal.reason in self.reasons)
+            and (not self.receivers or receiver in self.receivers)
+            and refusal.reader != self.unless_reader
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The files of a receiver that a run takes."""
+
+    files: tuple[SourceFile, ...] = ()
+    refused: Mapping[str, StoredRefusal] = field(default_factory=dict)
+    """By URI, those among them that the ledger says were refused, and that have not changed since."""
+    left: int = 0
+    """Files that are not taken although the ledger does not know them as they are."""
+
+
+def select(files: Iterable[SourceFile], ledger: Ledger, retry: Retry | None = None) -> Selection:
+    """The files whose latest ledger row, if any, is of another size or ETag, or says that the archive did not give them.
+
+    Parameters
+    ----------
+    retry
+        Take only the refused files that it wants, changed since or not.
+    """
+    latest = {uri: row for row, uri in enumerate(ledger.uri.tolist())}
+    seen = list(zip(ledger.size_bytes.tolist(), ledger.etag.tolist(), strict=True))
+    taken, refused, left = [], {}, 0
+    for file in files:
+        row = latest.get(file.uri, -1)
+        known = row >= 0 and seen[row] == (file.size_bytes, file.etag)
+        refusal = ledger.refusals.get(row)
+        if _eligible(file.receiver, refusal, retry, known=known):
+            taken.append(file)
+            refused |= {file.uri: refusal} if known and refusal else {}
+        else:
+            left += not known
+    return Selection(tuple(taken), refused, left)
+
+
+def _eligible(receiver: str, refusal: StoredRefusal | None, retry: Retry | None, *, known: bool) -> bool:
+    if retry is not None:
+        return refusal is not None and retry.wants(receiver, refusal)
+    return not known or (refusal is not None and refusal.reason == Reason.UNREADABLE)
 
 
 def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong together
@@ -89,6 +135,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
     *,
     bounds: Bounds,
     partition_units: int,
+    overlap: Overlap = Overlap(),
 ) -> GroupPlan:
     """Plan one receiver: extend its grid and axis, cut it into partitions, give each its files.
 
@@ -102,6 +149,8 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
         Spans outside are not planned for.
     partition_units
         Write units of a partition, the same in every round of a run.
+    overlap
+        What may be done to the epochs that are there.
 
     Raises
     ------
@@ -122,6 +171,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
             tuple(taken),
             tuple(span for file in taken if (span := spans[file.uri])),
             _ranks_in(stored, partition),
+            overlap,
         )
         for partition, taken in sorted(owners.items(), key=lambda item: item[0].first_unit)
     )

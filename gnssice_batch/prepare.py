@@ -7,7 +7,7 @@ from typing import Protocol
 from gnssice_batch import config
 from gnssice_batch.cluster import Executor, Finished, Task, persistent
 from gnssice_batch.errors import ConfigError, GnssiceError, PlanError
-from gnssice_batch.model import SourceFile, Status
+from gnssice_batch.model import SignalAxis, SourceFile, Status
 from gnssice_batch.plan import GroupPlan, Learned, Totals, plan_group, promised_span, totals, units_of_a_partition
 from gnssice_batch.prospect import Prospect, look, new_template, read_context
 from gnssice_batch.reading import ReadContext
@@ -102,8 +102,15 @@ def prepare(
     return replace(unplanned, plans=plan_all(unplanned, learned))
 
 
-def plan_all(prepared: Prepared, learned: Learned) -> tuple[GroupPlan, ...]:
+def plan_all(
+    prepared: Prepared, learned: Learned, axes: Mapping[str, SignalAxis] | None = None
+) -> tuple[GroupPlan, ...]:
     """Plan every receiver that has something to do.
+
+    Parameters
+    ----------
+    axes
+        Per receiver the signals in the order that the run has stored them so far.
 
     Raises
     ------
@@ -113,7 +120,7 @@ def plan_all(prepared: Prepared, learned: Learned) -> tuple[GroupPlan, ...]:
     prospect = prepared.prospect
     return tuple(
         plan_group(
-            template,
+            replace(template, axis=(axes or {}).get(receiver, template.axis)),
             prospect.template(receiver),
             prospect.files[receiver],
             prospect.ledger(receiver),

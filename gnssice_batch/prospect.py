@@ -17,7 +17,7 @@ from gnssice_batch.rinex import ReadOptions
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.contents import StoredGroup, branch_head, first_snapshot, stored_groups
 from gnssice_batch.store.ledger import Ledger
-from gnssice_batch.store.repository import Repository, RepositoryOptions, open_existing, repository_url
+from gnssice_batch.store.repository import MAIN, Repository, RepositoryOptions, open_existing, repository_url
 from gnssice_batch.survey import FileSurvey, channels, sampling
 from gnssice_batch.template import (
     NON_INDEX_COORDINATES,
@@ -66,7 +66,7 @@ def look(settings: config.Settings) -> Prospect:
     """
     listing = list_files(settings.archive)
     repository = open_existing(store_url(settings))
-    snapshot = branch_head(repository, settings.run.branch) if repository else None
+    snapshot = branch_head(repository, settings.run.branch) or branch_head(repository, MAIN) if repository else None
     stored = stored_groups(repository, snapshot) if repository and snapshot else {}
     by_receiver = {receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)}
     new = {r: select(files, stored[r].ledger if r in stored else Ledger()) for r, files in by_receiver.items()}

@@ -47,7 +47,7 @@ def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
     if not fit.structure and not any(fit.units.values()):
         return Resumed(structure, made, done)
     _log.warning("the structure is made again: %s", "; ".join(fit.structure) or "units were written by another run")
-    journal.drop_structures()
+    journal.drop_structure()
     lost = {key for key, one in done.items() if one.partition.receiver not in before or fit.units[key]}
     _drop(journal, lost)
     return Resumed(done={key: one for key, one in done.items() if key not in lost})

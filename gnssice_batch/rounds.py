@@ -1,7 +1,7 @@
 """The rounds of a run: plan, make the structure, send partitions out, learn, journal; until nothing is pending."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from gnssice_batch import config
@@ -11,12 +11,12 @@ from gnssice_batch.ingest import ingest_partition
 from gnssice_batch.interruption import Stop
 from gnssice_batch.journal import Journal
 from gnssice_batch.log import logger
-from gnssice_batch.model import Assignment, Done, FileOutcome, PartitionOutcome, Status
+from gnssice_batch.model import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
 from gnssice_batch.plan import GroupPlan, Learned, pending
 from gnssice_batch.prepare import Prepared, Progress, answered, plan_all
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.structure import Structure, StructureChange, make_structure, staging_branch
-from gnssice_batch.template import GroupTemplate, digest
+from gnssice_batch.template import GroupTemplate, digest, grown_axis
 
 _log = logger(__name__)
 
@@ -29,7 +29,10 @@ class Work:
 
     repository: Repository
     journal: Journal
-    learned: Learned
+    spans: dict[str, Span | None]
+    """True span per file that was read."""
+    sids: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Per receiver the signals that its axis lacked."""
     done: dict[str, Done] = field(default_factory=dict)
     """Partition key to what was done last; partitions that met unknown signals are not in here."""
     templates: dict[str, GroupTemplate] = field(default_factory=dict)
@@ -40,9 +43,15 @@ class Work:
     """Partitions that killed their workers."""
     rejected: dict[str, FileOutcome] = field(default_factory=dict)
     """Files that were refused in partitions that are not planned any more."""
-    rounds: int = 0
+    structures: int = 0
+    """How many structures this start has made."""
     resumed: int = 0
     """Partitions that an earlier start had finished."""
+
+    def learn(self, receiver: str, outcome: PartitionOutcome) -> None:
+        """Take down what reading the files of a partition has shown."""
+        self.spans.update({part.file.uri: part.facts.span for part in outcome.files})
+        self.sids[receiver] = self.sids.get(receiver, frozenset()).union(outcome.unknown_sids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,8 @@ def work_through(prepared: Prepared, work: Work, conduct: Conduct) -> Structure:
             return structure
         _send_out(todo, prepared, work, conduct)
         conduct.stop.hold()
-        plans = plan_all(prepared, work.learned)
+        axes = {receiver: template.axis for receiver, template in work.templates.items()}
+        plans = plan_all(prepared, Learned(work.spans, work.sids), axes)
     raise PlanError([f"{assignment.partition.key}: still pending after {_MOST_ROUNDS} rounds" for assignment in todo])
 
 
@@ -123,14 +133,17 @@ def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> 
         for plan in plans
         if plan.changes_structure and not _same_axes(work.templates.get(plan.template.receiver), plan.template)
     ]
-    if work.structure is None or changed:
-        base = work.structure.base if work.structure else prepared.prospect.base(work.repository)
-        work.rounds += 1
-        wanted = StructureChange(changed, prepared.source_format)
-        staging = staging_branch(work.journal.record.run, work.rounds)
-        work.structure = make_structure(work.repository, base, staging, wanted, work.structure)
-        work.journal.keep_structure(work.structure, work.rounds)
     work.templates.update({plan.template.receiver: plan.template for plan in plans})
+    return work.structure if work.structure and not changed else _extended(work, changed, prepared)
+
+
+def _extended(work: Work, templates: list[GroupTemplate], prepared: Prepared) -> Structure:
+    base = work.structure.base if work.structure else prepared.prospect.base(work.repository)
+    work.structures += 1
+    wanted = StructureChange(templates, prepared.source_format)
+    staging = staging_branch(work.journal.record.run, work.structures)
+    work.structure = make_structure(work.repository, base, staging, wanted, work.structure)
+    work.journal.keep_structure(work.structure)
     return work.structure
 
 
@@ -140,14 +153,13 @@ def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
 
 def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, conduct: Conduct) -> None:
     settings, progress = conduct.settings, conduct.progress
-    by_key = {assignment.partition.key: assignment for assignment in todo}
-    fork = work.structure.work_fork if work.structure else b""
-    progress.stage("ingest" if work.rounds <= 1 else "ingest again", len(todo))
+    sent: dict[str, Assignment] = {}
+    progress.stage("ingest again" if work.spans.keys() >= {file.uri for file in todo[0].files} else "ingest", len(todo))
     breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail")
-    wanted = takewhile(lambda _: not conduct.stop.requested, by_key.items())
-    calls = (Task(key, ingest_partition, (one, fork, prepared.context)) for key, one in wanted)
+    wanted = takewhile(lambda _: not conduct.stop.requested, todo)
+    calls = (_call(assignment, prepared, work, sent) for assignment in wanted)
     for finished in persistent(conduct.tasks, calls, settings.task_tries):
-        assignment = by_key[finished.key]
+        assignment = sent[finished.key]
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
             _log.error("set aside: %s", finished.error, extra={"partition": finished.key})
@@ -158,6 +170,23 @@ def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, cond
         progress.finished(outcome.key, outcome.bytes_read)
 
 
+def _call(
+    assignment: Assignment, prepared: Prepared, work: Work, sent: dict[str, Assignment]
+) -> Task[PartitionOutcome]:
+    """The task of a partition as it is submitted: with the signals that others have met since it was planned.
+
+    So a new signal costs the partitions under way a second reading, and not all that are still to come.
+    """
+    template = work.templates[assignment.partition.receiver]
+    axis = grown_axis(template.axis, work.sids.get(template.receiver, frozenset()))
+    if axis != template.axis:
+        work.templates[template.receiver] = replace(template, axis=axis)
+        _extended(work, [work.templates[template.receiver]], prepared)
+    sent[assignment.partition.key] = current = replace(assignment, axis=axis)
+    fork = work.structure.work_fork if work.structure else b""
+    return Task(assignment.partition.key, ingest_partition, (current, fork, prepared.context))
+
+
 def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> None:
     receiver = assignment.partition.receiver
     if outcome.unknown_sids:
@@ -166,7 +195,7 @@ def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> Non
         done = finished_partition(assignment, outcome)
         work.journal.keep(done)
         work.done[outcome.key] = done
-    work.learned = work.learned.plus(receiver, outcome)
+    work.learn(receiver, outcome)
 
 
 def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Done:

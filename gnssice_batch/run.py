@@ -170,18 +170,18 @@ def _begin(settings: config.Settings, repository: Repository, prepared: Prepared
 
 def _work(repository: Repository, journal: Journal, prepared: Prepared, resumed: Resumed) -> Work:
     """The work as an earlier start has left it, its findings learned again."""
-    learned = prepared.learned
-    for done in resumed.done.values():
-        learned = learned.plus(done.partition.receiver, done.outcome)
-    return Work(
+    work = Work(
         repository,
         journal,
-        learned,
+        dict(prepared.learned.spans),
         done=dict(resumed.done),
         templates=dict(resumed.templates),
         structure=resumed.structure,
         resumed=len(resumed.done),
     )
+    for done in resumed.done.values():
+        work.learn(done.partition.receiver, done.outcome)
+    return work
 
 
 def _check_memory(tasks: Executor, prepared: Prepared) -> None:
