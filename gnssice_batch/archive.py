@@ -131,11 +131,12 @@ def _needs_header(uri: str, hint: NameHint | None, settings: config.Archive) -> 
     """Whether neither name nor path tell the receiver and the time; unclaimed files are not looked into."""
     if hint is not None:
         return False
-    return not settings.receivers or bool(_claims(uri, None, settings)) or _by_station(settings)
+    return not settings.receivers or any(_within(uri, receiver) for receiver in settings.receivers.values())
 
 
-def _by_station(settings: config.Archive) -> bool:
-    return any(receiver.station and not receiver.include for receiver in settings.receivers.values())
+def _within(uri: str, receiver: config.Receiver) -> bool:
+    """Whether a file lies among the globs of a receiver; one without globs may be anywhere."""
+    return not receiver.include or any(fnmatchcase(uri, pattern) for pattern in receiver.include)
 
 
 def _headers(archive: ArchiveAccess, uris: Sequence[str]) -> dict[str, Header]:
@@ -174,9 +175,7 @@ def _claims(uri: str, station: str | None, settings: config.Archive) -> list[str
 
 
 def _claimed(uri: str, station: str | None, receiver: config.Receiver) -> bool:
-    if receiver.include and not any(fnmatchcase(uri, pattern) for pattern in receiver.include):
-        return False
-    return receiver.station is None or (station or "").lower() == receiver.station.lower()
+    return _within(uri, receiver) and (receiver.station is None or (station or "").lower() == receiver.station.lower())
 
 
 def _owner_by_layout(settings: config.Archive) -> Callable[[str, str | None], list[str]]:
