@@ -1,0 +1,44 @@
+"""Reads one file in a process of its own: ``memory`` says what that took beyond the warmed process, ``cold`` only does it."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.timing import forget_peak, peak_bytes, resident_bytes
+
+
+def memory(path: Path) -> dict[str, int]:
+    """Bytes by which the process grew at most while it read the file, its packed bytes being there already."""
+    from isal import igzip
+
+    from gnssice_batch.rinex import dense, read
+
+    content = path.read_bytes()
+    decoded = igzip.decompress(content)
+    size, beginning = len(decoded), decoded[: decoded.index(b"\n", 200_000)]
+    del decoded
+    for part in read(beginning).parts:
+        dense(part)
+    before = resident_bytes()
+    forget_peak()
+    arrays = [dense(part)[1:] for part in read(content).parts]
+    grown = peak_bytes() - before
+    return {"grown": grown, "output": sum(_bytes(part) for part in arrays), "decoded": size}
+
+
+def cold(path: Path) -> dict[str, int]:
+    """Import what a worker imports and read the file."""
+    import gnssice_batch.ingest  # noqa: F401 - its import is what is measured
+    from gnssice_batch.rinex import dense, read
+
+    return {"epochs": sum(len(dense(part).snr) for part in read(path.read_bytes()).parts)}
+
+
+def _bytes(arrays: tuple[np.ndarray, ...]) -> int:
+    return sum(array.nbytes for array in arrays)
+
+
+if __name__ == "__main__":
+    print(json.dumps({"memory": memory, "cold": cold}[sys.argv[1]](Path(sys.argv[2]))))
