@@ -7,6 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
+import gnssice_batch.cli.verify  # noqa: F401 - registers its command
 from gnssice_batch.cli.commands import app
 from gnssice_batch.errors import (
     ArchiveError,
@@ -48,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def message(error: GnssiceError) -> str:
     """What an error says: one line, or a line per fault where there are several."""
     what = next(words for kind, words in _WHAT if isinstance(error, kind))
-    faults = str(error).splitlines() or [type(error).__name__]
-    if len(faults) == 1:
-        return f"Error: {what}: {faults[0]}"
+    text = str(error).strip() or type(error).__name__
+    faults = text.splitlines()
+    if len(faults) == 1 or not isinstance(error, ConfigError | PlanError):
+        return f"Error: {what}: {text}"
     return "\n".join([f"Error: {what}:", *(f"  - {fault.strip()}" for fault in faults)])
 
 
