@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 from gnssice_batch.errors import Reason, StoreError
@@ -10,6 +10,24 @@ from gnssice_batch.model import FileOutcome, Status, Tally
 
 EXIT_DONE: Final = 0
 EXIT_REFUSED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was proven of a run's work before it was published."""
+
+    level: str = "units"
+    """What the settings asked for: ``units``, ``sample`` or ``full``."""
+    units: int = 0
+    """Write units of which the commit changed exactly those that were planned."""
+    partitions: int = 0
+    """Partitions whose cells were read back and held against a fresh reading of their files."""
+    files: int = 0
+    """Files read again for it."""
+    epochs: int = 0
+    """Epochs compared that a file of the run holds."""
+    cells: int = 0
+    """Cells compared, missing ones included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +49,13 @@ class RunReport:
     """Partitions that killed their workers; their files are rejected."""
     up_to_date: int = 0
     """Files that stood in the ledger already."""
+    refused_again: tuple[FileOutcome, ...] = ()
+    """Files that were tried again and refused as the ledger says already; nothing new, and so no part of `files`."""
     passed_over: int = 0
     """Files of the archive that are no receiver's."""
     peak_memory_bytes: int = 0
     """Largest of any worker."""
+    proof: Proof = Proof()
 
 
 def combined(parts: Iterable[FileOutcome]) -> FileOutcome:
@@ -83,8 +104,10 @@ def as_json(report: RunReport) -> dict[str, object]:
         "resumed": report.resumed,
         "set_aside": list(report.set_aside),
         "up_to_date": report.up_to_date,
+        "refused_again": len(report.refused_again),
         "passed_over": report.passed_over,
         "peak_memory_bytes": report.peak_memory_bytes,
+        "proof": asdict(report.proof),
         "receivers": {receiver: summary(outcomes) for receiver, outcomes in report.files.items()},
         "refused_files": [_refused_file(outcome) for outcome in refused_files(report)],
     }

@@ -88,13 +88,13 @@ def plan(
     ] = None,
 ) -> None:
     """Show what a run would do, and what it would cost. Changes nothing."""
-    settings = _settings(config_file, overrides)
+    settings = load_settings(config_file, overrides)
     with told(settings.log) as progress:
         found = outlook(settings, progress)
     if json_to != STDOUT:
         tables.show_outlook(Console(), found)
     if json_to:
-        _write_json(outlook_json(found), json_to)
+        write_json(outlook_json(found), json_to)
 
 
 @app.command(epilog="Example: gnssice-batch run -c config/demo.yaml --set cluster.kind=inline --report report.json")
@@ -121,21 +121,21 @@ def run(
     - 70: our fault
     - 130: interrupted
     """
-    settings = _settings(config_file, overrides)
+    settings = load_settings(config_file, overrides)
     with told(settings.log) as progress:
         report = run_job(settings, progress)
     tables.show_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
-        _write_json(report_json(report), report_to)
+        write_json(report_json(report), report_to)
     raise typer.Exit(exit_code(report, settings.run.max_refused_fraction))
 
 
 @app.command(epilog="Example: gnssice-batch status -c config/demo.yaml")
 def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_json: JsonFlag = False) -> None:
     """Show what the store holds: span, filling, signals, files and size of each receiver."""
-    found = holdings(_settings(config_file, overrides))
+    found = holdings(load_settings(config_file, overrides))
     if as_json:
-        _write_json(holdings_json(found), STDOUT)
+        write_json(holdings_json(found), STDOUT)
     else:
         tables.show_holdings(Console(), found)
 
@@ -143,7 +143,7 @@ def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_
 @app.command(epilog="Example: gnssice-batch log -c config/demo.yaml")
 def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
     """List the versions of the store, newest first; each can be opened by its id."""
-    settings = _settings(config_file, overrides)
+    settings = load_settings(config_file, overrides)
     tables.show_history(Console(), history(existing(settings), settings.run.branch))
 
 
@@ -159,7 +159,7 @@ def inspect(
     seen = inspect_content(content, name)
     odd = oddities(seen)
     if as_json:
-        _write_json(inspection_json(seen, odd), STDOUT)
+        write_json(inspection_json(seen, odd), STDOUT)
     else:
         tables.show_inspection(Console(), seen, odd)
     if seen.status is Status.REJECTED:
@@ -195,10 +195,11 @@ def simulate(  # noqa: PLR0913 - one parameter per option
 @app.command(epilog="Example: gnssice-batch schema > settings.schema.json")
 def schema() -> None:
     """Print the JSON schema of the settings, for editors and charts."""
-    _write_json(config.json_schema(), STDOUT)
+    write_json(config.json_schema(), STDOUT)
 
 
-def _settings(config_file: Path | None, overrides: list[str] | None) -> config.Settings:
+def load_settings(config_file: Path | None, overrides: list[str] | None) -> config.Settings:
+    """The settings of a command."""
     try:
         return config.load(config_file, os.environ, overrides or ())
     except ConfigError as error:
@@ -208,7 +209,8 @@ def _settings(config_file: Path | None, overrides: list[str] | None) -> config.S
         raise ConfigError(message) from error
 
 
-def _write_json(tree: dict[str, object], to: str) -> None:
+def write_json(tree: dict[str, object], to: str) -> None:
+    """Write JSON into a file, or to standard output."""
     text = json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
     if to == STDOUT:
         sys.stdout.write(text)

@@ -17,6 +17,7 @@ from gnssice_batch.outlook import Outlook, ReceiverOutlook
 from gnssice_batch.report import RunReport, refused_files
 from gnssice_batch.rinex import Header
 from gnssice_batch.store.contents import Snapshot
+from gnssice_batch.verify_store import StoreReport
 
 _MOST_SHOWN: Final = 20
 _MOST_GAPS: Final = 5
@@ -62,12 +63,22 @@ def show_report(console: Console, report: RunReport) -> None:
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
             *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
             *_if(report.passed_over, "passed over", f"{count(report.passed_over, 'file')} of no receiver"),
+            *_if(report.snapshot, "proven", _proven(report)),
             *_if(report.peak_memory_bytes, "peak memory", f"{size(report.peak_memory_bytes)} of one process"),
         ],
     )
     if report.files:
         console.print(_outcomes(report))
     _refusals(console, "Refused, or taken in part", refused_files(report))
+
+
+def _proven(report: RunReport) -> str:
+    proof = report.proof
+    units = count(proof.units, "write unit")
+    if not proof.partitions:
+        return f"{units} as planned"
+    compared = f"{count(proof.cells, 'cell')} of {count(proof.partitions, 'partition')} ({proof.level})"
+    return f"{units} as planned, {compared} as a fresh reading gives them"
 
 
 def show_holdings(console: Console, found: Holdings) -> None:
@@ -97,6 +108,25 @@ def show_inspection(console: Console, seen: Inspection, odd: Sequence[str]) -> N
         _say(console, "[bold]Odd[/]")
         for sentence in odd:
             _say(console, f"  - {escape(sentence)}")
+
+
+def show_verification(console: Console, report: StoreReport) -> None:
+    """What of a published store was held against the archive."""
+    proof = report.proof
+    facts = [
+        ("store", report.url),
+        ("snapshot", report.snapshot),
+        ("compared", f"{count(proof.files, 'file')} of {report.taken:,} taken, {count(proof.epochs, 'epoch')}"),
+        ("cells", f"{proof.cells:,}"),
+        ("differences", f"{report.differences:,}" if report.differences else "none"),
+    ]
+    _block(console, "Verified", facts)
+    if report.absent:
+        _say(console, "[bold]Not compared[/]")
+        for sentence in report.absent[:_MOST_SHOWN]:
+            _say(console, f"  {escape(sentence)}")
+        if len(report.absent) > _MOST_SHOWN:
+            _say(console, f"  and {len(report.absent) - _MOST_SHOWN:,} more: --json has them all")
 
 
 def _receiver_facts(each: ReceiverOutlook) -> Facts:
