@@ -14,9 +14,10 @@ import zarr
 
 from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
-from gnssice_batch.model import EpochRows, FileOutcome, Tally
+from gnssice_batch.model import NO_SOURCE, EpochRows, FileOutcome, Tally
 from gnssice_batch.store.arrays import array
 from gnssice_batch.store.changes import Units, changed_units, differences, union
+from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.fit import conflicts
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.ledger import Provenance, append_files, row_count
@@ -72,6 +73,7 @@ class Publication:
     """Commit metadata, under 1 KB."""
 
 
+@told_as_store_errors()
 def publish(repository: Repository, branch: str, publication: Publication) -> str:
     """Merge everything into the target branch and commit once, on its head, moved or not.
 
@@ -186,8 +188,8 @@ def _complete(session: icechunk.Session, publication: Publication) -> None:
 
 def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> EpochRows:
     source = part.rows.source.copy()
-    for index, uri in enumerate(part.uris):
-        source[part.rows.source == -2 - index] = ledger_rows[uri]
+    for number in np.unique(source[source < NO_SOURCE]).tolist():
+        source[part.rows.source == number] = ledger_rows[part.uris[-2 - number]]
     rows = part.rows
     return EpochRows(rows.start, source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
 

@@ -12,6 +12,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.grid import Grid
 from gnssice_batch.store.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.changes import Units, changed_units
+from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.ledger import create_ledger
 from gnssice_batch.store.repository import Repository
@@ -54,6 +55,7 @@ class StructureChange:
     """canvodpy's attribute of the root group, written when the repository has none yet."""
 
 
+@told_as_store_errors()
 def make_structure(
     repository: Repository, base: str, staging: str, wanted: StructureChange, previous: Structure | None = None
 ) -> Structure:
@@ -93,6 +95,7 @@ def staging_branch(run: str, number: int) -> str:
     return f"{_STAGING}{run}-{number}-{secrets.token_hex(2)}"
 
 
+@told_as_store_errors()
 def discard_staging(repository: Repository, run: str) -> None:
     """Remove the staging branches of a run; their snapshots are garbage from then on."""
     for branch in repository.handle.list_branches():

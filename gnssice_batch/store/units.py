@@ -12,6 +12,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model import Assignment
 from gnssice_batch.store.arrays import array
+from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.template import EPOCH_COORDINATES, VARIABLES, digest
 
@@ -30,6 +31,7 @@ class WorkFork:
         return fork_bytes(self.fork)
 
 
+@told_as_store_errors()
 def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     """Make a copy of the work fork and hold the stored group against the assignment.
 
@@ -44,6 +46,7 @@ def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     return WorkFork(copy, group)
 
 
+@told_as_store_errors()
 def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays]:
     """Data variables (epochs, S) and epoch coordinates (epochs,) of a span of the axis."""
     rows = slice(start, start + epochs)
@@ -52,6 +55,7 @@ def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays
     return variables, coordinates
 
 
+@told_as_store_errors()
 def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
     """Write the data variables of whole read units, all signals wide; all-missing inner chunks are not stored."""
     for spec in VARIABLES:
