@@ -31,6 +31,7 @@ from gnssice_batch.store.repository import (
     tag_snapshot,
 )
 from gnssice_batch.store.structure import discard_staging
+from gnssice_batch.verify import prove
 
 _log = logger(__name__)
 
@@ -114,6 +115,7 @@ def _worked(
     structure = work_through(prepared, work, conduct)
     files = file_outcomes(prepared, work)
     publication = publication_of(prepared, work, structure, files)
+    proof = prove(work, prepared.context, conduct)
     conduct.progress.stage("publish", 0)
     try:
         snapshot = publish(work.repository, settings.run.branch, publication)
@@ -133,6 +135,7 @@ def _worked(
         set_aside=tuple(work.set_aside),
         bytes_read=sum(outcome.bytes_read for outcome in outcomes),
         peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
+        proof=proof,
     )
 
 
