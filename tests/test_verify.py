@@ -3,7 +3,6 @@
 import ast
 import inspect
 import json
-from dataclasses import replace
 
 import icechunk
 import numpy as np
@@ -256,7 +255,7 @@ def test_a_worker_that_writes_something_wrong_publishes_nothing(tmp_path, monkey
     chosen = settings(tmp_path, run=FULL)
     with monkeypatch.context() as patch:
         patch.setattr(ingest, "lay", damaging(fault))
-        with pytest.raises(StoreError, match="nothing was published: .* difference") as caught:
+        with pytest.raises(StoreError, match=r"nothing was published: .* difference") as caught:
             run(chosen)
     assert "rec.2025001T000000: " in str(caught.value)
     assert "2025-01-0" in str(caught.value)
