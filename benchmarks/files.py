@@ -1,4 +1,4 @@
-"""The files that are measured: real ones from beside the repository, and simulated ones kept in the temporary folder."""
+"""The files that are measured: real ones from beside the repository, simulated ones kept in the temporary folder."""
 
 import shutil
 import tempfile

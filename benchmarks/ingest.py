@@ -1,9 +1,9 @@
 """A whole run, and the size of what it leaves.
 
-The floor of a run is isal's gunzip of the same bytes and the encoding, by numcodecs alone and without Zarr around it, of
-the inner chunks that the run has stored, read back from it beforehand: sid-major copies, the codecs of
-`gnssice_batch.store.codecs` in their order. Chunks in which everything is missing are not stored and cost the floor
-nothing but being looked at.
+The floor of a run is isal's gunzip of the same bytes and the encoding, by numcodecs alone and without Zarr around it,
+of the inner chunks that the run has stored, read back from it beforehand: sid-major copies, the codecs of
+`gnssice_batch.store.codecs` in their order. Chunks in which everything is missing are not stored, the floor leaves them
+out.
 """
 
 import shutil
@@ -128,7 +128,8 @@ def _compact(name: str) -> Callable[[np.ndarray], Any]:
         return BZ2(level=9).encode
     pcodec = PCodec(level=11)
     if name not in _SCALED:
-        return lambda chunk: pcodec.encode(chunk)
+        encode: Callable[[np.ndarray], Any] = pcodec.encode
+        return encode
     steps = FixedScaleOffset(offset=0, scale=1_000_000, dtype="<f8", astype="<f8")
     return lambda chunk: pcodec.encode(steps.encode(chunk))
 
@@ -140,5 +141,7 @@ def _size(folder: Path, name: str, archive: Path, profile: str, unit: int) -> It
     shutil.rmtree(folder / "sized")
     packed = total_bytes(observation_files(archive))
     what, more = f"{name}, {profile}, units of {unit}: repository against .crx.gz", f" ({stored / 1e6:.2f} MB)"
-    bar = _LARGEST.get((name, unit)) if profile == "compact" else None
-    yield Figure(what, f"{stored / packed:.3g} x{more}") if bar is None else at_most(what, stored / packed, bar, "x", more)
+    if profile == "compact" and (name, unit) in _LARGEST:
+        yield at_most(what, stored / packed, _LARGEST[name, unit], "x", more)
+    else:
+        yield Figure(what, f"{stored / packed:.3g} x{more}")

@@ -1,4 +1,4 @@
-"""Reads one file in a process of its own: ``memory`` says what that took beyond the warmed process, ``cold`` only does it."""
+"""Reads a file in a fresh process: ``memory`` says what that took beyond the warm process, ``cold`` only does it."""
 
 import json
 import sys
