@@ -259,7 +259,13 @@ def test_the_heaviest_day_is_that_of_georinex(network):
     assert differences(digests(stored(network[0], "ajac"), path), golden) == []
 
 
-@pytest.mark.parametrize("order", [(FIRST_HALF, SECOND_HALF), (SECOND_HALF, FIRST_HALF)], ids=["append", "prepend"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        pytest.param((FIRST_HALF, SECOND_HALF), id="append", marks=pytest.mark.long),
+        pytest.param((SECOND_HALF, FIRST_HALF), id="prepend"),
+    ],
+)
 def test_in_two_runs_the_same_data(ract, shared_data, tmp_path, order):
     for include in order:
         chosen = ract_settings(shared_data, tmp_path, archive={"include": include})

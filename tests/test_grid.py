@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnssice_batch.errors import ConfigError
@@ -57,6 +57,7 @@ def test_read_units(interval_s, unit, inner):
 
 
 @given(interval_ns, st.integers(1, 100_000))
+@settings(deadline=None)
 def test_units_nest(interval, wanted):
     unit = write_unit(interval, wanted)
     inner = read_unit(interval, unit)
@@ -67,6 +68,7 @@ def test_units_nest(interval, wanted):
 
 
 @given(st.integers(1, 100_000), st.integers(1, 100_000))
+@settings(deadline=None)
 def test_largest_divisor(number, limit):
     found = largest_divisor(number, limit)
     assert number % found == 0
@@ -81,12 +83,14 @@ def test_intervals_that_do_not_divide_a_day_are_refused(interval_s):
 
 
 @given(grids())
+@settings(deadline=None)
 def test_a_new_grid_begins_on_a_boundary_of_absolute_time(grid):
     assert grid.origin_ns % grid.unit_ns == 0
     assert grid.size == grid.units == 0
 
 
 @given(grids(), time_ns)
+@settings(deadline=None)
 def test_slots_are_the_nearest_grid_epochs(grid, time):
     slot = grid.slot(time)
     offset = time - grid.time_ns(slot)
@@ -96,6 +100,7 @@ def test_slots_are_the_nearest_grid_epochs(grid, time):
 
 
 @given(grids(), time_ns, st.integers(0, 400 * DAY_NS))
+@settings(deadline=None)
 def test_a_grid_covers_what_it_is_asked_to(grid, first, length):
     grid = grid.covering(first, first + 1)
     larger = grid.covering(first, first + length + 1)
@@ -109,6 +114,7 @@ def test_a_grid_covers_what_it_is_asked_to(grid, first, length):
 
 
 @given(grids(), time_ns, time_ns)
+@settings(deadline=None)
 def test_covering_keeps_the_time_of_every_epoch(grid, first, second):
     before = grid.covering(first, first + 1)
     after = before.covering(second, second + 1)
@@ -119,6 +125,7 @@ def test_covering_keeps_the_time_of_every_epoch(grid, first, second):
 
 
 @given(grids(), time_ns, time_ns)
+@settings(deadline=None)
 def test_the_order_of_covering_does_not_matter(grid, first, second):
     start = grid.covering(first, first + 1)
     other = grid.covering(second, second + 1)
@@ -128,6 +135,7 @@ def test_the_order_of_covering_does_not_matter(grid, first, second):
 
 
 @given(grids())
+@settings(deadline=None)
 def test_nothing_is_covered_by_an_empty_span(grid):
     assert grid.covering(grid.origin_ns, grid.origin_ns) == grid
 

@@ -210,7 +210,7 @@ def test_signals_beyond_the_width_of_a_write_unit(tmp_path):
     check_ledger(chosen, GROUP)
 
 
-@pytest.mark.parametrize("codes", [("C1C",), ("S1C", "L1C"), ("D1C",)])
+@pytest.mark.parametrize("codes", [("C1C",), ("S1C", "L1C")])
 def test_variables_that_no_file_has_stay_empty(tmp_path, codes):
     chosen, _ = ingest(tmp_path, hourly(1, codes=codes))
     ingest(tmp_path, hourly(2, codes=codes))
@@ -223,15 +223,15 @@ def test_variables_that_no_file_has_stay_empty(tmp_path, codes):
 
 
 LIES = {
-    "later in the partition": (2, 4),
-    "another partition": (2, 14),
-    "earlier than the origin": (40, 3),
-    "later than the axis": (2, 90),
+    "later in the partition": (2, 4, None),
+    "later in a partition of several units": (2, 14, 8),
+    "another partition": (2, 14, 1),
+    "earlier than the origin": (40, 3, 2),
+    "later than the axis": (2, 90, 8),
 }
 
 
-@pytest.mark.parametrize(("said", "true"), LIES.values(), ids=LIES)
-@pytest.mark.parametrize("partition_units", [1, 8])
+@pytest.mark.parametrize(("said", "true", "partition_units"), LIES.values(), ids=LIES)
 def test_content_is_truth_where_a_name_lies(tmp_path, said, true, partition_units):
     files = hourly(39) | hourly(41) | {name(DAY_ONE_S + 3600 * said, "01H"): rinex(span_s(DAY_ONE_S + 3600 * true, 1))}
     chosen, _ = ingest(tmp_path, files, run={"sample_files": 1, "partition_units": partition_units})
@@ -243,7 +243,7 @@ def test_content_is_truth_where_a_name_lies(tmp_path, said, true, partition_unit
     assert run(chosen).snapshot is None
 
 
-@pytest.mark.parametrize("partition_units", [None, 2, 3])
+@pytest.mark.parametrize("partition_units", [None, 3])
 def test_a_file_longer_than_its_name_says(tmp_path, partition_units):
     long = {name(DAY_ONE_S + 3600 * 3, "01H"): rinex(span_s(DAY_ONE_S + 3600 * 3, 40, 300))}
     chosen, _ = ingest(
@@ -314,7 +314,7 @@ def winner(time_s):
 
 ORDERS = [
     [[0, 1, 2, 3]],
-    *[[[index] for index in order] for order in random.Random(4).sample([*permutations(range(4))], 2)],
+    *[[[index] for index in order] for order in random.Random(4).sample([*permutations(range(4))], 1)],
 ]
 
 
@@ -513,6 +513,17 @@ def test_a_changed_file_is_read_again(tmp_path):
     assert len(seconds(stored(chosen, GROUP))) == 120
     assert ledger(chosen, GROUP)["uri"].size == 2
     check_ledger(chosen, GROUP)
+
+
+@pytest.mark.xfail(reason="channels are learned from the files that make a group only", strict=True)
+def test_a_signal_that_comes_later_has_the_channel_of_its_header(tmp_path):
+    """The header's GLONASS SLOT / FRQ # goes before the table of slots, whenever the satellite is first seen."""
+    record = f"{'  1 R05  6':60}GLONASS SLOT / FRQ #\n{'':60}END OF HEADER".encode()
+    later = rinex(span_s(DAY_ONE_S + 3600, 1), ("R05",)).replace(f"{'':60}END OF HEADER".encode(), record)
+    chosen, _ = ingest(tmp_path, hourly(0))
+    ingest(tmp_path, {name(DAY_ONE_S + 3600, "01H"): later})
+    group = open_group(chosen, GROUP)
+    assert dict(zip(column(group["sid"]), group["glonass_fcn"][:].tolist(), strict=True))["R05|G1|C"] == 6
 
 
 def test_power_failures_and_their_flag(tmp_path):

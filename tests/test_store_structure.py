@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import zarr
 
-from gnssice_batch.errors import StoreError
+from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.grid import DAY_NS, SECOND_NS, empty_grid
 from gnssice_batch.model import Assignment, Partition
+from gnssice_batch.plan import prove_single_owners
 from gnssice_batch.store.arrays import read_template
 from gnssice_batch.store.changes import changed_units, differences, union
 from gnssice_batch.store.codecs import encoding, stored_codecs
@@ -204,6 +205,18 @@ def test_forks_write_their_units_and_nothing_else(repository):
     for unit in (0, 2):
         hold(repository, made, unit, cells(made, unit))
     assert np.isnan(group_of(repository)["Phase"][UNIT : 2 * UNIT]).all()
+
+
+def test_two_forks_that_write_one_unit_merge_silently_so_plans_refuse_them(repository):
+    """Nothing of the merged session tells it: only the proof that every unit has one owner does."""
+    made = template()
+    structure = structured(repository, made)
+    forks = [written(structure, made, 1, salt) for salt in (0, 1)]
+    changed = publish(repository, structure, *forks)
+    assert differences(changed, union([structure.units, unit_chunks(made, [1])])) == ()
+    hold(repository, made, 1, cells(made, 1, salt=1))
+    with pytest.raises(PlanError, match="write unit 1 of rec belongs to one and to two"):
+        prove_single_owners([Partition("one", "rec", 0, 2), Partition("two", "rec", 1, 1)])
 
 
 def test_what_was_not_planned_is_named(repository):
