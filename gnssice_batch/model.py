@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +105,7 @@ class Done:
 
 
 class Strategy(StrEnum):
-    """Which file an epoch is taken from when the store holds it already; among the files of one run the rank decides."""
+    """Which file gives an epoch that the store holds already; among the files of one run the rank decides."""
 
     BEST = "best"
     SKIP = "skip"
@@ -121,6 +122,10 @@ class Overlap:
     """Only later epochs are taken, GPS time in ns since 1980-01-06; None: all are."""
 
 
+BY_RANK: Final = Overlap()
+"""The better file gives an epoch, whenever it arrives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """Everything a worker needs to do one partition."""
@@ -133,7 +138,7 @@ class Assignment:
     """Per file the epochs it is expected to hold, from its name or from reading it."""
     stored: Mapping[int, Rank] = field(default_factory=dict)
     """Ledger row to rank, of the files whose epochs already stand in the partition's units."""
-    overlap: Overlap = Overlap()
+    overlap: Overlap = BY_RANK
 
 
 class Status(StrEnum):

@@ -7,7 +7,7 @@ from gnssice_batch.cluster import executor
 from gnssice_batch.grid import SECOND_NS, Grid, epochs_per_day
 from gnssice_batch.model import FileOutcome, Span, Status
 from gnssice_batch.plan import GroupPlan, Totals
-from gnssice_batch.prepare import Prepared, Progress, prepare
+from gnssice_batch.prepare import Progress, prepare
 from gnssice_batch.prospect import store_url
 from gnssice_batch.store.ledger import gps_datetime
 
@@ -59,15 +59,14 @@ def outlook(settings: config.Settings, progress: Progress) -> Outlook:
         if tasks.dashboard:
             progress.dashboard(tasks.dashboard)
         prepared = prepare(settings, tasks, progress)
-    listing, new = prepared.prospect.listing, prepared.prospect.files
     outcomes = [survey.outcome for survey in prepared.surveys]
     return Outlook(
         archive=settings.archive.url,
         store=store_url(settings),
         totals=prepared.totals,
         receivers=tuple(_receiver(plan, settings) for plan in prepared.plans),
-        up_to_date=len(listing.files) - sum(map(len, new.values())),
-        passed_over=len(listing.passed_over),
+        up_to_date=prepared.prospect.up_to_date,
+        passed_over=len(prepared.prospect.listing.passed_over),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from gnssice_batch.align import Bounds
 from gnssice_batch.errors import PlanError, Reason
 from gnssice_batch.grid import DAY_NS, Grid
-from gnssice_batch.model import Assignment, Overlap, Partition, Rank, SourceFile, Span
+from gnssice_batch.model import BY_RANK, Assignment, Overlap, Partition, Rank, SourceFile, Span
 from gnssice_batch.store.ledger import Ledger, StoredRefusal, gps_datetime
 from gnssice_batch.template import (
     EPOCH_COORDINATES,
@@ -77,6 +77,11 @@ class Retry:
     unless_reader: str | None = None
     """Those that another reader than this refused; None: whichever did."""
 
+    def __str__(self) -> str:
+        """Return the same words for the same wish, in any process."""
+        parts = (" ".join(sorted(self.reasons)), " ".join(sorted(self.receivers)), self.unless_reader or "")
+        return "; ".join(parts)
+
     def wants(self, receiver: str, refusal: StoredRefusal) -> bool:
         """Whether a refused file is one of them."""
         return (
@@ -98,7 +103,7 @@ class Selection:
 
 
 def select(files: Iterable[SourceFile], ledger: Ledger, retry: Retry | None = None) -> Selection:
-    """The files whose latest ledger row, if any, is of another size or ETag, or says that the archive did not give them.
+    """The files that the ledger does not know as they are, and those that the archive did not give when they were read.
 
     Parameters
     ----------
@@ -107,14 +112,17 @@ def select(files: Iterable[SourceFile], ledger: Ledger, retry: Retry | None = No
     """
     latest = {uri: row for row, uri in enumerate(ledger.uri.tolist())}
     seen = list(zip(ledger.size_bytes.tolist(), ledger.etag.tolist(), strict=True))
-    taken, refused, left = [], {}, 0
+    taken: list[SourceFile] = []
+    refused: dict[str, StoredRefusal] = {}
+    left = 0
     for file in files:
         row = latest.get(file.uri, -1)
         known = row >= 0 and seen[row] == (file.size_bytes, file.etag)
         refusal = ledger.refusals.get(row)
         if _eligible(file.receiver, refusal, retry, known=known):
             taken.append(file)
-            refused |= {file.uri: refusal} if known and refusal else {}
+            if known and refusal:
+                refused[file.uri] = refusal
         else:
             left += not known
     return Selection(tuple(taken), refused, left)
@@ -135,7 +143,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
     *,
     bounds: Bounds,
     partition_units: int,
-    overlap: Overlap = Overlap(),
+    overlap: Overlap = BY_RANK,
 ) -> GroupPlan:
     """Plan one receiver: extend its grid and axis, cut it into partitions, give each its files.
 

@@ -8,7 +8,16 @@ from gnssice_batch import config
 from gnssice_batch.cluster import Executor, Finished, Task, persistent
 from gnssice_batch.errors import ConfigError, GnssiceError, PlanError
 from gnssice_batch.model import SignalAxis, SourceFile, Status
-from gnssice_batch.plan import GroupPlan, Learned, Totals, plan_group, promised_span, totals, units_of_a_partition
+from gnssice_batch.plan import (
+    GroupPlan,
+    Learned,
+    Retry,
+    Totals,
+    plan_group,
+    promised_span,
+    totals,
+    units_of_a_partition,
+)
 from gnssice_batch.prospect import Prospect, look, new_template, read_context
 from gnssice_batch.reading import ReadContext
 from gnssice_batch.survey import FileSurvey, sample, survey_file
@@ -72,6 +81,7 @@ def prepare(
     tasks: Executor,
     progress: Progress,
     resumed: Mapping[str, GroupTemplate] | None = None,
+    retry: Retry | None = None,
 ) -> Prepared:
     """Look, survey, plan; nothing is changed.
 
@@ -79,6 +89,8 @@ def prepare(
     ----------
     resumed
         Groups as an earlier start of the same run has made them; they are not surveyed again.
+    retry
+        Take only the refused files that it wants.
 
     Raises
     ------
@@ -87,7 +99,7 @@ def prepare(
     PlanError
         Listing the conflicts of all receivers.
     """
-    prospect = look(settings)
+    prospect = look(settings, retry)
     context = read_context(settings, prospect.files)
     known = {**{receiver: group.template for receiver, group in prospect.stored.items()}, **(resumed or {})}
     surveys = _survey(settings, prospect, known, context, tasks, progress)
@@ -127,6 +139,7 @@ def plan_all(
             learned,
             bounds=prepared.context.bounds[receiver],
             partition_units=prepared.partition_units[receiver],
+            overlap=prospect.overlaps[receiver],
         )
         for receiver, template in prepared.templates.items()
     )

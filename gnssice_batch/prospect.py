@@ -1,6 +1,6 @@
 """What there is to do: the archive as listed against the store as it stands."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
@@ -10,13 +10,13 @@ from gnssice_batch import config
 from gnssice_batch.align import Bounds
 from gnssice_batch.archive import Listing, access, list_files
 from gnssice_batch.grid import DAY_NS, empty_grid
-from gnssice_batch.model import SourceFile
-from gnssice_batch.plan import select
+from gnssice_batch.model import Overlap, SourceFile, Strategy
+from gnssice_batch.plan import Retry, select
 from gnssice_batch.reading import ReadContext
-from gnssice_batch.rinex import ReadOptions
+from gnssice_batch.rinex import READER_VERSION, ReadOptions
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
-from gnssice_batch.store.contents import StoredGroup, branch_head, first_snapshot, stored_groups
-from gnssice_batch.store.ledger import Ledger
+from gnssice_batch.store.contents import StoredGroup, branch_head, first_snapshot, last_epoch_ns, stored_groups
+from gnssice_batch.store.ledger import Ledger, StoredRefusal
 from gnssice_batch.store.repository import MAIN, Repository, RepositoryOptions, open_existing, repository_url
 from gnssice_batch.survey import FileSurvey, channels, sampling
 from gnssice_batch.template import (
@@ -41,7 +41,15 @@ class Prospect:
     """Head of the target branch that `stored` was read at; None where there is no repository yet."""
     stored: Mapping[str, StoredGroup]
     files: Mapping[str, tuple[SourceFile, ...]]
-    """New or changed files by receiver; receivers without any are left out."""
+    """What is to be taken, by receiver; receivers without any are left out."""
+    up_to_date: int
+    """Files of the archive that the ledger knows as they are, and that are not taken."""
+    refused: Mapping[str, StoredRefusal]
+    """By URI, why an earlier run refused a file that is tried again as it is."""
+    overlaps: Mapping[str, Overlap]
+    """By receiver what may be done to the epochs that are there."""
+    reader: str
+    """Program and reader of this run."""
 
     def base(self, repository: Repository) -> str:
         """Snapshot that the plan was made on: of a repository that was not there, its very first."""
@@ -56,8 +64,13 @@ class Prospect:
         return self.stored[receiver].template if receiver in self.stored else None
 
 
-def look(settings: config.Settings) -> Prospect:
+def look(settings: config.Settings, retry: Retry | None = None) -> Prospect:
     """List the archive and hold it against the store; nothing is changed.
+
+    Parameters
+    ----------
+    retry
+        Take only the refused files that it wants.
 
     Raises
     ------
@@ -69,8 +82,39 @@ def look(settings: config.Settings) -> Prospect:
     snapshot = branch_head(repository, settings.run.branch) or branch_head(repository, MAIN) if repository else None
     stored = stored_groups(repository, snapshot) if repository and snapshot else {}
     by_receiver = {receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)}
-    new = {r: select(files, stored[r].ledger if r in stored else Ledger()) for r, files in by_receiver.items()}
-    return Prospect(listing, snapshot, stored, {receiver: files for receiver, files in new.items() if files})
+    ledgers = {receiver: group.ledger for receiver, group in stored.items()}
+    chosen = {name: select(files, ledgers.get(name, Ledger()), retry) for name, files in by_receiver.items()}
+    taken = {receiver: selection.files for receiver, selection in chosen.items() if selection.files}
+    return Prospect(
+        listing,
+        snapshot,
+        stored,
+        taken,
+        up_to_date=len(listing.files) - sum(len(selection.files) + selection.left for selection in chosen.values()),
+        refused={uri: why for selection in chosen.values() for uri, why in selection.refused.items()},
+        overlaps=_overlaps(settings, repository, snapshot, stored.keys(), taken),
+        reader=reader_name(settings),
+    )
+
+
+def reader_name(settings: config.Settings) -> str:
+    """Program and reader with their versions, as the ledger says who read a file."""
+    return f"{SOFTWARE}, reader {READER_VERSION} {settings.reader.kind}, decoder {settings.reader.decoder}"
+
+
+def _overlaps(
+    settings: config.Settings,
+    repository: Repository | None,
+    snapshot: str | None,
+    stored: Collection[str],
+    receivers: Iterable[str],
+) -> dict[str, Overlap]:
+    strategy = Strategy(settings.run.overlap)
+    overlaps = dict.fromkeys(receivers, Overlap(strategy))
+    if strategy is Strategy.APPEND and repository and snapshot:
+        held = {receiver: last_epoch_ns(repository, snapshot, receiver) for receiver in overlaps if receiver in stored}
+        overlaps |= {receiver: Overlap(strategy, after_ns) for receiver, after_ns in held.items()}
+    return overlaps
 
 
 def store_url(settings: config.Settings) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from gnssice_batch.errors import Reason, StoreError
-from gnssice_batch.model import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Tally
+from gnssice_batch.model import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Strategy, Tally
 from gnssice_batch.prepare import Prepared
 from gnssice_batch.prospect import SOFTWARE
 from gnssice_batch.report import combined
@@ -21,7 +21,7 @@ _MESSAGE_LENGTH = 200
 
 
 def publication_of(prepared: Prepared, work: Work, structure: Structure, files: Outcomes) -> Publication:
-    """Everything the run publishes.
+    """Everything the run publishes; `files` as `worth_a_row` leaves them.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def publication_of(prepared: Prepared, work: Work, structure: Structure, files: 
         forks=[done.outcome.fork for done in work.done.values() if done.outcome.fork and done.outcome.written_units],
         groups={receiver: _group_change(receiver, prepared, work, files[receiver]) for receiver in files},
         planned=_planned_units(work),
-        provenance=_provenance(record.run, structure.base, files),
+        provenance=_provenance(prepared, record.run, structure.base, files),
         metadata={"partitions": len(work.done), "software": SOFTWARE},
     )
 
@@ -71,6 +71,28 @@ def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
     return {
         receiver: tuple(combined(by_uri[uri]) for uri in sorted(by_uri)) for receiver, by_uri in parts.items() if by_uri
     }
+
+
+def worth_a_row(prepared: Prepared, files: Outcomes) -> Outcomes:
+    """The outcomes that the ledger does not hold already: a file refused again as it was before gets no second row."""
+    return {
+        receiver: tuple(outcome for outcome in outcomes if not _refused_as_before(prepared, outcome))
+        for receiver, outcomes in files.items()
+    }
+
+
+def refused_again(prepared: Prepared, files: Outcomes) -> tuple[FileOutcome, ...]:
+    """The outcomes that the ledger holds already."""
+    return tuple(o for outcomes in files.values() for o in outcomes if _refused_as_before(prepared, o))
+
+
+def _refused_as_before(prepared: Prepared, outcome: FileOutcome) -> bool:
+    """Whether the same reader has refused the same file for the same reason; no reader has any part in `unreadable`."""
+    before = prepared.prospect.refused.get(outcome.file.uri)
+    if before is None or outcome.refusal is None or outcome.status is not Status.REJECTED:
+        return False
+    reason = outcome.refusal.reason
+    return before.reason == reason and (reason is Reason.UNREADABLE or before.reader == prepared.prospect.reader)
 
 
 def _parts(work: Work) -> Iterable[FileOutcome]:
@@ -131,9 +153,11 @@ def _sourced(done: Done) -> Iterable[SourcedRows]:
     return (SourcedRows(rows, uris) for rows in done.outcome.epochs)
 
 
-def _provenance(run: str, base: str, files: Outcomes) -> Provenance:
+def _provenance(prepared: Prepared, run: str, base: str, files: Outcomes) -> Provenance:
     written = sum(outcome.written.epochs for outcomes in files.values() for outcome in outcomes)
     count = sum(len(outcomes) for outcomes in files.values())
     message = f"{count} files, {written} epochs, {', '.join(sorted(files))}"
     written_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Provenance(run, SOFTWARE, written_at, base, message[:_MESSAGE_LENGTH])
+    strategies = {overlap.strategy for overlap in prepared.prospect.overlaps.values()} - {Strategy.BEST}
+    strategy = str(next(iter(strategies), Strategy.SKIP))
+    return Provenance(run, prepared.prospect.reader, written_at, base, message[:_MESSAGE_LENGTH], strategy)

@@ -1,6 +1,7 @@
 """The rounds of a run: plan, make the structure, send partitions out, learn, journal; until nothing is pending."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
@@ -155,7 +156,8 @@ def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, cond
     settings, progress = conduct.settings, conduct.progress
     sent: dict[str, Assignment] = {}
     progress.stage("ingest again" if work.spans.keys() >= {file.uri for file in todo[0].files} else "ingest", len(todo))
-    breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail")
+    known = prepared.prospect.refused.keys()
+    breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail", known)
     wanted = takewhile(lambda _: not conduct.stop.requested, todo)
     calls = (_call(assignment, prepared, work, sent) for assignment in wanted)
     for finished in persistent(conduct.tasks, calls, settings.task_tries):
@@ -214,6 +216,8 @@ class Breaker:
     """Part of them that one reason may refuse."""
     first_stops: bool
     """Whether a single rejected file ends the run."""
+    known: Collection[str] = ()
+    """Files that were refused before, by URI: no news if they are again."""
     _seen: set[str] = field(default_factory=set)
     _rejected: Counter[Reason] = field(default_factory=Counter)
 
@@ -226,7 +230,7 @@ class Breaker:
             When it is too much.
         """
         for outcome in outcomes:
-            if outcome.file.uri in self._seen:
+            if outcome.file.uri in self._seen or outcome.file.uri in self.known:
                 continue
             self._seen.add(outcome.file.uri)
             if outcome.status is Status.REJECTED and outcome.refusal:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from gnssice_batch import config
 from gnssice_batch.cluster import Executor, executor
@@ -16,13 +17,14 @@ from gnssice_batch.folder import Folder
 from gnssice_batch.interruption import stoppable
 from gnssice_batch.journal import Journal, RunRecord, adoptable, begin
 from gnssice_batch.log import logger
+from gnssice_batch.plan import Retry
 from gnssice_batch.prepare import Prepared, Progress, Silent, prepare
 from gnssice_batch.prospect import SOFTWARE, repository_options, store_url
 from gnssice_batch.report import RunReport
-from gnssice_batch.results import file_outcomes, publication_of, unplanned_outcomes
+from gnssice_batch.results import file_outcomes, publication_of, refused_again, unplanned_outcomes, worth_a_row
 from gnssice_batch.resume import Resumed, resume
 from gnssice_batch.rounds import Conduct, Work, work_through
-from gnssice_batch.store.publish import publish, published_snapshot
+from gnssice_batch.store.publish import Publication, publish, published_snapshot
 from gnssice_batch.store.repository import (
     Repository,
     ensure_branch,
@@ -38,15 +40,22 @@ _log = logger(__name__)
 _TRIES = 5
 _JITTER_S = 0.5
 _BEAT_S = 15.0
+RETRY: Final = " again: "
+"""Between the digest of the settings and what refused files a run takes again, in the record of such a run."""
 _BASE_MEMORY_BYTES = 350 << 20
 """A worker with its libraries loaded and nothing to do."""
 
 
-def run(settings: config.Settings, progress: Progress | None = None) -> RunReport:
+def run(settings: config.Settings, progress: Progress | None = None, retry: Retry | None = None) -> RunReport:
     """Bring the store up to the archive: at most one commit on the branch, with data, coordinates and ledger together.
 
     A run that died is gone on with when it is started again with the same settings; what it had finished is not read
     again.
+
+    Parameters
+    ----------
+    retry
+        Take only the refused files that it wants, instead of what is new.
 
     Raises
     ------
@@ -60,7 +69,7 @@ def run(settings: config.Settings, progress: Progress | None = None) -> RunRepor
         tasks = stack.enter_context(executor(settings.cluster, settings.run.window))
         if tasks.dashboard:
             progress.dashboard(tasks.dashboard)
-        report = _until_it_fits(settings, Conduct(settings.run, tasks, progress, stop))
+        report = _until_it_fits(settings, Conduct(settings.run, tasks, progress, stop), retry)
     return replace(report, seconds=time.monotonic() - started)
 
 
@@ -69,11 +78,11 @@ def journal_folder(settings: config.Settings) -> Folder:
     return Folder(settings.run.journal_url or f"{store_url(settings)}.runs", settings.store.storage_options)
 
 
-def _until_it_fits(settings: config.Settings, conduct: Conduct) -> RunReport:
+def _until_it_fits(settings: config.Settings, conduct: Conduct, retry: Retry | None) -> RunReport:
     """Plan and publish, again whenever another run was faster and this one's work does not fit any more."""
     for number in range(_TRIES):
         try:
-            return _once(settings, conduct)
+            return _once(settings, conduct, retry)
         except _MovedError as moved:
             _log.warning("planned again: %s", moved, extra={"run": moved.run})
             conduct.progress.stage("planned again, another run was faster", 0)
@@ -91,11 +100,12 @@ class _MovedError(RunConflictError):
         self.run = run
 
 
-def _once(settings: config.Settings, conduct: Conduct) -> RunReport:
-    repository, journal = _adopted(settings)
+def _once(settings: config.Settings, conduct: Conduct, retry: Retry | None) -> RunReport:
+    identity = settings.identity() + (f"{RETRY}{retry}" if retry else "")
+    repository, journal = _adopted(settings, identity)
     resumed = resume(repository, settings.run.branch, journal) if repository and journal else Resumed()
     with _heartbeat(journal):
-        prepared = prepare(settings, conduct.tasks, conduct.progress, resumed.templates)
+        prepared = prepare(settings, conduct.tasks, conduct.progress, resumed.templates, retry)
         conduct.stop.hold()
         report = _unstarted(settings, prepared)
         if not prepared.plans:
@@ -104,7 +114,7 @@ def _once(settings: config.Settings, conduct: Conduct) -> RunReport:
         _check_memory(conduct.tasks, prepared)
         repository = repository or open_repository(store_url(settings), repository_options(settings))
         ensure_branch(repository, settings.run.branch)
-    journal = journal or _begin(settings, repository, prepared, report.run)
+    journal = journal or _begin(settings, identity, repository, prepared, report.run)
     with _heartbeat(journal):
         return _worked(settings, prepared, _work(repository, journal, prepared, resumed), conduct, report)
 
@@ -114,22 +124,20 @@ def _worked(
 ) -> RunReport:
     structure = work_through(prepared, work, conduct)
     files = file_outcomes(prepared, work)
-    publication = publication_of(prepared, work, structure, files)
+    news = worth_a_row(prepared, files)
     proof = prove(work, prepared.context, conduct)
-    conduct.progress.stage("publish", 0)
-    try:
-        snapshot = publish(work.repository, settings.run.branch, publication)
-    except RunConflictError as conflict:
-        raise _MovedError(str(conflict), publication.run) from conflict
-    if settings.run.tag:
-        tag_snapshot(work.repository, settings.run.tag, snapshot)
+    snapshot = None
+    if any(news.values()):
+        conduct.progress.stage("publish", 0)
+        snapshot = _published(settings, work, publication_of(prepared, work, structure, news))
     _clear(work.repository, work.journal)
     outcomes = [done.outcome for done in work.done.values()]
     return replace(
         report,
-        run=publication.run,
+        run=work.journal.record.run,
         snapshot=snapshot,
-        files={**report.files, **files},
+        files={**report.files, **{receiver: outcomes for receiver, outcomes in news.items() if outcomes}},
+        refused_again=refused_again(prepared, files),
         partitions=len(outcomes),
         resumed=work.resumed,
         set_aside=tuple(work.set_aside),
@@ -139,6 +147,16 @@ def _worked(
     )
 
 
+def _published(settings: config.Settings, work: Work, publication: Publication) -> str:
+    try:
+        snapshot = publish(work.repository, settings.run.branch, publication)
+    except RunConflictError as conflict:
+        raise _MovedError(str(conflict), publication.run) from conflict
+    if settings.run.tag:
+        tag_snapshot(work.repository, settings.run.tag, snapshot)
+    return snapshot
+
+
 def _unstarted(settings: config.Settings, prepared: Prepared) -> RunReport:
     prospect = prepared.prospect
     return RunReport(
@@ -146,28 +164,30 @@ def _unstarted(settings: config.Settings, prepared: Prepared) -> RunReport:
         url=store_url(settings),
         snapshot=None,
         files=unplanned_outcomes(prepared),
-        up_to_date=len(prospect.listing.files) - sum(len(files) for files in prospect.files.values()),
+        up_to_date=prospect.up_to_date,
         passed_over=len(prospect.listing.passed_over),
     )
 
 
-def _adopted(settings: config.Settings) -> tuple[Repository | None, Journal | None]:
+def _adopted(settings: config.Settings, identity: str) -> tuple[Repository | None, Journal | None]:
     """The repository, if there is one, and the journal of an earlier start with the same settings, if it left one."""
     url, branch = store_url(settings), settings.run.branch
     if not repository_exists(url):
         return None, None
     repository = open_repository(url, repository_options(settings))
     with repository.lock:
-        journal = adoptable(journal_folder(settings), settings.identity(), branch)
+        journal = adoptable(journal_folder(settings), identity, branch)
     if journal and published_snapshot(repository, branch, journal.record.run):
         _clear(repository, journal)
         journal = None
     return repository, journal
 
 
-def _begin(settings: config.Settings, repository: Repository, prepared: Prepared, run_id: str) -> Journal:
+def _begin(
+    settings: config.Settings, identity: str, repository: Repository, prepared: Prepared, run_id: str
+) -> Journal:
     base, started = prepared.prospect.base(repository), datetime.now(UTC).isoformat(timespec="seconds")
-    record = RunRecord(run_id, settings.identity(), settings.run.branch, base, started, SOFTWARE)
+    record = RunRecord(run_id, identity, settings.run.branch, base, started, SOFTWARE)
     return begin(journal_folder(settings), record)
 
 

@@ -1,5 +1,7 @@
 """RINEX observation files of every version, read as integers; could be published alone."""
 
+from typing import Final
+
 from gnssice_batch.rinex.dense import Dense, dense, signals
 from gnssice_batch.rinex.header import Header
 from gnssice_batch.rinex.observations import (
@@ -15,6 +17,7 @@ from gnssice_batch.rinex.read import Reading, ReadOptions, read, read_header
 __all__ = [
     "MISSING",
     "MISSING_INDICATOR",
+    "READER_VERSION",
     "Accounting",
     "Column",
     "Dense",
@@ -28,3 +31,6 @@ __all__ = [
     "read_header",
     "signals",
 ]
+
+READER_VERSION: Final = 1
+"""Raised whenever a file may be read otherwise than before; ledgers keep it, to try refused files again."""

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import zarr
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.store.arrays import read_template
+from gnssice_batch.model import NO_SOURCE
+from gnssice_batch.store.arrays import array, read_template
+from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.ledger import Ledger, read_files, read_ledger
 from gnssice_batch.store.repository import MAIN, Repository
 from gnssice_batch.template import GroupTemplate
@@ -46,6 +48,7 @@ def first_snapshot(repository: Repository) -> str:
     return [str(entry.id) for entry in repository.handle.ancestry(branch=MAIN)][-1]
 
 
+@told_as_store_errors()
 def stored_groups(repository: Repository, snapshot: str | None = None, branch: str = MAIN) -> dict[str, StoredGroup]:
     """Every receiver's group at a snapshot, or at the head of a branch.
 
@@ -59,6 +62,7 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
         return {name: StoredGroup(read_template(group), read_ledger(group)) for name, group in groups.items()}
 
 
+@told_as_store_errors()
 def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> dict[str, npt.NDArray[np.generic]]:
     """All columns of a receiver's ledger of files.
 
@@ -69,6 +73,18 @@ def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> d
     """
     with _root(repository, branch) as root:
         return read_files(_group(root, receiver))
+
+
+def last_epoch_ns(repository: Repository, snapshot: str, receiver: str) -> int | None:
+    """The last epoch that a receiver's group holds, GPS time in ns since 1980-01-06; None for an empty one."""
+    with _root(repository, MAIN, snapshot) as root:
+        group = _group(root, receiver)
+        grid, source = read_template(group).grid, array(group, "source_file")
+        for start in range(grid.size - grid.read_unit, -1, -grid.read_unit):
+            held = np.flatnonzero(np.asarray(source[start : start + grid.read_unit]) != NO_SOURCE)
+            if held.size:
+                return grid.time_ns(start + int(held[-1]))
+    return None
 
 
 def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import numpy as np
@@ -92,6 +92,17 @@ class Provenance:
     """ISO 8601."""
     parent_snapshot: str
     message: str
+    strategy: str = "skip"
+    """canvodpy's word for what was done with epochs that were there before."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRefusal:
+    """What a row of a rejected file says of why."""
+
+    reason: str
+    reader: str
+    """Program and reader that refused it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,8 @@ class Ledger:
     version: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
     epochs: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     sha256: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
+    refusals: Mapping[int, StoredRefusal] = field(default_factory=dict)
+    """By row, of rejected files."""
 
     def __len__(self) -> int:
         return len(self.uri)
@@ -131,7 +144,8 @@ def read_ledger(group: zarr.Group) -> Ledger:
     table = _table(group, "files")
     columns = ("uri", "size_bytes", "etag", "status", "first_epoch", "last_epoch")
     ranks = ("signals", "version", "epochs_read", "sha256")
-    return Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks)))
+    ledger = Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks)))
+    return replace(ledger, refusals=_refusals(table, ledger.status))
 
 
 def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
@@ -192,6 +206,14 @@ def _table(group: zarr.Group, name: str) -> zarr.Group:
 def _column(table: zarr.Group, name: str) -> npt.NDArray[np.generic]:
     column = np.asarray(array(table, name)[:])
     return column.astype(object) if FILE_COLUMNS[name] == "str" else column
+
+
+def _refusals(table: zarr.Group, status: npt.NDArray[np.object_]) -> dict[int, StoredRefusal]:
+    rows = np.flatnonzero(status == Status.REJECTED.value)
+    if not rows.size:
+        return {}
+    reasons, readers = (np.asarray(array(table, name)[:])[rows].tolist() for name in ("reason", "reader"))
+    return dict(zip(rows.tolist(), map(StoredRefusal, reasons, readers), strict=True))
 
 
 def _append(table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -277,7 +299,7 @@ def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict
         "action": "insert",
         "commit_msg": provenance.message,
         "written_at": provenance.written_at,
-        "write_strategy": "skip",
+        "write_strategy": provenance.strategy,
         "attrs": "{}",
         "canonical_name": outcome.file.uri.rsplit("/", 1)[-1],
         "physical_path": outcome.file.uri,
