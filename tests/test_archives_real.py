@@ -242,7 +242,7 @@ def differences(found, golden):
 
 
 def golden_of(path: str) -> dict[str, object]:
-    return json.loads((GOLDEN / f"{Path(path).name}.json").read_text())
+    return json.loads((GOLDEN / f"{Path(path).name}.json").read_text())[Path(path).name]
 
 
 @pytest.mark.parametrize("path", [path for path in make_georinex_golden.FILES if "ract" in path])

@@ -80,7 +80,7 @@ def main(data):
 
 
 def write(name, content):
-    (HERE / f"{name}.json").write_text(json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n")
+    (HERE / f"{name}.json").write_text(json.dumps({name: content}, separators=(",", ":"), sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
