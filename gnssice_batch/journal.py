@@ -9,12 +9,12 @@ import hashlib
 import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gnssice_batch.errors import RunConflictError
+from gnssice_batch.errors import ConfigError, RunConflictError
 from gnssice_batch.folder import Folder
 from gnssice_batch.log import logger
 from gnssice_batch.model import Done
@@ -74,9 +74,18 @@ class Journal:
 
     folder: Folder
     record: RunRecord
+    secrets: frozenset[str] = frozenset()
+    """Static keys of the storage, which must not be found in what is kept here; empty where they may."""
 
     def keep(self, done: Done) -> None:
-        """Keep a finished partition; one of an earlier round is replaced."""
+        """Keep a finished partition; one of an earlier round is replaced.
+
+        Raises
+        ------
+        ConfigError
+            When its fork carries a static key.
+        """
+        self._hold_secrets_back(done.outcome.fork or b"")
         self.folder.write(f"partitions/{done.partition.key}", seal(dump(done)))
 
     def drop(self, key: str) -> None:
@@ -84,7 +93,14 @@ class Journal:
         self.folder.remove(f"partitions/{key}")
 
     def keep_structure(self, structure: Structure) -> None:
-        """Keep the structure; it extends the one that was kept before, and takes its place."""
+        """Keep the structure; it extends the one that was kept before, and takes its place.
+
+        Raises
+        ------
+        ConfigError
+            When its forks carry a static key.
+        """
+        self._hold_secrets_back(structure.change + structure.work_fork)
         self.folder.write(_STRUCTURE, seal(dump(structure)))
 
     def drop_structure(self) -> None:
@@ -115,6 +131,15 @@ class Journal:
         """Remove the journal: the run is published, or given up."""
         self.folder.remove()
 
+    def _hold_secrets_back(self, forks: bytes) -> None:
+        if any(secret.encode() in forks for secret in self.secrets):
+            msg = (
+                "the forks of this run carry a static key of store.storage_options, and would stand in the journal"
+                f" {self.folder.url}: take the credentials from the environment or from workload identity; or, where"
+                " that folder is private, set run.journal_may_hold_keys: true"
+            )
+            raise ConfigError(msg)
+
     def _read(self, kind: type[Any], name: str) -> Any:
         try:
             return load(kind, unseal(self.folder.read(name)))
@@ -125,9 +150,9 @@ class Journal:
             return None
 
 
-def begin(folder: Folder, record: RunRecord) -> Journal:
+def begin(folder: Folder, record: RunRecord, secrets: frozenset[str] = frozenset()) -> Journal:
     """Open the journal of a new run, with this process at work on it."""
-    journal = Journal(folder.below(record.run), record)
+    journal = Journal(folder.below(record.run), record, secrets)
     journal.renew()
     journal.folder.write("run.json", seal(dump(record)))
     return journal
@@ -141,7 +166,7 @@ def open_journals(folder: Folder) -> tuple[Journal, ...]:
     return tuple(sorted(journals, key=lambda journal: journal.record.started))
 
 
-def adoptable(folder: Folder, settings: str, branch: str) -> Journal | None:
+def adoptable(folder: Folder, settings: str, branch: str, secrets: frozenset[str] = frozenset()) -> Journal | None:
     """The journal that a start with these settings goes on with; None where there is none.
 
     Raises
@@ -160,7 +185,7 @@ def adoptable(folder: Folder, settings: str, branch: str) -> Journal | None:
             )
             raise RunConflictError(msg)
         journal.renew()
-        return journal
+        return replace(journal, secrets=secrets)
     return None
 
 

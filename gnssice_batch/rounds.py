@@ -88,12 +88,13 @@ def work_through(prepared: Prepared, work: Work, conduct: Conduct) -> Structure:
         When the settings do not allow what was refused.
     """
     plans = prepared.plans
-    for _ in range(_MOST_ROUNDS):
+    for number in range(_MOST_ROUNDS):
         _forget_unplanned(work, plans)
         todo = _pending(work, plans)
         structure = _structure(work, plans, prepared)
         if not todo:
             return structure
+        conduct.progress.stage("ingest again" if number else "ingest", len(todo))
         _send_out(todo, prepared, work, conduct)
         conduct.stop.hold()
         axes = {receiver: template.axis for receiver, template in work.templates.items()}
@@ -153,9 +154,8 @@ def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
 
 
 def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, conduct: Conduct) -> None:
-    settings, progress = conduct.settings, conduct.progress
+    settings = conduct.settings
     sent: dict[str, Assignment] = {}
-    progress.stage("ingest again" if work.spans.keys() >= {file.uri for file in todo[0].files} else "ingest", len(todo))
     known = prepared.prospect.refused.keys()
     breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail", known)
     wanted = takewhile(lambda _: not conduct.stop.requested, todo)
@@ -169,7 +169,7 @@ def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, cond
         outcome = answered(finished)
         _learn(work, assignment, outcome)
         breaker.hold(outcome.files)
-        progress.finished(outcome.key, outcome.bytes_read)
+        conduct.progress.finished(outcome.key, outcome.bytes_read)
 
 
 def _call(

@@ -176,7 +176,7 @@ def _adopted(settings: config.Settings, identity: str) -> tuple[Repository | Non
         return None, None
     repository = open_repository(url, repository_options(settings))
     with repository.lock:
-        journal = adoptable(journal_folder(settings), identity, branch)
+        journal = adoptable(journal_folder(settings), identity, branch, settings.journal_secrets())
     if journal and published_snapshot(repository, branch, journal.record.run):
         _clear(repository, journal)
         journal = None
@@ -188,7 +188,7 @@ def _begin(
 ) -> Journal:
     base, started = prepared.prospect.base(repository), datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(run_id, identity, settings.run.branch, base, started, SOFTWARE)
-    return begin(journal_folder(settings), record)
+    return begin(journal_folder(settings), record, settings.journal_secrets())
 
 
 def _work(repository: Repository, journal: Journal, prepared: Prepared, resumed: Resumed) -> Work:

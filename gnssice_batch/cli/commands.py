@@ -105,6 +105,8 @@ def run(
         str | None,
         typer.Option("--report", metavar="FILE", help="Write the report as JSON too; - for standard output."),
     ] = None,
+    branch: Annotated[str | None, typer.Option(metavar="NAME", help="Publish on this branch (run.branch).")] = None,
+    tag: Annotated[str | None, typer.Option(metavar="NAME", help="Tag what is published (run.tag).")] = None,
 ) -> None:
     """Bring the store up to the archive, in one commit.
 
@@ -121,7 +123,8 @@ def run(
     - 70: our fault
     - 130: interrupted
     """
-    settings = load_settings(config_file, overrides)
+    chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
+    settings = load_settings(config_file, [*(overrides or ()), *chosen])
     with told(settings.log) as progress:
         report = run_job(settings, progress)
     tables.show_report(Console(stderr=report_to == STDOUT), report)

@@ -12,6 +12,7 @@ _UNIT_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**1
 _UNIT_BYTES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?b|b?)\s*", re.IGNORECASE)
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_SECRET = re.compile("key|secret|token|password|credential|sas", re.IGNORECASE)
 _TICK_NS = 100
 _GZIP_LEVELS = 9
 _SYSTEMS = "GRECJIS"
@@ -270,6 +271,10 @@ class Run(_Section):
     journal_url: str | None = Field(
         None, description="Folder of the journals of unpublished runs; null is <repository>.runs."
     )
+    journal_may_hold_keys: bool = Field(
+        False,  # noqa: FBT003
+        description="Let the journal hold forks that carry static keys of the storage: its folder is private.",
+    )
     window: int = Field(2, ge=1, description="Partitions submitted ahead, per task that can run at a time.")
 
 
@@ -326,6 +331,13 @@ class Settings(_Section):
             }
         )
         return hashlib.sha256(document.encode()).hexdigest()
+
+    def journal_secrets(self) -> frozenset[str]:
+        """Values of the store's options that look like credentials, which the journal must not hold."""
+        if self.run.journal_may_hold_keys:
+            return frozenset()
+        options = self.store.storage_options.items()
+        return frozenset(value for name, value in options if isinstance(value, str) and _SECRET.search(name) and value)
 
     def grid_of(self, receiver: str) -> Grid:
         """Return the grid settings of a receiver: the common ones with the receiver's own put over them."""
