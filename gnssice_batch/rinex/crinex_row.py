@@ -7,7 +7,7 @@ import numpy as np
 from gnssice_batch.rinex.buffers import MAX_ORDER, Arcs, Output, Tables
 from gnssice_batch.rinex.codes import BAD_VALUE, COMPACT_MAJOR, LINE, POSITION, PSEUDO_OBSERVABLE, RINEX_MAJOR
 from gnssice_batch.rinex.epoch import State, offend
-from gnssice_batch.rinex.fields import MINUS, SPACE, ZERO, Bytes, U, decimal8, int64, load8, not_digits
+from gnssice_batch.rinex.fields import MINUS, SPACE, SPACES, ZERO, Bytes, U, bytes_before, decimal8, int64, load8, not_digits
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING
 from gnssice_batch.rinex.row import put_value
@@ -23,19 +23,6 @@ type Run = tuple[State, Tables, Output, Arcs]
 
 
 @inlined
-def _digits_before(marks: np.uint64) -> int:
-    """Return the number of bytes before the first marked one."""
-    length = 0
-    if not marks & U(0x80808080):
-        length += 4
-        marks >>= U(32)
-    if not marks & U(0x8080):
-        length += 2
-        marks >>= U(16)
-    return length + (not marks & U(0x80))
-
-
-@inlined
 def integer(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
     """Read a signed integer; return it and the index behind it, `DAMAGED` if there is none or it is too long."""
     negative = int64(buffer[at] == MINUS)
@@ -46,7 +33,7 @@ def integer(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
         word = load8(buffer, at)
         marks = not_digits(word)
         if marks:
-            length = _digits_before(marks)
+            length = bytes_before(marks)
             number = decimal8((word << U(8 * (8 - length))) | (_ALL_ZEROS >> U(8 * length))) if length else 0
             at += length
         else:
@@ -153,20 +140,29 @@ def change_indicators(buffer: Bytes, at: int, stop: int, code: int, run: Run) ->
     """Apply the text difference of the indicators: a blank leaves one, an ampersand blanks it."""
     state, tables, output, arcs = run
     system = code // 100
-    for i in range(min(stop - at, 2 * tables.type_count[system])):
+    last = min(stop - at, 2 * tables.type_count[system])
+    i = 0
+    while i < last:
+        if at + i + 8 <= buffer.size and load8(buffer, at + i) == SPACES:
+            i += 8
+            continue
         byte = int64(buffer[at + i])
         column = int64(tables.column_of[system, i // 2])
-        if byte == SPACE or column < 0:
-            continue
-        number = byte - ZERO
-        if not 0 <= number <= 9:
-            number = -1
-            if byte != AMPERSAND:
+        if byte != SPACE and column >= 0:
+            number = indicator_of(byte)
+            if number < -1:
                 offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
-        if i % 2 == 0:
-            arcs.lli[code, column] = number
-        else:
-            arcs.ssi[code, column] = number
+            (arcs.ssi if i % 2 else arcs.lli)[code, column] = max(number, -1)
+        i += 1
+
+
+@inlined
+def indicator_of(byte: int) -> int:
+    """Return the indicator that a character of a text difference sets: -1 is a blank, -2 stands for no indicator."""
+    if byte == AMPERSAND:
+        return -1
+    number = byte - ZERO
+    return number if 0 <= number <= 9 else -2
 
 
 @inlined

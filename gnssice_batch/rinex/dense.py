@@ -65,12 +65,12 @@ def dense(observations: Observations, sids: Sequence[str] | None = None) -> Dens
     shape = (observations.time_100ns.size, len(names))
     arrays = Dense(
         names,
-        np.full(shape, np.nan, np.float32),
-        np.full(shape, np.nan, np.float64),
-        np.full(shape, np.nan, np.float64),
-        np.full(shape, np.nan, np.float32),
-        np.full(shape, -1, np.int8),
-        np.full(shape, -1, np.int8),
+        np.empty(shape, np.float32),
+        np.empty(shape, np.float64),
+        np.empty(shape, np.float64),
+        np.empty(shape, np.float32),
+        np.empty(shape, np.int8),
+        np.empty(shape, np.int8),
     )
     rows = Rows(observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
     _scatter(rows, _targets(observations, names), arrays[1:])
@@ -123,8 +123,25 @@ def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], p
 @kernel
 def _scatter(rows: Rows, targets: Targets, arrays: Arrays) -> None:
     for epoch in range(rows.first_row.size - 1):
+        _blank(epoch, arrays)
         for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
             _scatter_row(rows, row, epoch, targets, arrays)
+
+
+@inlined
+def _blank(epoch: int, arrays: Arrays) -> None:
+    """Make everything of an epoch missing, right before it is filled, while it is in the processor's cache."""
+    for place in range(arrays[0].shape[1]):
+        arrays[0][epoch, place] = np.nan
+    for place in range(arrays[0].shape[1]):
+        arrays[1][epoch, place] = np.nan
+    for place in range(arrays[0].shape[1]):
+        arrays[2][epoch, place] = np.nan
+    for place in range(arrays[0].shape[1]):
+        arrays[3][epoch, place] = np.nan
+    for place in range(arrays[0].shape[1]):
+        arrays[4][epoch, place] = -1
+        arrays[5][epoch, place] = -1
 
 
 @inlined

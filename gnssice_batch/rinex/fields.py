@@ -25,7 +25,7 @@ ZERO: Final = 48
 NEWLINE: Final = 10
 
 _ZEROS: Final = U(0x3030303030303030)
-_SPACES: Final = U(0x2020202020202020)
+SPACES: Final = U(0x2020202020202020)
 _NEWLINES: Final = U(0x0A0A0A0A0A0A0A0A)
 _ABOVE_NINE: Final = U(0x7676767676767676)
 _HIGH_BITS: Final = U(0x8080808080808080)
@@ -52,14 +52,23 @@ def load8(buffer: Bytes, at: int) -> np.uint64:
 
 
 @inlined
+def bytes_before(marks: np.uint64) -> int:
+    """Return the number of bytes before the first one with its high bit set, without a branch."""
+    ones = marks >> U(7)
+    below = (ones & (~ones + U(1))) - U(1)
+    return int64(((below & _LOW_BITS) * _LOW_BITS) >> U(56))
+
+
+@inlined
 def line_end(buffer: Bytes, start: int) -> int:
     """Return the index of the next line feed, or the size of the buffer."""
     at = start
     size = buffer.size
     while at + 8 <= size:
         difference = load8(buffer, at) ^ _NEWLINES
-        if (difference - _LOW_BITS) & ~difference & _HIGH_BITS:
-            break
+        found = (difference - _LOW_BITS) & ~difference & _HIGH_BITS
+        if found:
+            return at + bytes_before(found)
         at += 8
     while at < size and buffer[at] != NEWLINE:
         at += 1
@@ -104,9 +113,9 @@ def _signed8(word: np.uint64, marks: np.uint64) -> tuple[int, int]:
     """Read eight right-justified characters as (number without its sign, sign); sign 0 means they are no number."""
     length = _prefix_length(marks)
     if length == 8:
-        return 0, 1 if word == _SPACES else (-1 if word == _SPACES ^ (_SIGN << U(56)) else 0)
+        return 0, 1 if word == SPACES else (-1 if word == SPACES ^ (_SIGN << U(56)) else 0)
     mask = (U(1) << U(8 * length)) - U(1)
-    strange = (word ^ _SPACES) & mask
+    strange = (word ^ SPACES) & mask
     digits = decimal8((word & ~mask) | (_ZEROS & mask))
     if strange == U(0):
         return digits, 1
@@ -126,11 +135,11 @@ def observable(buffer: Bytes, at: int) -> tuple[int, int]:
     first = load8(buffer, at)
     last = load8(buffer, at + 6)
     if (last >> U(32)) & U(0xFF) != _DOT_AT_10:
-        return 0, BLANK if first == _SPACES and last == _SPACES else BAD
+        return 0, BLANK if first == SPACES and last == SPACES else BAD
     low = ((first >> U(40)) & U(0xFF)) | ((last & U(0xFFFFFFFF)) << U(8)) | (last & U(0xFFFFFF0000000000))
     high = (first << U(24)) | _SPARE
     marks = not_digits(low)
-    if high == _SPACES and marks == U(0):
+    if high == SPACES and marks == U(0):
         return decimal8(low), GOOD
     return _observable_with_prefix(low, high, marks)
 
@@ -142,7 +151,7 @@ def _observable_with_prefix(low: np.uint64, high: np.uint64, marks: np.uint64) -
         return 0, BAD
     if marks:
         number, sign = _signed8(low, marks)
-        return number * sign, GOOD if sign != 0 and high == _SPACES else BAD
+        return number * sign, GOOD if sign != 0 and high == SPACES else BAD
     number, sign = _signed8(high, not_digits(high))
     return sign * (number * 100_000_000 + decimal8(low)), GOOD if sign != 0 else BAD
 

@@ -67,8 +67,7 @@ def is_compact(content: bytes) -> bool:
 
 def with_line_feeds(content: bytes) -> bytes:
     """Return the content with a line feed at the end of each line, where carriage returns stand alone for it."""
-    returns = content.count(b"\r")
-    if returns == 0 or returns == content.count(b"\r\n"):
+    if b"\r" not in content or content.count(b"\r") == content.count(b"\r\n"):
         return content
     return re.sub(rb"\r+\n", b"\n", content).replace(b"\r", b"\n")
 
