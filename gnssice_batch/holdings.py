@@ -117,7 +117,7 @@ def _holding_json(holding: Holding) -> dict[str, object]:
 
 def _holding(group: StoredGroup, files: Mapping[str, npt.NDArray[np.generic]], stored_bytes: int) -> Holding:
     grid = group.template.grid
-    latest = _latest_rows(files["uri"])
+    latest = latest_rows(files["uri"])
     statuses = Counter(str(status) for status in files["status"][latest].tolist())
     span = _span(files)
     return Holding(
@@ -134,7 +134,8 @@ def _holding(group: StoredGroup, files: Mapping[str, npt.NDArray[np.generic]], s
     )
 
 
-def _latest_rows(uris: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+def latest_rows(uris: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    """The last row of each file in a ledger, ascending."""
     return np.array(sorted({uri: row for row, uri in enumerate(uris.tolist())}.values()), np.int64)
 
 

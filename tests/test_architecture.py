@@ -18,9 +18,10 @@ STOREYS = (
     ("sources", "survey", "inspection", "resume", "comparison"),
     ("ingest", "prospect", "oddities", "rereading"),
     ("prepare", "holdings"),
-    ("rounds", "outlook"),
+    ("rounds", "outlook", "quarantine"),
     ("results", "verify"),
     ("run", "verify_store"),
+    ("housekeeping",),
     ("cli", "__init__"),
     ("__main__",),
 )

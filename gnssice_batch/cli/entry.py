@@ -7,7 +7,9 @@ from typing import Final
 
 from rich.console import Console
 
-import gnssice_batch.cli.verify  # noqa: F401 - registers its command
+import gnssice_batch.cli.quarantine  # these register their commands
+import gnssice_batch.cli.runs
+import gnssice_batch.cli.verify  # noqa: F401
 from gnssice_batch.cli.commands import app
 from gnssice_batch.errors import (
     ArchiveError,

@@ -63,6 +63,18 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
 
 
 @told_as_store_errors()
+def stored_receivers(repository: Repository, branch: str = MAIN) -> tuple[str, ...]:
+    """The receivers that have a group, sorted.
+
+    Raises
+    ------
+    StoreError
+        When there is no such branch.
+    """
+    with _root(repository, branch) as root:
+        return tuple(sorted(name for name, _ in root.groups())) if root is not None else ()
+
+
 def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> dict[str, npt.NDArray[np.generic]]:
     """All columns of a receiver's ledger of files.
 

@@ -75,7 +75,8 @@ def make_structure(
     StoreError
         When a group can't become what its template says.
     """
-    repository.handle.create_branch(staging, base)
+    with repository.lock:
+        repository.handle.create_branch(staging, base)
     session = _with_root(repository, staging, wanted.source_format)
     fork = fork_of(previous.change) if previous else session.fork()
     for template in wanted.templates:
@@ -98,9 +99,16 @@ def staging_branch(run: str, number: int) -> str:
 @told_as_store_errors()
 def discard_staging(repository: Repository, run: str) -> None:
     """Remove the staging branches of a run; their snapshots are garbage from then on."""
-    for branch in repository.handle.list_branches():
-        if branch.startswith(f"{_STAGING}{run}-"):
-            repository.handle.delete_branch(branch)
+    with repository.lock:
+        for branch in repository.handle.list_branches():
+            if branch.startswith(f"{_STAGING}{run}-"):
+                repository.handle.delete_branch(branch)
+
+
+def staged_runs(repository: Repository) -> frozenset[str]:
+    """The runs that have staging branches."""
+    names = (name for name in repository.handle.list_branches() if name.startswith(_STAGING))
+    return frozenset(name.removeprefix(_STAGING).rsplit("-", 2)[0] for name in names)
 
 
 def stands(repository: Repository, structure: Structure) -> bool:
