@@ -352,6 +352,21 @@ def test_a_simulated_archive_with_damage(tmp_path, profile):
     assert 0 < only.proof.epochs < found.proof.epochs
 
 
+@pytest.mark.corpus
+def test_a_day_of_a_real_receiver(shared_data, tmp_path):
+    series = shared_data / "rinex" / "nfb2021__canvodpy-demo" / "ract_15min_5s"
+    folder = tmp_path / "archive" / "ract"
+    folder.mkdir(parents=True)
+    for file in series.glob("ract001*"):
+        (folder / file.name).symlink_to(file)
+    chosen = settings(tmp_path, run=FULL, chunks={"epoch": 17280}, grid={"interval_s": 5})
+    report = run(chosen)
+    (files,) = report.files.values()
+    assert report.proof.epochs == sum(outcome.written.epochs for outcome in files) > 0
+    found = verify_store(chosen, 5)
+    assert (found.agrees, found.proof.files) == (True, 5)
+
+
 def outcome(key):
     return Done(Partition(key, key[0], 0, 1), 0, 0, "", (), PartitionOutcome(key, b"", ()))
 
