@@ -80,9 +80,9 @@ class Findings:
     first: list[Difference] = field(default_factory=list)
     """The first of them."""
 
-    def add(self, uri: str, what: str, count: int = 1) -> None:
-        """One more difference, or several that one sentence stands for."""
-        self.count += count
+    def add(self, uri: str, what: str) -> None:
+        """One more difference."""
+        self.count += 1
         if len(self.first) < _MOST_KEPT:
             self.first.append(Difference(self.where, uri, what))
 
@@ -99,7 +99,7 @@ class Findings:
         Parameters
         ----------
         stored, expected
-            Of the same epochs; signals that only one of them has are missing in the other.
+            Of the same epochs and signals.
         chosen
             (N,) the epochs to compare.
         uri
