@@ -1,6 +1,7 @@
 """Where tasks run: in this process, or on Dask workers; both run the very same functions and answer in the same way."""
 
 import random
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -14,11 +15,13 @@ from distributed import Client, KilledWorker, LocalCluster, as_completed
 from distributed.comm.core import CommClosedError
 
 from gnssice_batch import config
-from gnssice_batch.errors import ConfigError, GnssiceError, RunConflictError, StoreError
+from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, RunConflictError, StoreError
 from gnssice_batch.log import logger
 
 _log = logger(__name__)
 _FIRST_PAUSE_S = 0.5
+_POLL_S = 0.1
+_COUNT_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,12 @@ class OnDask:
     Arguments travel with each task, never scattered: every attempt gets copies of its own.
     """
 
-    def __init__(self, client: Client, ahead: int) -> None:
+    def __init__(self, client: Client, ahead: int, patience_s: float) -> None:
         self._client = client
         self._ahead = ahead
+        self._patience_s = patience_s
+        self._counted_at = -_COUNT_AGAIN_S
+        self._slots = 1
 
     @property
     def dashboard(self) -> str | None:
@@ -101,30 +107,60 @@ class OnDask:
         return self._client.dashboard_link or None
 
     def run[R](self, tasks: Iterable[Task[R]]) -> Iterator[Finished[R]]:
-        """Run the tasks, their results taken off the cluster as they complete."""
-        waiting = iter(tasks)
-        slots = sum(self._client.nthreads().values())
-        running = as_completed([self._submit(task) for task in islice(waiting, max(1, slots * self._ahead))])
-        under_way = set(running.futures)
+        """Run the tasks, their results taken off the cluster as they complete.
+
+        Raises
+        ------
+        InterruptedRunError
+            When the scheduler is gone and does not come back.
+        """
+        waiting, under_way, running = iter(tasks), dict[Any, str](), as_completed()
         try:
+            self._fill(waiting, under_way, running)
             for future in running:
-                under_way.discard(future)
-                yield _finished(future)
+                yield _finished(future, under_way.pop(future))
                 future.release()
-                for task in islice(waiting, 1):
-                    under_way.add(submitted := self._submit(task))
-                    running.add(submitted)
+                self._fill(waiting, under_way, running)
         finally:
-            self._client.cancel(list(under_way))
+            if self._client.status == "running":
+                self._client.cancel(list(under_way))
+
+    def _fill[R](self, waiting: Iterator[Task[R]], under_way: dict[Any, str], running: Any) -> None:
+        """Submit what there is room for; under Dask keys of their own, so that none gets another's result."""
+        for task in islice(waiting, max(0, self._room() - len(under_way))):
+            key = f"{task.key}@{secrets.token_hex(4)}"
+            future = self._client.submit(task.function, *task.arguments, key=key, pure=False)
+            under_way[future] = task.key
+            running.add(future)
+
+    def _room(self) -> int:
+        """How many tasks may be submitted at a time; workers come and go, so they are counted again now and then.
+
+        What is submitted to a scheduler that is away is lost, so this waits until it is back.
+        """
+        deadline = time.monotonic() + self._patience_s
+        while self._client.status != "closed" and time.monotonic() < deadline:
+            if self._client.status == "running" and self._counted():
+                return max(1, self._slots) * self._ahead
+            time.sleep(_POLL_S)
+        msg = "the Dask scheduler is gone; what was finished is journaled, start the same run again to go on"
+        raise InterruptedRunError(msg)
+
+    def _counted(self) -> bool:
+        if time.monotonic() < self._counted_at + _COUNT_AGAIN_S:
+            return True
+        try:
+            self._slots = sum(self._client.nthreads().values())
+        except (OSError, ValueError):
+            return False
+        self._counted_at = time.monotonic()
+        return True
 
     def memory_bytes(self) -> int | None:
         """The smallest worker's limit, shared by its threads."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         shares = [int(worker["memory_limit"]) // worker["nthreads"] for worker in workers if worker["memory_limit"]]
         return min(shares, default=None)
-
-    def _submit[R](self, task: Task[R]) -> Any:
-        return self._client.submit(task.function, *task.arguments, key=task.key, pure=False)
 
 
 def persistent[R](executor: Executor, tasks: Iterable[Task[R]], tries: int) -> Iterator[Finished[R]]:
@@ -175,12 +211,15 @@ def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Ex
     return _remote(settings, window) if settings.kind == "address" else _local(settings, window)
 
 
-def _finished(future: Any) -> Finished[Any]:
+def _finished(future: Any, key: str) -> Finished[Any]:
     """The end of a future; a scheduler that died has cancelled it, which is no answer of the task's own."""
     if future.cancelled():
-        return Finished(future.key, error=CommClosedError("the scheduler is gone"))
-    error = future.exception()
-    return Finished(future.key, error=error) if error else Finished(future.key, result=future.result())
+        return Finished(key, error=CommClosedError("the scheduler is gone"))
+    try:
+        error = future.exception()
+        return Finished(key, error=error) if error else Finished(key, result=future.result())
+    except CancelledError as gone:
+        return Finished(key, error=gone)
 
 
 @contextmanager
@@ -197,7 +236,7 @@ def _local(settings: config.Cluster, window: int) -> Iterator[Executor]:
         ) as cluster,
         Client(cluster) as client,
     ):
-        yield OnDask(client, window)
+        yield OnDask(client, window, settings.connect_timeout_s)
 
 
 @contextmanager
@@ -208,5 +247,9 @@ def _remote(settings: config.Cluster, window: int) -> Iterator[Executor]:
         msg = f"cluster.address {settings.address!r}: no Dask scheduler answers there: {error}"
         raise ConfigError(msg) from error
     with client:
-        client.wait_for_workers(1, timeout=settings.connect_timeout_s)
-        yield OnDask(client, window)
+        try:
+            client.wait_for_workers(1, timeout=settings.connect_timeout_s)
+        except TimeoutError as error:
+            msg = f"cluster.address {settings.address!r}: no worker has come in {settings.connect_timeout_s:g} s"
+            raise ConfigError(msg) from error
+        yield OnDask(client, window, settings.connect_timeout_s)

@@ -41,7 +41,8 @@ class Repository:
     url: str
     handle: icechunk.Repository
     lock: AbstractContextManager[object]
-    """Held around every commit: a file lock on local storage, which can't commit concurrently; elsewhere nothing."""
+    """Held around every commit and every change of a branch or tag: a file lock on local storage, which can't do these
+    concurrently; elsewhere nothing."""
 
     def head(self, branch: str = MAIN) -> str:
         """Snapshot id a branch points at."""
@@ -142,7 +143,8 @@ def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
         When the tag is another snapshot's, or was deleted: tags never change.
     """
     try:
-        repository.handle.create_tag(tag, snapshot)
+        with repository.lock:
+            repository.handle.create_tag(tag, snapshot)
     except icechunk.IcechunkError as error:
         if tag not in repository.handle.list_tags() or repository.handle.lookup_tag(tag) != snapshot:
             msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {error}"

@@ -1,0 +1,58 @@
+"""`make chaos`: runs killed at random, pairs of runs at one time, and committers; `--seed` and `--only` replay a failure."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from contextlib import nullcontext
+from pathlib import Path
+
+from tests.failures.field import make_archive
+from tests.failures.processes import Cluster
+from tests.failures.schedules import Course, Schedule, Tallies, undisturbed
+
+
+def killed(folder, archive, numbers, seed, *, inline=False):
+    """Run schedules of kills; return the tallies, and a sentence per schedule that failed."""
+    tallies, failures = Tallies(), []
+    schedules = [Schedule.of(seed, number, inline=inline) for number in numbers]
+    with Cluster(folder / "cluster") if any(one.cluster for one in schedules) else nullcontext() as cluster:
+        expected = undisturbed(folder, archive, cluster)
+        for schedule in schedules:
+            started = time.monotonic()
+            place = folder / f"schedule_{schedule.number}"
+            try:
+                Course(schedule, expected, place, cluster, tallies).run()
+            except Exception:  # the others shall run all the same
+                failures.append(f"--seed {seed} --only {schedule.number}: {traceback.format_exc()}")
+                print(failures[-1], flush=True)
+            else:
+                shutil.rmtree(place)
+            print(f"schedule {schedule}: {time.monotonic() - started:.1f} s", flush=True)
+    return tallies, failures
+
+
+def main():
+    """Run everything, print the counts and the seeds that failed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6)
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of single schedules")
+    parser.add_argument("--folder", type=Path, help="where to work; failed schedules stay there")
+    chosen = parser.parse_args()
+    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
+    print(f"seed {chosen.seed}, in {folder}", flush=True)
+    archive = make_archive(folder / "archive")
+    numbers = range(chosen.runs) if chosen.only is None else chosen.only
+    tallies, failures = killed(folder, archive, numbers, chosen.seed)
+    print(f"{len(numbers)} runs, {len(failures)} failed; {tallies}")
+    if failures:
+        print("\n".join(failure.splitlines()[0] for failure in failures), file=sys.stderr)
+        sys.exit(1)
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Counts how often each partition is begun, from outside: preloaded into Dask workers, installed in coordinators.
+
+The events lie beside the archive, so that every schedule, with an archive folder of its own, has its own.
+"""
+
+import functools
+import os
+import time
+from pathlib import Path
+
+from gnssice_batch import ingest
+
+EVENTS = "events"
+WORKERS = "GNSSICE_TEST_WORKERS"
+"""Environment variable: the file in which workers note their process ids."""
+
+
+def note(path, *words):
+    """Add a line; lines this short are written whole."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "w") as file:
+        file.write(" ".join(map(str, (f"{time.time():.6f}", os.getpid(), *words))) + "\n")
+
+
+def install():
+    """Count every call of `ingest_partition` in this process, whoever imports it from now on."""
+    original = ingest.ingest_partition
+
+    @functools.wraps(original)
+    def counted(assignment, fork, context):
+        events = Path(context.archive.folder.url).parent / EVENTS
+        note(events, "begin", assignment.partition.key)
+        outcome = original(assignment, fork, context)
+        note(events, "end", assignment.partition.key)
+        return outcome
+
+    ingest.ingest_partition = counted
+
+
+def begun(folder):
+    """Partition keys of a schedule in the order in which work on them was begun."""
+    events = folder / EVENTS
+    lines = events.read_text().splitlines() if events.exists() else []
+    return [line.split()[3] for line in lines if line.split()[2] == "begin"]
+
+
+def dask_setup(_worker):
+    """Called by Dask in every new worker process."""
+    install()
+    note(os.environ[WORKERS], "worker")

@@ -1,0 +1,128 @@
+"""The coordinator as a process that may kill itself at a chosen place: `python -m tests.failures.launcher CONFIG ...`.
+
+A phase is the time spent in one function of the program. A death is ``phase:how:share``: how is ``line`` (after that share
+of the Python lines that an undisturbed run executes in the phase, any library's) or ``time`` (after that share of the
+seconds, wherever native code is then).
+"""
+
+import argparse
+import functools
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.failures import counting
+
+PHASES = {
+    "plan": ("gnssice_batch.run", "prepare"),
+    "structure": ("gnssice_batch.rounds", "_structure"),
+    "tasks": ("gnssice_batch.rounds", "_send_out"),
+    "merge": ("gnssice_batch.run", "publish"),
+    "removal": ("gnssice_batch.run", "_clear"),
+}
+"""Phase to the function it is the time of; removal is what follows the commit."""
+
+
+@dataclass
+class Extent:
+    """How long a phase is, added up over its calls."""
+
+    lines: int = 0
+    seconds: float = 0.0
+
+
+class Probe:
+    """Measures one phase, and ends the process in it if it shall."""
+
+    def __init__(self, phase, lines=None, seconds=None):
+        self.phase, self.extent = phase, Extent()
+        self.last_line, self.last_second = lines, seconds
+
+    def install(self):
+        """Put the probe around the function of the phase."""
+        module, name = PHASES[self.phase]
+        owner = importlib.import_module(module)
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def probed(*arguments, **named):
+            with self:
+                return original(*arguments, **named)
+
+        setattr(owner, name, probed)
+
+    def __enter__(self):
+        self.entered = time.monotonic()
+        if self.last_line is not None:
+            sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "probe")
+            sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, sys.monitoring.events.LINE, self._line)
+            sys.monitoring.set_events(sys.monitoring.PROFILER_ID, sys.monitoring.events.LINE)
+        if self.last_second is not None:
+            left = max(self.last_second - self.extent.seconds, 0)
+            self.timer = threading.Timer(left, die, [self.phase])
+            self.timer.daemon = True
+            self.timer.start()
+
+    def __exit__(self, *_):
+        if self.last_line is not None:
+            sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
+            sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
+        if self.last_second is not None:
+            self.timer.cancel()
+        self.extent.seconds += time.monotonic() - self.entered
+
+    def _line(self, _code, _number):
+        self.extent.lines += 1
+        if self.extent.lines > self.last_line:
+            die(self.phase)
+
+
+def die(phase):
+    """End this process as the kernel's memory killer would."""
+    os.write(2, f"\nkilled in {phase}\n".encode())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def probe(death, extents):
+    """Return the probe that a death needs, from the extents of an undisturbed run."""
+    phase, how, share = death.split(":")
+    extent = extents[phase]
+    if how == "line":
+        return Probe(phase, lines=int(float(share) * extent["lines"]))
+    return Probe(phase, seconds=float(share) * extent["seconds"])
+
+
+def main():
+    """Run the coordinator, die where that is asked for, measure the phases where that is."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--extents", type=Path, help="JSON of a measured run")
+    parser.add_argument("--die", help="phase:how:share")
+    parser.add_argument("--measure", choices=["lines", "seconds"], help="write the extents instead")
+    chosen = parser.parse_args()
+    counting.install()
+    probes = []
+    if chosen.measure:
+        probes = [Probe(phase, lines=sys.maxsize if chosen.measure == "lines" else None) for phase in PHASES]
+    elif chosen.die:
+        probes = [probe(chosen.die, json.loads(chosen.extents.read_text()))]
+    for each in probes:
+        each.install()
+    from gnssice_batch.cli.entry import main as command
+
+    try:
+        command(["run", "--config", str(chosen.config)])
+    finally:
+        if chosen.measure:
+            found = {each.phase: getattr(each.extent, chosen.measure) for each in probes}
+            chosen.extents.write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

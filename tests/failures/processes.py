@@ -1,0 +1,128 @@
+"""Real processes to kill: coordinators, and a Dask scheduler with its workers."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.failures import counting
+
+ROOT = Path(__file__).absolute().parents[2]
+DONE_S = 120
+
+
+def start(module, *arguments, log, environment=None):
+    """Start a Python module as a process, its output added to a file."""
+    with Path(log).open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *map(str, arguments)],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(environment or {})},
+        )
+
+
+def coordinator(config, *arguments):
+    """Start a coordinator with the settings of a file; its log is beside them."""
+    return start("tests.failures.launcher", config, *arguments, log=config.with_suffix(".log"))
+
+
+def finished(process, patience_s=DONE_S):
+    """Wait for a process and return its exit code; one that hangs is a failure, and is ended."""
+    try:
+        return process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise AssertionError(f"{process.args} was still running after {patience_s} s") from None
+
+
+class Cluster:
+    """A Dask scheduler at a fixed port and two workers, restarted as Kubernetes would restart them."""
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        self.scheduler = self.workers = None
+
+    def __enter__(self):
+        self.restore()
+        return self
+
+    def __exit__(self, *_):
+        for process in (self.workers, self.scheduler):
+            if process is not None:
+                _end(process)
+
+    def restore(self):
+        """Start whatever is not running any more."""
+        if self.scheduler is None or self.scheduler.poll() is not None:
+            port = self.address.rpartition(":")[2]
+            options = ("--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-show")
+            self.scheduler = start("distributed.cli.dask_scheduler", *options, log=self.folder / "scheduler.log")
+        if self.workers is None or self.workers.poll() is not None:
+            options = ("--nworkers", 2, "--nthreads", 1, "--no-dashboard", "--preload", "tests.failures.counting")
+            environment = {counting.WORKERS: str(self.folder / "workers")}
+            log = self.folder / "workers.log"
+            self.workers = start(
+                "distributed.cli.dask_worker", self.address, *options, log=log, environment=environment
+            )
+
+    def worker_processes(self):
+        """Process ids of the workers that live."""
+        noted = self.folder / "workers"
+        lines = noted.read_text().splitlines() if noted.exists() else []
+        return [pid for line in lines if psutil.pid_exists(pid := int(line.split()[1])) and _runs(pid)]
+
+    def kill_worker(self, choice):
+        """Kill one of the workers; return whether there was one."""
+        living = self.worker_processes()
+        if living:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(living[choice % len(living)], signal.SIGKILL)
+        return bool(living)
+
+    def kill_scheduler(self):
+        """Kill the scheduler."""
+        self.scheduler.kill()
+        self.scheduler.wait()
+
+
+def _runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _end(process):
+    """End a process and its children."""
+    family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    process.kill()
+    process.wait()
+    for child in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+def wait_until(condition, patience_s=60, step_s=0.02):
+    """Wait for a condition; return whether it came true."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(step_s)
+    return False

@@ -1,0 +1,199 @@
+"""Schedules of kills: one run over the archive of `field`, killed again and again, started again until it is done."""
+
+import json
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.failures import counting
+from tests.failures.field import RECEIVERS, Holding, assert_equal, journaled, journals, settings_of, write_settings
+from tests.failures.launcher import PHASES
+from tests.failures.processes import Cluster, coordinator, finished, wait_until
+from tests.runs import branches, messages
+
+KILLED = -9
+TARGETS = (*PHASES, "worker", "scheduler")
+MOST_STARTS = 12
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Who is killed, and when: after a share of a phase, or after so many partitions were begun."""
+
+    target: str
+    how: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A run and the kills that it has to live through; follows from seed and number alone."""
+
+    seed: int
+    number: int
+    cluster: bool
+    kills: tuple[Kill, ...]
+
+    @staticmethod
+    def of(seed, number, *, inline=False):
+        """Make a schedule; its first target goes round all of them, the rest is chance."""
+        chance = random.Random(f"{seed}/{number}")
+        first = TARGETS[number % len(PHASES if inline else TARGETS)]
+        more = [chance.choice(tuple(PHASES) if inline else TARGETS) for _ in range(chance.choice([0, 1, 1, 2]))]
+        targets = [first, *more]
+        cluster = not inline and (not set(targets) <= set(PHASES) or chance.random() < 0.5)
+        kills = tuple(_kill(chance, target, cluster) for target in targets)
+        return Schedule(seed, number, cluster, kills)
+
+    def __str__(self):
+        kills = ", ".join(f"{kill.target} ({kill.how} {kill.share:.3f})" for kill in self.kills)
+        return f"{self.number} ({'dask' if self.cluster else 'inline'}): {kills}"
+
+
+def _kill(chance, target, cluster):
+    by_line = not cluster and target in PHASES and chance.random() < 0.6
+    return Kill(target, "line" if by_line or target == "removal" else "time", round(chance.uniform(0, 0.98), 3))
+
+
+@dataclass
+class Tallies:
+    """What happened, over all schedules."""
+
+    kills: Counter = field(default_factory=Counter)
+    starts: int = 0
+    partitions: int = 0
+    begun: int = 0
+    hit: int = 0
+
+    def __str__(self):
+        kills = ", ".join(f"{target} {self.kills[target]}" for target in TARGETS)
+        return (
+            f"kills: {kills}; starts: {self.starts}; partitions: {self.partitions}, begun {self.begun} times,"
+            f" {self.hit} hit by kills"
+        )
+
+
+@dataclass
+class Undisturbed:
+    """What a run that nobody kills does."""
+
+    archive: Path
+    extents: dict[bool, Path]
+    """With a cluster or without: file of the extents of the phases."""
+    begun: dict[str, int]
+    """Partition to how often it is begun."""
+    holdings: dict[str, Holding]
+
+
+def undisturbed(folder, archive, cluster=None):
+    """Measure runs that nobody kills; the later ones find everything compiled."""
+    begun, extents = Counter(), {}
+    kinds = {False: {}} | ({True: section(cluster)} if cluster else {})
+    for remote, chosen in kinds.items():
+        measured = {}
+        for what in ("seconds",) if remote else ("warm", "lines", "seconds"):
+            place = folder / f"undisturbed_{what}{'_dask' if remote else ''}"
+            config = write_settings(place, archive, **chosen)
+            options = () if what == "warm" else ("--measure", what, "--extents", place / "extents.json")
+            assert finished(coordinator(config, *options), 600) == 0, config.with_suffix(".log").read_text()
+            measured[what] = json.loads((place / "extents.json").read_text()) if options else None
+            begun = Counter(counting.begun(place))
+        extents[remote] = folder / f"extents_{'dask' if remote else 'inline'}.json"
+        phases = {phase: {what: found[phase] for what, found in measured.items() if found} for phase in PHASES}
+        for extent in phases.values():
+            extent.setdefault("lines", 0)
+        phases["removal"]["lines"] = phases["removal"]["lines"] or 500
+        extents[remote].write_text(json.dumps(phases))
+    settings = settings_of(config)
+    return Undisturbed(archive, extents, begun, {name: Holding.of(settings, name) for name in RECEIVERS})
+
+
+def section(cluster):
+    """Settings of a run on a cluster."""
+    return {"cluster": {"kind": "address", "address": cluster.address, "connect_timeout_s": 60}}
+
+
+@dataclass
+class Course:
+    """One schedule on its way."""
+
+    schedule: Schedule
+    expected: Undisturbed
+    folder: Path
+    cluster: Cluster | None
+    tallies: Tallies
+    hits: Counter = field(default_factory=Counter)
+
+    def run(self):
+        """Live through all kills, then start until it is done, then hold the store against the undisturbed one."""
+        chosen = section(self.cluster) if self.schedule.cluster else {}
+        self.config = write_settings(self.folder, self.expected.archive, **chosen)
+        self.settings = settings_of(self.config)
+        code = None
+        for kill in self.schedule.kills:
+            code = self._start(kill)
+            if code == 0:
+                break
+        starts = 0
+        while code != 0:
+            starts += 1
+            assert starts < MOST_STARTS, self._log()
+            code = self._start(None)
+        self._check()
+
+    def _start(self, kill):
+        """Start the coordinator once and kill as told; return its exit code."""
+        before = len(counting.begun(self.folder))
+        self.tallies.starts += 1
+        if self.schedule.cluster:
+            self.cluster.restore()
+        if kill is None or kill.target not in PHASES:
+            process = coordinator(self.config)
+            if kill is not None:
+                self._kill_in_cluster(kill, process, before)
+            code = finished(process)
+        else:
+            death = f"{kill.target}:{kill.how}:{kill.share}"
+            extents = self.expected.extents[self.schedule.cluster]
+            code = finished(coordinator(self.config, "--die", death, "--extents", extents))
+            if code == KILLED:
+                self.tallies.kills[kill.target] += 1
+                self._hit(counting.begun(self.folder)[before:], journaled(self.settings))
+        assert code in {0, KILLED, 3, 5, 7}, f"exit code {code}\n{self._log()}"
+        return code
+
+    def _kill_in_cluster(self, kill, process, before):
+        wanted = before + 1 + int(kill.share * sum(self.expected.begun.values()))
+        wait_until(lambda: len(counting.begun(self.folder)) >= wanted or process.poll() is not None)
+        kept = journaled(self.settings)
+        if kill.target == "worker":
+            if not self.cluster.kill_worker(wanted):
+                return
+        else:
+            self.cluster.kill_scheduler()
+            time.sleep(0.5)
+        self.tallies.kills[kill.target] += 1
+        self._hit(counting.begun(self.folder)[before:], kept)
+        self.cluster.restore()
+
+    def _hit(self, begun, kept):
+        self.hits.update(set(begun) - kept)
+
+    def _check(self):
+        settings = self.settings
+        for receiver, expected in self.expected.holdings.items():
+            assert_equal(Holding.of(settings, receiver), expected)
+        assert len(messages(settings)) == 1
+        assert branches(settings) == {"main"}
+        assert journals(settings) == []
+        begun = Counter(counting.begun(self.folder))
+        self.tallies.partitions += len(begun)
+        self.tallies.begun += begun.total()
+        self.tallies.hit += self.hits.total()
+        too_often = {key: n for key, n in begun.items() if n > self.expected.begun[key] + self.hits[key]}
+        assert not too_often, f"begun more often than kills explain: {too_often}, hits {dict(self.hits)}"
+
+    def _log(self):
+        return self.config.with_suffix(".log").read_text()[-4000:]
