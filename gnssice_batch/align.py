@@ -194,6 +194,8 @@ def beats(rank: Rank, holder: Rank, strategy: Strategy, *, stored: bool) -> bool
     stored
         Whether the holder stood in the store before the run; among the files of a run the rank decides alone.
     """
+    if rank.same_content(holder):
+        return False
     if not stored or strategy is Strategy.BEST:
         return rank > holder
     return strategy is Strategy.OVERWRITE

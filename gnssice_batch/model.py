@@ -19,6 +19,8 @@ NO_SOURCE = -1
 class Rank:
     """Which of two files an epoch is taken from: the larger rank wins, whatever order they arrive in."""
 
+    current: bool
+    """False for a version of a file that the archive has replaced since."""
     signals: int
     """Distinct (system, band, code) with values in the file."""
     version: tuple[int, int]
@@ -39,7 +41,10 @@ _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 def rank(signals: int, version: str, epochs: int, sha256: str) -> Rank:
     """The rank of a file; `version` as its header gives it, e.g. ``3.04``."""
     major, _, minor = version.partition(".")
-    return Rank(signals, (int(major or 0), int((minor + "00")[:2])), epochs, sha256.translate(_INVERTED))
+    release = (int(major or 0), int((minor + "00")[:2]))
+    return Rank(
+        current=True, signals=signals, version=release, epochs=epochs, inverted_hash=sha256.translate(_INVERTED)
+    )
 
 
 @dataclass(frozen=True, slots=True)

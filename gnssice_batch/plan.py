@@ -170,7 +170,8 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
     axis = grown_axis(template.axis, learned.sids.get(template.receiver, frozenset()))
     target = replace(template, grid=grid, axis=axis)
     owners = _files_by_partition(target, files, spans, partition_units)
-    stored = _stored_ranks(ledger, grid, {n for partition in owners for n in _unit_range(partition)})
+    replaced = {file.uri for file in files}
+    stored = _stored_ranks(ledger, grid, {n for partition in owners for n in _unit_range(partition)}, replaced)
     assignments = tuple(
         Assignment(
             partition,
@@ -297,15 +298,21 @@ def _unit_range(partition: Partition) -> range:
     return range(partition.first_unit, partition.first_unit + partition.units)
 
 
-def _stored_ranks(ledger: Ledger, grid: Grid, units: Collection[int]) -> dict[int, dict[int, Rank]]:
-    """Unit to ledger row to rank, of the taken files that reach one of these units."""
+def _stored_ranks(
+    ledger: Ledger, grid: Grid, units: Collection[int], replaced: Collection[str]
+) -> dict[int, dict[int, Rank]]:
+    """Unit to ledger row to rank, of the taken files that reach one of these units.
+
+    Rows of files that the archive has replaced rank below all others: their epochs stay where no file has any now.
+    """
     taken = np.flatnonzero(ledger.status != "rejected")
     first = grid.slots(ledger.first_ns[taken]) // grid.unit
     last = grid.slots(ledger.last_ns[taken]) // grid.unit
     stored: dict[int, dict[int, Rank]] = {}
     for unit in units:
         for row in taken[(first <= unit) & (last >= unit)].tolist():
-            stored.setdefault(unit, {})[row] = ledger.rank(row)
+            rank = replace(ledger.rank(row), current=ledger.uri[row] not in replaced)
+            stored.setdefault(unit, {})[row] = rank
     return stored
 
 

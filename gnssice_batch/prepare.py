@@ -7,7 +7,7 @@ from typing import Protocol
 from gnssice_batch import config
 from gnssice_batch.cluster import Executor, Finished, Task, persistent
 from gnssice_batch.errors import ConfigError, GnssiceError, PlanError
-from gnssice_batch.model import SignalAxis, SourceFile, Status
+from gnssice_batch.model import SourceFile, Status
 from gnssice_batch.plan import (
     GroupPlan,
     Learned,
@@ -115,14 +115,14 @@ def prepare(
 
 
 def plan_all(
-    prepared: Prepared, learned: Learned, axes: Mapping[str, SignalAxis] | None = None
+    prepared: Prepared, learned: Learned, made: Mapping[str, GroupTemplate] | None = None
 ) -> tuple[GroupPlan, ...]:
     """Plan every receiver that has something to do.
 
     Parameters
     ----------
-    axes
-        Per receiver the signals in the order that the run has stored them so far.
+    made
+        Groups as the run has made them so far: their signals stay in their order.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def plan_all(
     prospect = prepared.prospect
     return tuple(
         plan_group(
-            replace(template, axis=(axes or {}).get(receiver, template.axis)),
+            _as_made(template, (made or {}).get(receiver, template)),
             prospect.template(receiver),
             prospect.files[receiver],
             prospect.ledger(receiver),
@@ -143,6 +143,11 @@ def plan_all(
         )
         for receiver, template in prepared.templates.items()
     )
+
+
+def _as_made(template: GroupTemplate, made: GroupTemplate) -> GroupTemplate:
+    """A template with the signals and channels that the run has learned; its grid is found again from the files."""
+    return replace(template, axis=made.axis, channels=made.channels)
 
 
 def answered[R](finished: Finished[R]) -> R:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.model import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Strategy, Tally
+from gnssice_batch.plan import prove_single_owners
 from gnssice_batch.prepare import Prepared
 from gnssice_batch.prospect import SOFTWARE
 from gnssice_batch.report import combined
@@ -64,7 +65,8 @@ def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
     for part in _parts(work):
         parts[part.file.receiver].setdefault(part.file.uri, []).append(part)
     surveyed = (survey.outcome for survey in prepared.surveys if survey.outcome.status is Status.REJECTED)
-    for outcome in (*surveyed, *work.rejected.values()):
+    rejected = (outcome for by_uri in work.rejected.values() for outcome in by_uri.values())
+    for outcome in (*surveyed, *rejected):
         if outcome.file.receiver in parts:
             parts[outcome.file.receiver].setdefault(outcome.file.uri, [outcome])
     _check_complete(prepared, parts)
@@ -121,7 +123,16 @@ def _check_complete(prepared: Prepared, parts: Mapping[str, Mapping[str, object]
 
 
 def _planned_units(work: Work) -> Units:
-    """The write units that the partitions own and their workers have written, all variables and all signals wide."""
+    """The write units that the partitions own and their workers have written, all variables and all signals wide.
+
+    Raises
+    ------
+    PlanError
+        When two partitions own one unit.
+    StoreError
+        When a worker wrote outside its own.
+    """
+    prove_single_owners(done.partition for done in work.done.values())
     planned = []
     for done in work.done.values():
         partition, written = done.partition, done.outcome.written_units

@@ -34,6 +34,8 @@ class Work:
     """True span per file that was read."""
     sids: dict[str, frozenset[str]] = field(default_factory=dict)
     """Per receiver the signals that its axis lacked."""
+    channels: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Per receiver the GLONASS channels that the headers of its files give."""
     done: dict[str, Done] = field(default_factory=dict)
     """Partition key to what was done last; partitions that met unknown signals are not in here."""
     templates: dict[str, GroupTemplate] = field(default_factory=dict)
@@ -42,8 +44,8 @@ class Work:
     """The latest; each extends the one before, so it holds everything."""
     set_aside: dict[str, Assignment] = field(default_factory=dict)
     """Partitions that killed their workers."""
-    rejected: dict[str, FileOutcome] = field(default_factory=dict)
-    """Files that were refused in partitions that are not planned any more."""
+    rejected: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
+    """By partition and URI the files that were refused in it; no later plan has them."""
     structures: int = 0
     """How many structures this start has made."""
     resumed: int = 0
@@ -53,6 +55,26 @@ class Work:
         """Take down what reading the files of a partition has shown."""
         self.spans.update({part.file.uri: part.facts.span for part in outcome.files})
         self.sids[receiver] = self.sids.get(receiver, frozenset()).union(outcome.unknown_sids)
+        channels = self.channels.setdefault(receiver, {})
+        for part in outcome.files:
+            channels.update(part.facts.channels)
+
+    def note_rejected(self, outcome: PartitionOutcome) -> None:
+        """Take down the files that were refused in a partition, whatever becomes of it."""
+        rejected = {part.file.uri: part for part in outcome.files if part.status is Status.REJECTED}
+        if rejected:
+            self.rejected.setdefault(outcome.key, {}).update(rejected)
+
+    def with_rejected(self, outcome: PartitionOutcome) -> PartitionOutcome:
+        """The outcome with the files that an earlier round refused, so that the journal has them answered too."""
+        met = {part.file.uri for part in outcome.files}
+        earlier = (part for uri, part in self.rejected.get(outcome.key, {}).items() if uri not in met)
+        return replace(outcome, files=(*outcome.files, *earlier))
+
+    def grown(self, template: GroupTemplate) -> GroupTemplate:
+        """A group with the signals it lacked; GLONASS channels that it has stored stay as they are."""
+        axis = grown_axis(template.axis, self.sids.get(template.receiver, frozenset()))
+        return replace(template, axis=axis, channels={**self.channels.get(template.receiver, {}), **template.channels})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +119,8 @@ def work_through(prepared: Prepared, work: Work, conduct: Conduct) -> Structure:
         conduct.progress.stage("ingest again" if number else "ingest", len(todo))
         _send_out(todo, prepared, work, conduct)
         conduct.stop.hold()
-        axes = {receiver: template.axis for receiver, template in work.templates.items()}
-        plans = plan_all(prepared, Learned(work.spans, work.sids), axes)
+        made = {receiver: work.grown(template) for receiver, template in work.templates.items()}
+        plans = plan_all(prepared, Learned(work.spans, work.sids), made)
     raise PlanError([f"{assignment.partition.key}: still pending after {_MOST_ROUNDS} rounds" for assignment in todo])
 
 
@@ -116,8 +138,7 @@ def _forget_unplanned(work: Work, plans: tuple[GroupPlan, ...]) -> None:
     planned = {one.partition.key: one for plan in plans for one in plan.assignments}
     for key, one in list(work.done.items()):
         if key not in planned or not _still_holds(planned[key], one):
-            rejected = (part for part in one.outcome.files if part.status is Status.REJECTED)
-            work.rejected.update({part.file.uri: part for part in rejected})
+            work.note_rejected(one.outcome)
             del work.done[key]
             work.journal.drop(key)
 
@@ -180,11 +201,11 @@ def _call(
     So a new signal costs the partitions under way a second reading, and not all that are still to come.
     """
     template = work.templates[assignment.partition.receiver]
-    axis = grown_axis(template.axis, work.sids.get(template.receiver, frozenset()))
-    if axis != template.axis:
-        work.templates[template.receiver] = replace(template, axis=axis)
-        _extended(work, [work.templates[template.receiver]], prepared)
-    sent[assignment.partition.key] = current = replace(assignment, axis=axis)
+    grown = work.grown(template)
+    if grown.axis != template.axis:
+        work.templates[template.receiver] = grown
+        _extended(work, [grown], prepared)
+    sent[assignment.partition.key] = current = replace(assignment, axis=grown.axis)
     fork = work.structure.work_fork if work.structure else b""
     return Task(assignment.partition.key, ingest_partition, (current, fork, prepared.context))
 
@@ -194,16 +215,19 @@ def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> Non
     if outcome.unknown_sids:
         _log.info("%d unknown signals, the axis grows", len(outcome.unknown_sids), extra={"partition": outcome.key})
     else:
-        done = finished_partition(assignment, outcome)
+        done = finished_partition(assignment, work.with_rejected(outcome))
         work.journal.keep(done)
         work.done[outcome.key] = done
     work.learn(receiver, outcome)
+    work.note_rejected(outcome)
 
 
 def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Done:
     """What is kept of a partition that was written."""
     axis = assignment.axis
-    return Done(assignment.partition, assignment.grid.origin_ns, len(axis.sids), axis.digest, assignment.files, outcome)
+    named = set(assignment.files)
+    files = (*assignment.files, *(part.file for part in outcome.files if part.file not in named))
+    return Done(assignment.partition, assignment.grid.origin_ns, len(axis.sids), axis.digest, files, outcome)
 
 
 @dataclass(slots=True)

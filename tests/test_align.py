@@ -122,7 +122,7 @@ def test_an_epoch_comes_whole_from_the_best_file_in_any_order(order):
     for index in order:
         first, last, svs = spans[index]
         part = observations([DAY_ONE_S + 30 * slot for slot in range(first, last)], svs, salt=index)
-        laid(block, part, -2 - index, rank(index, "3.04", 1, "00"), ranks)
+        laid(block, part, -2 - index, rank(index, "3.04", 1, f"{index:02x}"), ranks)
     owners = np.full(720, NO_SOURCE)
     for index, (first, last, _) in enumerate(spans):
         owners[first:last] = -2 - index

@@ -515,7 +515,6 @@ def test_a_changed_file_is_read_again(tmp_path):
     check_ledger(chosen, GROUP)
 
 
-@pytest.mark.xfail(reason="channels are learned from the files that make a group only", strict=True)
 def test_a_signal_that_comes_later_has_the_channel_of_its_header(tmp_path):
     """The header's GLONASS SLOT / FRQ # goes before the table of slots, whenever the satellite is first seen."""
     record = f"{'  1 R05  6':60}GLONASS SLOT / FRQ #\n{'':60}END OF HEADER".encode()
@@ -594,3 +593,12 @@ def test_epochs_of_a_partition_are_read_back_only_where_files_stand(tmp_path):
     data = stored(chosen, GROUP)
     assert len(data.uri) == 360
     expected(data)
+
+
+def test_a_file_that_the_archive_has_replaced_gives_way_to_its_new_version(tmp_path):
+    """Even to one that would rank lower; what the new version lacks stays."""
+    file = name(DAY_ONE_S, "01H")
+    chosen, _ = ingest(tmp_path, {file: rinex([DAY_ONE_S + 30 * n for n in range(5)], ("G01", "R05"))})
+    ingest(tmp_path, {file: rinex([DAY_ONE_S + 30 * n for n in range(4)], ("G01",))})
+    assert open_group(chosen, GROUP)["source_file"][:6].tolist() == [1, 1, 1, 1, 0, -1]
+    check_ledger(chosen, GROUP)
