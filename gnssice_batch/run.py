@@ -108,15 +108,17 @@ def _once(settings: config.Settings, conduct: Conduct, retry: Retry | None) -> R
         prepared = prepare(settings, conduct.tasks, conduct.progress, resumed.templates, retry)
         conduct.stop.hold()
         report = _unstarted(settings, prepared)
-        if not prepared.plans:
-            _clear(repository, journal)
-            return report
-        _check_memory(conduct.tasks, prepared)
-        repository = repository or open_repository(store_url(settings), repository_options(settings))
-        ensure_branch(repository, settings.run.branch)
+    if not prepared.plans:
+        _clear(repository, journal)
+        return report
+    _check_memory(conduct.tasks, prepared)
+    repository = repository or open_repository(store_url(settings), repository_options(settings))
+    ensure_branch(repository, settings.run.branch)
     journal = journal or _begin(settings, identity, repository, prepared, report.run)
     with _heartbeat(journal):
-        return _worked(settings, prepared, _work(repository, journal, prepared, resumed), conduct, report)
+        report = _worked(settings, prepared, _work(repository, journal, prepared, resumed), conduct, report)
+    _clear(repository, journal)
+    return report
 
 
 def _worked(
@@ -130,7 +132,6 @@ def _worked(
     if any(news.values()):
         conduct.progress.stage("publish", 0)
         snapshot = _published(settings, work, publication_of(prepared, work, structure, news))
-    _clear(work.repository, work.journal)
     outcomes = [done.outcome for done in work.done.values()]
     return replace(
         report,
@@ -152,9 +153,13 @@ def _published(settings: config.Settings, work: Work, publication: Publication) 
         snapshot = publish(work.repository, settings.run.branch, publication)
     except RunConflictError as conflict:
         raise _MovedError(str(conflict), publication.run) from conflict
-    if settings.run.tag:
-        tag_snapshot(work.repository, settings.run.tag, snapshot)
+    _tag(settings, work.repository, snapshot)
     return snapshot
+
+
+def _tag(settings: config.Settings, repository: Repository, snapshot: str) -> None:
+    if settings.run.tag:
+        tag_snapshot(repository, settings.run.tag, snapshot)
 
 
 def _unstarted(settings: config.Settings, prepared: Prepared) -> RunReport:
@@ -177,7 +182,8 @@ def _adopted(settings: config.Settings, identity: str) -> tuple[Repository | Non
     repository = open_repository(url, repository_options(settings))
     with repository.lock:
         journal = adoptable(journal_folder(settings), identity, branch, settings.journal_secrets())
-    if journal and published_snapshot(repository, branch, journal.record.run):
+    if journal and (snapshot := published_snapshot(repository, branch, journal.record.run)):
+        _tag(settings, repository, snapshot)
         _clear(repository, journal)
         journal = None
     return repository, journal
