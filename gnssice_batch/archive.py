@@ -101,8 +101,23 @@ def list_files(settings: config.Archive) -> Listing:
     PlanError
         When files belong to more than one receiver of the settings.
     """
+    return listing(access(settings).entries(), settings)
+
+
+def listing(entries: Mapping[str, Mapping[str, Any]], settings: config.Archive) -> Listing:
+    """Find the receiver of each of these files, as `list_files` does.
+
+    Parameters
+    ----------
+    entries
+        Path below the root to what the archive says of the file.
+
+    Raises
+    ------
+    PlanError
+        When files belong to more than one receiver of the settings.
+    """
     archive = access(settings)
-    entries = archive.entries()
     chosen = [uri for uri in sorted(entries) if _chosen(uri, settings)]
     hints = {uri: parse_name(uri) for uri in chosen}
     observations = [uri for uri in chosen if (hint := hints[uri]) is None or hint.kind == "observation"]
