@@ -24,22 +24,26 @@ type Run = tuple[State, Tables, Output, Arcs]
 
 @inlined
 def integer(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
-    """Read a signed integer; return it and the index behind it, `DAMAGED` if there is none or it is too long."""
+    """Read a signed integer; return it and the index behind it, `DAMAGED` if there is none or it is too long.
+
+    What the next field waits for is kept short: one load, and no branch that the length or the sign decides.
+    """
     negative = int64(buffer[at] == MINUS)
     begin = at + negative
-    at = begin
     number = 0
+    marks = U(0)
     if at + 8 <= buffer.size:
         word = load8(buffer, at)
+        negative = int64(word & U(0xFF) == U(MINUS))
+        begin = at + negative
+        word = (word >> U(8 * negative)) | (U(ZERO * negative) << U(56))
         marks = not_digits(word)
-        if marks:
-            length = bytes_before(marks)
-            number = decimal8((word << U(8 * (8 - length))) | (_ALL_ZEROS >> U(8 * length))) if length else 0
-            at += length
-        else:
-            number, at = _rest(buffer, at + 8, stop, decimal8(word))
+    if marks:
+        length = bytes_before(marks)
+        number = decimal8((word << U(8 * (8 - length))) | (_ALL_ZEROS >> U(8 * length))) if length else 0
+        at = begin + length
     else:
-        number, at = _rest(buffer, at, stop, 0)
+        number, at = _rest(buffer, begin, stop, 0)
     if at == begin or at - begin > 17:
         return 0, DAMAGED
     return (number ^ -negative) + negative, at
@@ -61,6 +65,7 @@ def take_satellite_line(buffer: Bytes, stop: int, code: int, row: int, run: Run)
     state, tables, output, arcs = run
     system = code // 100
     at = state[POSITION]
+    strange = 0
     for j in range(tables.type_count[system]):
         if at >= stop or buffer[at] == SPACE:
             arcs.order[code, j] = -1
@@ -69,11 +74,16 @@ def take_satellite_line(buffer: Bytes, stop: int, code: int, row: int, run: Run)
         number, at = take_difference(buffer, at, stop, (code, j), arcs)
         if at == DAMAGED or number >= LARGEST or number <= -LARGEST:
             return False
+        if at < stop:
+            strange |= int64(buffer[at]) ^ SPACE
+            at += 1
         column = int64(tables.column_of[system, j])
         if column < 0:
             output.counts[PSEUDO_OBSERVABLE] += 1
         else:
             put_value(state, output, row, column, number, tables.zero_counts[system, j])
+    if strange:
+        return False
     if at < stop:
         change_indicators(buffer, at, stop, code, run)
     put_indicators(code, row, run)
@@ -82,7 +92,7 @@ def take_satellite_line(buffer: Bytes, stop: int, code: int, row: int, run: Run)
 
 @inlined
 def take_difference(buffer: Bytes, at: int, stop: int, field: tuple[int, int], arcs: Arcs) -> tuple[int, int]:
-    """Decode one observable; return it and the index behind its separator, or `DAMAGED`."""
+    """Decode one observable; return it and the index behind it, or `DAMAGED`."""
     code, j = field
     if at + 1 < stop and buffer[at + 1] == AMPERSAND:
         return begin_arc(buffer, at, stop, field, arcs)
@@ -100,7 +110,7 @@ def take_difference(buffer: Bytes, at: int, stop: int, field: tuple[int, int], a
             order += 1
             arcs.order[code, j] = order
         integrate(difference, order, number)
-    return difference[0], behind_separator(buffer, at, stop)
+    return difference[0], at
 
 
 @inlined
@@ -109,14 +119,6 @@ def integrate(difference: np.ndarray, order: int, number: int) -> None:
     difference[order] = number
     for m in range(order, 0, -1):
         difference[m - 1] += difference[m]
-
-
-@inlined
-def behind_separator(buffer: Bytes, at: int, stop: int) -> int:
-    """Return the index of the next field; `DAMAGED` if something else than a blank ends this one."""
-    if at >= stop:
-        return stop
-    return at + 1 if buffer[at] == SPACE else DAMAGED
 
 
 @inlined
@@ -132,7 +134,7 @@ def begin_arc(buffer: Bytes, at: int, stop: int, field: tuple[int, int], arcs: A
     arcs.order[code, j] = 0
     arcs.arc_order[code, j] = greatest
     arcs.difference[code, j, 0] = number
-    return number, behind_separator(buffer, at, stop)
+    return number, at
 
 
 @inlined

@@ -38,7 +38,8 @@ class Dense(NamedTuple):
 def signals(observations: Observations) -> tuple[str, ...]:
     """Return the sids that carry a value in the observations, sorted."""
     present = np.zeros((len(observations.svs), observations.value.shape[1]), np.bool_)
-    _mark_present(observations.row_sv, observations.value, present)
+    widths = np.array([len(observations.columns.get(sv[0], ())) for sv in observations.svs], np.int64)
+    _mark_present(observations.row_sv, observations.value, present, widths)
     found: set[str] = set()
     for index, sv in enumerate(observations.svs):
         columns = observations.columns.get(sv[0], ())
@@ -112,12 +113,21 @@ def _targets(observations: Observations, names: Sequence[str]) -> Targets:
 
 
 @kernel
-def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], present: npt.NDArray[np.bool_]) -> None:
+def _mark_present(
+    row_sv: npt.NDArray[np.int16],
+    value: npt.NDArray[np.int64],
+    present: npt.NDArray[np.bool_],
+    absent: npt.NDArray[np.int64],
+) -> None:
+    """Mark the columns that carry a value; `absent` is (svs,) how many of a satellite's are not marked yet."""
     for row in range(row_sv.size):
         sv = row_sv[row]
+        if absent[sv] == 0:
+            continue
         for k in range(value.shape[1]):
-            if value[row, k] != MISSING:
+            if not present[sv, k] and value[row, k] != MISSING:
                 present[sv, k] = True
+                absent[sv] -= 1
 
 
 @kernel

@@ -11,7 +11,7 @@ from isal import isal_zlib
 
 from gnssice_batch.errors import Reason
 
-_PIECE_BYTES: Final = 1 << 22
+_PIECE_BYTES: Final = 1 << 30
 _GZIP_WINDOW: Final = 31
 _RAW_WINDOW: Final = -15
 _DAMAGED_DEFLATE: Final = cast("type[Exception]", isal_zlib.error)
