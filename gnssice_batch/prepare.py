@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gnssice_batch import config
 from gnssice_batch.cluster import Executor, Finished, Task, persistent
-from gnssice_batch.errors import ConfigError, GnssiceError, PlanError
+from gnssice_batch.errors import ConfigError, GnssiceError, PlanError, StoreError
 from gnssice_batch.model import SourceFile, Status
 from gnssice_batch.plan import (
     GroupPlan,
@@ -122,7 +122,7 @@ def plan_all(
     Parameters
     ----------
     made
-        Groups as the run has made them so far: their signals stay in their order.
+        Groups as the run has made them so far: they grow from there, also where a name has promised too much.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def plan_all(
     prospect = prepared.prospect
     return tuple(
         plan_group(
-            _as_made(template, (made or {}).get(receiver, template)),
+            (made or {}).get(receiver, template),
             prospect.template(receiver),
             prospect.files[receiver],
             prospect.ledger(receiver),
@@ -145,24 +145,23 @@ def plan_all(
     )
 
 
-def _as_made(template: GroupTemplate, made: GroupTemplate) -> GroupTemplate:
-    """A template with the signals and channels that the run has learned; its grid is found again from the files."""
-    return replace(template, axis=made.axis, channels=made.channels)
-
-
 def answered[R](finished: Finished[R]) -> R:
     """The result of a task, or the end of the run.
 
     Raises
     ------
+    StoreError
+        When storage, network or workers failed it every time.
     GnssiceError
-        What the task died of, with its key.
+        What else the task died of, with its key.
     """
     if finished.result is not None:
         return finished.result
     if isinstance(finished.error, GnssiceError):
         raise finished.error
     msg = f"{finished.key}: the task died of {type(finished.error).__name__}: {finished.error}"
+    if finished.transient:
+        raise StoreError(f"{msg}; it was tried several times, what is finished is journaled: start the run again")
     raise GnssiceError(msg) from finished.error
 
 

@@ -25,6 +25,8 @@ class Resumed:
     """Groups as the structure makes them."""
     done: Mapping[str, Done] = field(default_factory=dict)
     """Partition key to what was finished."""
+    head: str | None = None
+    """Head of the branch that work without its structure was held against: it has to be planned on that very one."""
 
 
 def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
@@ -42,15 +44,21 @@ def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
     before = {name: group.template for name, group in stored_groups(repository, structure.base).items()}
     done = _held_against_axis(journal, done, made)
     units = {key: _units(made[one.partition.receiver], one) for key, one in done.items()}
-    wanted = {name: (template, before.get(name)) for name, template in made.items() if template != before.get(name)}
-    fit = conflicts_at(repository, branch, structure.base, wanted, units)
+    wanted = {name: (template, before.get(name)) for name, template in made.items()}
+    head = repository.head(branch)
+    fit = conflicts_at(repository, head, structure.base, wanted, units)
     if not fit.structure and not any(fit.units.values()):
-        return Resumed(structure, made, done)
+        return Resumed(structure, _changed(made, before), done)
     _log.warning("the structure is made again: %s", "; ".join(fit.structure) or "units were written by another run")
     journal.drop_structure()
     lost = {key for key, one in done.items() if one.partition.receiver not in before or fit.units[key]}
     _drop(journal, lost)
-    return Resumed(done={key: one for key, one in done.items() if key not in lost})
+    return Resumed(done={key: one for key, one in done.items() if key not in lost}, head=head)
+
+
+def _changed(made: Mapping[str, GroupTemplate], before: Mapping[str, GroupTemplate]) -> dict[str, GroupTemplate]:
+    """The groups that the structure makes or changes; the others are planned as they stand at the head."""
+    return {name: template for name, template in made.items() if template != before.get(name)}
 
 
 def _held_against_axis(

@@ -108,6 +108,8 @@ def _once(settings: config.Settings, conduct: Conduct, retry: Retry | None) -> R
         prepared = prepare(settings, conduct.tasks, conduct.progress, resumed.templates, retry)
         conduct.stop.hold()
         report = _unstarted(settings, prepared)
+    if resumed.head and resumed.head != prepared.prospect.snapshot:
+        raise _MovedError("the branch moved again while this run was planned", report.run)
     if not prepared.plans:
         _clear(repository, journal)
         return report
