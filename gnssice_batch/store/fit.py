@@ -25,9 +25,23 @@ class Fit:
     """By partition (or whatever the units were given by): one sentence per array of which others wrote units."""
 
 
-def conflicts_at(repository: Repository, branch: str, base: str, wanted: Wanted, units: Mapping[str, Units]) -> Fit:
-    """Hold work planned on `base` against the head of a branch."""
-    return conflicts(repository, repository.handle.readonly_session(branch), base, wanted, units)
+def conflicts_at(repository: Repository, head: str, base: str, wanted: Wanted, units: Mapping[str, Units]) -> Fit:
+    """Hold work planned on `base` against a later snapshot, before more of it is done.
+
+    Stricter than `conflicts`: what is still to be done starts from the structure as it is, so that no group of it may
+    have grown meanwhile.
+    """
+    session = repository.handle.readonly_session(snapshot_id=head)
+    fit = conflicts(repository, session, base, wanted, units)
+    if head == base:
+        return fit
+    heads = {receiver: _head_template(session, receiver) for receiver in wanted}
+    grown = tuple(
+        f"{receiver} was changed by another run"
+        for receiver, (_, current) in wanted.items()
+        if current and (other := heads[receiver]) and (other.grid, other.axis) != (current.grid, current.axis)
+    )
+    return Fit((*fit.structure, *grown), fit.units)
 
 
 def conflicts(
