@@ -212,13 +212,13 @@ def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Ex
 
 
 def _finished(future: Any, key: str) -> Finished[Any]:
-    """The end of a future; a scheduler that died has cancelled it, which is no answer of the task's own."""
+    """The end of a future; one that a dying scheduler cancelled, or can't give, says nothing of the task itself."""
     if future.cancelled():
         return Finished(key, error=CommClosedError("the scheduler is gone"))
     try:
         error = future.exception()
         return Finished(key, error=error) if error else Finished(key, result=future.result())
-    except CancelledError as gone:
+    except (CancelledError, OSError) as gone:
         return Finished(key, error=gone)
 
 

@@ -1,4 +1,4 @@
-"""`make chaos`: runs killed at random, pairs of runs at one time, and committers; `--seed` and `--only` replay a failure."""
+"""`make chaos`: runs killed at random, pairs of runs, committers; `--seed` and `--only` replay what failed."""
 
 import argparse
 import shutil
@@ -25,7 +25,7 @@ def killed(folder, archive, numbers, seed, *, inline=False):
             place = folder / f"schedule_{schedule.number}"
             try:
                 Course(schedule, expected, place, cluster, tallies).run()
-            except Exception:  # the others shall run all the same
+            except Exception:  # noqa: BLE001 - the others shall run all the same
                 failures.append(f"--seed {seed} --only {schedule.number}: {traceback.format_exc()}")
                 print(failures[-1], flush=True)
             else:

@@ -4,7 +4,6 @@
 """
 
 import sys
-from pathlib import Path
 
 from gnssice_batch.errors import Reason, RunConflictError
 from gnssice_batch.model import FileFacts, FileOutcome, Refusal, SourceFile, Status
@@ -40,9 +39,7 @@ def compete(folder, committers, rounds):
     url = str(folder / "site" / "rinex")
     open_repository(url)
     logs = [folder / f"{number}.log" for number in range(committers)]
-    processes = [
-        start("tests.failures.committers", url, number, rounds, log=log) for number, log in enumerate(logs)
-    ]
+    processes = [start("tests.failures.committers", url, number, rounds, log=log) for number, log in enumerate(logs)]
     for process, log in zip(processes, logs, strict=True):
         assert finished(process, 1200) == 0, log.read_text()[-4000:]
     lines = [line for log in logs for line in log.read_text().splitlines()]

@@ -30,17 +30,22 @@ def install():
         events = Path(context.archive.folder.url).parent / EVENTS
         note(events, "begin", assignment.partition.key)
         outcome = original(assignment, fork, context)
-        note(events, "end", assignment.partition.key)
+        note(events, "unknown" if outcome.unknown_sids else "end", assignment.partition.key)
         return outcome
 
     ingest.ingest_partition = counted
 
 
-def begun(folder):
-    """Partition keys of a schedule in the order in which work on them was begun."""
-    events = folder / EVENTS
-    lines = events.read_text().splitlines() if events.exists() else []
-    return [line.split()[3] for line in lines if line.split()[2] == "begin"]
+def events(folder):
+    """(what, partition key) of a schedule in order; what is begin, end, or unknown for an end that asks for another."""
+    path = folder / EVENTS
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [tuple(line.split()[2:4]) for line in lines]
+
+
+def keys(noted, what):
+    """Partition keys of the events of a kind."""
+    return [key for each, key in noted if each == what]
 
 
 def dask_setup(_worker):

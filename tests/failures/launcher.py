@@ -1,8 +1,8 @@
 """The coordinator as a process that may kill itself at a chosen place: `python -m tests.failures.launcher CONFIG ...`.
 
-A phase is the time spent in one function of the program. A death is ``phase:how:share``: how is ``line`` (after that share
-of the Python lines that an undisturbed run executes in the phase, any library's) or ``time`` (after that share of the
-seconds, wherever native code is then).
+A phase is the time spent in one function of the program. A death is ``phase:how:share``: how is ``line`` (after that
+share of the Python lines that an undisturbed run executes in the phase, any library's) or ``time`` (after that share of
+the seconds, wherever native code is then).
 """
 
 import argparse

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -54,17 +55,25 @@ class Cluster:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         self.scheduler = self.workers = None
+        self.over = threading.Event()
+        self.keeper = threading.Thread(target=self._keep, daemon=True)
 
     def __enter__(self):
-        self.restore()
+        self._restore()
+        self.keeper.start()
         return self
 
     def __exit__(self, *_):
+        self.over.set()
+        self.keeper.join()
         for process in (self.workers, self.scheduler):
-            if process is not None:
-                _end(process)
+            _end(process)
 
-    def restore(self):
+    def _keep(self):
+        while not self.over.wait(0.2):
+            self._restore()
+
+    def _restore(self):
         """Start whatever is not running any more."""
         if self.scheduler is None or self.scheduler.poll() is not None:
             port = self.address.rpartition(":")[2]

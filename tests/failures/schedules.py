@@ -65,13 +65,15 @@ class Tallies:
     starts: int = 0
     partitions: int = 0
     begun: int = 0
+    again: int = 0
+    """Readings that found new signals, which ask for another."""
     hit: int = 0
 
     def __str__(self):
         kills = ", ".join(f"{target} {self.kills[target]}" for target in TARGETS)
         return (
-            f"kills: {kills}; starts: {self.starts}; partitions: {self.partitions}, begun {self.begun} times,"
-            f" {self.hit} hit by kills"
+            f"kills: {kills}; starts: {self.starts}; partitions: {self.partitions}, begun {self.begun} times:"
+            f" {self.again} met new signals, {self.hit} were hit by kills"
         )
 
 
@@ -82,14 +84,13 @@ class Undisturbed:
     archive: Path
     extents: dict[bool, Path]
     """With a cluster or without: file of the extents of the phases."""
-    begun: dict[str, int]
-    """Partition to how often it is begun."""
+    partitions: int
     holdings: dict[str, Holding]
 
 
 def undisturbed(folder, archive, cluster=None):
     """Measure runs that nobody kills; the later ones find everything compiled."""
-    begun, extents = Counter(), {}
+    extents = {}
     kinds = {False: {}} | ({True: section(cluster)} if cluster else {})
     for remote, chosen in kinds.items():
         measured = {}
@@ -99,7 +100,6 @@ def undisturbed(folder, archive, cluster=None):
             options = () if what == "warm" else ("--measure", what, "--extents", place / "extents.json")
             assert finished(coordinator(config, *options), 600) == 0, config.with_suffix(".log").read_text()
             measured[what] = json.loads((place / "extents.json").read_text()) if options else None
-            begun = Counter(counting.begun(place))
         extents[remote] = folder / f"extents_{'dask' if remote else 'inline'}.json"
         phases = {phase: {what: found[phase] for what, found in measured.items() if found} for phase in PHASES}
         for extent in phases.values():
@@ -107,7 +107,8 @@ def undisturbed(folder, archive, cluster=None):
         phases["removal"]["lines"] = phases["removal"]["lines"] or 500
         extents[remote].write_text(json.dumps(phases))
     settings = settings_of(config)
-    return Undisturbed(archive, extents, begun, {name: Holding.of(settings, name) for name in RECEIVERS})
+    partitions = len(set(counting.keys(counting.events(place), "begin")))
+    return Undisturbed(archive, extents, partitions, {name: Holding.of(settings, name) for name in RECEIVERS})
 
 
 def section(cluster):
@@ -145,10 +146,8 @@ class Course:
 
     def _start(self, kill):
         """Start the coordinator once and kill as told; return its exit code."""
-        before = len(counting.begun(self.folder))
+        before = len(counting.events(self.folder))
         self.tallies.starts += 1
-        if self.schedule.cluster:
-            self.cluster.restore()
         if kill is None or kill.target not in PHASES:
             process = coordinator(self.config)
             if kill is not None:
@@ -160,13 +159,13 @@ class Course:
             code = finished(coordinator(self.config, "--die", death, "--extents", extents))
             if code == KILLED:
                 self.tallies.kills[kill.target] += 1
-                self._hit(counting.begun(self.folder)[before:], journaled(self.settings))
+                self._hit(before, journaled(self.settings))
         assert code in {0, KILLED, 3, 5, 7}, f"exit code {code}\n{self._log()}"
         return code
 
     def _kill_in_cluster(self, kill, process, before):
-        wanted = before + 1 + int(kill.share * sum(self.expected.begun.values()))
-        wait_until(lambda: len(counting.begun(self.folder)) >= wanted or process.poll() is not None)
+        wanted = 1 + int(kill.share * self.expected.partitions)
+        wait_until(lambda: self._begun(before) >= wanted or process.poll() is not None)
         kept = journaled(self.settings)
         if kill.target == "worker":
             if not self.cluster.kill_worker(wanted):
@@ -175,11 +174,15 @@ class Course:
             self.cluster.kill_scheduler()
             time.sleep(0.5)
         self.tallies.kills[kill.target] += 1
-        self._hit(counting.begun(self.folder)[before:], kept)
-        self.cluster.restore()
+        self._hit(before, kept)
 
-    def _hit(self, begun, kept):
-        self.hits.update(set(begun) - kept)
+    def _begun(self, before):
+        return len(counting.keys(counting.events(self.folder)[before:], "begin"))
+
+    def _hit(self, before, kept):
+        """Note the partitions that were begun, and neither kept nor asked for again anyway, when a kill came."""
+        last = {key: what for what, key in counting.events(self.folder)[before:]}
+        self.hits.update(key for key, what in last.items() if what != "unknown" and key not in kept)
 
     def _check(self):
         settings = self.settings
@@ -188,11 +191,13 @@ class Course:
         assert len(messages(settings)) == 1
         assert branches(settings) == {"main"}
         assert journals(settings) == []
-        begun = Counter(counting.begun(self.folder))
+        noted = counting.events(self.folder)
+        begun, again = Counter(counting.keys(noted, "begin")), Counter(counting.keys(noted, "unknown"))
         self.tallies.partitions += len(begun)
         self.tallies.begun += begun.total()
+        self.tallies.again += again.total()
         self.tallies.hit += self.hits.total()
-        too_often = {key: n for key, n in begun.items() if n > self.expected.begun[key] + self.hits[key]}
+        too_often = {key: n for key, n in begun.items() if n > 1 + again[key] + self.hits[key]}
         assert not too_often, f"begun more often than kills explain: {too_often}, hits {dict(self.hits)}"
 
     def _log(self):
