@@ -49,10 +49,11 @@ def main(receivers: int) -> dict[str, float]:
 
 
 def _plan(
-    settings: config.Settings, entries: Mapping[str, Mapping[str, Any]], ledgers: Mapping[str, Ledger]
+    settings: config.Settings, entries: dict[str, Mapping[str, Any]], ledgers: Mapping[str, Ledger]
 ) -> list[GroupPlan]:
-    """What `prepare` does, but for reading files."""
+    """What `prepare` does, but for reading files; what the storage said is not kept there either."""
     found = listing(entries, settings.archive)
+    entries.clear()
     by_receiver = {name: tuple(files) for name, files in groupby(found.files, key=lambda file: file.receiver)}
     new = {name: select(files, ledgers[name]).files for name, files in by_receiver.items()}
     plans = []

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from typing import Any, Final
 
@@ -214,15 +214,20 @@ def group_name(station: str) -> str:
 def _source_file(
     uri: str, receiver: str, entry: Mapping[str, Any], hint: NameHint | None, header: Header | None
 ) -> SourceFile:
-    file = SourceFile(uri, receiver, int(entry.get("size") or 0), etag(entry))
+    start_ns, end_ns = _promised_ns(hint, header)
+    return SourceFile(uri, receiver, int(entry.get("size") or 0), etag(entry), start_ns, end_ns)
+
+
+def _promised_ns(hint: NameHint | None, header: Header | None) -> tuple[int | None, int | None]:
+    """First epoch and end (exclusive) that a name, else a header, promises."""
     if hint is not None:
         start_ns = hint.start_s * SECOND_NS
-        return replace(file, start_ns=start_ns, end_ns=start_ns + (hint.period_s or 1) * SECOND_NS)
+        return start_ns, start_ns + (hint.period_s or 1) * SECOND_NS
     if header is None or header.time_first_100ns is None:
-        return file
+        return None, None
     start_ns = header.time_first_100ns * 100
     end_ns = (header.time_last_100ns or header.time_first_100ns) * 100
-    return replace(file, start_ns=start_ns, end_ns=max(start_ns, end_ns) + 1)
+    return start_ns, max(start_ns, end_ns) + 1
 
 
 def _why_passed(hint: NameHint | None) -> str:

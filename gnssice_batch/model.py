@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -38,13 +39,15 @@ class Rank:
 _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 
 
-def rank(signals: int, version: str, epochs: int, sha256: str) -> Rank:
+def rank(signals: int, version: str, epochs: int, sha256: str, *, current: bool = True) -> Rank:
     """The rank of a file; `version` as its header gives it, e.g. ``3.04``."""
+    return Rank(current, signals, _release(version), epochs, sha256.translate(_INVERTED))
+
+
+@cache
+def _release(version: str) -> tuple[int, int]:
     major, _, minor = version.partition(".")
-    release = (int(major or 0), int((minor + "00")[:2]))
-    return Rank(
-        current=True, signals=signals, version=release, epochs=epochs, inverted_hash=sha256.translate(_INVERTED)
-    )
+    return int(major or 0), int((minor + "00")[:2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
     target = replace(template, grid=grid, axis=axis)
     owners = _files_by_partition(target, files, spans, partition_units)
     replaced = {file.uri for file in files}
-    stored = _stored_ranks(ledger, grid, {n for partition in owners for n in _unit_range(partition)}, replaced)
+    stored = _stored_ranks(ledger, grid, list(owners), replaced)
     assignments = tuple(
         Assignment(
             partition,
@@ -179,10 +179,10 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
             axis,
             tuple(taken),
             tuple(span for file in taken if (span := spans[file.uri])),
-            _ranks_in(stored, partition),
+            stored.get(partition, {}),
             overlap,
         )
-        for partition, taken in sorted(owners.items(), key=lambda item: item[0].first_unit)
+        for partition, taken in owners.items()
     )
     prove_single_owners([assignment.partition for assignment in assignments])
     return GroupPlan(target, current, assignments)
@@ -272,18 +272,18 @@ def _covering(grid: Grid, spans: Sequence[Span]) -> Grid:
 def _files_by_partition(
     template: GroupTemplate, files: Sequence[SourceFile], spans: Mapping[str, Span | None], units: int
 ) -> dict[Partition, list[SourceFile]]:
-    """Partitions are cut at absolute times, so that a later run with an earlier origin cuts at the same places."""
+    """Partitions in their order, cut at absolute times, so that a later run with an earlier origin cuts alike."""
     grid = template.grid
     shift = grid.origin_ns // grid.unit_ns % units
-    owners: dict[Partition, list[SourceFile]] = {}
+    owners: dict[int, list[SourceFile]] = {}
     for file in files:
         span = spans[file.uri]
         if span is None:
             continue
         first, last = grid.slot(span.first_ns) // grid.unit, grid.slot(span.last_ns) // grid.unit
         for number in range((first + shift) // units, (last + shift) // units + 1):
-            owners.setdefault(_partition(template, number * units - shift, units), []).append(file)
-    return owners
+            owners.setdefault(number, []).append(file)
+    return {_partition(template, number * units - shift, units): owners[number] for number in sorted(owners)}
 
 
 def _partition(template: GroupTemplate, first: int, units: int) -> Partition:
@@ -299,25 +299,24 @@ def _unit_range(partition: Partition) -> range:
 
 
 def _stored_ranks(
-    ledger: Ledger, grid: Grid, units: Collection[int], replaced: Collection[str]
-) -> dict[int, dict[int, Rank]]:
-    """Unit to ledger row to rank, of the taken files that reach one of these units.
+    ledger: Ledger, grid: Grid, partitions: Sequence[Partition], replaced: Collection[str]
+) -> dict[Partition, dict[int, Rank]]:
+    """Ledger row to rank, of the taken files that reach each of these partitions, which are in their order.
 
     Rows of files that the archive has replaced rank below all others: their epochs stay where no file has any now.
     """
     taken = np.flatnonzero(ledger.status != "rejected")
-    first = grid.slots(ledger.first_ns[taken]) // grid.unit
-    last = grid.slots(ledger.last_ns[taken]) // grid.unit
-    stored: dict[int, dict[int, Rank]] = {}
-    for unit in units:
-        for row in taken[(first <= unit) & (last >= unit)].tolist():
-            rank = replace(ledger.rank(row), current=ledger.uri[row] not in replaced)
-            stored.setdefault(unit, {})[row] = rank
+    starts = np.array([partition.first_unit for partition in partitions], np.int64)
+    stops = starts + np.array([partition.units for partition in partitions], np.int64)
+    first = np.searchsorted(stops, grid.slots(ledger.first_ns[taken]) // grid.unit, "right")
+    end = np.searchsorted(starts, grid.slots(ledger.last_ns[taken]) // grid.unit, "right")
+    reaching = first < end
+    stored: dict[Partition, dict[int, Rank]] = {}
+    for row, one, other in zip(taken[reaching].tolist(), first[reaching], end[reaching], strict=True):
+        rank = ledger.rank(row, current=ledger.uri[row] not in replaced)
+        for partition in partitions[one:other]:
+            stored.setdefault(partition, {})[row] = rank
     return stored
-
-
-def _ranks_in(stored: Mapping[int, Mapping[int, Rank]], partition: Partition) -> dict[int, Rank]:
-    return {row: rank for unit in _unit_range(partition) for row, rank in stored.get(unit, {}).items()}
 
 
 def _references(plan: GroupPlan) -> int:

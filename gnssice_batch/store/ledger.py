@@ -125,9 +125,10 @@ class Ledger:
     def __len__(self) -> int:
         return len(self.uri)
 
-    def rank(self, row: int) -> Rank:
-        """Rank of the file of a row."""
-        return rank(int(self.signals[row]), str(self.version[row]), int(self.epochs[row]), str(self.sha256[row]))
+    def rank(self, row: int, *, current: bool = True) -> Rank:
+        """Rank of the file of a row; `current` where the archive has not replaced it since."""
+        version, sha256 = str(self.version[row]), str(self.sha256[row])
+        return rank(int(self.signals[row]), version, int(self.epochs[row]), sha256, current=current)
 
 
 def create_ledger(group: zarr.Group) -> None:
