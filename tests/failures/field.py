@@ -28,7 +28,7 @@ def make_archive(target, days=0.5):
     return target
 
 
-def write_settings(folder, archive, **sections):
+def write_settings(folder, archive, /, **sections):
     """Write the settings of a run with a folder of its own (archive linked into it), and return their file."""
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / "archive"
