@@ -37,8 +37,8 @@ BLOCK_LINES: Final = 17
 """Lines of the header block that a walk has stopped at."""
 DEFAULT_SYSTEM: Final = 18
 """Number of the system that a blank letter stands for in RINEX 2."""
-EPOCH_LINES: Final = 19
-"""Lines of the open epoch by now, for what has to be taken back."""
+LINES_BEFORE: Final = 19
+"""RINEX 3: observation lines before those of the open epoch, for what has to be taken back."""
 TEXT_LENGTH: Final = 20
 """CRINEX: length of the epoch line that differences refer to."""
 SERIAL: Final = 21
@@ -47,9 +47,11 @@ COMPACT_MAJOR: Final = 22
 """CRINEX: 1 or 3."""
 RINEX_MAJOR: Final = 23
 LAST_LINE_CUT: Final = 24
-SKIP_LINES: Final = 25
-"""RINEX 2: lines still to be passed over under SKIPPING."""
+WRAPPED: Final = 25
+"""RINEX 3: 1 where satellite lines are wrapped at 80 columns, -1 where they are not, 0 while nobody has looked."""
 EVENT_FLAG: Final = 26
+REFUSED_AT: Final = 27
+"""RINEX 3: number of rows when a satellite line was refused last."""
 STATE_SIZE: Final = 32
 
 DONE: Final = 0

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -102,19 +103,85 @@ def mark_slips(
 
 
 def _without_duplicates(read: Observations) -> Observations:
-    """Keep one epoch of each time, the one with more observations or else the first; count what was dropped."""
+    """Keep one epoch of each time, the one with more observations or else the first; count what was dropped.
+
+    What a dropped epoch says of lost locks goes on to the kept one, or to the next phase of the signal.
+    """
+    owner = _owners(read)
+    keep = owner == np.arange(owner.size)
+    kept = read
+    if not keep.all():
+        _carry(read, owner)
+        kept = _select(read, keep)
+    reversed_epochs = int((np.diff(kept.time_100ns) < 0).sum())
+    return _counted(kept, int((~keep).sum()), reversed_epochs)
+
+
+def _owners(read: Observations) -> Integers:
+    """Return (E,) the epoch that is kept of those of one time: its own number where it is that one."""
     order = np.argsort(read.time_100ns, kind="stable")
     times = read.time_100ns[order]
     starts = np.flatnonzero(np.concatenate(([True], times[1:] != times[:-1])))
-    keep = np.ones(times.size, np.bool_)
+    owner = np.arange(times.size)
     for begin, end in pairwise([*starts.tolist(), times.size]):
         if end - begin > 1:
             same = order[begin:end]
-            keep[same] = False
-            keep[same[int(np.argmax([_count(read, int(epoch)) for epoch in same]))]] = True
-    kept = _select(read, keep) if not keep.all() else read
-    reversed_epochs = int((np.diff(kept.time_100ns) < 0).sum())
-    return _counted(kept, int((~keep).sum()), reversed_epochs)
+            owner[same] = same[int(np.argmax([_count(read, int(epoch)) for epoch in same]))]
+    return owner
+
+
+def _carry(read: Observations, owner: Integers) -> None:
+    """Hand power failures and lost locks of epochs that will be dropped on to those that stay."""
+    np.maximum.at(read.epoch_flag, owner, read.epoch_flag.copy())
+    dropped = np.flatnonzero(owner != np.arange(owner.size))
+    dropped = dropped[np.argsort(owner[dropped], kind="stable")]
+    pending = np.where(_phases(read) == 0, 0, -1).astype(np.int8)
+    carry_slips(owner, dropped, Rows(read.first_row, read.row_sv, read.value, read.lli), pending)
+
+
+class Rows(NamedTuple):
+    """The arrays of observations that `carry_slips` works on."""
+
+    first_row: Integers
+    row_sv: npt.NDArray[np.int16]
+    value: Integers
+    lli: Indicators
+
+
+@kernel
+def carry_slips(owner: Integers, dropped: Integers, rows: Rows, pending: Indicators) -> None:
+    """Set bit 0 of the loss-of-lock indicator of the first phase that follows a dropped one that had it.
+
+    `dropped` is sorted by owner. `pending` is (svs, K): 1 where a lost lock is to be handed on, -1 where a column is no
+    phase.
+    """
+    at = 0
+    for epoch in range(owner.size):
+        if owner[epoch] != epoch:
+            continue
+        while at < dropped.size and owner[dropped[at]] == epoch:
+            _take_slips(dropped[at], rows, pending)
+            at += 1
+        _give_slips(epoch, rows, pending)
+
+
+@kernel
+def _take_slips(epoch: int, rows: Rows, pending: Indicators) -> None:
+    for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
+        sv = rows.row_sv[row]
+        for k in range(pending.shape[1]):
+            if pending[sv, k] == 0 and rows.lli[row, k] > 0 and rows.lli[row, k] & 1:
+                pending[sv, k] = 1
+
+
+@kernel
+def _give_slips(epoch: int, rows: Rows, pending: Indicators) -> None:
+    for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
+        sv = rows.row_sv[row]
+        for k in range(pending.shape[1]):
+            if pending[sv, k] == 1 and rows.value[row, k] != MISSING:
+                pending[sv, k] = 0
+                rows.lli[row, k] = max(rows.lli[row, k], 0) | 1
 
 
 def _count(read: Observations, epoch: int) -> int:
@@ -124,7 +191,7 @@ def _count(read: Observations, epoch: int) -> int:
 
 
 def _select(read: Observations, keep: npt.NDArray[np.bool_]) -> Observations:
-    """Return the observations with only the epochs that are kept; a dropped power failure goes to the next epoch."""
+    """Return the observations with only the epochs that are kept."""
     sizes = np.diff(read.first_row)
     rows = np.repeat(keep, sizes)
     return replace(

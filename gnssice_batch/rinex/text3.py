@@ -24,8 +24,10 @@ from gnssice_batch.rinex.codes import (
     LAST_LINE_CUT,
     LINE_EPOCH,
     LINE_OBSERVATION,
+    LINES_BEFORE,
     OPEN,
     POSITION,
+    REFUSED_AT,
     ROWS,
     SEEN,
     SKIPPING,
@@ -53,6 +55,7 @@ from gnssice_batch.rinex.epoch_text import epoch_time3
 from gnssice_batch.rinex.fields import Bytes, digit, left_cardinal, line_end, text_end
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.row import take_fields
+from gnssice_batch.rinex.wrapped import join_line
 
 MARK: Final = 62
 """The ``>`` an epoch record begins with."""
@@ -96,8 +99,7 @@ def finish(state: State, output: Output) -> None:
     if not state[OPEN]:
         return
     if state[SEEN] < state[DECLARED] or state[LAST_LINE_CUT]:
-        rows = state[ROWS] - output.first_row[state[EPOCHS]]
-        drop_epoch(state, output, 1, rows)
+        drop_epoch(state, output, 1, output.line_counts[LINE_OBSERVATION] - state[LINES_BEFORE])
     else:
         close_epoch(state, output)
 
@@ -120,6 +122,7 @@ def take_epoch_line(buffer: Bytes, stop: int, state: State, tables: Tables, outp
         return skip_epoch(state, output, TRUNCATED if stop == buffer.size else BAD_EPOCH_RECORD)
     declared = left_cardinal(buffer, start + 32, min(start + 35, stop))
     open_epoch(state, output, time_100ns, flag, declared)
+    state[LINES_BEFORE] = output.line_counts[LINE_OBSERVATION]
     take_clock(buffer, start + 41, min(start + 56, stop), state, output)
     take_picoseconds(buffer, start + 57, stop, state, output)
     count_line(state, output, LINE_EPOCH)
@@ -165,7 +168,7 @@ def take_other_line(buffer: Bytes, stop: int, state: State, tables: Tables, outp
         return take_satellite(buffer, stop, code, state, tables, output)
     if has_label(buffer, start, stop):
         return take_labelled(buffer, stop, state, output)
-    take_odd_line(buffer, stop, state, output)
+    take_odd_line(buffer, stop, state, tables, output)
     return GO_ON
 
 
@@ -179,13 +182,16 @@ def take_labelled(buffer: Bytes, stop: int, state: State, output: Output) -> int
 
 
 @kernel
-def take_odd_line(buffer: Bytes, stop: int, state: State, output: Output) -> None:
-    """Refuse a line inside an epoch that names no satellite, or any line outside."""
-    if stop == buffer.size:
+def take_odd_line(buffer: Bytes, stop: int, state: State, tables: Tables, output: Output) -> None:
+    """Refuse a line inside an epoch that names no satellite and goes on with none, or any line outside."""
+    if state[OPEN] and join_line(buffer, stop, state, tables, output):
+        count_line(state, output, LINE_OBSERVATION)
+    elif stop == buffer.size:
         count_line(state, output, FIRST_REASON + TRUNCATED)
         output.counts[TRUNCATED] += not state[OPEN]
     elif state[OPEN] and state[SEEN] < state[DECLARED]:
         state[SEEN] += 1
+        state[REFUSED_AT] = state[ROWS]
         refuse_line(state, output, BAD_SATELLITE)
     else:
         refuse_line(state, output, STRAY_LINE)
@@ -199,6 +205,7 @@ def take_satellite(buffer: Bytes, stop: int, code: int, state: State, tables: Ta
     types = tables.type_count[system]
     if types == 0:
         state[SEEN] += 1
+        state[REFUSED_AT] = state[ROWS]
         refuse_line(state, output, UNDECLARED_SYSTEM)
         return GO_ON
     if state[ROWS] + 1 >= output.row_sv.size:
@@ -206,6 +213,7 @@ def take_satellite(buffer: Bytes, stop: int, code: int, state: State, tables: Ta
     state[SEEN] += 1
     row = claim_row(state, output, code)
     if row < 0:
+        state[REFUSED_AT] = state[ROWS]
         refuse_line(state, output, DUPLICATE_SATELLITE)
         return GO_ON
     take_fields(buffer, start + 3, stop, row, (system, 0, types), (state, tables, output))

@@ -95,13 +95,26 @@ def _epoch_cells(record: reference_reader.Epoch, version: str) -> EpochCells:
 
 
 def without_duplicates(epochs: list[EpochCells]) -> list[EpochCells]:
-    """Keep one epoch of each time: the one with most values, the first of those."""
+    """Keep one epoch of each time, the first of those with most values; the slips of the others are not forgotten."""
     best: dict[int, EpochCells] = {}
     for epoch in epochs:
         rival = best.get(epoch.time_100ns)
         if rival is None or value_count(epoch) > value_count(rival):
             best[epoch.time_100ns] = epoch
-    return [epoch for epoch in epochs if best[epoch.time_100ns] is epoch]
+    kept, pending = [], set[tuple[str, str]]()
+    for chosen in (epoch for epoch in epochs if best[epoch.time_100ns] is epoch):
+        others = [one for one in epochs if one.time_100ns == chosen.time_100ns and one is not chosen]
+        pending |= {key for one in others for key in one.cells if key[1][0] == "L" and (one.cells[key][1] or 0) & 1}
+        marked = {key: with_slip(cell, key in pending) for key, cell in chosen.cells.items()}
+        pending -= {key for key, cell in chosen.cells.items() if cell[0] is not None}
+        kept.append(replace(chosen, flag=max(one.flag for one in [chosen, *others]), cells=marked))
+    return kept
+
+
+def with_slip(cell: CellTuple, slipped: bool) -> CellTuple:  # noqa: FBT001
+    """Set the slip bit of a phase that is there."""
+    value, lli, ssi = cell
+    return cell if value is None or not slipped else (value, (lli or 0) | 1, ssi)
 
 
 def value_count(epoch: EpochCells) -> int:
