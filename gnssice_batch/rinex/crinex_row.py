@@ -7,7 +7,19 @@ import numpy as np
 from gnssice_batch.rinex.buffers import MAX_ORDER, Arcs, Output, Tables
 from gnssice_batch.rinex.codes import BAD_VALUE, COMPACT_MAJOR, LINE, POSITION, PSEUDO_OBSERVABLE, RINEX_MAJOR
 from gnssice_batch.rinex.epoch import State, offend
-from gnssice_batch.rinex.fields import MINUS, SPACE, SPACES, ZERO, Bytes, U, bytes_before, decimal8, int64, load8, not_digits
+from gnssice_batch.rinex.fields import (
+    MINUS,
+    SPACE,
+    SPACES,
+    ZERO,
+    Bytes,
+    U,
+    bytes_before,
+    decimal8,
+    int64,
+    load8,
+    not_digits,
+)
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING
 from gnssice_batch.rinex.row import put_value

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ from gnssice_batch.rinex.time import GPS_EPOCH, to_gpst_100ns
 def georinex_observations(content: bytes, overrides: Overrides) -> Observations:
     """Read an unpacked file with georinex.
 
-    Event flags and receiver clock offsets are not in what it gives, and it does not say what it skipped: all lines of
-    the body are accounted for as observations.
+    It gives no event flags, so that all are 0 and no slip is marked after a power failure; receiver clock offsets only
+    of RINEX 3, without the epoch each is of, so they are kept where every epoch has one and the epochs are in order; no
+    picoseconds, changes of types or parts of a file; the loss-of-lock indicators of the bands 1 and 2
+    only. It does not say what it skipped: all lines of the body are accounted for as observations.
 
     Raises
     ------
@@ -42,7 +45,17 @@ def georinex_observations(content: bytes, overrides: Overrides) -> Observations:
             column = tables.column_of[number, j]
             if column >= 0 and code in loaded:
                 _put(loaded, code, index, value[:, index, column], lli[:, index, column], ssi[:, index, column])
-    return _observations(text, times, svs, (value, lli, ssi), layout, _line_count(content))
+    read = _observations(text, times, svs, (value, lli, ssi), layout, _line_count(content))
+    return replace(read, rx_clock_offset_ps=_clock_offsets_ps(loaded, body, times.size))
+
+
+def _clock_offsets_ps(loaded: Any, body: bytes, epochs: int) -> npt.NDArray[np.int64]:
+    """Return the receiver clock offset of each epoch, if it is certain which one is of which; else all missing."""
+    offsets_s = loaded.attrs.get("time_offset", ())
+    dates = [line[:29] for line in body.splitlines() if line.startswith(b">")]
+    if len(offsets_s) != epochs or len(dates) != epochs or dates != sorted(dates):
+        return np.full(epochs, MISSING)
+    return np.rint(np.array(offsets_s) * 1e12).astype(np.int64)
 
 
 def _load(body: bytes) -> Any:

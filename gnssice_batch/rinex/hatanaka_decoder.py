@@ -9,11 +9,13 @@ def text_of(content: bytes) -> bytes:
     Raises
     ------
     ReadError
-        ``READER_FAILED`` if the program gives nothing.
+        ``READER_FAILED`` if the program gives nothing; it does not know CRINEX 3.1 (RINEX 4), which
+        ``decoder="native"`` reads.
     """
     import hatanaka  # noqa: PLC0415 - only who asks for it pays for it
 
     try:
         return bytes(hatanaka.crx2rnx(content, skip_strange_epochs=True))
     except (hatanaka.HatanakaException, ValueError, OSError) as error:
-        raise ReadError(Reason.READER_FAILED, f"crx2rnx: {error}") from error
+        known = " (it does not know CRINEX 3.1; the native decoder does)" if content.startswith(b"3.1 ") else ""
+        raise ReadError(Reason.READER_FAILED, f"crx2rnx: {error}{known}") from error

@@ -6,6 +6,11 @@ kernels themselves do: an array taken out of a tuple is counted with an atomic i
 numba keeps a compiled kernel as long as the file it stands in has the same time and size, though it holds what other
 files say too (their functions, the numbers of `Reason`). Here it is kept as long as the content of all these files is
 the same, wherever they were copied.
+
+Both are not in numba's public interface. Without the first the kernels are only slower; without the second they are
+compiled in every process, because a kept kernel could be an old one. So they are where numba finds no folder it may
+write to (it refuses to read from one that it may not): `NUMBA_CACHE_DIR`, ``__pycache__`` beside the sources, or the
+user's cache folder.
 """
 
 from collections.abc import Callable
@@ -15,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from numba import njit
+from numba.core.cpu import CPUTargetOptions
 
 _CONSTANTS = ("buffers", "codes", "jit", "observations")
 
@@ -31,11 +37,22 @@ def inlined[**P, R](function: Callable[P, R]) -> Callable[P, R]:
 
 def _compiled(function: Callable[..., Any], **options: bool) -> object:
     decorate: Callable[..., Any] = njit
-    compiled = decorate(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)(function)
-    kept = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if kept is not None:
-        kept._source_stamp = _sources_digest()  # noqa: SLF001 - numba has no public way to say what a kernel depends on
+    options |= {"nogil": True, **_without_counts()}
+    try:
+        compiled = decorate(cache=True, error_model="numpy", **options)(function)
+    except RuntimeError:
+        return decorate(error_model="numpy", **options)(function)
+    kept: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if not hasattr(kept, "_source_stamp"):
+        return decorate(error_model="numpy", **options)(function)
+    kept._source_stamp = _sources_digest()  # noqa: SLF001 - numba has no public way to say what a kernel depends on
     return compiled
+
+
+@cache
+def _without_counts() -> dict[str, bool]:
+    """Return the option that leaves reference counts out, if this numba has it."""
+    return {"_nrt": False} if hasattr(CPUTargetOptions, "_nrt") else {}
 
 
 @cache

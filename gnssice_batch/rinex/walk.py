@@ -99,6 +99,7 @@ class Walk:
     def _settle_state(self) -> None:
         """Set what a walk begins with or what follows from the header."""
         self.state[[codes.OPEN, codes.EPOCHS, codes.ROWS, codes.SVS]] = 0
+        self.state[[codes.ZERO_DOPPLERS, codes.WRAPPED, codes.REFUSED_AT]] = 0
         self.state[[codes.SKIPPING, codes.OFFENCE]] = -1
         self._apply_header()
 

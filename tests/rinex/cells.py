@@ -111,7 +111,7 @@ def without_duplicates(epochs: list[EpochCells]) -> list[EpochCells]:
     return kept
 
 
-def with_slip(cell: CellTuple, slipped: bool) -> CellTuple:  # noqa: FBT001
+def with_slip(cell: CellTuple, slipped: bool) -> CellTuple:
     """Set the slip bit of a phase that is there."""
     value, lli, ssi = cell
     return cell if value is None or not slipped else (value, (lli or 0) | 1, ssi)

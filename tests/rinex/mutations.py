@@ -37,6 +37,17 @@ def text3() -> bytes:
     return (header3() + "".join(epochs)).encode()  # fmt: skip
 
 
+def wrapped3() -> bytes:
+    """Return lines wrapped at 80 columns, epochs twice, lost locks, a power failure, Dopplers of zero."""
+    head = f"{field(2e7)}{field(1e8, '1', '7')}{field(0)}{field(45.25)}"
+    rest = f"   {field(2e7)}{field(1e8, '3')}{field(-3)}{field(40)}\n"
+    rows = "".join(f"{sv}{head}\n{rest}   {field(9)}\n" for sv in _SVS)
+    lone = satellite("G12", None, None, 0)
+    epochs = [epoch3(second // 2, len(_SVS), flag=int(second == 4)) + rows for second in range(12)]
+    types = header3(types="G    9 C1C L1C D1C S1C C2W L2W D2W S2W C5Q")
+    return (types + "".join(epochs) + epoch3(50, 2) + satellite("G01", 1) + lone).encode()
+
+
 def text2() -> bytes:
     svs = "".join(f"G{number:02d}" for number in range(1, 15))
     row = "".join(field(2e7 + number, "1", "7") for number in range(4)) + "\n"
@@ -51,6 +62,7 @@ def kinds() -> dict[str, tuple[bytes, Callable[[bytes], bytes]]]:
     return {
         "v2": (text2(), plain),
         "v3": (text3(), plain),
+        "v3 wrapped": (wrapped3(), plain),
         "crx1": (bytes(hatanaka.rnx2crx(text2())), plain),
         "crx3": (bytes(hatanaka.rnx2crx(text3())), plain),
         "gz": (gzip.compress(text3()), plain),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.rinex import mutations
+from tests.rinex.samples import epoch3, header3, reading, record, satellite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -19,6 +20,12 @@ def test_every_whole_file_is_read():
 def test_damaged_files_are_read_or_rejected_and_every_line_is_accounted_for():
     taken = mutations.run(150, seed=1)
     assert all(count > 10 for kind, count in taken.items() if kind not in {"gz", "Z"})
+
+
+def test_zero_dopplers_before_a_new_marker_do_not_count_behind_it():
+    moved = epoch3(15, 1, flag=3) + record("OTHER", "MARKER NAME")
+    parts = reading(header3(), epoch3(0, 1), satellite("G01", 1, None, 0.0), moved).parts
+    assert [(part.header.marker_name, len(part.time_100ns)) for part in parts] == [("TEST", 1), ("OTHER", 0)]
 
 
 @pytest.mark.fuzz
