@@ -49,6 +49,9 @@ golden: $(READY) ## Read whole files with georinex again (10 minutes) and write 
 fuzz: $(READY) ## Run the long mutation tests of the reader.
 	$(BIN)/python -m pytest -m fuzz
 
+chaos: $(READY) ## Kill runs in every phase, let runs and commits race; CHAOS="--seed N --only K" replays one.
+	$(BIN)/python -m tests.failures.chaos $(CHAOS)
+
 lint: $(READY) ## Check rules, format and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -9,15 +9,17 @@ import traceback
 from contextlib import nullcontext
 from pathlib import Path
 
+from tests.failures.committers import compete
 from tests.failures.field import make_archive
 from tests.failures.processes import Cluster
+from tests.failures.rivals import Rivals, one_run
 from tests.failures.schedules import Course, Schedule, Tallies, undisturbed
 
 
-def killed(folder, archive, numbers, seed, *, inline=False):
+def killed(folder, archive, numbers, seed, *, most_kills=3):
     """Run schedules of kills; return the tallies, and a sentence per schedule that failed."""
     tallies, failures = Tallies(), []
-    schedules = [Schedule.of(seed, number, inline=inline) for number in numbers]
+    schedules = [Schedule.of(seed, number, most_kills) for number in numbers]
     with Cluster(folder / "cluster") if any(one.cluster for one in schedules) else nullcontext() as cluster:
         expected = undisturbed(folder, archive, cluster)
         for schedule in schedules:
@@ -34,20 +36,51 @@ def killed(folder, archive, numbers, seed, *, inline=False):
     return tallies, failures
 
 
+def rivalled(folder, archive, numbers, seed):
+    """Run pairs of runs at one time; return a sentence per pair that failed."""
+    failures = []
+    one_run(folder, archive)
+    for number in numbers:
+        place = folder / f"pair_{number}"
+        try:
+            print(f"pair {Rivals(seed, number, place, archive).run()}", flush=True)
+        except Exception:  # noqa: BLE001 - the others shall run all the same
+            failures.append(f"--seed {seed} --only --pair {number}: {traceback.format_exc()}")
+            print(failures[-1], flush=True)
+        else:
+            shutil.rmtree(place)
+    return failures
+
+
+def competed(folder, committers, rounds):
+    """Let committers compete; return a sentence if a commit was lost."""
+    acknowledged, history = compete(folder, committers, rounds)
+    kept = set(acknowledged) & set(history)
+    print(f"{len(kept)} of {len(acknowledged)} acknowledged commits are in the history", flush=True)
+    whole = len(kept) == committers * rounds == len(history) - 1
+    return [] if whole else [f"{committers} x {rounds} commits, {len(kept)} kept"]
+
+
 def main():
     """Run everything, print the counts and the seeds that failed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6)
-    parser.add_argument("--only", type=int, nargs="*", help="numbers of single schedules")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of single schedules, nothing else")
+    parser.add_argument("--pair", type=int, nargs="*", help="numbers of single pairs")
     parser.add_argument("--folder", type=Path, help="where to work; failed schedules stay there")
     chosen = parser.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {chosen.seed}, in {folder}", flush=True)
     archive = make_archive(folder / "archive")
-    numbers = range(chosen.runs) if chosen.only is None else chosen.only
-    tallies, failures = killed(folder, archive, numbers, chosen.seed)
-    print(f"{len(numbers)} runs, {len(failures)} failed; {tallies}")
+    everything = chosen.only is None and chosen.pair is None
+    failures = competed(folder / "committers", 8, 40) if everything else []
+    failures += rivalled(folder, archive, range(20) if everything else chosen.pair or (), chosen.seed)
+    numbers = range(chosen.runs) if everything else chosen.only or ()
+    if numbers:
+        tallies, failed = killed(folder, archive, numbers, chosen.seed)
+        failures += failed
+        print(f"{len(numbers)} runs, {len(failed)} failed; {tallies}")
     if failures:
         print("\n".join(failure.splitlines()[0] for failure in failures), file=sys.stderr)
         sys.exit(1)

@@ -84,12 +84,15 @@ class Holding:
 
 
 def assert_equal(one, other, *, ledger_too=True):
-    """Hold that two stores say the same."""
+    """Hold that two stores say the same; only where a refused file was met, in the survey or later, is left to chance."""
     assert_same(one.data, other.data)
     assert one.ledger.keys() == other.ledger.keys()
     if not ledger_too:
         return
     assert one.rows == other.rows
     for uri, row in one.ledger.items():
+        surveyed = {"partitions"} if row["status"] == "rejected" else set()
         for name, cell in row.items():
+            if name in surveyed:
+                continue
             np.testing.assert_equal(cell, other.ledger[uri][name], f"{uri} {name}")

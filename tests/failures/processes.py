@@ -77,7 +77,7 @@ class Cluster:
         """Start whatever is not running any more."""
         if self.scheduler is None or self.scheduler.poll() is not None:
             port = self.address.rpartition(":")[2]
-            options = ("--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-show")
+            options = ("--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")
             self.scheduler = start("distributed.cli.dask_scheduler", *options, log=self.folder / "scheduler.log")
         if self.workers is None or self.workers.poll() is not None:
             options = ("--nworkers", 2, "--nthreads", 1, "--no-dashboard", "--preload", "tests.failures.counting")

@@ -36,7 +36,7 @@ class Rivals:
     archive: Path
 
     def run(self):
-        """Let both finish; hold the store against one that a single run has made; return the kind and the exit codes."""
+        """Let both finish; hold the store against one that a single run made; return the kind and the exit codes."""
         chance = random.Random(f"rivals/{self.seed}/{self.number}")
         kind = list(KINDS)[self.number % len(KINDS)]
         configs = [

@@ -37,15 +37,13 @@ class Schedule:
     kills: tuple[Kill, ...]
 
     @staticmethod
-    def of(seed, number, *, inline=False):
+    def of(seed, number, most_kills=3):
         """Make a schedule; its first target goes round all of them, the rest is chance."""
         chance = random.Random(f"{seed}/{number}")
-        first = TARGETS[number % len(PHASES if inline else TARGETS)]
-        more = [chance.choice(tuple(PHASES) if inline else TARGETS) for _ in range(chance.choice([0, 1, 1, 2]))]
-        targets = [first, *more]
-        cluster = not inline and (not set(targets) <= set(PHASES) or chance.random() < 0.5)
-        kills = tuple(_kill(chance, target, cluster) for target in targets)
-        return Schedule(seed, number, cluster, kills)
+        more = [chance.choice(TARGETS) for _ in range(chance.choice([0, 1, 1, 2]))]
+        targets = [TARGETS[number % len(TARGETS)], *more][:most_kills]
+        cluster = not set(targets) <= set(PHASES) or chance.random() < 0.5
+        return Schedule(seed, number, cluster, tuple(_kill(chance, target, cluster) for target in targets))
 
     def __str__(self):
         kills = ", ".join(f"{kill.target} ({kill.how} {kill.share:.3f})" for kill in self.kills)
@@ -94,7 +92,7 @@ def undisturbed(folder, archive, cluster=None):
     kinds = {False: {}} | ({True: section(cluster)} if cluster else {})
     for remote, chosen in kinds.items():
         measured = {}
-        for what in ("seconds",) if remote else ("warm", "lines", "seconds"):
+        for what in ("warm", "seconds") if remote else ("warm", "lines", "seconds"):
             place = folder / f"undisturbed_{what}{'_dask' if remote else ''}"
             config = write_settings(place, archive, **chosen)
             options = () if what == "warm" else ("--measure", what, "--extents", place / "extents.json")
