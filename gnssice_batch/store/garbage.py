@@ -1,6 +1,5 @@
 """Old versions and what nothing refers to any more: expired and deleted."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,9 +49,9 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
     """
     try:
         with repository.lock:
-            old: Collection[str] = expirable(repository, cutoff)
+            old = expirable(repository, cutoff)
             if not dry_run:
-                old = repository.handle.expire_snapshots(cutoff)
+                repository.handle.expire_snapshots(cutoff)
             found = repository.handle.garbage_collect(cutoff, dry_run=dry_run)
     except icechunk.IcechunkError as error:
         message = f"the garbage of {repository.url} can't be collected, its versions stand: {error}"
