@@ -84,7 +84,7 @@ class Holding:
 
 
 def assert_equal(one, other, *, ledger_too=True):
-    """Hold that two stores say the same; only where a refused file was met, in the survey or later, is left to chance."""
+    """Hold that two stores say the same; where a refused file was met, in the survey or later, may differ."""
     assert_same(one.data, other.data)
     assert one.ledger.keys() == other.ledger.keys()
     if not ledger_too:
