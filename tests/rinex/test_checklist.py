@@ -185,9 +185,10 @@ def test_fractions_of_seconds_are_exact(seconds, units):
     assert part.time_100ns[0] % (60 * 10**7) == units * 10**6
 
 
-def test_picoseconds_are_kept():
+@pytest.mark.parametrize("version", ["4.01", "4.02"])
+def test_picoseconds_are_kept(version):
     line = f"{epoch3(0, 1, clock=' 0.000000000001').rstrip():<57}54321\n"
-    part = only(header3(version="4.02"), line, WHOLE)
+    part = only(header3(version=version), line, WHOLE)
     assert (part.time_ps.tolist(), part.rx_clock_offset_ps.tolist()) == ([54321], [1])
 
 
