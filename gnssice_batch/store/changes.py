@@ -11,7 +11,7 @@ type Units = Mapping[str, frozenset[tuple[int, ...]]]
 def changed_units(session: icechunk.Session) -> Units:
     """The chunks a session has written, moved or reset and not committed."""
     chunks = session.status().updated_chunks
-    return {path: frozenset(tuple(index) for index in indices) for path, indices in chunks.items() if indices}
+    return {path: frozenset(map(tuple, indices)) for path, indices in chunks.items() if indices}
 
 
 def union(parts: Iterable[Units]) -> Units:

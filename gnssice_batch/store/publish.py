@@ -17,6 +17,7 @@ from gnssice_batch.log import logger
 from gnssice_batch.model import NO_SOURCE, EpochRows, FileOutcome, Tally
 from gnssice_batch.store.arrays import array
 from gnssice_batch.store.changes import Units, changed_units, differences, union
+from gnssice_batch.store.columns import write_column
 from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.fit import conflicts
 from gnssice_batch.store.forks import fork_of
@@ -182,22 +183,24 @@ def _complete(session: icechunk.Session, publication: Publication) -> None:
         first = row_count(group)
         ledger_rows = {outcome.file.uri: first + i for i, outcome in enumerate(change.files)}
         for rows in coalesced([_with_ledger_rows(part, ledger_rows) for part in change.epochs]):
-            _write_rows(group, rows)
+            _write_rows(group, rows, fresh=change.current is None)
         append_files(group, change.files, publication.provenance, change.displaced)
 
 
 def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> EpochRows:
     source = part.rows.source.copy()
-    for number in np.unique(source[source < NO_SOURCE]).tolist():
-        source[part.rows.source == number] = ledger_rows[part.uris[-2 - number]]
     rows = part.rows
+    for number in range(int(rows.source.min(initial=NO_SOURCE)), NO_SOURCE):
+        mine = rows.source == number
+        if mine.any():
+            source[mine] = ledger_rows[part.uris[-2 - number]]
     return EpochRows(rows.start, source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
 
 
-def _write_rows(group: zarr.Group, rows: EpochRows) -> None:
+def _write_rows(group: zarr.Group, rows: EpochRows, *, fresh: bool) -> None:
     columns: tuple[npt.NDArray[Any], ...] = (rows.source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
     for name, column in zip(_ROW_FIELDS, columns, strict=True):
-        array(group, name)[rows.start : rows.start + rows.source.size] = column
+        write_column(array(group, name), rows.start, column, fresh=fresh)
 
 
 def coalesced(parts: Sequence[EpochRows]) -> list[EpochRows]:

@@ -12,6 +12,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.grid import Grid
 from gnssice_batch.store.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.changes import Units, changed_units
+from gnssice_batch.store.columns import write_column
 from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.ledger import create_ledger
@@ -194,7 +195,7 @@ def _write_epochs(group: zarr.Group, grid: Grid, start: int, stop: int) -> None:
     at_once = max(_EPOCHS_AT_ONCE // grid.read_unit, 1) * grid.read_unit
     for first in range(start, stop, at_once):
         last = min(first + at_once, stop)
-        epoch[first:last] = grid.time_ns(0) + np.arange(first, last, dtype=np.int64) * grid.interval_ns
+        write_column(epoch, first, grid.time_ns(0) + np.arange(first, last, dtype=np.int64) * grid.interval_ns)
 
 
 def _write_signals(group: zarr.Group, template: GroupTemplate) -> None:
