@@ -68,6 +68,7 @@ class File:
     trimmed: bool = True
     """Whether lines end at the last character that is no blank."""
     last_newline: bool = True
+    """Whether the last line has a line end too; an empty one has it anyway, or it would not be there."""
 
     @property
     def major(self) -> int:
@@ -81,8 +82,10 @@ class File:
 def text(file: File) -> bytes:
     """Return the file as RINEX."""
     lines = [*header(file), *(line for block in body(file) for line in block)]
-    joined = file.newline.join(line.rstrip() if file.trimmed else line for line in lines)
-    return (joined + (file.newline if file.last_newline else "")).encode("latin-1")
+    written = [line.rstrip() if file.trimmed else line for line in lines]
+    return (file.newline.join(written) + (file.newline if file.last_newline or not written[-1] else "")).encode(
+        "latin-1"
+    )
 
 
 def compact(file: File) -> bytes:
