@@ -17,7 +17,7 @@ from typing import Any, Final
 from gnssice_batch.errors import ConfigError, RunConflictError
 from gnssice_batch.folder import Folder
 from gnssice_batch.log import logger
-from gnssice_batch.model import Done
+from gnssice_batch.model import Done, FileOutcome
 from gnssice_batch.records import dump, load
 from gnssice_batch.store.structure import Structure
 
@@ -26,6 +26,7 @@ LEASE_S: Final = 60.0
 """A run on another machine whose lease is older than this is dead."""
 
 _STRUCTURE: Final = "structure.json"
+_SURVEYED: Final = "surveyed.json"
 _MAGIC: Final = "gnssice-journal"
 _log = logger(__name__)
 
@@ -106,6 +107,14 @@ class Journal:
     def drop_structure(self) -> None:
         """Forget the structure: the store has moved on and it does not fit any more."""
         self.folder.remove(_STRUCTURE)
+
+    def keep_surveyed(self, rejected: tuple[FileOutcome, ...]) -> None:
+        """Keep the files that the survey has refused: no partition has them, and a new start makes no survey."""
+        self.folder.write(_SURVEYED, seal(dump(rejected)))
+
+    def surveyed(self) -> tuple[FileOutcome, ...]:
+        """The files that the survey has refused."""
+        return tuple(self._read(tuple[FileOutcome, ...], _SURVEYED) or ())
 
     def renew(self) -> None:
         """Say that this process is at work on the run."""

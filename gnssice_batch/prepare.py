@@ -7,7 +7,7 @@ from typing import Protocol
 from gnssice_batch import config
 from gnssice_batch.cluster import Executor, Finished, Task, persistent
 from gnssice_batch.errors import ConfigError, GnssiceError, PlanError, StoreError
-from gnssice_batch.model import SourceFile, Status
+from gnssice_batch.model import FileOutcome, SourceFile, Status
 from gnssice_batch.plan import (
     GroupPlan,
     Learned,
@@ -71,6 +71,11 @@ class Prepared:
         return f"rinex{max(versions, default='3').partition('.')[0]}"
 
     @property
+    def refused(self) -> tuple[FileOutcome, ...]:
+        """What became of the files that the survey has refused."""
+        return tuple(survey.outcome for survey in self.surveys if survey.outcome.status is Status.REJECTED)
+
+    @property
     def totals(self) -> Totals:
         """What the plan costs."""
         return totals(self.plans)
@@ -82,6 +87,7 @@ def prepare(
     progress: Progress,
     resumed: Mapping[str, GroupTemplate] | None = None,
     retry: Retry | None = None,
+    refused: Iterable[FileOutcome] = (),
 ) -> Prepared:
     """Look, survey, plan; nothing is changed.
 
@@ -91,6 +97,8 @@ def prepare(
         Groups as an earlier start of the same run has made them; they are not surveyed again.
     retry
         Take only the refused files that it wants.
+    refused
+        Files that the survey of an earlier start of the same run has refused.
 
     Raises
     ------
@@ -102,7 +110,7 @@ def prepare(
     prospect = look(settings, retry)
     context = read_context(settings, prospect.files)
     known = {**{receiver: group.template for receiver, group in prospect.stored.items()}, **(resumed or {})}
-    surveys = _survey(settings, prospect, known, context, tasks, progress)
+    surveys = _survey(settings, prospect, known, context, tasks, progress) + _earlier(prospect, known, refused)
     templates = _templates(settings, prospect, known, surveys)
     learned = Learned(spans={survey.outcome.file.uri: survey.outcome.facts.span for survey in surveys})
     units = {
@@ -184,6 +192,12 @@ def _survey(
             progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
         count *= 2
     return tuple(sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri)))
+
+
+def _earlier(prospect: Prospect, known: Collection[str], refused: Iterable[FileOutcome]) -> tuple[FileSurvey, ...]:
+    """What an earlier start's survey says of files of groups that it has made; the others are surveyed again."""
+    wanted = {file for receiver in known for file in prospect.files.get(receiver, ()) if file.start_ns is not None}
+    return tuple(FileSurvey(outcome, frozenset(), 0, 0) for outcome in refused if outcome.file in wanted)
 
 
 def _to_survey(

@@ -64,9 +64,8 @@ def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
     parts: dict[str, dict[str, list[FileOutcome]]] = {plan.template.receiver: {} for plan in prepared.plans}
     for part in _parts(work):
         parts[part.file.receiver].setdefault(part.file.uri, []).append(part)
-    surveyed = (survey.outcome for survey in prepared.surveys if survey.outcome.status is Status.REJECTED)
     rejected = (outcome for by_uri in work.rejected.values() for outcome in by_uri.values())
-    for outcome in (*surveyed, *rejected):
+    for outcome in (*prepared.refused, *rejected):
         if outcome.file.receiver in parts:
             parts[outcome.file.receiver].setdefault(outcome.file.uri, [outcome])
     _check_complete(prepared, parts)

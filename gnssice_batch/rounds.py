@@ -110,6 +110,7 @@ def work_through(prepared: Prepared, work: Work, conduct: Conduct) -> Structure:
         When the settings do not allow what was refused.
     """
     plans = prepared.plans
+    _breaker(prepared, conduct.settings)
     for number in range(_MOST_ROUNDS):
         _forget_unplanned(work, plans)
         todo = _pending(work, plans)
@@ -177,8 +178,7 @@ def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
 def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, conduct: Conduct) -> None:
     settings = conduct.settings
     sent: dict[str, Assignment] = {}
-    known = prepared.prospect.refused.keys()
-    breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail", known)
+    breaker = _breaker(prepared, settings)
     wanted = takewhile(lambda _: not conduct.stop.requested, todo)
     calls = (_call(assignment, prepared, work, sent) for assignment in wanted)
     for finished in persistent(conduct.tasks, calls, settings.task_tries):
@@ -191,6 +191,14 @@ def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, cond
         _learn(work, assignment, outcome)
         breaker.hold(outcome.files)
         conduct.progress.finished(outcome.key, outcome.bytes_read)
+
+
+def _breaker(prepared: Prepared, settings: config.Run) -> "Breaker":
+    """A breaker that has seen what the survey has read."""
+    known = prepared.prospect.refused.keys()
+    breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail", known)
+    breaker.hold(tuple(survey.outcome for survey in prepared.surveys))
+    return breaker
 
 
 def _call(

@@ -105,7 +105,8 @@ def _once(settings: config.Settings, conduct: Conduct, retry: Retry | None) -> R
     repository, journal = _adopted(settings, identity)
     resumed = resume(repository, settings.run.branch, journal) if repository and journal else Resumed()
     with _heartbeat(journal):
-        prepared = prepare(settings, conduct.tasks, conduct.progress, resumed.templates, retry)
+        refused = journal.surveyed() if journal else ()
+        prepared = prepare(settings, conduct.tasks, conduct.progress, resumed.templates, retry, refused)
         conduct.stop.hold()
         report = _unstarted(settings, prepared)
     if resumed.head and resumed.head != prepared.prospect.snapshot:
@@ -118,6 +119,7 @@ def _once(settings: config.Settings, conduct: Conduct, retry: Retry | None) -> R
     ensure_branch(repository, settings.run.branch)
     journal = journal or _begin(settings, identity, repository, prepared, report.run)
     with _heartbeat(journal):
+        journal.keep_surveyed(prepared.refused)
         report = _worked(settings, prepared, _work(repository, journal, prepared, resumed), conduct, report)
     _clear(repository, journal)
     return report

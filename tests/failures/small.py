@@ -1,0 +1,91 @@
+"""Small archives for single failures, written by hand, and what to hold of their stores."""
+
+from gnssice_batch.model import Status
+from gnssice_batch.prepare import Silent
+from gnssice_batch.run import run
+from tests.runs import (
+    DAY_ONE_S,
+    assert_same,
+    branches,
+    check_ledger,
+    name,
+    repository,
+    rinex,
+    settings,
+    span_s,
+    stored,
+    write,
+)
+
+GROUP = "rec"
+
+
+class Interrupt(Exception):  # noqa: N818 - it stands for the end of a process, which is none of our errors
+    """The end of a run from outside."""
+
+
+class Hook(Silent):
+    """Does something once, when so many tasks of a stage are over; counts the partitions that were finished."""
+
+    def __init__(self, stage="", action=None, after=1):
+        self.wanted, self.action, self.left, self.current, self.ingested = stage, action, after, "", []
+
+    def stage(self, name, tasks):  # noqa: ARG002 - the coordinator gives it
+        self.current = name
+
+    def finished(self, key, size_bytes):  # noqa: ARG002 - the coordinator gives it
+        if self.current.startswith("ingest"):
+            self.ingested.append(key)
+        if self.action and self.current.startswith(self.wanted):
+            self.left -= 1
+            if not self.left:
+                action, self.action = self.action, None
+                action()
+
+
+def interrupt():
+    """End a run as if its process had died."""
+    raise Interrupt
+
+
+def hourly(*hours, **content):
+    """Files of an hour each, one a write unit where the hours are six apart."""
+    starts = [DAY_ONE_S + 3600 * hour for hour in hours]
+    return {name(start_s, "01H"): rinex(span_s(start_s, 1), **content) for start_s in starts}
+
+
+def other_group(files):
+    """The same files as another receiver's."""
+    return {path.replace("rec/", "other/"): content for path, content in files.items()}
+
+
+def site(folder, files, archive="archive", **sections):
+    """Settings of the site of a folder, with files in an archive; several archives may write one site."""
+    return settings(folder, write(folder / archive, files), **sections)
+
+
+def journal_of(chosen):
+    """Folder of the journals."""
+    return repository(chosen).with_name("rinex.runs")
+
+
+def journal_files(chosen, kind=""):
+    """Files of the journals whose path holds a word."""
+    return sorted(path for path in journal_of(chosen).rglob("*") if path.is_file() and kind in str(path))
+
+
+def hold_as_in_one_run(folder, chosen, files, *groups):
+    """Hold that a store has what one run over these files would have written, and nothing is left beside it."""
+    once = site(folder / "once", files, grid=chosen.grid.model_dump(include={"interval_s", "phase_s"}))
+    run(once)
+    for group in groups or (GROUP,):
+        assert_same(stored(chosen, group), stored(once, group))
+        check_ledger(chosen, group)
+    assert branches(chosen) == {"main"}
+    assert journal_files(chosen) == []
+
+
+def rejected(report):
+    """URI to reason of the files that a run refused."""
+    outcomes = (outcome for files in report.files.values() for outcome in files)
+    return {each.file.uri: each.refusal.reason for each in outcomes if each.status is Status.REJECTED}
