@@ -1,8 +1,13 @@
 """What the writer writes, the reader reads: as text, as CRINEX, and as far as a cut file goes."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +16,8 @@ from gnssice_batch.rinex import read
 from gnssice_batch.signals import columns
 from tests.rinex import cells, reference_reader, writer
 from tests.rinex.strategies import files
+
+FACTOR = int(os.environ.get("EXAMPLES_FACTOR", "1"))
 
 
 def expected(file: writer.File) -> Iterator[cells.EpochCells]:
@@ -67,25 +74,32 @@ def invents_nothing(epoch: cells.EpochCells, written: cells.EpochCells) -> bool:
 
 
 @given(files())
-@settings(deadline=None)
+@settings(max_examples=100 * FACTOR, deadline=None)
 def test_text_is_read_as_written(file):
     assert found(writer.text(file)) == list(expected(file))
 
 
 @given(files())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40 * FACTOR, deadline=None)
 def test_the_reference_reader_reads_as_written(file):
     assert list(cells.reference(writer.text(file), file.version)) == list(expected(file))
 
 
 @given(files(compactible=True))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40 * FACTOR, deadline=None)
 def test_crinex_is_read_as_written(file):
     assert found(writer.compact(file)) == list(expected(file))
 
 
+@given(files(compactible=True))
+@settings(max_examples=40 * FACTOR, deadline=None)
+def test_wrapped_lines_are_read_as_written(file):
+    wrapped = replace(file, wrapped=True)
+    assert found(writer.text(wrapped)) == list(expected(wrapped))
+
+
 @given(files(), st.integers(0, 10**6))
-@settings(deadline=None)
+@settings(max_examples=100 * FACTOR, deadline=None)
 def test_a_cut_text_keeps_its_whole_epochs_and_invents_nothing(file, position):
     whole = writer.text(file)
     ends = _epoch_ends(file)
@@ -101,14 +115,14 @@ def test_a_cut_text_keeps_its_whole_epochs_and_invents_nothing(file, position):
 
 
 @given(files(), files())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40 * FACTOR, deadline=None)
 def test_files_one_after_the_other_are_all_read(first, second):
     first, second = replace(first, last_newline=True), replace(second, marker="OTHER")
     assert found(writer.text(first) + writer.text(second)) == [*expected(first), *expected(second)]
 
 
 @given(files())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40 * FACTOR, deadline=None)
 def test_another_marker_is_another_part_and_nothing_is_lost_between(file):
     marker = writer.Event(3, (writer.labelled("OTHER", "MARKER NAME"),))
     twice = replace(file, items=(*file.items, marker, *file.items[-1:]))
@@ -119,14 +133,14 @@ def test_another_marker_is_another_part_and_nothing_is_lost_between(file):
 
 
 @given(files())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40 * FACTOR, deadline=None)
 def test_lines_may_end_in_carriage_returns_alone(file):
     old = replace(file, newline="\r")
     assert found(writer.text(old)) == list(expected(old))
 
 
 @given(files(compactible=True), st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60 * FACTOR, deadline=None)
 def test_a_cut_crinex_keeps_its_whole_epochs_and_invents_nothing(file, position):
     whole = writer.compact(replace(file, newline="\n"))
     start = whole.index(b"\n", whole.index(b"END OF HEADER")) + 1
@@ -136,3 +150,12 @@ def test_a_cut_crinex_keeps_its_whole_epochs_and_invents_nothing(file, position)
     assert read_back[:-1] == every[: len(read_back)][:-1]
     for epoch, written in zip(read_back[-1:], every[: len(read_back)][-1:], strict=True):
         assert invents_nothing(epoch, written)
+
+
+@pytest.mark.long
+def test_all_this_holds_for_fifty_times_as_many_files():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    environment = {**os.environ, "EXAMPLES_FACTOR": "50"}
+    root = Path(__file__).resolve().parent.parent.parent
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:]

@@ -67,6 +67,8 @@ class File:
     newline: str = "\n"
     trimmed: bool = True
     """Whether lines end at the last character that is no blank."""
+    wrapped: bool = False
+    """Whether the lines of RINEX 3 are wrapped at 80 columns, against the format."""
     last_newline: bool = True
     """Whether the last line has a line end too; an empty one has it anyway, or it would not be there."""
 
@@ -180,7 +182,10 @@ def epoch_lines(file: File, epoch: Epoch, flag: int) -> list[str]:
     start = f"{date_text(file, epoch.time_100ns)}  {flag}{len(epoch.records):3d}"
     if file.major > 2:
         clock = "" if epoch.clock_ps is None else f"{'':6}{decimal(epoch.clock_ps, 12):>15}"
-        return [start + clock, *(sv + fields(cells) for sv, cells in epoch.records.items())]
+        return [
+            start + clock,
+            *(line for sv, cells in epoch.records.items() for line in satellite_lines(file, sv, cells)),
+        ]
     svs = list(epoch.records)
     lines = [f"{start}{''.join(svs[:12]):<36}"]
     if epoch.clock_ps is not None:
@@ -189,6 +194,13 @@ def epoch_lines(file: File, epoch: Epoch, flag: int) -> list[str]:
     for cells in epoch.records.values():
         lines += [fields(cells[first : first + 5]) for first in range(0, len(cells), 5)]
     return lines
+
+
+def satellite_lines(file: File, sv: str, cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield the one line of a satellite in RINEX 3, or those that it is wrapped into."""
+    each = 4 if file.wrapped else len(cells)
+    for first in range(0, len(cells), each):
+        yield ("   " if first else sv) + fields(cells[first : first + each])
 
 
 def fields(cells: Sequence[Cell]) -> str:
