@@ -218,16 +218,24 @@ def contest(
 ) -> npt.NDArray[np.int64]:
     """The slots a file may take: those that are empty or held by a file that it beats; -1 elsewhere.
 
+    Content that stood in the store and comes again with the run counts as the run's, or the order of the files would
+    matter.
+
     Parameters
     ----------
     slot
         (E,) slots the file wants, -1 where it wants none.
     ranks
-        Rank of every source that may stand in the block.
+        Rank of every source that may stand in the block, and of the files of the run so far, this one included.
     """
     holder = np.where(slot >= 0, block.source[slot], NO_SOURCE)
-    holders = (int(source) for source in np.unique(holder) if source != NO_SOURCE)
-    stronger = [source for source in holders if not beats(rank, ranks[source], strategy, stored=source >= 0)]
+    of_run = {its.inverted_hash: its for source, its in ranks.items() if source < 0}
+    stronger = []
+    for source in np.unique(holder[holder != NO_SOURCE]).tolist():
+        twin = of_run.get(ranks[source].inverted_hash)
+        stored = source >= 0 and (twin is None or strategy is not Strategy.OVERWRITE)
+        if not beats(rank, twin or ranks[source], strategy, stored=stored):
+            stronger.append(source)
     taken: npt.NDArray[np.int64] = np.where(np.isin(holder, stronger), -1, slot)
     return taken
 
