@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
-import ncompress
 from isal import isal_zlib
 
 from gnssice_batch.errors import Reason
+from gnssice_batch.rinex.lzw import DAMAGED, FULL, unpack_lzw
 
 _PIECE_BYTES: Final = 1 << 30
 _GZIP_WINDOW: Final = 31
@@ -43,26 +43,6 @@ class _Decompressor(Protocol):
         """Unpack the next piece."""
 
 
-class _Full(Exception):  # noqa: N818 - ends a callback, reports no fault
-    """The sink holds more than its limit."""
-
-
-class _Sink:
-    """A writable file that refuses to grow beyond a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self.chunks: list[bytes] = []
-        self._left = limit
-
-    def write(self, chunk: bytes) -> int:
-        """Take a chunk, or raise `_Full` if it is too much."""
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise _Full
-        self.chunks.append(chunk)
-        return len(chunk)
-
-
 def gunzip(content: bytes, limit: int) -> Unpacked:
     """Unpack gzip; the checksum of each of its streams is checked."""
     return _streams(content, limit, lambda: isal_zlib.decompressobj(wbits=_GZIP_WINDOW), _DAMAGED_DEFLATE)
@@ -80,14 +60,12 @@ def bunzip2(content: bytes, limit: int) -> Unpacked:
 
 def uncompress(content: bytes, limit: int) -> Unpacked:
     """Unpack compress. It has neither end mark nor checksum: what a cut took away shows in the text only."""
-    sink = _Sink(limit)
-    try:
-        ncompress.decompress(content, sink)
-    except _Full:
-        return Unpacked(b"".join(sink.chunks), Reason.UNPACK_LIMIT)
-    except ValueError as error:
-        return Unpacked(b"".join(sink.chunks), Reason.UNPACK_FAILED, str(error))
-    return Unpacked(b"".join(sink.chunks))
+    unpacked, outcome = unpack_lzw(content, limit)
+    if outcome == FULL or len(unpacked) > limit:
+        return Unpacked(unpacked[:limit], Reason.UNPACK_LIMIT)
+    if outcome == DAMAGED:
+        return Unpacked(unpacked, Reason.UNPACK_FAILED, "a code that was not given yet")
+    return Unpacked(unpacked)
 
 
 STREAMS: Final[Mapping[str, Callable[[bytes, int], Unpacked]]] = MappingProxyType(
