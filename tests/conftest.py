@@ -1,10 +1,16 @@
 """Fixtures that several test files share."""
 
+import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+"""The default run draws the same examples everywhere; HYPOTHESIS_PROFILE=default explores."""
 
 
 @pytest.fixture(scope="session")

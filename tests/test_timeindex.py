@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gnssice_batch.store.progression import Progression
@@ -65,6 +65,7 @@ class TestIndexAnswersAsPandasDoes:
         check_alike(row, lambda array: array.sel(epoch=label))
 
     @given(rows, st.integers(0, 199), st.booleans())
+    @example(Progression(1_735_599_570_000_000_000, 100_000_000, 1), 0, True)
     def test_one_that_is_there(self, row, position, as_text):
         time = pd.Timestamp(row.at(np.array(position % row.size)).item())
         check_alike(row, lambda array: array.sel(epoch=time.isoformat() if as_text else time))

@@ -190,12 +190,17 @@ class RegularEpochIndex(CoordinateTransformIndex):
         stop = row.size if label.stop is None else row.below(bound(label.stop).last_ns, inclusive=True)
         return slice(first, max(first, stop), label.step)
 
+    def _resolution_ns(self) -> int:
+        """The finest unit that its times need; a single one has no step."""
+        times = self.times_ns
+        return resolution_ns(times.first, times.step if times.size > 1 else 0)
+
     def _found(self, wanted: npt.NDArray[Any], method: Method | None, tolerance: object) -> Any:
         """Positions of the wanted times; a slice for a partial string."""
         try:
             if wanted.ndim == 0 and wanted.dtype.kind in "UT" and method is None:
                 span = named(str(wanted[()]))
-                if span.is_partial(resolution_ns(self.times_ns.first, self.times_ns.step)):
+                if span.is_partial(self._resolution_ns()):
                     return self._whole(span)
             positions = self.times_ns.locate(moments_ns(wanted), method, _nanoseconds(tolerance))
         except (TypeError, ValueError) as error:
