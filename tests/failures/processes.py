@@ -64,9 +64,13 @@ class Cluster:
         return self
 
     def __exit__(self, *_):
+        self.end()
+
+    def end(self):
+        """End everything, for good."""
         self.over.set()
         self.keeper.join()
-        for process in (self.workers, self.scheduler):
+        for process in (self.scheduler, self.workers):
             _end(process)
 
     def _keep(self):
@@ -88,10 +92,13 @@ class Cluster:
             )
 
     def worker_processes(self):
-        """Process ids of the workers that live."""
+        """Process ids of the workers that live: those they have noted themselves, and that are still our children's."""
         noted = self.folder / "workers"
         lines = noted.read_text().splitlines() if noted.exists() else []
-        return [pid for line in lines if psutil.pid_exists(pid := int(line.split()[1])) and _runs(pid)]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = {child.pid for child in psutil.Process(self.workers.pid).children(recursive=True)}
+            return [pid for line in lines if (pid := int(line.split()[1])) in family and _runs(pid)]
+        return []
 
     def kill_worker(self, choice):
         """Kill one of the workers; return whether there was one."""
@@ -117,9 +124,6 @@ def _runs(pid):
 def _end(process):
     """End a process and its children."""
     family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(5)
     process.kill()
     process.wait()
     for child in family:

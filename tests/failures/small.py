@@ -70,8 +70,9 @@ def journal_of(chosen):
 
 
 def journal_files(chosen, kind=""):
-    """Files of the journals whose path holds a word."""
-    return sorted(path for path in journal_of(chosen).rglob("*") if path.is_file() and kind in str(path))
+    """Files of the journals whose path below theirs holds a word."""
+    folder = journal_of(chosen)
+    return sorted(path for path in folder.rglob("*") if path.is_file() and kind in str(path.relative_to(folder)))
 
 
 def hold_as_in_one_run(folder, chosen, files, *groups):

@@ -1,0 +1,175 @@
+"""What goes wrong where tasks run: headings of docs/failure-modes.md, in its order."""
+
+import errno
+from types import SimpleNamespace
+
+import icechunk
+import pytest
+from distributed import KilledWorker
+
+from gnssice_batch import cluster, rounds
+from gnssice_batch.cluster import Finished, InProcess
+from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, Reason
+from gnssice_batch.folder import Folder
+from gnssice_batch.plan import Retry
+from gnssice_batch.run import run
+from tests.failures.processes import Cluster
+from tests.failures.small import GROUP, Hook, hold_as_in_one_run, hourly, journal_files, rejected, site
+from tests.runs import messages, repository, stored
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """No pauses between tries."""
+    monkeypatch.setattr(cluster, "_FIRST_PAUSE_S", 0.001)
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory):
+    """A cluster; the last test that has it ends it."""
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+class TestATaskFails:
+    def test_what_may_pass_is_tried_again(self, tmp_path, monkeypatch):
+        ingest, calls = rounds.ingest_partition, []
+
+        def sometimes(assignment, fork, context):
+            calls.append(assignment.partition.key)
+            outcome = ingest(assignment, fork, context)
+            if calls.count(assignment.partition.key) < 3:
+                raise TimeoutError("the storage is slow")
+            return outcome
+
+        monkeypatch.setattr(rounds, "ingest_partition", sometimes)
+        files = hourly(0, 6)
+        chosen = site(tmp_path, files)
+        run(chosen)
+        assert len(calls) == 6
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_anything_else_ends_the_run_and_what_was_finished_stands(self, tmp_path, monkeypatch):
+        ingest = rounds.ingest_partition
+
+        def broken(assignment, fork, context):
+            if assignment.partition.key.endswith("T120000"):
+                raise ValueError("a fault of ours")
+            return ingest(assignment, fork, context)
+
+        files = hourly(0, 6, 12, 18)
+        chosen = site(tmp_path, files)
+        with monkeypatch.context() as patch:
+            patch.setattr(rounds, "ingest_partition", broken)
+            with pytest.raises(GnssiceError, match="T120000"):
+                run(chosen)
+        assert messages(chosen) == []
+        assert run(chosen).resumed == 2
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+
+class TestAWorkerIsKilled:
+    def test_its_tasks_run_on_another(self, tmp_path, dask):
+        files = hourly(*range(0, 96, 6))
+        section = {"kind": "address", "address": dask.address, "connect_timeout_s": 60}
+        chosen = site(tmp_path, files, cluster=section)
+        report = run(chosen, Hook("ingest", lambda: dask.kill_worker(0), after=4))
+        assert report.set_aside == ()
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+
+class TestAPartitionKillsItsWorkers:
+    def test_it_is_set_aside_and_taken_when_asked_for(self, tmp_path, monkeypatch):
+        run_all = InProcess.run
+
+        def deadly(self, tasks):
+            for finished in run_all(self, tasks):
+                if finished.key == f"{GROUP}.2025001T120000":
+                    yield Finished(
+                        finished.key, error=KilledWorker(finished.key, SimpleNamespace(address="tcp://worker"), 3)
+                    )
+                else:
+                    yield finished
+
+        files = hourly(0, 6, 12, 18)
+        chosen = site(tmp_path, files)
+        with monkeypatch.context() as patch:
+            patch.setattr(InProcess, "run", deadly)
+            report = run(chosen)
+        assert report.set_aside == (f"{GROUP}.2025001T120000",)
+        assert set(rejected(report).values()) == {Reason.KILLED_WORKERS}
+        assert len(stored(chosen, GROUP).uri) == 360
+        run(chosen, retry=Retry(frozenset({Reason.KILLED_WORKERS})))
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+
+class TestTheSchedulerIsKilled:
+    def test_lost_for_good_the_run_ends_and_goes_on(self, tmp_path, dask):
+        files = hourly(*range(0, 96, 6))
+        section = {"kind": "address", "address": dask.address, "connect_timeout_s": 8}
+        chosen = site(tmp_path, files, cluster=section)
+        with pytest.raises(InterruptedRunError, match="journaled"):
+            run(chosen, Hook("ingest", dask.end, after=4))
+        assert messages(chosen) == []
+        kept = len(journal_files(chosen, "partitions"))
+        assert kept >= 4
+        chosen = site(tmp_path, files)
+        assert run(chosen).resumed == kept
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+
+class TestMemoryIsTooSmall:
+    def test_the_run_does_not_begin(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(InProcess, "memory_bytes", lambda _: 64 << 20)
+        chosen = site(tmp_path, hourly(0))
+        with pytest.raises(ConfigError, match=r"needs about \d+ MiB and a worker may use 64 MiB: raise cluster"):
+            run(chosen)
+        assert not repository(chosen).exists()
+
+
+class TestTheDiskOfTheStoreIsFull:
+    @pytest.fixture
+    def full(self, monkeypatch):
+        """A disk that is full once so many journal files were written."""
+        write, left = Folder.write, [4]
+
+        def until_full(self, name, content):
+            if name.startswith("partitions/"):
+                left[0] -= 1
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(self, name, content)
+
+        monkeypatch.setattr(Folder, "write", until_full)
+        return left
+
+    def test_what_was_finished_before_stands(self, tmp_path, full):
+        files = hourly(*range(0, 48, 6))
+        chosen = site(tmp_path, files)
+        with pytest.raises((GnssiceError, OSError), match="No space left"):
+            run(chosen)
+        assert messages(chosen) == []
+        full[0] = 1000
+        assert run(chosen).resumed == 4
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_a_commit_that_fails_leaves_the_branch_where_it_was(self, tmp_path, monkeypatch):
+        commit = icechunk.Session.commit
+
+        def commit_elsewhere(self, message, **named):
+            if self.branch == "main":
+                raise icechunk.StorageError("No space left on device")
+            return commit(self, message, **named)
+
+        files = hourly(0, 6)
+        chosen = site(tmp_path, files)
+        run(chosen)
+        more = hourly(12, 18)
+        chosen = site(tmp_path, more)
+        with monkeypatch.context() as patch:
+            patch.setattr(icechunk.Session, "commit", commit_elsewhere)
+            with pytest.raises(GnssiceError, match="No space left"):
+                run(chosen)
+        assert len(messages(chosen)) == 1
+        assert run(chosen).resumed == 2
+        hold_as_in_one_run(tmp_path, chosen, files | more)
