@@ -26,7 +26,7 @@ class Resumed:
     done: Mapping[str, Done] = field(default_factory=dict)
     """Partition key to what was finished."""
     head: str | None = None
-    """Head of the branch that work without its structure was held against: it has to be planned on that very one."""
+    """Head of the branch that the work was held against: what remains has to be planned on that very one."""
 
 
 def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
@@ -48,7 +48,7 @@ def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
     head = repository.head(branch)
     fit = conflicts_at(repository, head, structure.base, wanted, units)
     if not fit.structure and not any(fit.units.values()):
-        return Resumed(structure, _changed(made, before), done)
+        return Resumed(structure, _changed(made, before), done, head)
     _log.warning("the structure is made again: %s", "; ".join(fit.structure) or "units were written by another run")
     journal.drop_structure()
     lost = {key for key, one in done.items() if one.partition.receiver not in before or fit.units[key]}

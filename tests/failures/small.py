@@ -1,5 +1,7 @@
 """Small archives for single failures, written by hand, and what to hold of their stores."""
 
+import shutil
+
 from gnssice_batch.model import Status
 from gnssice_batch.prepare import Silent
 from gnssice_batch.run import run
@@ -75,15 +77,41 @@ def journal_files(chosen, kind=""):
     return sorted(path for path in folder.rglob("*") if path.is_file() and kind in str(path.relative_to(folder)))
 
 
-def hold_as_in_one_run(folder, chosen, files, *groups):
-    """Hold that a store has what one run over these files would have written, and nothing is left beside it."""
+def one_run(folder, chosen, files):
+    """Settings of a store that one run over these files has written."""
     once = site(folder / "once", files, grid=chosen.grid.model_dump(include={"interval_s", "phase_s"}))
     run(once)
+    return once
+
+
+def hold_same(chosen, once, *groups):
+    """Hold that two stores say the same, and that nothing is left beside the first."""
     for group in groups or (GROUP,):
         assert_same(stored(chosen, group), stored(once, group))
         check_ledger(chosen, group)
     assert branches(chosen) == {"main"}
     assert journal_files(chosen) == []
+
+
+def hold_as_in_one_run(folder, chosen, files, *groups):
+    """Hold that a store has what one run over these files would have written, and nothing is left beside it."""
+    hold_same(chosen, one_run(folder, chosen, files), *groups)
+
+
+class States:
+    """States of the stores of a folder, journals included, by name: many tests begin from one of them."""
+
+    def __init__(self, folder):
+        self.folder, self.kept = folder, folder / "states"
+
+    def keep(self, name):
+        """Keep the stores as they are now."""
+        shutil.copytree(self.folder / "stores", self.kept / name)
+
+    def bring_back(self, name):
+        """Make the stores again as they were."""
+        shutil.rmtree(self.folder / "stores", ignore_errors=True)
+        shutil.copytree(self.kept / name, self.folder / "stores")
 
 
 def rejected(report):

@@ -1,0 +1,224 @@
+"""Runs beside each other, and plans that were wrong: headings of docs/failure-modes.md, in its order."""
+
+import importlib
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from gnssice_batch.errors import PlanError, RunConflictError
+from gnssice_batch.model import Partition
+from gnssice_batch.plan import prove_single_owners
+from gnssice_batch.run import run
+from tests.failures.field import settings_of, write_settings
+from tests.failures.processes import coordinator, finished
+from tests.failures.small import (
+    GROUP,
+    Hook,
+    Interrupt,
+    States,
+    hold_as_in_one_run,
+    hold_same,
+    hourly,
+    interrupt,
+    one_run,
+    other_group,
+    site,
+)
+from tests.runs import DAY_ONE_S, messages, name, rinex, span_s, write
+
+OTHER = "other"
+
+
+class TestTheSameRunIsStartedTwice:
+    def test_the_second_ends_with_6_while_the_first_is_at_work(self, tmp_path):
+        files = hourly(0, 6, 12)
+        archive = write(tmp_path / "archive", files)
+        config = write_settings(tmp_path / "sub", archive, archive={"layout": "{receiver}/**"}, chunks={"epoch": 720})
+        chosen, codes = settings_of(config), []
+        run(chosen, Hook("ingest", lambda: codes.append(finished(coordinator(config)))))
+        assert codes == [6], config.with_suffix(".log").read_text()[-2000:]
+        hold_as_in_one_run(tmp_path / "sub", chosen, files)
+
+    def test_started_at_one_moment_they_make_one_store(self, tmp_path):
+        files = hourly(*range(0, 48, 6))
+        chosen = site(tmp_path, files)
+        ends = []
+
+        def attempt():
+            try:
+                ends.append(run(chosen).snapshot)
+            except RunConflictError as conflict:
+                ends.append(conflict)
+
+        threads = [threading.Thread(target=attempt) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert any(isinstance(end, str) for end in ends), ends
+        run(chosen)
+        assert len(messages(chosen)) == 1
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+
+class TestTwoFirstBackfillsMakeOneGroup:
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_the_second_plans_again_on_the_group_that_stands(self, tmp_path, killed):
+        mine, theirs = hourly(0, 6, 12), hourly(7, 13, 24, svs=("G01", "E05"))
+        chosen, other = site(tmp_path, mine), site(tmp_path, theirs, "theirs")
+        if killed:
+            with pytest.raises(Interrupt):
+                run(chosen, Hook("ingest", interrupt, after=2))
+            run(other)
+            run(chosen)
+        else:
+            run(chosen, Hook("ingest", lambda: run(other)))
+        assert len(messages(chosen)) == 2
+        hold_as_in_one_run(tmp_path, chosen, mine | theirs)
+
+
+class TestTwoFirstBackfillsMakeDifferentGroups:
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_both_are_published_and_nothing_is_done_again(self, tmp_path, killed):
+        mine, theirs = hourly(0, 6, 12), other_group(hourly(0, 6))
+        chosen, other = site(tmp_path, mine), site(tmp_path, theirs, "theirs")
+        hook = Hook("ingest", interrupt if killed else lambda: run(other), after=2)
+        if killed:
+            with pytest.raises(Interrupt):
+                run(chosen, hook)
+            run(other)
+            assert run(chosen).resumed == 2
+        else:
+            run(chosen, hook)
+            assert len(hook.ingested) == 3
+        hold_as_in_one_run(tmp_path, chosen, mine | theirs, GROUP, OTHER)
+
+
+class TestAPrependRacesAnAppend:
+    @pytest.mark.parametrize("killed", [False, True])
+    @pytest.mark.parametrize("second", ["prepend", "append"])
+    def test_both_are_there(self, tmp_path, second, killed):
+        stored, before, behind = hourly(0, 6), hourly(-30, -24), hourly(12, 18)
+        run(site(tmp_path, stored, "stored"))
+        mine, theirs = (before, behind) if second == "prepend" else (behind, before)
+        chosen, other = site(tmp_path, mine), site(tmp_path, theirs, "theirs")
+        if killed:
+            with pytest.raises(Interrupt):
+                run(chosen, Hook("ingest", interrupt))
+            run(other)
+            run(chosen)
+        else:
+            run(chosen, Hook("ingest", lambda: run(other)))
+        assert len(messages(chosen)) == 3
+        hold_as_in_one_run(tmp_path, chosen, stored | before | behind)
+
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_a_backfill_into_units_that_a_prepend_shifts(self, tmp_path, killed):
+        stored, before, between = hourly(0, 48), hourly(-30), hourly(12, 18, 24)
+        run(site(tmp_path, stored, "stored"))
+        chosen, other = site(tmp_path, between), site(tmp_path, before, "theirs")
+        if killed:
+            with pytest.raises(Interrupt):
+                run(chosen, Hook("ingest", interrupt, after=2))
+            run(other)
+            run(chosen)
+        else:
+            run(chosen, Hook("ingest", lambda: run(other)))
+        hold_as_in_one_run(tmp_path, chosen, stored | before | between)
+
+
+class TestABackfillBesideAnIncrementalRun:
+    def test_other_units_are_published_side_by_side(self, tmp_path):
+        stored, backfill, late = hourly(0, 72), hourly(*range(6, 60, 6)), hourly(66)
+        run(site(tmp_path, stored, "stored"))
+        chosen, other = site(tmp_path, backfill), site(tmp_path, late, "late")
+        hook = Hook("ingest", lambda: run(other))
+        run(chosen, hook)
+        assert len(hook.ingested) == 9
+        hold_as_in_one_run(tmp_path, chosen, stored | backfill | late)
+
+    def test_one_unit_is_done_again_on_top_of_the_other(self, tmp_path):
+        stored, backfill, late = hourly(0), hourly(1, 6), hourly(2, svs=("G01", "G09"))
+        run(site(tmp_path, stored, "stored"))
+        chosen, other = site(tmp_path, backfill), site(tmp_path, late, "late")
+        run(chosen, Hook("ingest", lambda: run(other)))
+        hold_as_in_one_run(tmp_path, chosen, stored | backfill | late)
+
+
+STEPS = ("_adopted", "resume", "prepare", "ensure_branch", "_begin", "work_through", "publish", "_clear")
+STORED, MINE = hourly(0, 48), hourly(6, 12, 18)
+MOVES = {
+    "a prepend": hourly(-30),
+    "the same units": hourly(1, 13, svs=("G01", "G07")),
+    "another group": other_group(hourly(0, 6)),
+    "other units": hourly(24),
+    "the very same files": hourly(6, 12),
+}
+HARD = {"a prepend", "the same units"}
+"""Moves that nothing can be published on without looking; the others are among the quick tests for three steps."""
+
+
+def _marks(step, move):
+    return () if move in HARD or step in {"resume", "work_through", "publish"} else (pytest.mark.long,)
+
+
+BETWEEN = [pytest.param(step, move, marks=_marks(step, move)) for step in STEPS for move in MOVES]
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory):
+    """A site that another run writes too: with a run in it half done, and with none; and what it must come to."""
+    folder = tmp_path_factory.mktemp("sites")
+    states, chosen = States(folder), site(folder, MINE)
+    run(site(folder, STORED, "stored"))
+    states.keep("begun")
+    with pytest.raises(Interrupt):
+        run(chosen, Hook("ingest", interrupt, after=2))
+    states.keep("half done")
+    return SimpleNamespace(states=states, chosen=chosen, folder=folder, whole={})
+
+
+class TestAnotherRunMovedTheBranchBetweenTwoSteps:
+    """A run that an earlier start has left half done; the branch moves just before one of its steps."""
+
+    @pytest.mark.parametrize(("step", "move"), BETWEEN)
+    def test_both_are_there_whole(self, sites, monkeypatch, step, move):
+        sites.states.bring_back("begun" if step == "_begin" else "half done")
+        other = site(sites.folder, MOVES[move], f"theirs, {move}")
+        moved = move_before(monkeypatch, step, other)
+        run(sites.chosen)
+        assert moved
+        if move not in sites.whole:
+            sites.whole[move] = one_run(sites.folder / move, sites.chosen, STORED | MINE | MOVES[move])
+        hold_same(sites.chosen, sites.whole[move], *([GROUP, OTHER] if move == "another group" else [GROUP]))
+
+
+class TestSomethingWasPlannedWrongly:
+    def test_names_that_promise_too_little_and_unknown_signals(self, tmp_path):
+        start_s = DAY_ONE_S + 5 * 3600
+        files = hourly(0, 18) | {name(start_s, "01H"): rinex(span_s(start_s, 9), ("G01", "E11"))}
+        chosen = site(tmp_path, files, run={"sample_files": 1})
+        hook = Hook()
+        run(chosen, hook)
+        assert len(hook.ingested) > 4
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_two_owners_of_a_unit_are_refused(self):
+        with pytest.raises(PlanError, match="write unit 2 of rec belongs to"):
+            prove_single_owners([Partition("rec.a", "rec", 1, 2), Partition("rec.b", "rec", 2, 1)])
+
+
+def move_before(monkeypatch, step, other):
+    """Let another run publish just before a step of this one begins, once."""
+    moved = []
+    original = getattr(importlib.import_module("gnssice_batch.run"), step)
+
+    def after_the_move(*arguments, **named):
+        if not moved:
+            moved.append(True)
+            run(other)
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(f"gnssice_batch.run.{step}", after_the_move)
+    return moved
