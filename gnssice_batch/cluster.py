@@ -94,8 +94,9 @@ class OnDask:
     Arguments travel with each task, never scattered: every attempt gets copies of its own.
     """
 
-    def __init__(self, client: Client, ahead: int, patience_s: float) -> None:
+    def __init__(self, client: Client, ahead: int, patience_s: float, *, shown: bool = True) -> None:
         self._client = client
+        self._shown = shown
         self._ahead = ahead
         self._patience_s = patience_s
         self._counted_at = -_COUNT_AGAIN_S
@@ -103,8 +104,8 @@ class OnDask:
 
     @property
     def dashboard(self) -> str | None:
-        """URL of the dashboard."""
-        return self._client.dashboard_link or None
+        """URL of the dashboard; the scheduler has a port for its health checks without one too."""
+        return (self._client.dashboard_link or None) if self._shown else None
 
     def run[R](self, tasks: Iterable[Task[R]]) -> Iterator[Finished[R]]:
         """Run the tasks, their results taken off the cluster as they complete.
@@ -224,19 +225,20 @@ def _finished(future: Any, key: str) -> Finished[Any]:
 
 @contextmanager
 def _local(settings: config.Cluster, window: int) -> Iterator[Executor]:
-    dashboard = None if settings.dashboard_port is None else f"127.0.0.1:{settings.dashboard_port}"
+    shown = settings.dashboard_port is not None
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
         LocalCluster(
             n_workers=settings.workers,
             threads_per_worker=settings.threads_per_worker,
             memory_limit=settings.memory_limit or "auto",
-            dashboard_address=dashboard,
+            dashboard_address=f"127.0.0.1:{settings.dashboard_port or 0}",
+            scheduler_kwargs={"dashboard": shown},
             processes=True,
         ) as cluster,
         Client(cluster) as client,
     ):
-        yield OnDask(client, window, settings.connect_timeout_s)
+        yield OnDask(client, window, settings.connect_timeout_s, shown=shown)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gnssice_batch.errors import ConfigError, RunConflictError
+from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.folder import Folder
 from gnssice_batch.log import logger
 from gnssice_batch.model import Done, FileOutcome
@@ -27,6 +27,8 @@ LEASE_S: Final = 60.0
 
 _STRUCTURE: Final = "structure.json"
 _SURVEYED: Final = "surveyed.json"
+_RECORD: Final = "run.json"
+_LEASE: Final = "lease.json"
 _MAGIC: Final = "gnssice-journal"
 _log = logger(__name__)
 
@@ -85,9 +87,11 @@ class Journal:
         ------
         ConfigError
             When its fork carries a static key.
+        StoreError
+            When it can't be written.
         """
         self._hold_secrets_back(done.outcome.fork or b"")
-        self.folder.write(f"partitions/{done.partition.key}", seal(dump(done)))
+        self._write(f"partitions/{done.partition.key}", done)
 
     def drop(self, key: str) -> None:
         """Forget a partition that does not fit the store any more."""
@@ -100,17 +104,23 @@ class Journal:
         ------
         ConfigError
             When its forks carry a static key.
+        StoreError
+            When it can't be written.
         """
         self._hold_secrets_back(structure.change + structure.work_fork)
-        self.folder.write(_STRUCTURE, seal(dump(structure)))
+        self._write(_STRUCTURE, structure)
 
     def drop_structure(self) -> None:
         """Forget the structure: the store has moved on and it does not fit any more."""
         self.folder.remove(_STRUCTURE)
 
+    def keep_record(self) -> None:
+        """Keep what the journal belongs to: from now on a new start finds it."""
+        self._write(_RECORD, self.record)
+
     def keep_surveyed(self, rejected: tuple[FileOutcome, ...]) -> None:
         """Keep the files that the survey has refused: no partition has them, and a new start makes no survey."""
-        self.folder.write(_SURVEYED, seal(dump(rejected)))
+        self._write(_SURVEYED, rejected)
 
     def surveyed(self) -> tuple[FileOutcome, ...]:
         """The files that the survey has refused."""
@@ -119,7 +129,7 @@ class Journal:
     def renew(self) -> None:
         """Say that this process is at work on the run."""
         lease = Lease(socket.gethostname(), os.getpid(), _process_started(os.getpid()), _now())
-        self.folder.write("lease.json", seal(dump(lease)))
+        self._write(_LEASE, lease)
 
     def partitions(self) -> dict[str, Done]:
         """Every finished partition whose file is whole; a torn one is left out and done again."""
@@ -133,7 +143,7 @@ class Journal:
 
     def lease(self) -> Lease | None:
         """Who is at work on the run; None where nobody ever said so."""
-        lease: Lease | None = self._read(Lease, "lease.json")
+        lease: Lease | None = self._read(Lease, _LEASE)
         return lease
 
     def remove(self) -> None:
@@ -149,6 +159,13 @@ class Journal:
             )
             raise ConfigError(msg)
 
+    def _write(self, name: str, content: object) -> None:
+        try:
+            self.folder.write(name, seal(dump(content)))
+        except OSError as error:
+            msg = f"{self.folder.url}/{name}: the journal can't be written: {error}; what it has already stands"
+            raise StoreError(msg) from error
+
     def _read(self, kind: type[Any], name: str) -> Any:
         try:
             return load(kind, unseal(self.folder.read(name)))
@@ -163,13 +180,13 @@ def begin(folder: Folder, record: RunRecord, secrets: frozenset[str] = frozenset
     """Open the journal of a new run, with this process at work on it."""
     journal = Journal(folder.below(record.run), record, secrets)
     journal.renew()
-    journal.folder.write("run.json", seal(dump(record)))
+    journal.keep_record()
     return journal
 
 
 def open_journals(folder: Folder) -> tuple[Journal, ...]:
     """The journals of all runs that were neither published nor given up, oldest first."""
-    names = [name.removesuffix("/run.json") for name in folder.entries() if name.endswith("/run.json")]
+    names = [name.removesuffix(f"/{_RECORD}") for name in folder.entries() if name.endswith(f"/{_RECORD}")]
     records = {name: _record(folder.below(name)) for name in names}
     journals = (Journal(folder.below(name), record) for name, record in records.items() if record)
     return tuple(sorted(journals, key=lambda journal: journal.record.started))
@@ -225,7 +242,7 @@ def unseal(content: bytes) -> Any:
 
 def _record(folder: Folder) -> RunRecord | None:
     try:
-        record: RunRecord = load(RunRecord, unseal(folder.read("run.json")))
+        record: RunRecord = load(RunRecord, unseal(folder.read(_RECORD)))
     except (ValueError, FileNotFoundError) as error:
         _log.warning("%s is no journal this program can use: %s", folder.url, error)
         return None

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gnssice_batch import config
+from gnssice_batch.breaker import Breaker
 from gnssice_batch.cluster import Executor, Finished, Task, persistent
-from gnssice_batch.errors import ConfigError, GnssiceError, PlanError, StoreError
+from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, PlanError
 from gnssice_batch.model import FileOutcome, SourceFile, Status
 from gnssice_batch.plan import (
     GroupPlan,
@@ -106,6 +107,8 @@ def prepare(
         When archive or store can't be read.
     PlanError
         Listing the conflicts of all receivers.
+    RefusedError
+        When most files of the survey are refused for one reason.
     """
     prospect = look(settings, retry)
     context = read_context(settings, prospect.files)
@@ -158,10 +161,10 @@ def answered[R](finished: Finished[R]) -> R:
 
     Raises
     ------
-    StoreError
-        When storage, network or workers failed it every time.
+    InterruptedRunError
+        When network, operating system or workers failed it every time.
     GnssiceError
-        What else the task died of, with its key.
+        What else the task died of, a storage's refusal among it; with its key where it is no error of ours.
     """
     if finished.result is not None:
         return finished.result
@@ -169,7 +172,8 @@ def answered[R](finished: Finished[R]) -> R:
         raise finished.error
     msg = f"{finished.key}: the task died of {type(finished.error).__name__}: {finished.error}"
     if finished.transient:
-        raise StoreError(f"{msg}; it was tried several times, what is finished is journaled: start the run again")
+        again = f"{msg}; it was tried several times. Start again: what a run has finished is journaled"
+        raise InterruptedRunError(again) from finished.error
     raise GnssiceError(msg) from finished.error
 
 
@@ -181,7 +185,14 @@ def _survey(
     tasks: Executor,
     progress: Progress,
 ) -> tuple[FileSurvey, ...]:
-    """Read a sample of every new receiver, a larger one while nothing in it can be read, and what has no known time."""
+    """Read a sample of every new receiver, a larger one while nothing in it can be read, and what has no known time.
+
+    Raises
+    ------
+    RefusedError
+        When most files are refused for one reason, long before the whole of such an archive was asked for.
+    """
+    breaker = Breaker(settings.run.breaker_files, settings.run.breaker_fraction, known=prospect.refused.keys())
     surveys: list[FileSurvey] = []
     count = settings.run.sample_files
     while files := _to_survey(prospect, known, context, surveys, count):
@@ -189,6 +200,7 @@ def _survey(
         calls = (Task(f"survey/{file.uri}", survey_file, (file, context)) for file in files)
         for finished in persistent(tasks, calls, settings.run.task_tries):
             surveys.append(answered(finished))
+            breaker.hold([surveys[-1].outcome])
             progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
         count *= 2
     return tuple(sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri)))

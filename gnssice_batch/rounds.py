@@ -1,13 +1,12 @@
 """The rounds of a run: plan, make the structure, send partitions out, learn, journal; until nothing is pending."""
 
-from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from gnssice_batch import config
+from gnssice_batch.breaker import Breaker
 from gnssice_batch.cluster import Executor, Task, persistent
-from gnssice_batch.errors import PlanError, Reason, RefusedError
+from gnssice_batch.errors import PlanError
 from gnssice_batch.ingest import ingest_partition
 from gnssice_batch.interruption import Stop
 from gnssice_batch.journal import Journal
@@ -193,11 +192,11 @@ def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, cond
         conduct.progress.finished(outcome.key, outcome.bytes_read)
 
 
-def _breaker(prepared: Prepared, settings: config.Run) -> "Breaker":
+def _breaker(prepared: Prepared, settings: config.Run) -> Breaker:
     """A breaker that has seen what the survey has read."""
     known = prepared.prospect.refused.keys()
     breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail", known)
-    breaker.hold(tuple(survey.outcome for survey in prepared.surveys))
+    breaker.hold(survey.outcome for survey in prepared.surveys)
     return breaker
 
 
@@ -236,47 +235,3 @@ def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Don
     named = set(assignment.files)
     files = (*assignment.files, *(part.file for part in outcome.files if part.file not in named))
     return Done(assignment.partition, assignment.grid.origin_ns, len(axis.sids), axis.digest, files, outcome)
-
-
-@dataclass(slots=True)
-class Breaker:
-    """Stops a run in which most files fail in the same way: an archive without access, a reader that went wrong."""
-
-    files: int
-    """Files that must have been read before it judges."""
-    fraction: float
-    """Part of them that one reason may refuse."""
-    first_stops: bool
-    """Whether a single rejected file ends the run."""
-    known: Collection[str] = ()
-    """Files that were refused before, by URI: no news if they are again."""
-    _seen: set[str] = field(default_factory=set)
-    _rejected: Counter[Reason] = field(default_factory=Counter)
-
-    def hold(self, outcomes: tuple[FileOutcome, ...]) -> None:
-        """Count these outcomes.
-
-        Raises
-        ------
-        RefusedError
-            When it is too much.
-        """
-        for outcome in outcomes:
-            if outcome.file.uri in self._seen or outcome.file.uri in self.known:
-                continue
-            self._seen.add(outcome.file.uri)
-            if outcome.status is Status.REJECTED and outcome.refusal:
-                self._judge(outcome.file.uri, outcome.refusal.reason)
-
-    def _judge(self, uri: str, reason: Reason) -> None:
-        self._rejected[reason] += 1
-        if self.first_stops:
-            msg = f"{uri}: rejected ({reason}) and run.on_error is 'fail'; nothing was published"
-            raise RefusedError(msg)
-        count, seen = self._rejected[reason], len(self._seen)
-        if seen >= self.files and count > self.fraction * seen:
-            msg = (
-                f"{count} of {seen} files were rejected for the same reason ({reason}, last {uri}); the run stops here,"
-                " nothing was published: mend the cause and start again, or raise run.breaker_fraction"
-            )
-            raise RefusedError(msg)

@@ -12,7 +12,7 @@ from typing import Final
 
 from gnssice_batch import config
 from gnssice_batch.cluster import Executor, executor
-from gnssice_batch.errors import ConfigError, RunConflictError
+from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.folder import Folder
 from gnssice_batch.interruption import stoppable
 from gnssice_batch.journal import Journal, RunRecord, adoptable, begin
@@ -241,7 +241,10 @@ def _heartbeat(journal: Journal | None) -> Iterator[None]:
 
     def beat(kept: Journal) -> None:
         while not over.wait(_BEAT_S):
-            kept.renew()
+            try:
+                kept.renew()
+            except StoreError as error:
+                _log.warning("no sign of life: %s", error, extra={"run": kept.record.run})
 
     thread = threading.Thread(target=beat, args=(journal,), daemon=True) if journal else None
     if thread:

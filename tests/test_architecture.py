@@ -13,7 +13,7 @@ STOREYS = (
     ("signals", "grid", "log", "folder", "records", "interruption"),
     ("model", "config"),
     ("template", "rinex"),
-    ("align", "archive", "report", "store", "simulate"),
+    ("align", "archive", "breaker", "report", "store", "simulate"),
     ("plan", "reading", "cluster", "journal"),
     ("sources", "survey", "inspection", "resume", "comparison"),
     ("ingest", "prospect", "oddities", "rereading"),

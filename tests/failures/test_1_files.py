@@ -39,6 +39,23 @@ class TestMostFilesFailInTheSameWay:
         assert run(chosen).snapshot
         hold_as_in_one_run(tmp_path, chosen, files)
 
+    @pytest.mark.parametrize("named", [True, False])
+    def test_it_stops_before_it_has_read_every_file(self, tmp_path, monkeypatch, named):
+        fetch, whole = ArchiveAccess.fetch, set()
+
+        def counted(self, uri, size_bytes=None):
+            if size_bytes is None:
+                whole.add(uri)
+            return fetch(self, uri, size_bytes)
+
+        monkeypatch.setattr(ArchiveAccess, "fetch", counted)
+        names = [path if named else f"rec/{number}.rnx" for number, path in enumerate(hourly(*range(200)))]
+        chosen = site(tmp_path, dict.fromkeys(names, b"<html>"))
+        with pytest.raises(RefusedError, match="20 of 20 files were rejected for the same reason"):
+            run(chosen)
+        assert len(whole) == 20
+        assert not repository(chosen).exists()
+
 
 class TestAFileVanishesOrCantBeFetchedDuringTheRun:
     def test_it_is_unreadable_and_taken_when_asked_for(self, tmp_path):

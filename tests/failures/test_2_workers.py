@@ -1,6 +1,7 @@
 """What goes wrong where tasks run: headings of docs/failure-modes.md, in its order."""
 
 import errno
+import threading
 from types import SimpleNamespace
 
 import icechunk
@@ -9,7 +10,7 @@ from distributed import KilledWorker
 
 from gnssice_batch import cluster, rounds
 from gnssice_batch.cluster import Finished, InProcess
-from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, Reason
+from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, Reason, StoreError
 from gnssice_batch.folder import Folder
 from gnssice_batch.plan import Retry
 from gnssice_batch.run import run
@@ -47,6 +48,25 @@ class TestATaskFails:
         chosen = site(tmp_path, files)
         run(chosen)
         assert len(calls) == 6
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_what_does_not_pass_ends_the_run_until_it_is_started_again(self, tmp_path, monkeypatch):
+        ingest, calls = rounds.ingest_partition, []
+
+        def unreachable(assignment, fork, context):
+            if assignment.partition.key.endswith("T120000"):
+                calls.append(assignment.partition.key)
+                raise ConnectionResetError("no route to the storage")
+            return ingest(assignment, fork, context)
+
+        files = hourly(0, 6, 12, 18)
+        chosen = site(tmp_path, files)
+        with monkeypatch.context() as patch:
+            patch.setattr(rounds, "ingest_partition", unreachable)
+            with pytest.raises(InterruptedRunError, match=r"T120000.*no route to the storage.*[Ss]tart again"):
+                run(chosen)
+        assert len(calls) == chosen.run.task_tries
+        assert run(chosen).resumed == 3
         hold_as_in_one_run(tmp_path, chosen, files)
 
     def test_anything_else_ends_the_run_and_what_was_finished_stands(self, tmp_path, monkeypatch):
@@ -146,11 +166,28 @@ class TestTheDiskOfTheStoreIsFull:
     def test_what_was_finished_before_stands(self, tmp_path, full):
         files = hourly(*range(0, 48, 6))
         chosen = site(tmp_path, files)
-        with pytest.raises((GnssiceError, OSError), match="No space left"):
+        with pytest.raises(StoreError, match=r"journal can't be written.*No space left"):
             run(chosen)
         assert messages(chosen) == []
         full[0] = 1000
         assert run(chosen).resumed == 4
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_a_lease_that_cant_be_renewed_does_not_end_the_run(self, tmp_path, monkeypatch):
+        write, failed = Folder.write, []
+
+        def no_lease(self, name, content):
+            if name == "lease.json" and threading.current_thread() is not threading.main_thread():
+                failed.append(name)
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(self, name, content)
+
+        monkeypatch.setattr(Folder, "write", no_lease)
+        monkeypatch.setattr("gnssice_batch.run._BEAT_S", 0.01)
+        files = hourly(0, 6)
+        chosen = site(tmp_path, files)
+        run(chosen)
+        assert len(failed) > 1
         hold_as_in_one_run(tmp_path, chosen, files)
 
     def test_a_commit_that_fails_leaves_the_branch_where_it_was(self, tmp_path, monkeypatch):
@@ -168,7 +205,7 @@ class TestTheDiskOfTheStoreIsFull:
         chosen = site(tmp_path, more)
         with monkeypatch.context() as patch:
             patch.setattr(icechunk.Session, "commit", commit_elsewhere)
-            with pytest.raises(GnssiceError, match="No space left"):
+            with pytest.raises(StoreError, match="No space left"):
                 run(chosen)
         assert len(messages(chosen)) == 1
         assert run(chosen).resumed == 2
