@@ -10,12 +10,11 @@ import numpy.typing as npt
 from gnssice_batch.errors import Reason
 from gnssice_batch.grid import SECOND_NS, Grid
 from gnssice_batch.model import NO_SOURCE, Overlap, Rank, Span, Strategy, Tally
+from gnssice_batch.rinex.dense import targets
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING, Observations
-from gnssice_batch.signals import sid
 from gnssice_batch.template import VARIABLES
 
-_KIND_INDEX = {"S": 0, "C": 1, "L": 2, "D": 3}
 _PS_PER_S = 1e12
 _VALUES = ("SNR", "Pseudorange", "Phase", "Doppler")
 
@@ -150,7 +149,7 @@ def lay(
     """
     arrays = tuple(block.arrays[spec.name] for spec in VARIABLES)
     rows = (observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
-    _spread(slot, block.source != NO_SOURCE, rows, _column_map(observations, sids), arrays)
+    _spread(slot, block.source != NO_SOURCE, rows, targets(observations, sids), arrays)
     here = slot >= 0
     slots = slot[here]
     clock = observations.rx_clock_offset_ps[here]
@@ -253,20 +252,6 @@ def _first_of_each_slot(slot: npt.NDArray[np.int64], values: npt.NDArray[np.int6
 
 def _tally(values: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Tally:
     return Tally(int(np.count_nonzero(chosen)), int(values[chosen].sum()))
-
-
-def _column_map(
-    observations: Observations, sids: Mapping[str, int]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8], npt.NDArray[np.float64]]:
-    """Per satellite and column: index on the signal axis (-1: none), which array, and what to divide by."""
-    shape = (len(observations.svs), observations.value.shape[1])
-    target, kind, divisor = np.full(shape, -1, np.int32), np.zeros(shape, np.int8), np.full(shape, 1000.0)
-    for v, sv in enumerate(observations.svs):
-        for k, column in enumerate(observations.columns[sv[0]]):
-            target[v, k] = sids.get(sid(sv, column.band, column.letter), -1)
-            kind[v, k] = _KIND_INDEX[column.kind]
-            divisor[v, k] = 1000.0 * column.scale
-    return target, kind, divisor
 
 
 @kernel

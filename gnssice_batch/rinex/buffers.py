@@ -15,6 +15,13 @@ SV_CODES = 100 * len(SYSTEMS)
 MAX_ORDER = 5
 """Highest order of difference in CRINEX."""
 
+ARC = MAX_ORDER
+"""Where the mark of an arc stands, behind its value and the differences that are needed again."""
+
+
+BLOCK = 8
+"""Rows have whole blocks of columns, so that the indicators of a block are one word."""
+
 
 class Tables(NamedTuple):
     """What the header says, in the form the kernels look it up. T is the greatest number of types of a system."""
@@ -43,6 +50,9 @@ class Output(NamedTuple):
     value: npt.NDArray[np.int64]
     lli: npt.NDArray[np.int8]
     ssi: npt.NDArray[np.int8]
+    lli_blocks: npt.NDArray[np.int64]
+    """(R, K / BLOCK) the same memory as `lli`."""
+    ssi_blocks: npt.NDArray[np.int64]
     sv_index: npt.NDArray[np.int16]
     """(SV_CODES,) index of a satellite in order of appearance, -1 before."""
     sv_codes: npt.NDArray[np.int16]
@@ -54,7 +64,8 @@ class Output(NamedTuple):
 
     @classmethod
     def allocate(cls, epochs: int, rows: int, columns: int) -> Self:
-        """Return empty output; memory is taken as pages are written to."""
+        """Return empty output for whole blocks of columns; memory is taken as pages are written to."""
+        lli, ssi = np.empty((rows, columns), np.int8), np.empty((rows, columns), np.int8)
         return cls(
             time_100ns=np.empty(epochs, np.int64),
             epoch_flag=np.empty(epochs, np.int8),
@@ -63,8 +74,10 @@ class Output(NamedTuple):
             first_row=np.zeros(epochs + 1, np.int64),
             row_sv=np.empty(rows, np.int16),
             value=np.empty((rows, columns), np.int64),
-            lli=np.empty((rows, columns), np.int8),
-            ssi=np.empty((rows, columns), np.int8),
+            lli=lli,
+            ssi=ssi,
+            lli_blocks=lli.view(np.int64),
+            ssi_blocks=ssi.view(np.int64),
             sv_index=np.full(SV_CODES, -1, np.int16),
             sv_codes=np.zeros(SV_CODES, np.int16),
             sv_epoch=np.full(SV_CODES, -1, np.int64),
@@ -92,15 +105,14 @@ class Output(NamedTuple):
 class Arcs(NamedTuple):
     """What a CRINEX decoder remembers of the epoch before; T types at most."""
 
-    order: npt.NDArray[np.int8]
-    """(SV_CODES, T) order of the last difference, -1 where there is no arc."""
-    arc_order: npt.NDArray[np.int8]
-    """(SV_CODES, T) greatest order of the arc."""
     difference: npt.NDArray[np.int64]
-    """(SV_CODES, T, MAX_ORDER + 1) the value and its differences."""
+    """(SV_CODES, T, ARC + 1) the value, its differences, and what `crinex_row.arc_mark` says of the arc."""
     lli: npt.NDArray[np.int8]
     """(SV_CODES, K) indicators that text differences refer to."""
     ssi: npt.NDArray[np.int8]
+    lli_blocks: npt.NDArray[np.int64]
+    """(SV_CODES, K / BLOCK) the same memory as `lli`."""
+    ssi_blocks: npt.NDArray[np.int64]
     serial: npt.NDArray[np.int64]
     """(SV_CODES,) number of the epoch that a satellite was last seen in."""
     text: npt.NDArray[np.uint8]
@@ -111,12 +123,13 @@ class Arcs(NamedTuple):
     @classmethod
     def allocate(cls, types: int, columns: int) -> Self:
         """Return arcs of which none has begun."""
+        lli, ssi = np.empty((SV_CODES, columns), np.int8), np.empty((SV_CODES, columns), np.int8)
         return cls(
-            order=np.empty((SV_CODES, types), np.int8),
-            arc_order=np.empty((SV_CODES, types), np.int8),
-            difference=np.empty((SV_CODES, types, MAX_ORDER + 1), np.int64),
-            lli=np.empty((SV_CODES, columns), np.int8),
-            ssi=np.empty((SV_CODES, columns), np.int8),
+            difference=np.empty((SV_CODES, types, ARC + 1), np.int64),
+            lli=lli,
+            ssi=ssi,
+            lli_blocks=lli.view(np.int64),
+            ssi_blocks=ssi.view(np.int64),
             serial=np.full(SV_CODES, -1, np.int64),
             text=np.full(4096, ord(" "), np.uint8),
             clock=np.array([0] * (MAX_ORDER + 1) + [-1, -1, 0], np.int64),

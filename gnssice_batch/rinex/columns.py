@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch import signals
-from gnssice_batch.rinex.buffers import LEAP_100NS, SYSTEM_OF, Tables
+from gnssice_batch.rinex.buffers import BLOCK, LEAP_100NS, SYSTEM_OF, Tables
 from gnssice_batch.rinex.codes import SYSTEMS
 from gnssice_batch.rinex.header import Header
 from gnssice_batch.rinex.observations import Column
@@ -23,34 +26,54 @@ class Layout:
 
     @property
     def width(self) -> int:
-        """Greatest number of columns of a system, at least one."""
-        return max((len(columns) for columns in self.columns.values()), default=0) or 1
+        """Greatest number of columns of a system, rounded up to whole blocks, at least one."""
+        most = max((len(columns) for columns in self.columns.values()), default=0) or 1
+        return BLOCK * ceil(most / BLOCK)
 
 
 def extend(layout: Layout, header: Header, overrides: Overrides) -> tuple[Layout, Tables]:
-    """Return the layout with a header's types added, and where each of them goes."""
-    width = max((len(header.codes(system)) for system in SYSTEMS), default=0) or 1
+    """Return the layout with a header's types added, and where each of them goes; neither is to be changed."""
+    codes = {system: header.codes(system) for system in SYSTEMS}
+    scales = {system: tuple(header.scale(system, code) for code in codes[system]) for system in header.scale_factors}
+    chosen = tuple((system, tuple(pairs.items())) for system, pairs in overrides.items())
+    declared = Declared(header.version, tuple(codes.items()), tuple(scales.items()), chosen)
+    return _extend(tuple(layout.columns.items()), declared)
+
+
+class Declared(NamedTuple):
+    """What a header declares, by system; hashable, for the headers of an archive repeat."""
+
+    version: str
+    codes: tuple[tuple[str, tuple[str, ...]], ...]
+    scales: tuple[tuple[str, tuple[int, ...]], ...]
+    """A factor for each code, of systems that have any."""
+    overrides: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+@lru_cache(maxsize=1024)
+def _extend(known: tuple[tuple[str, tuple[Column, ...]], ...], declared: Declared) -> tuple[Layout, Tables]:
+    width = max(len(codes) for _, codes in declared.codes) or 1
     column_of = np.full((len(SYSTEMS), width), -1, np.int16)
     zero_counts = np.zeros((len(SYSTEMS), width), np.int8)
     counts = np.zeros(len(SYSTEMS), np.int64)
-    columns = dict(layout.columns)
-    for number, system in enumerate(SYSTEMS):
-        declared = _declared(header, system, overrides)
-        known = list(columns.get(system, ()))
-        _place(declared, known, column_of[number], zero_counts[number])
-        counts[number] = len(declared)
-        if known:
-            columns[system] = tuple(known)
+    columns = dict(known)
+    for number, (system, codes) in enumerate(declared.codes):
+        held = list(columns.get(system, ()))
+        _place(_declared_columns(system, codes, declared), held, column_of[number], zero_counts[number])
+        counts[number] = len(codes)
+        if held:
+            columns[system] = tuple(held)
     return Layout(columns), Tables(SYSTEM_OF, counts, column_of, zero_counts, LEAP_100NS)
 
 
-def _declared(header: Header, system: str, overrides: Overrides) -> list[Column | None]:
+def _declared_columns(system: str, codes: tuple[str, ...], declared: Declared) -> list[Column | None]:
     """Return the column that each declared type of a system is stored in, None for one that is not."""
-    codes = header.codes(system)
-    read = signals.columns(system, codes, header.version, overrides)
+    overrides = {letter: dict(pairs) for letter, pairs in declared.overrides}
+    read = signals.columns(system, codes, declared.version, overrides)
+    scales = dict(declared.scales).get(system, (1,) * len(codes))
     return [
-        None if one is None else Column(one.code, one.kind, one.band, one.letter, header.scale(system, code))
-        for code, one in zip(codes, read, strict=True)
+        None if one is None else Column(one.code, one.kind, one.band, one.letter, scale)
+        for one, scale in zip(read, scales, strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ and the text difference of their indicators. What can't be decoded costs everyth
 
 from typing import Final
 
-from gnssice_batch.rinex.buffers import Arcs, Output, Tables
+from gnssice_batch.rinex.buffers import ARC, Arcs, Output, Tables
 from gnssice_batch.rinex.codes import (
     BAD_EPOCH_RECORD,
     BLANK_LINE,
@@ -253,7 +253,7 @@ def take_satellite(buffer: Bytes, stop: int, name: int, run: Run) -> bool:
     if code < 0 or tables.type_count[code // 100] == 0:
         return False
     if arcs.serial[code] != state[SERIAL] - 1:
-        arcs.order[code] = -1
+        arcs.difference[code, :, ARC] = -1
         arcs.lli[code] = -1
         arcs.ssi[code] = -1
     row = claim_row(state, output, code)

@@ -3,14 +3,17 @@
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from gnssice_batch.rinex.buffers import MAX_ORDER, Arcs, Output, Tables
-from gnssice_batch.rinex.codes import BAD_VALUE, COMPACT_MAJOR, LINE, POSITION, PSEUDO_OBSERVABLE, RINEX_MAJOR
+from gnssice_batch.rinex.buffers import ARC, MAX_ORDER, Arcs, Output, Tables
+from gnssice_batch.rinex.codes import BAD_VALUE, COMPACT_MAJOR, LINE, POSITION, PSEUDO_OBSERVABLE, RINEX_MAJOR, SERIAL
 from gnssice_batch.rinex.epoch import State, offend
 from gnssice_batch.rinex.fields import (
     MINUS,
+    NEWLINE,
     SPACE,
     SPACES,
+    WINDOW,
     ZERO,
     Bytes,
     U,
@@ -19,7 +22,9 @@ from gnssice_batch.rinex.fields import (
     int64,
     load8,
     not_digits,
+    window,
 )
+from gnssice_batch.rinex.instructions import trailing_zeros
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING
 from gnssice_batch.rinex.row import put_value
@@ -29,73 +34,53 @@ DAMAGED: Final = -1
 LARGEST: Final = 10_000_000_000_000
 """No observable has more digits than F14.3 holds."""
 
-_ALL_ZEROS: Final = U(0x3030303030303030)
-
 type Run = tuple[State, Tables, Output, Arcs]
 
 
 @inlined
-def integer(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
-    """Read a signed integer; return it and the index behind it, `DAMAGED` if there is none or it is too long.
-
-    What the next field waits for is kept short: one load, and no branch that the length or the sign decides.
-    """
-    negative = int64(buffer[at] == MINUS)
-    begin = at + negative
-    number = 0
-    marks = U(0)
-    if at + 8 <= buffer.size:
-        word = load8(buffer, at)
-        negative = int64(word & U(0xFF) == U(MINUS))
-        begin = at + negative
-        word = (word >> U(8 * negative)) | (U(ZERO * negative) << U(56))
-        marks = not_digits(word)
-    if marks:
-        length = bytes_before(marks)
-        number = decimal8((word << U(8 * (8 - length))) | (_ALL_ZEROS >> U(8 * length))) if length else 0
-        at = begin + length
-    else:
-        number, at = _rest(buffer, begin, stop, 0)
-    if at == begin or at - begin > 17:
+def integer(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Read the signed integer of at most 17 characters that a field is; return it and `end`, or `DAMAGED`."""
+    length = end - at
+    word = word_at(buffer, at)
+    negative = int64(word & U(0xFF) == U(MINUS))
+    digits = bytes_before(not_digits(word) & ~U(negative << 7))
+    word ^= U(negative * (MINUS ^ ZERO))
+    if not negative < length <= 17 or digits != min(length, 8):
         return 0, DAMAGED
-    return (number ^ -negative) + negative, at
+    number = decimal8(word << U(8 * (8 - digits)))
+    for i in range(at + 8, end):
+        digit = int64(buffer[i]) - ZERO
+        if not 0 <= digit <= 9:
+            return 0, DAMAGED
+        number = number * 10 + digit
+    return (number ^ -negative) + negative, end
 
 
 @inlined
-def _rest(buffer: Bytes, at: int, stop: int, number: int) -> tuple[int, int]:
-    """Read digits one by one."""
-    last = min(stop, at + 17)
-    while at < last and ZERO <= buffer[at] <= ZERO + 9:
-        number = number * 10 + buffer[at] - ZERO
-        at += 1
-    return number, at
+def word_at(buffer: Bytes, at: int) -> np.uint64:
+    """Return eight bytes as a word; what lies behind the buffer is made of line feeds."""
+    return load8(buffer, at) if at + 8 <= buffer.size else _last_word(buffer, at)
+
+
+@kernel
+def _last_word(buffer: Bytes, at: int) -> np.uint64:
+    word = U(0)
+    for i in range(8):
+        byte = int64(buffer[at + i]) if at + i < buffer.size else NEWLINE
+        word |= U(byte) << U(8 * i)
+    return word
 
 
 @inlined
 def take_satellite_line(buffer: Bytes, stop: int, code: int, row: int, run: Run) -> bool:
     """Decode a satellite's line from ``state[POSITION]`` to `stop` into a row; False if it is damaged."""
-    state, tables, output, arcs = run
-    system = code // 100
-    at = state[POSITION]
-    strange = 0
-    for j in range(tables.type_count[system]):
-        if at >= stop or buffer[at] == SPACE:
-            arcs.order[code, j] = -1
-            at += at < stop
-            continue
-        number, at = take_difference(buffer, at, stop, (code, j), arcs)
-        if at == DAMAGED or number >= LARGEST or number <= -LARGEST:
+    state, tables, _, _ = run
+    types = int64(tables.type_count[code // 100])
+    at, j = int64(state[POSITION]), 0
+    while j < types and at < stop:
+        at, j = take_observables(buffer, (at, stop), (j, types), (code, row), run)
+        if at == DAMAGED:
             return False
-        if at < stop:
-            strange |= int64(buffer[at]) ^ SPACE
-            at += 1
-        column = int64(tables.column_of[system, j])
-        if column < 0:
-            output.counts[PSEUDO_OBSERVABLE] += 1
-        else:
-            put_value(state, output, row, column, number, tables.zero_counts[system, j])
-    if strange:
-        return False
     if at < stop:
         change_indicators(buffer, at, stop, code, run)
     put_indicators(code, row, run)
@@ -103,50 +88,103 @@ def take_satellite_line(buffer: Bytes, stop: int, code: int, row: int, run: Run)
 
 
 @inlined
-def take_difference(buffer: Bytes, at: int, stop: int, field: tuple[int, int], arcs: Arcs) -> tuple[int, int]:
-    """Decode one observable; return it and the index behind it, or `DAMAGED`."""
-    code, j = field
-    if at + 1 < stop and buffer[at + 1] == AMPERSAND:
-        return begin_arc(buffer, at, stop, field, arcs)
-    number, at = integer(buffer, at, stop)
-    order = int64(arcs.order[code, j])
-    if at == DAMAGED or order < 0:
-        return 0, DAMAGED
-    difference = arcs.difference[code, j]
-    if order == 3 and arcs.arc_order[code, j] == 3:
+def take_observables(
+    buffer: Bytes, line: tuple[int, int], types: tuple[int, int], place: tuple[int, int], run: Run
+) -> tuple[int, int]:
+    """Decode the observables that end within `WINDOW` bytes; return where the next field begins, and its type.
+
+    An observable ends with a blank, a missing one is that blank alone: so its place says which type it is. Where they
+    all stand is known before any is decoded.
+    """
+    at, stop = line
+    j, last = types
+    base = at
+    bits = ~window(buffer, base, SPACE)
+    if stop - base < WINDOW:
+        bits &= (U(1) << U(stop - base)) - U(1)
+    begins = bits & ~(bits << U(1))
+    while begins:
+        begin = base + int64(trailing_zeros(begins))
+        end = begin + int64(trailing_zeros(~(bits >> U(begin - base))))
+        if j + begin - at >= last:
+            break
+        j += begin - at
+        if end == base + WINDOW and end < stop:
+            return (begin if begin > base else DAMAGED), j
+        if not take_observable(buffer, begin, end, (place[0], place[1], j), run):
+            return DAMAGED, j
+        at = min(end + 1, stop)
+        j += 1
+        begins &= begins - U(1)
+    blanks = min(min(base + WINDOW, stop) - at, last - j)
+    return at + blanks, j + blanks
+
+
+@inlined
+def take_observable(buffer: Bytes, begin: int, end: int, field: tuple[int, int, int], run: Run) -> bool:
+    """Decode one observable and store it where its type's column is, if it has one; False if it is damaged."""
+    state, tables, output, arcs = run
+    code, row, j = field
+    number, at = take_difference(buffer, begin, end, arcs.difference[code, j], state[SERIAL])
+    if at == DAMAGED or number >= LARGEST or number <= -LARGEST:
+        return False
+    system = code // 100
+    column = int64(tables.column_of[system, j])
+    if column < 0:
+        output.counts[PSEUDO_OBSERVABLE] += 1
+    else:
+        put_value(state, output, row, column, number, tables.zero_counts[system, j])
+    return True
+
+
+@inlined
+def take_difference(
+    buffer: Bytes, begin: int, end: int, difference: npt.NDArray[np.int64], serial: int
+) -> tuple[int, int]:
+    """Undo the difference that a field is; return the observable and `end`, or `DAMAGED`."""
+    if begin + 1 < end and buffer[begin + 1] == AMPERSAND:
+        return begin_arc(buffer, begin, end, difference, serial)
+    number, at = integer(buffer, begin, end)
+    mark = difference[ARC]
+    if mark == arc_mark(serial - 1, 3, 3):
         difference[2] += number
         difference[1] += difference[2]
         difference[0] += difference[1]
-    else:
-        if order < arcs.arc_order[code, j]:
-            order += 1
-            arcs.order[code, j] = order
+    elif mark // 64 == serial - 1:
+        greatest = mark // 8 % 8
+        order = min(mark % 8 + 1, greatest)
         integrate(difference, order, number)
+        mark = arc_mark(serial - 1, greatest, order)
+    else:
+        at = DAMAGED
+    difference[ARC] = mark + 64
     return difference[0], at
 
 
 @inlined
-def integrate(difference: np.ndarray, order: int, number: int) -> None:
-    """Undo one step of differences of an order."""
-    difference[order] = number
-    for m in range(order, 0, -1):
-        difference[m - 1] += difference[m]
+def arc_mark(serial: int, greatest: int, order: int) -> int:
+    """Return an arc's last epoch, its greatest order and the order it has reached, as one number."""
+    return 64 * serial + 8 * greatest + order
 
 
 @inlined
-def begin_arc(buffer: Bytes, at: int, stop: int, field: tuple[int, int], arcs: Arcs) -> tuple[int, int]:
+def integrate(difference: np.ndarray, order: int, number: int) -> None:
+    """Undo a difference of an order; the highest one is not needed again."""
+    for m in range(order - 1, -1, -1):
+        difference[m] += number if m == order - 1 else difference[m + 1]
+    if order < MAX_ORDER:
+        difference[order] = number
+
+
+@inlined
+def begin_arc(buffer: Bytes, begin: int, end: int, difference: npt.NDArray[np.int64], serial: int) -> tuple[int, int]:
     """Decode a value given whole, ``3&23713320178``, that begins an arc of the order before the ampersand."""
-    code, j = field
-    greatest = int64(buffer[at]) - ZERO
-    if not 0 <= greatest <= MAX_ORDER or at + 2 >= stop:
+    greatest = int64(buffer[begin]) - ZERO
+    if not 0 <= greatest <= MAX_ORDER or begin + 2 >= end:
         return 0, DAMAGED
-    number, at = integer(buffer, at + 2, stop)
-    if at == DAMAGED:
-        return 0, DAMAGED
-    arcs.order[code, j] = 0
-    arcs.arc_order[code, j] = greatest
-    arcs.difference[code, j, 0] = number
-    return number, at
+    difference[0], at = integer(buffer, begin + 2, end)
+    difference[ARC] = arc_mark(serial, greatest, 0)
+    return difference[0], at
 
 
 @inlined
@@ -187,12 +225,12 @@ def put_indicators(code: int, row: int, run: Run) -> None:
         system = code // 100
         for j in range(tables.type_count[system]):
             column = int64(tables.column_of[system, j])
-            if column >= 0 and arcs.order[code, j] < 0:
+            if column >= 0 and arcs.difference[code, j, ARC] // 64 != state[SERIAL]:
                 arcs.lli[code, column] = -1
                 arcs.ssi[code, column] = -1
-    for k in range(output.lli.shape[1]):
-        output.lli[row, k] = arcs.lli[code, k]
-        output.ssi[row, k] = arcs.ssi[code, k]
+    for block in range(output.lli_blocks.shape[1]):
+        output.lli_blocks[row, block] = arcs.lli_blocks[code, block]
+        output.ssi_blocks[row, block] = arcs.ssi_blocks[code, block]
 
 
 @kernel
@@ -209,7 +247,10 @@ def take_clock_line(buffer: Bytes, at: int, stop: int, state: State, arcs: Arcs)
     elif order < 0:
         return MISSING, DAMAGED
     greatest = arcs.clock[MAX_ORDER + 2]
-    number, at = integer(buffer, at, stop)
+    end = at
+    while end < stop and buffer[end] != SPACE:
+        end += 1
+    number, at = integer(buffer, at, end)
     if not 0 <= greatest <= MAX_ORDER or at == DAMAGED:
         return MISSING, DAMAGED
     order = min(order + 1, greatest)

@@ -1,13 +1,14 @@
 """Observations as arrays of physical values over (epoch, sid)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.rinex.jit import inlined, kernel
-from gnssice_batch.rinex.observations import MISSING, Observations
+from gnssice_batch.rinex.observations import MISSING, Column, Observations
 from gnssice_batch.signals import sid
 
 _KINDS = "SCLD"
@@ -37,13 +38,13 @@ class Dense(NamedTuple):
 
 def signals(observations: Observations) -> tuple[str, ...]:
     """Return the sids that carry a value in the observations, sorted."""
-    present = np.zeros((len(observations.svs), observations.value.shape[1]), np.bool_)
-    widths = np.array([len(observations.columns.get(sv[0], ())) for sv in observations.svs], np.int64)
-    _mark_present(observations.row_sv, observations.value, present, widths)
-    found: set[str] = set()
-    for index, sv in enumerate(observations.svs):
+    present = np.zeros((len(observations.svs), observations.value.shape[1]), np.int64)
+    _mark_present(observations.row_sv, observations.value, present)
+    found: list[str] = []
+    for sv, marks in zip(observations.svs, present.tolist(), strict=True):
         columns = observations.columns.get(sv[0], ())
-        found.update(sid(sv, one.band, one.letter) for k, one in enumerate(columns) if present[index, k])
+        tracked = {(column.band, column.letter) for column, mark in zip(columns, marks, strict=False) if mark}
+        found.extend(sid(sv, band, letter) for band, letter in tracked)
     return tuple(sorted(found))
 
 
@@ -74,7 +75,8 @@ def dense(observations: Observations, sids: Sequence[str] | None = None) -> Dens
         np.empty(shape, np.int8),
     )
     rows = Rows(observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
-    _scatter(rows, _targets(observations, names), arrays[1:])
+    places = {name: place for place, name in enumerate(names)}
+    _scatter(rows, targets(observations, places), arrays[1:])
     return arrays
 
 
@@ -94,48 +96,64 @@ class Targets(NamedTuple):
     place: npt.NDArray[np.int32]
     """(svs, K) index of the sid, -1 where there is none."""
     kind: npt.NDArray[np.int8]
-    """(svs, K) index into `_KINDS`."""
+    """(svs, K) 0 signal strength, 1 pseudorange, 2 phase, 3 Doppler."""
     divisor: npt.NDArray[np.float64]
     """(svs, K) what stored integers are divided by."""
 
 
-def _targets(observations: Observations, names: Sequence[str]) -> Targets:
-    """Look up every column of every satellite among the sids."""
+def targets(observations: Observations, places: Mapping[str, int]) -> Targets:
+    """Look up every column of every satellite among the places of sids."""
     shape = (len(observations.svs), observations.value.shape[1])
-    targets = Targets(np.full(shape, -1, np.int32), np.zeros(shape, np.int8), np.ones(shape))
-    places = {name: place for place, name in enumerate(names)}
-    for index, sv in enumerate(observations.svs):
-        for k, column in enumerate(observations.columns.get(sv[0], ())):
-            targets.place[index, k] = places.get(sid(sv, column.band, column.letter), -1)
-            targets.kind[index, k] = _KINDS.index(column.kind)
-            targets.divisor[index, k] = 1000.0 * column.scale
-    return targets
+    found = Targets(np.full(shape, -1, np.int32), np.zeros(shape, np.int8), np.ones(shape))
+    for system, columns in observations.columns.items():
+        rows = [row for row, sv in enumerate(observations.svs) if sv[0] == system]
+        if rows and columns:
+            tracked, width = _tracked(columns), len(columns)
+            here = [[places.get(sid(observations.svs[row], *signal), -1) for signal in tracked.signals] for row in rows]
+            found.place[rows, :width] = np.array(here, np.int32)[:, tracked.of_column]
+            found.kind[rows, :width] = tracked.kind
+            found.divisor[rows, :width] = tracked.divisor
+    return found
+
+
+class _Tracked(NamedTuple):
+    """What the columns of a system have in common for all its satellites."""
+
+    signals: tuple[tuple[str, str], ...]
+    """Band and letter, each once."""
+    of_column: npt.NDArray[np.intp]
+    """Index into `signals`."""
+    kind: npt.NDArray[np.int8]
+    divisor: npt.NDArray[np.float64]
+
+
+@lru_cache(maxsize=1024)
+def _tracked(columns: tuple[Column, ...]) -> _Tracked:
+    signals = {(column.band, column.letter): None for column in columns}
+    index = {signal: number for number, signal in enumerate(signals)}
+    return _Tracked(
+        tuple(signals),
+        np.array([index[column.band, column.letter] for column in columns], np.intp),
+        np.array([_KINDS.index(column.kind) for column in columns], np.int8),
+        np.array([1000.0 * column.scale for column in columns], np.float64),
+    )
 
 
 @kernel
-def _mark_present(
-    row_sv: npt.NDArray[np.int16],
-    value: npt.NDArray[np.int64],
-    present: npt.NDArray[np.bool_],
-    absent: npt.NDArray[np.int64],
-) -> None:
-    """Mark the columns that carry a value; `absent` is (svs,) how many of a satellite's are not marked yet."""
+def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], present: npt.NDArray[np.int64]) -> None:
+    """Set `present`, (svs, K) of zeros, to anything else where a column carries a value."""
     for row in range(row_sv.size):
         sv = row_sv[row]
-        if absent[sv] == 0:
-            continue
         for k in range(value.shape[1]):
-            if not present[sv, k] and value[row, k] != MISSING:
-                present[sv, k] = True
-                absent[sv] -= 1
+            present[sv, k] |= value[row, k] ^ MISSING
 
 
 @kernel
-def _scatter(rows: Rows, targets: Targets, arrays: Arrays) -> None:
+def _scatter(rows: Rows, into: Targets, arrays: Arrays) -> None:
     for epoch in range(rows.first_row.size - 1):
         _blank(epoch, arrays)
         for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
-            _scatter_row(rows, row, epoch, targets, arrays)
+            _scatter_row(rows, row, epoch, into, arrays)
 
 
 @inlined
@@ -155,17 +173,17 @@ def _blank(epoch: int, arrays: Arrays) -> None:
 
 
 @inlined
-def _scatter_row(rows: Rows, row: int, epoch: int, targets: Targets, arrays: Arrays) -> None:
+def _scatter_row(rows: Rows, row: int, epoch: int, into: Targets, arrays: Arrays) -> None:
     sv = rows.row_sv[row]
     for k in range(rows.value.shape[1]):
-        place = targets.place[sv, k]
+        place = into.place[sv, k]
         if place < 0:
             continue
-        kind = targets.kind[sv, k]
+        kind = into.kind[sv, k]
         if kind in (_PHASE, _PSEUDORANGE):
             _put_indicators(rows, (row, k), (epoch, place), kind, arrays)
         if rows.value[row, k] != MISSING:
-            _put_value(rows.value[row, k] / targets.divisor[sv, k], kind, (epoch, place), arrays)
+            _put_value(rows.value[row, k] / into.divisor[sv, k], kind, (epoch, place), arrays)
 
 
 @inlined

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.rinex.buffers import Output, Tables
+from gnssice_batch.rinex.buffers import BLOCK, Output, Tables
 from gnssice_batch.rinex.codes import (
     BAD_VALUE,
     COMMENT,
@@ -226,10 +226,11 @@ def claim_row(state: State, output: Output, code: int) -> int:
         state[SVS] += 1
     row = int64(state[ROWS])
     output.row_sv[row] = output.sv_index[code]
-    for k in range(output.value.shape[1]):
-        output.value[row, k] = MISSING
-        output.lli[row, k] = -1
-        output.ssi[row, k] = -1
+    for block in range(output.lli_blocks.shape[1]):
+        output.lli_blocks[row, block] = -1
+        output.ssi_blocks[row, block] = -1
+        for k in range(BLOCK * block, BLOCK * block + BLOCK):
+            output.value[row, k] = MISSING
     state[ROWS] += 1
     return row
 

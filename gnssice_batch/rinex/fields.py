@@ -6,6 +6,7 @@ from typing import Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from gnssice_batch.rinex.instructions import equal_bytes, trailing_zeros
 from gnssice_batch.rinex.jit import inlined, kernel
 
 type Bytes = npt.NDArray[np.uint8]
@@ -24,12 +25,13 @@ DOT: Final = 46
 ZERO: Final = 48
 NEWLINE: Final = 10
 
+WINDOW: Final = 64
+"""Bytes that are looked at together: as many as a word has bits."""
+
 _ZEROS: Final = U(0x3030303030303030)
 SPACES: Final = U(0x2020202020202020)
-_NEWLINES: Final = U(0x0A0A0A0A0A0A0A0A)
 _ABOVE_NINE: Final = U(0x7676767676767676)
 _HIGH_BITS: Final = U(0x8080808080808080)
-_LOW_BITS: Final = U(0x0101010101010101)
 _DOT_AT_10: Final = U(DOT)
 _SIGN: Final = U(MINUS ^ SPACE)
 _SPARE: Final = U(0x202020)
@@ -53,26 +55,34 @@ def load8(buffer: Bytes, at: int) -> np.uint64:
 
 @inlined
 def bytes_before(marks: np.uint64) -> int:
-    """Return the number of bytes before the first one with its high bit set, without a branch."""
-    ones = marks >> U(7)
-    below = (ones & (~ones + U(1))) - U(1)
-    return int64(((below & _LOW_BITS) * _LOW_BITS) >> U(56))
+    """Return the number of bytes before the first one with its high bit set; 8 if there is none."""
+    return int64(trailing_zeros(marks) >> U(3))
+
+
+@inlined
+def window(buffer: Bytes, at: int, byte: int) -> np.uint64:
+    """Return a bit for each of the `WINDOW` bytes from an index on: set where it is the byte, and in the buffer."""
+    return equal_bytes(buffer, at, byte) if at + WINDOW <= buffer.size else _last_window(buffer, at, byte)
+
+
+@kernel
+def _last_window(buffer: Bytes, at: int, byte: int) -> np.uint64:
+    bits = U(0)
+    for i in range(min(WINDOW, buffer.size - at)):
+        bits |= U(buffer[at + i] == byte) << U(i)
+    return bits
 
 
 @inlined
 def line_end(buffer: Bytes, start: int) -> int:
     """Return the index of the next line feed, or the size of the buffer."""
     at = start
-    size = buffer.size
-    while at + 8 <= size:
-        difference = load8(buffer, at) ^ _NEWLINES
-        found = (difference - _LOW_BITS) & ~difference & _HIGH_BITS
+    while at < buffer.size:
+        found = window(buffer, at, NEWLINE)
         if found:
-            return at + bytes_before(found)
-        at += 8
-    while at < size and buffer[at] != NEWLINE:
-        at += 1
-    return at
+            return at + int64(trailing_zeros(found))
+        at += WINDOW
+    return int64(buffer.size)
 
 
 @inlined

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 def _empty[K, V]() -> Mapping[K, V]:
     return MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseShift:
+class PhaseShift(NamedTuple):
     """A SYS / PHASE SHIFT line: the correction that the writer has applied to phases (RINEX 3)."""
 
     system: str
@@ -21,8 +21,7 @@ class PhaseShift:
     """The satellites it holds for; all of the system if empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class WavelengthFactor:
+class WavelengthFactor(NamedTuple):
     """A WAVELENGTH FACT L1/2 line (RINEX 2)."""
 
     l1: int

@@ -87,7 +87,8 @@ class Draft:
                 codes.extend([""] * (count - len(codes)))
                 if compact:
                     del codes[count:]
-            twice = sorted({code for code in codes if code and codes.count(code) > 1})
+            once = len(set(codes)) == len(codes)
+            twice = [] if once else sorted({code for code in codes if code and codes.count(code) > 1})
             if twice:
                 self.faults.append(f"observation types of {system or 'all systems'} listed twice: {' '.join(twice)}")
 

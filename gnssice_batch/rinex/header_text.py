@@ -9,7 +9,7 @@ from gnssice_batch.rinex.header import Header
 from gnssice_batch.rinex.header_records import Draft, add, label_of
 
 _FIRST_LABEL = "RINEX VERSION / TYPE"
-_COMPACT_LABEL = "CRINEX VERS   / TYPE"
+_LAST_LABEL = "END OF HEADER"
 _COMPACT_TEXT = "COMPACT RINEX FORMAT"
 _COMPACT_VERSIONS = {"1.0": 1, "3.0": 3, "3.1": 3}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -53,7 +53,7 @@ def header_text(content: bytes, start: int) -> HeaderText:
     for line, end in lines:
         count += 1
         add(draft, line)
-        if label_of(line).startswith("END OF HEADER"):
+        if _LAST_LABEL in line and label_of(line).startswith(_LAST_LABEL):
             return HeaderText(_checked(draft, compact), end, count, compact)
         if line.startswith(">"):
             break
@@ -82,7 +82,7 @@ def _lines(content: bytes, at: int) -> Iterator[tuple[str, int]]:
         end = content.find(b"\n", at, at + _LONGEST_LINE_BYTES)
         if end < 0:
             end = min(len(content), at + _LONGEST_LINE_BYTES)
-        yield content[at:end].decode("latin-1").rstrip("\r\0 ").ljust(80), min(end + 1, len(content))
+        yield content[at:end].rstrip(b"\r\0 ").ljust(80).decode("latin-1"), min(end + 1, len(content))
         at = end + 1
 
 

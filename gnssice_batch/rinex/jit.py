@@ -22,7 +22,7 @@ from typing import Any, cast
 from numba import njit
 from numba.core.cpu import CPUTargetOptions
 
-_CONSTANTS = ("buffers", "codes", "jit", "observations")
+_CONSTANTS = ("buffers", "codes", "instructions", "jit", "observations")
 
 
 def kernel[**P, R](function: Callable[P, R]) -> Callable[P, R]:

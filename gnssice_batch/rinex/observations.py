@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,7 @@ MISSING_INDICATOR = -1
 """The integer that stands for a blank indicator in `Observations.lli` and `Observations.ssi`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One declared observable of a satellite system."""
 
     code: str

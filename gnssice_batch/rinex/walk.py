@@ -1,6 +1,6 @@
 """One unpacked RINEX or CRINEX file to observations: kernels for the lines, Python for the header records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,11 +50,16 @@ def observations_of(content: bytes, overrides: Overrides) -> Iterator[Observatio
             walk = turn
 
 
-def _likely_rows(content: bytes, start: int) -> int:
+def _likely_rows(content: npt.NDArray[np.uint8], start: int) -> int:
     """Guess the lines from `start` on by the length of the first ones; arrays grow where this is too few."""
     sample = content[start : start + _SAMPLE_BYTES]
-    lines = sample.count(b"\n") + 1
-    return int(1.3 * lines * (len(content) - start) / max(len(sample), 1)) + _SPARE_ROWS
+    lines = np.count_nonzero(sample == ord("\n")) + 1
+    return int(1.3 * lines * (content.size - start) / max(sample.size, 1)) + _SPARE_ROWS
+
+
+def _named[K](names: Sequence[K], counts: npt.NDArray[np.int64]) -> dict[K, int]:
+    """Return the counts that are not zero."""
+    return {name: count for name, count in zip(names, counts.tolist(), strict=True) if count}
 
 
 @dataclass(slots=True)
@@ -87,11 +92,11 @@ class Walk:
     ) -> "Walk":
         """Return a walk that goes on at a state with a header in force."""
         layout, tables = extend(Layout(), header, overrides)
-        rows = _likely_rows(content, int(state[codes.POSITION]))
+        buffer = np.frombuffer(content, np.uint8)
+        rows = _likely_rows(buffer, int(state[codes.POSITION]))
         output = Output.allocate(rows, rows, layout.width)
         output.line_counts[codes.LINE_HEADER] = header_lines
         state[codes.LINE] += header_lines
-        buffer = np.frombuffer(content, np.uint8)
         walk = cls(content, buffer, header, overrides, layout, tables, state, output)
         walk._settle_state()
         return walk
@@ -216,7 +221,7 @@ class Walk:
         epochs = int(self.state[codes.EPOCHS])
         output = self.output
         rows = int(output.first_row[epochs])
-        svs = tuple(self._sv(int(code)) for code in output.sv_codes[: self.state[codes.SVS]])
+        svs = tuple(map(self._sv, output.sv_codes[: self.state[codes.SVS]].tolist()))
         return settle(
             Observations(
                 header=self.header,
@@ -258,9 +263,7 @@ class Walk:
             offence = Offence(codes.REASONS[state[codes.OFFENCE]], int(state[codes.OFFENCE_LINE]), first_bytes)
         return Accounting(
             lines=int(output.line_counts.sum()),
-            line_counts={
-                name: int(count) for name, count in zip(codes.LINE_CATEGORIES, output.line_counts, strict=True) if count
-            },
-            counts={reason: int(count) for reason, count in zip(codes.REASONS, output.counts, strict=True) if count},
+            line_counts=_named(codes.LINE_CATEGORIES, output.line_counts),
+            counts=_named(codes.REASONS, output.counts),
             offence=offence,
         )

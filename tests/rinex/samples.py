@@ -1,6 +1,9 @@
 """Small RINEX and CRINEX texts, written by hand field by field, for table tests."""
 
+from dataclasses import replace
+
 from gnssice_batch.rinex import Observations, Reading, read
+from gnssice_batch.rinex.observations import MISSING
 
 G_TYPES = "G    4 C1C L1C D1C S1C"
 TIMES_3 = "> 2025 01 01 00 00"
@@ -61,8 +64,13 @@ def reading(*parts: str) -> Reading:
 
 
 def only(*parts: str) -> Observations:
+    """The one part of a file, without the columns that fill up a block and must be empty."""
     (part,) = reading(*parts).parts
-    return part
+    width = max(map(len, part.columns.values()))
+    assert (part.value[:, width:] == MISSING).all()
+    assert (part.lli[:, width:] == -1).all()
+    assert (part.ssi[:, width:] == -1).all()
+    return replace(part, value=part.value[:, :width], lli=part.lli[:, :width], ssi=part.ssi[:, :width])
 
 
 def counts(*parts: str) -> dict[str, int]:
