@@ -13,22 +13,23 @@ from tests.failures.committers import compete
 from tests.failures.field import make_archive
 from tests.failures.processes import Cluster
 from tests.failures.rivals import Rivals, one_run
-from tests.failures.schedules import Course, Schedule, Tallies, undisturbed
+from tests.failures.schedules import TARGETS, Course, Schedule, Tallies, undisturbed
+
+FEWEST_KILLS = 10
 
 
-def killed(folder, archive, numbers, seed, *, most_kills=3):
+def killed(folder, archive, schedules):
     """Run schedules of kills; return the tallies, and a sentence per schedule that failed."""
     tallies, failures = Tallies(), []
-    schedules = [Schedule.of(seed, number, most_kills) for number in numbers]
     with Cluster(folder / "cluster") if any(one.cluster for one in schedules) else nullcontext() as cluster:
-        expected = undisturbed(folder, archive, cluster)
+        expected = undisturbed(folder, archive, cluster, inline=not all(one.cluster for one in schedules))
         for schedule in schedules:
             started = time.monotonic()
             place = folder / f"schedule_{schedule.number}"
             try:
                 Course(schedule, expected, place, cluster, tallies).run()
             except Exception:  # noqa: BLE001 - the others shall run all the same
-                failures.append(f"--seed {seed} --only {schedule.number}: {traceback.format_exc()}")
+                failures.append(f"--seed {schedule.seed} --only {schedule.number}: {traceback.format_exc()}")
                 print(failures[-1], flush=True)
             else:
                 shutil.rmtree(place)
@@ -45,7 +46,7 @@ def rivalled(folder, archive, numbers, seed):
         try:
             print(f"pair {Rivals(seed, number, place, archive).run()}", flush=True)
         except Exception:  # noqa: BLE001 - the others shall run all the same
-            failures.append(f"--seed {seed} --only --pair {number}: {traceback.format_exc()}")
+            failures.append(f"--seed {seed} --pair {number}: {traceback.format_exc()}")
             print(failures[-1], flush=True)
         else:
             shutil.rmtree(place)
@@ -59,6 +60,11 @@ def competed(folder, committers, rounds):
     print(f"{len(kept)} of {len(acknowledged)} acknowledged commits are in the history", flush=True)
     whole = len(kept) == committers * rounds == len(history) - 1
     return [] if whole else [f"{committers} x {rounds} commits, {len(kept)} kept"]
+
+
+def _seldom(tallies):
+    """Return a sentence per target that was killed too seldom to show anything."""
+    return [f"{each}: only {tallies.kills[each]} kills" for each in TARGETS if tallies.kills[each] < FEWEST_KILLS]
 
 
 def main():
@@ -78,9 +84,10 @@ def main():
     failures += rivalled(folder, archive, range(20) if everything else chosen.pair or (), chosen.seed)
     numbers = range(chosen.runs) if everything else chosen.only or ()
     if numbers:
-        tallies, failed = killed(folder, archive, numbers, chosen.seed)
+        tallies, failed = killed(folder, archive, [Schedule.of(chosen.seed, number) for number in numbers])
         failures += failed
-        print(f"{len(numbers)} runs, {len(failed)} failed; {tallies}")
+        print(f"{len(numbers)} runs, {len(failed)} failed; {tallies}", flush=True)
+        failures += _seldom(tallies) if everything else []
     if failures:
         print("\n".join(failure.splitlines()[0] for failure in failures), file=sys.stderr)
         sys.exit(1)

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.failures import counting
@@ -16,6 +16,10 @@ from tests.runs import branches, messages
 KILLED = -9
 TARGETS = (*PHASES, "worker", "scheduler")
 MOST_STARTS = 12
+REMOVAL_LINES = 500
+"""Of the removal, where lines are not measured: that phase is too short to be met by time."""
+MOST_MISSES = 6
+"""How often a run may be over before its first kill comes."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,15 @@ class Schedule:
     kills: tuple[Kill, ...]
 
     @staticmethod
-    def of(seed, number, most_kills=3):
-        """Make a schedule; its first target goes round all of them, the rest is chance."""
+    def of(seed, number, most_kills=3, *, cluster=False):
+        """Make a schedule; its first target goes round all of them, the rest is chance, also whether it has a cluster.
+
+        That may be asked for.
+        """
         chance = random.Random(f"{seed}/{number}")
         more = [chance.choice(TARGETS) for _ in range(chance.choice([0, 1, 1, 2]))]
         targets = [TARGETS[number % len(TARGETS)], *more][:most_kills]
-        cluster = not set(targets) <= set(PHASES) or chance.random() < 0.5
+        cluster = cluster or not set(targets) <= set(PHASES) or chance.random() < 0.5
         return Schedule(seed, number, cluster, tuple(_kill(chance, target, cluster) for target in targets))
 
     def __str__(self):
@@ -66,12 +73,14 @@ class Tallies:
     again: int = 0
     """Readings that found new signals, which ask for another."""
     hit: int = 0
+    missed: int = 0
+    """Runs that were over before their kill came, and begun anew."""
 
     def __str__(self):
         kills = ", ".join(f"{target} {self.kills[target]}" for target in TARGETS)
         return (
-            f"kills: {kills}; starts: {self.starts}; partitions: {self.partitions}, begun {self.begun} times:"
-            f" {self.again} met new signals, {self.hit} were hit by kills"
+            f"kills: {kills}; starts: {self.starts}, {self.missed} runs were over before their kill; partitions:"
+            f" {self.partitions}, begun {self.begun} times: {self.again} met new signals, {self.hit} were hit by kills"
         )
 
 
@@ -86,27 +95,33 @@ class Undisturbed:
     holdings: dict[str, Holding]
 
 
-def undisturbed(folder, archive, cluster=None):
-    """Measure runs that nobody kills; the later ones find everything compiled."""
+def undisturbed(folder, archive, cluster=None, *, inline=True):
+    """Measure runs that nobody kills, inline, on a cluster or both."""
     extents = {}
-    kinds = {False: {}} | ({True: section(cluster)} if cluster else {})
-    for remote, chosen in kinds.items():
-        measured = {}
-        for what in ("warm", "seconds") if remote else ("warm", "lines", "seconds"):
-            place = folder / f"undisturbed_{what}{'_dask' if remote else ''}"
-            config = write_settings(place, archive, **chosen)
-            options = () if what == "warm" else ("--measure", what, "--extents", place / "extents.json")
-            assert finished(coordinator(config, *options), 600) == 0, config.with_suffix(".log").read_text()
-            measured[what] = json.loads((place / "extents.json").read_text()) if options else None
-        extents[remote] = folder / f"extents_{'dask' if remote else 'inline'}.json"
-        phases = {phase: {what: found[phase] for what, found in measured.items() if found} for phase in PHASES}
-        for extent in phases.values():
-            extent.setdefault("lines", 0)
-        phases["removal"]["lines"] = phases["removal"]["lines"] or 500
-        extents[remote].write_text(json.dumps(phases))
+    if inline:
+        extents[False] = folder / "extents_inline.json"
+        config = _measured(folder, archive, extents[False], ("lines", "seconds"))
+    if cluster:
+        extents[True] = folder / "extents_dask.json"
+        config = _measured(folder, archive, extents[True], ("seconds",), **section(cluster))
     settings = settings_of(config)
-    partitions = len(set(counting.keys(counting.events(place), "begin")))
+    partitions = len(set(counting.keys(counting.events(config.parent), "begin")))
     return Undisturbed(archive, extents, partitions, {name: Holding.of(settings, name) for name in RECEIVERS})
+
+
+def _measured(folder, archive, target, what, **chosen):
+    """Write how long the phases are; return the settings of the last run. The first one finds everything compiled."""
+    phases = {phase: {"lines": 0} for phase in PHASES}
+    for each in ("warm", *what):
+        config = write_settings(folder / f"{target.stem}_{each}", archive, **chosen)
+        measure = config.with_name("extents.json")
+        options = () if each == "warm" else ("--measure", each, "--extents", measure)
+        assert finished(coordinator(config, *options), 600) == 0, config.with_suffix(".log").read_text()
+        for phase, extent in json.loads(measure.read_text()).items() if options else ():
+            phases[phase][each] = extent
+    phases["removal"]["lines"] = phases["removal"]["lines"] or REMOVAL_LINES
+    target.write_text(json.dumps(phases))
+    return config
 
 
 def section(cluster):
@@ -123,15 +138,27 @@ class Course:
     folder: Path
     cluster: Cluster | None
     tallies: Tallies
-    hits: Counter = field(default_factory=Counter)
 
     def run(self):
-        """Live through all kills, then start until it is done, then hold the store against the undisturbed one."""
+        """Live through all kills; a run that is over before the first one comes is begun anew, to be killed earlier."""
+        first, *others = self.schedule.kills
+        for number in range(MOST_MISSES):
+            before = self.tallies.kills.total()
+            self._live(self.folder / str(number), (first, *others))
+            if self.tallies.kills.total() > before:
+                return
+            self.tallies.missed += 1
+            first = replace(first, share=first.share / 2)
+        raise AssertionError(f"over before the kill, {MOST_MISSES} times\n{self._log()}")
+
+    def _live(self, place, kills):
+        """Start as often as there are kills, then until it is done, then hold the store against the undisturbed one."""
         chosen = section(self.cluster) if self.schedule.cluster else {}
-        self.config = write_settings(self.folder, self.expected.archive, **chosen)
+        self.place, self.hits = place, Counter()
+        self.config = write_settings(place, self.expected.archive, **chosen)
         self.settings = settings_of(self.config)
         code = None
-        for kill in self.schedule.kills:
+        for kill in kills:
             code = self._start(kill)
             if code == 0:
                 break
@@ -144,7 +171,7 @@ class Course:
 
     def _start(self, kill):
         """Start the coordinator once and kill as told; return its exit code."""
-        before = len(counting.events(self.folder))
+        before = len(counting.events(self.place))
         self.tallies.starts += 1
         if kill is None or kill.target not in PHASES:
             process = coordinator(self.config)
@@ -165,6 +192,8 @@ class Course:
         wanted = 1 + int(kill.share * self.expected.partitions)
         wait_until(lambda: self._begun(before) >= wanted or process.poll() is not None)
         kept = journaled(self.settings)
+        if process.poll() is not None:
+            return
         if kill.target == "worker":
             if not self.cluster.kill_worker(wanted):
                 return
@@ -175,11 +204,11 @@ class Course:
         self._hit(before, kept)
 
     def _begun(self, before):
-        return len(counting.keys(counting.events(self.folder)[before:], "begin"))
+        return len(counting.keys(counting.events(self.place)[before:], "begin"))
 
     def _hit(self, before, kept):
         """Note the partitions that were begun, and neither kept nor asked for again anyway, when a kill came."""
-        last = {key: what for what, key in counting.events(self.folder)[before:]}
+        last = {key: what for what, key in counting.events(self.place)[before:]}
         self.hits.update(key for key, what in last.items() if what != "unknown" and key not in kept)
 
     def _check(self):
@@ -189,7 +218,7 @@ class Course:
         assert len(messages(settings)) == 1
         assert branches(settings) == {"main"}
         assert journals(settings) == []
-        noted = counting.events(self.folder)
+        noted = counting.events(self.place)
         begun, again = Counter(counting.keys(noted, "begin")), Counter(counting.keys(noted, "unknown"))
         self.tallies.partitions += len(begun)
         self.tallies.begun += begun.total()

@@ -77,11 +77,18 @@ def journal_files(chosen, kind=""):
     return sorted(path for path in folder.rglob("*") if path.is_file() and kind in str(path.relative_to(folder)))
 
 
+_ONCE = {}
+"""Files and grid to the settings of the store that one run has made of them: tests share these."""
+
+
 def one_run(folder, chosen, files):
     """Settings of a store that one run over these files has written."""
-    once = site(folder / "once", files, grid=chosen.grid.model_dump(include={"interval_s", "phase_s"}))
-    run(once)
-    return once
+    grid = chosen.grid.model_dump(include={"interval_s", "phase_s"})
+    made_of = (tuple(sorted(files.items())), tuple(grid.items()))
+    if made_of not in _ONCE:
+        _ONCE[made_of] = site(folder / "once", files, grid=grid)
+        run(_ONCE[made_of])
+    return _ONCE[made_of]
 
 
 def hold_same(chosen, once, *groups):

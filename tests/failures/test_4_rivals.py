@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from gnssice_batch.errors import PlanError, RunConflictError
+from gnssice_batch import ingest
+from gnssice_batch.errors import PlanError, RunConflictError, StoreError
 from gnssice_batch.model import Partition
 from gnssice_batch.plan import prove_single_owners
 from gnssice_batch.run import run
+from gnssice_batch.verify_store import verify_store
 from tests.failures.field import settings_of, write_settings
 from tests.failures.processes import coordinator, finished
 from tests.failures.small import (
@@ -18,10 +20,9 @@ from tests.failures.small import (
     Interrupt,
     States,
     hold_as_in_one_run,
-    hold_same,
     hourly,
     interrupt,
-    one_run,
+    journal_files,
     other_group,
     site,
 )
@@ -96,8 +97,15 @@ class TestTwoFirstBackfillsMakeDifferentGroups:
 
 
 class TestAPrependRacesAnAppend:
-    @pytest.mark.parametrize("killed", [False, True])
-    @pytest.mark.parametrize("second", ["prepend", "append"])
+    @pytest.mark.parametrize(
+        ("second", "killed"),
+        [
+            ("prepend", False),
+            ("append", False),
+            ("prepend", True),
+            pytest.param("append", True, marks=pytest.mark.long),
+        ],
+    )
     def test_both_are_there(self, tmp_path, second, killed):
         stored, before, behind = hourly(0, 6), hourly(-30, -24), hourly(12, 18)
         run(site(tmp_path, stored, "stored"))
@@ -113,7 +121,7 @@ class TestAPrependRacesAnAppend:
         assert len(messages(chosen)) == 3
         hold_as_in_one_run(tmp_path, chosen, stored | before | behind)
 
-    @pytest.mark.parametrize("killed", [False, True])
+    @pytest.mark.parametrize("killed", [pytest.param(False, marks=pytest.mark.long), True])
     def test_a_backfill_into_units_that_a_prepend_shifts(self, tmp_path, killed):
         stored, before, between = hourly(0, 48), hourly(-30), hourly(12, 18, 24)
         run(site(tmp_path, stored, "stored"))
@@ -155,12 +163,13 @@ MOVES = {
     "other units": hourly(24),
     "the very same files": hourly(6, 12),
 }
-HARD = {"a prepend", "the same units"}
-"""Moves that nothing can be published on without looking; the others are among the quick tests for three steps."""
+QUICK = {step: {"a prepend"} for step in STEPS}
+"""Of each step the moves that are among the quick tests."""
+QUICK |= {"publish": MOVES.keys(), "prepare": {"the same units"}, "work_through": {"a prepend", "the same units"}}
 
 
 def _marks(step, move):
-    return () if move in HARD or step in {"resume", "work_through", "publish"} else (pytest.mark.long,)
+    return () if move in QUICK[step] else (pytest.mark.long,)
 
 
 BETWEEN = [pytest.param(step, move, marks=_marks(step, move)) for step in STEPS for move in MOVES]
@@ -168,7 +177,7 @@ BETWEEN = [pytest.param(step, move, marks=_marks(step, move)) for step in STEPS 
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory):
-    """A site that another run writes too: with a run in it half done, and with none; and what it must come to."""
+    """A site that another run writes too: with a run in it half done, and with none."""
     folder = tmp_path_factory.mktemp("sites")
     states, chosen = States(folder), site(folder, MINE)
     run(site(folder, STORED, "stored"))
@@ -176,7 +185,7 @@ def sites(tmp_path_factory):
     with pytest.raises(Interrupt):
         run(chosen, Hook("ingest", interrupt, after=2))
     states.keep("half done")
-    return SimpleNamespace(states=states, chosen=chosen, folder=folder, whole={})
+    return SimpleNamespace(states=states, chosen=chosen, folder=folder)
 
 
 class TestAnotherRunMovedTheBranchBetweenTwoSteps:
@@ -189,9 +198,8 @@ class TestAnotherRunMovedTheBranchBetweenTwoSteps:
         moved = move_before(monkeypatch, step, other)
         run(sites.chosen)
         assert moved
-        if move not in sites.whole:
-            sites.whole[move] = one_run(sites.folder / move, sites.chosen, STORED | MINE | MOVES[move])
-        hold_same(sites.chosen, sites.whole[move], *([GROUP, OTHER] if move == "another group" else [GROUP]))
+        groups = [GROUP, OTHER] if move == "another group" else [GROUP]
+        hold_as_in_one_run(sites.folder / move, sites.chosen, STORED | MINE | MOVES[move], *groups)
 
 
 class TestSomethingWasPlannedWrongly:
@@ -207,6 +215,41 @@ class TestSomethingWasPlannedWrongly:
     def test_two_owners_of_a_unit_are_refused(self):
         with pytest.raises(PlanError, match="write unit 2 of rec belongs to"):
             prove_single_owners([Partition("rec.a", "rec", 1, 2), Partition("rec.b", "rec", 2, 1)])
+
+
+class TestAWorkerWritesWrongValues:
+    @pytest.fixture
+    def wrong(self, monkeypatch):
+        """A worker whose pseudoranges of one epoch are a metre off, as long as this says so."""
+        lay, state = ingest.lay, SimpleNamespace(on=True)
+
+        def a_metre_off(block, *arguments):
+            lay(block, *arguments)
+            if state.on:
+                block.arrays["Pseudorange"][5] += 1
+
+        monkeypatch.setattr(ingest, "lay", a_metre_off)
+        return state
+
+    def test_a_full_proof_publishes_nothing_and_the_next_start_makes_it_again(self, tmp_path, wrong):
+        files = hourly(0, 6)
+        chosen = site(tmp_path, files, run={"verify": "full"})
+        with pytest.raises(StoreError, match=r"nothing was published: .* differences.*\n.*Pseudorange is"):
+            run(chosen)
+        assert messages(chosen) == []
+        assert journal_files(chosen, "partitions") == []
+        wrong.on = False
+        report = run(chosen)
+        assert (report.resumed, report.proof.level, report.proof.files) == (0, "full", 2)
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_a_proof_of_units_says_nothing_of_values_and_the_command_finds_them(self, tmp_path, wrong):
+        chosen = site(tmp_path, hourly(0))
+        assert run(chosen).proof.cells == 0
+        wrong.on = False
+        report = verify_store(chosen, None)
+        assert not report.agrees
+        assert "Pseudorange" in report.first[0]
 
 
 def move_before(monkeypatch, step, other):

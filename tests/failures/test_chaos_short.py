@@ -1,4 +1,4 @@
-"""The short version of `make chaos`: a kill in each phase, of a worker and of the scheduler; rivals; committers."""
+"""The short version of `make chaos`: kills on a cluster (inline ones: test_3_coordinator), rivals, committers."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.failures.chaos import killed
 from tests.failures.committers import compete
 from tests.failures.field import make_archive
 from tests.failures.rivals import Rivals, one_run
-from tests.failures.schedules import TARGETS
+from tests.failures.schedules import TARGETS, Schedule
 
 SEED = 4
 
@@ -21,19 +21,19 @@ def archive(folder):
     return make_archive(folder / "archive", days=0.25)
 
 
-def test_killed_in_every_phase(folder, archive, capsys):
-    tallies, failures = killed(folder, archive, range(len(TARGETS)), SEED, most_kills=1)
+def test_killed_on_a_cluster(folder, archive, capsys):
+    targets = ("tasks", "merge", "worker", "scheduler")
+    schedules = [Schedule.of(SEED, TARGETS.index(target), most_kills=1, cluster=True) for target in targets]
+    tallies, failures = killed(folder, archive, schedules)
     with capsys.disabled():
         print(f"\n{tallies}")
     assert not failures
-    assert set(tallies.kills) == set(TARGETS)
+    assert tallies.kills == dict.fromkeys(targets, 1)
 
 
-@pytest.mark.parametrize("number", [1, 4])
-def test_two_runs_at_one_time(folder, archive, number):
-    if not (folder / "once").exists():
-        one_run(folder, archive)
-    print(Rivals(SEED, number, folder / f"pair_{number}", archive).run())
+def test_two_runs_at_one_time(folder, archive):
+    one_run(folder, archive)
+    print(Rivals(SEED, 4, folder / "pair", archive).run())
 
 
 def test_no_acknowledged_commit_is_lost(folder):
