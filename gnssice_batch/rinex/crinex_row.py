@@ -38,22 +38,30 @@ type Run = tuple[State, Tables, Output, Arcs]
 
 
 @inlined
-def integer(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Read the signed integer of at most 17 characters that a field is; return it and `end`, or `DAMAGED`."""
+def integer(word: np.uint64, buffer: Bytes, at: int, end: int) -> tuple[int, bool]:
+    """Read the signed integer of at most 17 characters that a field is; return it and whether it is one.
+
+    `word` are the first eight bytes of the field.
+    """
     length = end - at
-    word = word_at(buffer, at)
     negative = int64(word & U(0xFF) == U(MINUS))
     digits = bytes_before(not_digits(word) & ~U(negative << 7))
     word ^= U(negative * (MINUS ^ ZERO))
-    if not negative < length <= 17 or digits != min(length, 8):
-        return 0, DAMAGED
-    number = decimal8(word << U(8 * (8 - digits)))
-    for i in range(at + 8, end):
+    if length > 8:
+        return long_integer(decimal8(word), buffer, at, end, negative, digits)
+    number = decimal8(word << U(8 * (8 - length)))
+    return (number ^ -negative) + negative, negative < length == digits
+
+
+@kernel
+def long_integer(number: int, buffer: Bytes, at: int, end: int, negative: int, digits: int) -> tuple[int, bool]:
+    """Read on behind the first eight characters of an `integer`."""
+    sound = digits == 8 and end - at <= 17
+    for i in range(at + 8, min(end, at + 17)):
         digit = int64(buffer[i]) - ZERO
-        if not 0 <= digit <= 9:
-            return 0, DAMAGED
+        sound &= 0 <= digit <= 9
         number = number * 10 + digit
-    return (number ^ -negative) + negative, end
+    return (number ^ -negative) + negative, sound
 
 
 @inlined
@@ -125,26 +133,27 @@ def take_observable(buffer: Bytes, begin: int, end: int, field: tuple[int, int, 
     """Decode one observable and store it where its type's column is, if it has one; False if it is damaged."""
     state, tables, output, arcs = run
     code, row, j = field
-    number, at = take_difference(buffer, begin, end, arcs.difference[code, j], state[SERIAL])
-    if at == DAMAGED or number >= LARGEST or number <= -LARGEST:
+    number, sound = take_difference(buffer, begin, end, arcs.difference[code, U(j)], state[SERIAL])
+    if not sound or number >= LARGEST or number <= -LARGEST:
         return False
     system = code // 100
-    column = int64(tables.column_of[system, j])
+    column = int64(tables.column_of[system, U(j)])
     if column < 0:
         output.counts[PSEUDO_OBSERVABLE] += 1
     else:
-        put_value(state, output, row, column, number, tables.zero_counts[system, j])
+        put_value(state, output, row, column, number, tables.zero_counts[system, U(j)])
     return True
 
 
 @inlined
 def take_difference(
     buffer: Bytes, begin: int, end: int, difference: npt.NDArray[np.int64], serial: int
-) -> tuple[int, int]:
-    """Undo the difference that a field is; return the observable and `end`, or `DAMAGED`."""
-    if begin + 1 < end and buffer[begin + 1] == AMPERSAND:
+) -> tuple[int, bool]:
+    """Undo the difference that a field is; return the observable, and False if it is damaged."""
+    word = word_at(buffer, begin)
+    if (word >> U(8)) & U(0xFF) == U(AMPERSAND):
         return begin_arc(buffer, begin, end, difference, serial)
-    number, at = integer(buffer, begin, end)
+    number, sound = integer(word, buffer, begin, end)
     mark = difference[ARC]
     if mark == arc_mark(serial - 1, 3, 3):
         difference[2] += number
@@ -156,9 +165,9 @@ def take_difference(
         integrate(difference, order, number)
         mark = arc_mark(serial - 1, greatest, order)
     else:
-        at = DAMAGED
+        sound = False
     difference[ARC] = mark + 64
-    return difference[0], at
+    return difference[0], sound
 
 
 @inlined
@@ -177,14 +186,14 @@ def integrate(difference: np.ndarray, order: int, number: int) -> None:
 
 
 @inlined
-def begin_arc(buffer: Bytes, begin: int, end: int, difference: npt.NDArray[np.int64], serial: int) -> tuple[int, int]:
+def begin_arc(buffer: Bytes, begin: int, end: int, difference: npt.NDArray[np.int64], serial: int) -> tuple[int, bool]:
     """Decode a value given whole, ``3&23713320178``, that begins an arc of the order before the ampersand."""
     greatest = int64(buffer[begin]) - ZERO
     if not 0 <= greatest <= MAX_ORDER or begin + 2 >= end:
-        return 0, DAMAGED
-    difference[0], at = integer(buffer, begin + 2, end)
+        return 0, False
+    difference[0], sound = integer(word_at(buffer, begin + 2), buffer, begin + 2, end)
     difference[ARC] = arc_mark(serial, greatest, 0)
-    return difference[0], at
+    return difference[0], sound
 
 
 @inlined
@@ -250,10 +259,10 @@ def take_clock_line(buffer: Bytes, at: int, stop: int, state: State, arcs: Arcs)
     end = at
     while end < stop and buffer[end] != SPACE:
         end += 1
-    number, at = integer(buffer, at, end)
-    if not 0 <= greatest <= MAX_ORDER or at == DAMAGED:
+    number, sound = integer(word_at(buffer, at), buffer, at, end)
+    if not 0 <= greatest <= MAX_ORDER or not sound:
         return MISSING, DAMAGED
     order = min(order + 1, greatest)
     arcs.clock[MAX_ORDER + 1] = order
     integrate(arcs.clock, order, number)
-    return arcs.clock[0] * (1000 if state[RINEX_MAJOR] < 3 else 1), at
+    return arcs.clock[0] * (1000 if state[RINEX_MAJOR] < 3 else 1), end

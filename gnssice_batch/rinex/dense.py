@@ -1,12 +1,16 @@
 """Observations as arrays of physical values over (epoch, sid)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, compress
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from gnssice_batch.rinex.buffers import BLOCK
+from gnssice_batch.rinex.fields import U
+from gnssice_batch.rinex.instructions import equal_words
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING, Column, Observations
 from gnssice_batch.signals import sid
@@ -38,13 +42,13 @@ class Dense(NamedTuple):
 
 def signals(observations: Observations) -> tuple[str, ...]:
     """Return the sids that carry a value in the observations, sorted."""
-    present = np.zeros((len(observations.svs), observations.value.shape[1]), np.int64)
+    present = np.zeros((len(observations.svs), -(-observations.value.shape[1] // BLOCK)), np.uint8)
     _mark_present(observations.row_sv, observations.value, present)
+    marks = np.unpackbits(present, axis=1, bitorder="little")
     found: list[str] = []
-    for sv, marks in zip(observations.svs, present.tolist(), strict=True):
-        columns = observations.columns.get(sv[0], ())
-        tracked = {(column.band, column.letter) for column, mark in zip(columns, marks, strict=False) if mark}
-        found.extend(sid(sv, band, letter) for band, letter in tracked)
+    for rows, tracked, names in _by_system(observations):
+        carried = marks[rows, : tracked.kind.size] @ tracked.belongs
+        found.extend(compress(chain.from_iterable(names), carried.ravel().tolist()))
     return tuple(sorted(found))
 
 
@@ -105,47 +109,73 @@ def targets(observations: Observations, places: Mapping[str, int]) -> Targets:
     """Look up every column of every satellite among the places of sids."""
     shape = (len(observations.svs), observations.value.shape[1])
     found = Targets(np.full(shape, -1, np.int32), np.zeros(shape, np.int8), np.ones(shape))
-    for system, columns in observations.columns.items():
-        rows = [row for row, sv in enumerate(observations.svs) if sv[0] == system]
-        if rows and columns:
-            tracked, width = _tracked(columns), len(columns)
-            here = [[places.get(sid(observations.svs[row], *signal), -1) for signal in tracked.signals] for row in rows]
-            found.place[rows, :width] = np.array(here, np.int32)[:, tracked.of_column]
-            found.kind[rows, :width] = tracked.kind
-            found.divisor[rows, :width] = tracked.divisor
+    for rows, tracked, names in _by_system(observations):
+        width = tracked.kind.size
+        here = np.array([[places.get(name, -1) for name in of_sv] for of_sv in names], np.int32)
+        found.place[rows, :width] = here[:, tracked.of_column]
+        found.kind[rows, :width] = tracked.kind
+        found.divisor[rows, :width] = tracked.divisor
     return found
 
 
 class _Tracked(NamedTuple):
-    """What the columns of a system have in common for all its satellites."""
+    """What the columns of a system, C of them with S signals, have in common for all its satellites."""
 
     signals: tuple[tuple[str, str], ...]
     """Band and letter, each once."""
     of_column: npt.NDArray[np.intp]
-    """Index into `signals`."""
+    """(C,) index into `signals`."""
+    belongs: npt.NDArray[np.uint8]
+    """(C, S) 1 where a column is of a signal."""
     kind: npt.NDArray[np.int8]
     divisor: npt.NDArray[np.float64]
 
 
+def _by_system(observations: Observations) -> Iterator[tuple[list[int], _Tracked, list[tuple[str, ...]]]]:
+    """Yield the satellites of each system that has columns, what these are, and the sids of each satellite."""
+    for system, columns in observations.columns.items():
+        rows = [row for row, sv in enumerate(observations.svs) if sv[0] == system]
+        if rows and columns:
+            tracked = _tracked(columns)
+            yield rows, tracked, [_sids(observations.svs[row], tracked.signals) for row in rows]
+
+
 @lru_cache(maxsize=1024)
 def _tracked(columns: tuple[Column, ...]) -> _Tracked:
-    signals = {(column.band, column.letter): None for column in columns}
-    index = {signal: number for number, signal in enumerate(signals)}
+    signals = tuple(dict.fromkeys((column.band, column.letter) for column in columns))
+    of_column = np.array([signals.index((column.band, column.letter)) for column in columns], np.intp)
     return _Tracked(
-        tuple(signals),
-        np.array([index[column.band, column.letter] for column in columns], np.intp),
+        signals,
+        of_column,
+        np.eye(len(signals), dtype=np.uint8)[of_column],
         np.array([_KINDS.index(column.kind) for column in columns], np.int8),
         np.array([1000.0 * column.scale for column in columns], np.float64),
     )
 
 
+@lru_cache(maxsize=1 << 14)
+def _sids(sv: str, signals: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    return tuple(sid(sv, band, letter) for band, letter in signals)
+
+
 @kernel
-def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], present: npt.NDArray[np.int64]) -> None:
-    """Set `present`, (svs, K) of zeros, to anything else where a column carries a value."""
+def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], present: npt.NDArray[np.uint8]) -> None:
+    """Set the bits of `present`, (svs, blocks of columns), where a column of a satellite carries a value."""
     for row in range(row_sv.size):
-        sv = row_sv[row]
-        for k in range(value.shape[1]):
-            present[sv, k] |= value[row, k] ^ MISSING
+        for block in range(present.shape[1]):
+            present[row_sv[row], block] |= values_in(value, row, BLOCK * block)
+
+
+@inlined
+def values_in(value: npt.NDArray[np.int64], row: int, first: int) -> np.uint64:
+    """Return a bit for each column of the block that begins with a column: set where the row has a value."""
+    width = value.shape[1]
+    if first + BLOCK <= width:
+        return equal_words(value, row * width + first, MISSING) ^ U(255)
+    bits = U(0)
+    for k in range(first, width):
+        bits |= U(value[row, k] != MISSING) << U(k - first)
+    return bits
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -250,22 +251,33 @@ def _clock_applied(draft: Draft, line: str) -> None:
 
 def _glonass_slots(draft: Draft, line: str) -> None:
     """Read GLONASS SLOT / FRQ #: I3, then eight pairs a line of slot and channel."""
+    draft.glonass_fcn.update(_slots(line))
+
+
+@lru_cache(maxsize=4096)
+def _slots(line: str) -> tuple[tuple[str, int], ...]:
     words = line[4:LABEL_COLUMN].replace("R ", "R0").split()
-    for slot, channel in zip(words[::2], words[1::2], strict=False):
-        draft.glonass_fcn[f"R{int(slot.lstrip('R')):02d}"] = int(channel)
+    pairs = zip(words[::2], words[1::2], strict=False)
+    return tuple((f"R{int(slot.lstrip('R')):02d}", int(channel)) for slot, channel in pairs)
 
 
 def _phase_shift(draft: Draft, line: str) -> None:
     """Read SYS / PHASE SHIFT: A1, 1X, A3, 1X, F8.5, 2X, I2, then ten satellites a line."""
-    svs = tuple(line[18:LABEL_COLUMN].split())
     known: tuple[PhaseShift, ...] = draft.values.get("phase_shifts", ())
-    if line[0] != " ":
-        cycles = line[6:14].strip()
-        draft.shift = PhaseShift(line[0], line[2:5].strip(), float(cycles) if cycles else None, svs)
-        draft.values["phase_shifts"] = (*known, draft.shift)
+    here = _shift(line)
+    if here.system != " ":
+        draft.shift = here
+        draft.values["phase_shifts"] = (*known, here)
     elif draft.shift is not None:
-        draft.shift = PhaseShift(draft.shift.system, draft.shift.code, draft.shift.cycles, draft.shift.svs + svs)
+        draft.shift = draft.shift._replace(svs=draft.shift.svs + here.svs)
         draft.values["phase_shifts"] = (*known[:-1], draft.shift)
+
+
+@lru_cache(maxsize=4096)
+def _shift(line: str) -> PhaseShift:
+    cycles = line[6:14].strip() if line[0] != " " else ""
+    svs = tuple(line[18:LABEL_COLUMN].split())
+    return PhaseShift(line[0], line[2:5].strip(), float(cycles) if cycles else None, svs)
 
 
 def _wavelength_factor(draft: Draft, line: str) -> None:

@@ -76,13 +76,14 @@ def _lines(content: bytes, at: int) -> Iterator[tuple[str, int]]:
     """Yield the lines of a header with the index behind each."""
     if content.startswith(_BYTE_ORDER_MARK, at):
         at += len(_BYTE_ORDER_MARK)
+    size = len(content)
     for _ in range(_MOST_LINES):
-        if at >= len(content):
+        if at >= size:
             return
         end = content.find(b"\n", at, at + _LONGEST_LINE_BYTES)
         if end < 0:
-            end = min(len(content), at + _LONGEST_LINE_BYTES)
-        yield content[at:end].rstrip(b"\r\0 ").ljust(80).decode("latin-1"), min(end + 1, len(content))
+            end = min(size, at + _LONGEST_LINE_BYTES)
+        yield content[at:end].decode("latin-1").rstrip("\r\0 ").ljust(80), min(end + 1, size)
         at = end + 1
 
 

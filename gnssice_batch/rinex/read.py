@@ -121,6 +121,8 @@ def _line_count(content: bytes) -> int:
 
 def _sum(parts: list[Observations], refused: list[tuple[ReadError, int]]) -> Accounting:
     """Add up what was skipped in all parts."""
+    if len(parts) == 1 and not refused:
+        return parts[0].accounting
     lines, counts = Counter[str](), Counter[Reason]()
     for part in parts:
         lines.update(part.accounting.line_counts)

@@ -21,7 +21,7 @@ from gnssice_batch.rinex.text3 import finish as finish_text3
 from gnssice_batch.rinex.text3 import walk_text3
 from gnssice_batch.rinex.time import shift_100ns
 
-_SAMPLE_BYTES = 1 << 18
+_SAMPLE_BYTES = 1 << 16
 _SPARE_ROWS = 1100
 """No epoch has more satellites."""
 
