@@ -53,7 +53,7 @@ def main(partitions: int) -> dict[str, float]:
         structure = make_structure(repository, repository.head(), "staging", change)
         publication = _publication(structure, templates, _forks(structure, receivers, days))
         forget_peak()
-        steps = {"merge": 0.0, "_write_rows": 0.0, "append_files": 0.0}
+        steps = {"merge": 0.0, "_write_epochs": 0.0, "append_files": 0.0}
         with _watched(steps):
             started = time.perf_counter()
             publish(repository, "main", publication)
@@ -62,7 +62,7 @@ def main(partitions: int) -> dict[str, float]:
         "partitions": len(publication.forks),
         "seconds": seconds,
         "merge": steps["merge"],
-        "epochs": steps["_write_rows"],
+        "epochs": steps["_write_epochs"],
         "ledger": steps["append_files"],
         "commit": seconds - sum(steps.values()),
         "peak": peak_bytes(),

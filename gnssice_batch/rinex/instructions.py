@@ -33,7 +33,8 @@ def _equal(width: int, lanes: int) -> Callable[..., tuple[object, object]]:
             return builder.zext(builder.bitcast(same, IntType(lanes)), IntType(64))
 
         integers: Any = {8: types.int8, 64: types.int64}
-        return types.uint64(buffer, types.int64, integers[width]), generate
+        signature: Any = types.uint64
+        return signature(buffer, types.int64, integers[width]), generate
 
     return define
 

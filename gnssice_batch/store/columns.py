@@ -5,7 +5,9 @@ encoded here in a loop, by the codecs that the array's metadata names, and set m
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
 from typing import Any, cast
 
 import numcodecs
@@ -16,62 +18,105 @@ from zarr.abc.codec import Codec
 from zarr.abc.store import Store
 from zarr.codecs import BytesCodec, GzipCodec, ZstdCodec
 from zarr.codecs.numcodecs import Delta
-from zarr.core.buffer import cpu
+from zarr.core.buffer import Buffer, cpu
 from zarr.core.metadata import ArrayV3Metadata
 from zarr.core.sync import sync
 
 type Step = Callable[[Any], Any]
+type Row = tuple[int, Sequence[npt.NDArray[Any]]]
+"""Where values begin, and those of each column."""
+type Chunk = tuple[str, Buffer | None]
+"""Key of a chunk and its bytes as stored; None for nothing but the fill value."""
 
 _AT_ONCE = 16
+_ENCODED_AHEAD = 4096
 
 
-def write_column(column: zarr.Array[Any], start: int, values: npt.NDArray[Any], *, fresh: bool = False) -> None:
+def write_column(column: zarr.Array[Any], start: int, values: npt.NDArray[Any]) -> None:
     """Write values from a position on, as ``column[start:] = values`` does.
 
     Parameters
     ----------
     column
-        Array of one dimension without shards.
+        Array of one dimension.
     start
         Where they go; that and their number are best multiples of the chunk's length.
+    """
+    write_columns([column], [(start, [values])])
+
+
+def write_columns(columns: Sequence[zarr.Array[Any]], rows: Iterable[Row], *, fresh: bool = False) -> None:
+    """Write values of several columns at many places, as `write_column` does, each row made when its turn comes.
+
+    Parameters
+    ----------
+    columns
+        Arrays of one dimension, of one store.
+    rows
+        What goes where; no two may share a chunk.
     fresh
         Whether nothing was ever written there: chunks of nothing but the fill value then need no removal.
     """
-    length = column.chunks[0]
-    steps = [_step(codec) for codec in cast("ArrayV3Metadata", column.metadata).inner_codecs]
-    if None in steps or start % length or values.size % length or column.shards is not None:
-        column[start : start + values.size] = values
-        return
-    blocks = values.astype(column.dtype, copy=False).reshape(-1, length)
-    chunks = _encoded(blocks, column.fill_value, [step for step in steps if step])
-    path = f"{column.store_path.path}/c"
-    named = ((f"{path}/{index}", chunk) for index, chunk in enumerate(chunks, start // length) if chunk or not fresh)
-    sync(_put_all(column.store_path.store, named))
+    encoders = [_Encoder.of(column) for column in columns]
+    left: list[tuple[zarr.Array[Any], int, npt.NDArray[Any]]] = []
+
+    def chunks() -> Iterator[Chunk]:
+        for start, values in rows:
+            for column, encoder, cells in zip(columns, encoders, values, strict=True):
+                if encoder and start % encoder.length == 0 and cells.size % encoder.length == 0:
+                    yield from encoder.chunks(start, cells)
+                else:
+                    left.append((column, start, cells))
+
+    sync(_put_all(columns[0].store_path.store, (chunk for chunk in chunks() if chunk[1] or not fresh)))
+    for column, start, cells in left:
+        column[start : start + cells.size] = cells
 
 
-async def _put_all(store: Store, chunks: Iterator[tuple[str, bytes | None]]) -> None:
-    """Put all chunks, several at a time."""
-    await asyncio.gather(*(_put(store, chunks) for _ in range(_AT_ONCE)))
+@dataclass(slots=True)
+class _Encoder:
+    """Makes chunks of one column; one that equals the last is not encoded again."""
+
+    path: str
+    dtype: np.dtype[Any]
+    length: int
+    steps: Sequence[Step]
+    empty: bytes
+    raw: bytes = b""
+    chunk: Buffer | None = None
+
+    @staticmethod
+    def of(column: zarr.Array[Any]) -> "_Encoder | None":
+        """The encoder of a column; None where only Zarr can write it."""
+        codecs = cast("ArrayV3Metadata", column.metadata).inner_codecs
+        steps = [step for codec in codecs if (step := _step(codec))]
+        if len(steps) < len(codecs) or column.shards is not None:
+            return None
+        empty = np.full(column.chunks, column.fill_value, column.dtype).tobytes()
+        return _Encoder(f"{column.store_path.path}/c", column.dtype, column.chunks[0], steps, empty)
+
+    def chunks(self, start: int, cells: npt.NDArray[Any]) -> Iterator[Chunk]:
+        """The chunks of values that begin and end with one."""
+        blocks = cells.astype(self.dtype, copy=False).reshape(-1, self.length)
+        for index, block in enumerate(blocks, start // self.length):
+            raw = block.tobytes()
+            if raw != self.raw:
+                self.raw = raw
+                self.chunk = None if raw == self.empty else cpu.Buffer.from_bytes(_through(block, self.steps))
+            yield f"{self.path}/{index}", self.chunk
 
 
-async def _put(store: Store, chunks: Iterator[tuple[str, bytes | None]]) -> None:
+async def _put_all(store: Store, chunks: Iterator[Chunk]) -> None:
+    """Put all chunks, several at a time; encoding them is not mixed with that, or the store's threads wait for it."""
+    for some in batched(chunks, _ENCODED_AHEAD):
+        left = iter(some)
+        await asyncio.gather(*(_put(store, left) for _ in range(_AT_ONCE)))
+
+
+async def _put(store: Store, chunks: Iterator[Chunk]) -> None:
     """Set the chunks that are left, and remove those that hold nothing but the fill value."""
     for name, chunk in chunks:
-        await (store.set(name, cpu.Buffer.from_bytes(chunk)) if chunk else store.delete(name))
-
-
-def _encoded(blocks: npt.NDArray[Any], fill: Any, steps: Sequence[Step]) -> Iterator[bytes | None]:
-    """Chunks as they are stored, None for nothing but the fill value; one that equals the last is not encoded again."""
-    empty = np.full(blocks.shape[1], fill, blocks.dtype).tobytes()
-    last: tuple[bytes, bytes] | None = None
-    for block in blocks:
-        raw = block.tobytes()
-        if raw == empty:
-            yield None
-            continue
-        if last is None or last[0] != raw:
-            last = raw, _through(block, steps)
-        yield last[1]
+        await (store.set(name, chunk) if chunk else store.delete(name))
 
 
 def _through(block: npt.NDArray[Any], steps: Sequence[Step]) -> bytes:

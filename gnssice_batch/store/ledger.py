@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
+from gnssice_batch.errors import Reason
 from gnssice_batch.model import FileOutcome, Rank, Span, Status, Tally, rank
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.arrays import array
@@ -224,8 +225,16 @@ def _append(table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mappin
         column = array(table, name)
         first = column.shape[0]
         column.resize((first + len(rows),))
-        kind = np.dtypes.StringDType() if dtype == "str" else np.dtype(dtype)
-        column[first:] = np.array([row[name] for row in rows], kind)
+        column[first:] = _cells([row[name] for row in rows], dtype)
+
+
+def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
+    """Values of a column as they are stored; times are nanoseconds since 1980-01-06."""
+    if dtype == "str":
+        return np.array(values, np.dtypes.StringDType())
+    if dtype == "datetime64[ns]":
+        return np.asarray(_GPS_EPOCH + np.array(values, np.int64).view("timedelta64[ns]"))
+    return np.array(values, dtype)
 
 
 def _displace(table: zarr.Group, displaced: Mapping[int, Tally]) -> None:
@@ -279,8 +288,8 @@ def _file_row(outcome: FileOutcome, provenance: Provenance) -> dict[str, object]
         "observations_read": facts.observations,
         "observations_written": outcome.written.observations,
         "signals": facts.rank.signals if facts.rank else 0,
-        "skipped": json.dumps({str(reason): count for reason, count in sorted(facts.skipped.items())}),
-        "refused": json.dumps({str(r): [t.epochs, t.observations] for r, t in sorted(outcome.refused.items())}),
+        "skipped": _by_reason(facts.skipped),
+        "refused": _by_reason({r: [t.epochs, t.observations] for r, t in outcome.refused.items()}),
         "partitions": " ".join(outcome.partitions),
         "reader": provenance.reader,
         "mapping": f"{MAPPING_NAME} {MAPPING_VERSION}",
@@ -294,8 +303,8 @@ def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict
     return {
         "index": index,
         "rinex_hash": outcome.facts.sha256[:16],
-        "start": gps_datetime(first),
-        "end": gps_datetime(last),
+        "start": first,
+        "end": last,
         "snapshot_id": provenance.parent_snapshot,
         "action": "insert",
         "commit_msg": provenance.message,
@@ -305,6 +314,10 @@ def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict
         "canonical_name": outcome.file.uri.rsplit("/", 1)[-1],
         "physical_path": outcome.file.uri,
     }
+
+
+def _by_reason(counts: Mapping[Reason, object]) -> str:
+    return json.dumps({str(reason): counts[reason] for reason in sorted(counts)}) if counts else "{}"
 
 
 def _times(span: Span | None) -> tuple[int, int]:

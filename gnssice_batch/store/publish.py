@@ -4,8 +4,8 @@ import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Final
+from itertools import chain
+from typing import Final
 
 import icechunk
 import numpy as np
@@ -17,7 +17,7 @@ from gnssice_batch.log import logger
 from gnssice_batch.model import NO_SOURCE, EpochRows, FileOutcome, Tally
 from gnssice_batch.store.arrays import array
 from gnssice_batch.store.changes import Units, changed_units, differences, union
-from gnssice_batch.store.columns import write_column
+from gnssice_batch.store.columns import write_columns
 from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.fit import conflicts
 from gnssice_batch.store.forks import fork_of
@@ -26,7 +26,7 @@ from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.structure import Structure, ensure_root
 from gnssice_batch.template import GroupTemplate
 
-_ROW_FIELDS: Final = ("source_file", "epoch_flag", "rx_clock_offset", "epoch_offset")
+_COPIED: Final = ("epoch_flag", "rx_clock_offset", "epoch_offset")
 _TRIES: Final = 10
 _JITTER_S: Final = 0.2
 _RUN: Final = "run"
@@ -143,7 +143,7 @@ def _after_failure(
 
 
 def merge(session: icechunk.Session, structure: Structure, forks: Iterable[bytes]) -> None:
-    """Merge the structure, then every fork, into a session.
+    """Merge the structure, then every fork, into a session; an open fork takes 20 KB, so there is never but one.
 
     Raises
     ------
@@ -151,8 +151,8 @@ def merge(session: icechunk.Session, structure: Structure, forks: Iterable[bytes
         When Icechunk finds that two changes contradict each other.
     """
     try:
-        session.merge(fork_of(structure.change))
-        session.merge(*(fork_of(fork) for fork in forks))
+        for fork in chain([structure.change], forks):
+            session.merge(fork_of(fork))
     except icechunk.IcechunkError as error:
         msg = f"the work of this run can't be merged, nothing was published: {error}"
         raise StoreError(msg) from error
@@ -180,45 +180,30 @@ def _check_units(session: icechunk.Session, publication: Publication) -> None:
 def _complete(session: icechunk.Session, publication: Publication) -> None:
     for receiver, change in publication.groups.items():
         group = zarr.open_group(session.store, path=receiver, mode="r+")
-        first = row_count(group)
-        ledger_rows = {outcome.file.uri: first + i for i, outcome in enumerate(change.files)}
-        for rows in coalesced([_with_ledger_rows(part, ledger_rows) for part in change.epochs]):
-            _write_rows(group, rows, fresh=change.current is None)
+        _write_epochs(group, change, row_count(group))
         append_files(group, change.files, publication.provenance, change.displaced)
 
 
-def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> EpochRows:
-    source = part.rows.source.copy()
-    rows = part.rows
-    for number in range(int(rows.source.min(initial=NO_SOURCE)), NO_SOURCE):
-        mine = rows.source == number
+def _write_epochs(group: zarr.Group, change: GroupChange, first_row: int) -> None:
+    """Write the coordinates along epoch of every partition, its files under the numbers of their new ledger rows."""
+    ledger_rows = {outcome.file.uri: first_row + i for i, outcome in enumerate(change.files)}
+    rows = (
+        (part.rows.start, (_with_ledger_rows(part, ledger_rows), *(getattr(part.rows, name) for name in _COPIED)))
+        for part in change.epochs
+    )
+    columns = [array(group, name) for name in ("source_file", *_COPIED)]
+    write_columns(columns, rows, fresh=change.current is None)
+
+
+def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> npt.NDArray[np.int32]:
+    """(N,) ledger row of every epoch, also of those that this run's files gave."""
+    found = part.rows.source
+    source = found.copy()
+    for number in range(int(found.min(initial=NO_SOURCE)), NO_SOURCE):
+        mine = found == number
         if mine.any():
             source[mine] = ledger_rows[part.uris[-2 - number]]
-    return EpochRows(rows.start, source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
-
-
-def _write_rows(group: zarr.Group, rows: EpochRows, *, fresh: bool) -> None:
-    columns: tuple[npt.NDArray[Any], ...] = (rows.source, rows.epoch_flag, rows.rx_clock_offset, rows.epoch_offset)
-    for name, column in zip(_ROW_FIELDS, columns, strict=True):
-        write_column(array(group, name), rows.start, column, fresh=fresh)
-
-
-def coalesced(parts: Sequence[EpochRows]) -> list[EpochRows]:
-    """The same rows with adjoining partitions joined, so that they are written in few calls."""
-    ordered = sorted(parts, key=lambda rows: rows.start)
-    breaks = [i for i, (a, b) in enumerate(pairwise(ordered), start=1) if a.start + a.source.size != b.start]
-    edges = [0, *breaks, len(ordered)]
-    return [_joined(ordered[a:b]) for a, b in pairwise(edges) if b > a]
-
-
-def _joined(parts: Sequence[EpochRows]) -> EpochRows:
-    return EpochRows(
-        parts[0].start,
-        np.concatenate([rows.source for rows in parts]),
-        np.concatenate([rows.epoch_flag for rows in parts]),
-        np.concatenate([rows.rx_clock_offset for rows in parts]),
-        np.concatenate([rows.epoch_offset for rows in parts]),
-    )
+    return source
 
 
 def _metadata(publication: Publication) -> dict[str, object]:
