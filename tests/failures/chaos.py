@@ -18,11 +18,11 @@ from tests.failures.schedules import TARGETS, Course, Schedule, Tallies, undistu
 FEWEST_KILLS = 10
 
 
-def killed(folder, archive, schedules):
+def killed(folder, archive, schedules, *, warm=True):
     """Run schedules of kills; return the tallies, and a sentence per schedule that failed."""
     tallies, failures = Tallies(), []
     with Cluster(folder / "cluster") if any(one.cluster for one in schedules) else nullcontext() as cluster:
-        expected = undisturbed(folder, archive, cluster, inline=not all(one.cluster for one in schedules))
+        expected = undisturbed(folder, archive, cluster, inline=not all(one.cluster for one in schedules), warm=warm)
         for schedule in schedules:
             started = time.monotonic()
             place = folder / f"schedule_{schedule.number}"

@@ -95,24 +95,25 @@ class Undisturbed:
     holdings: dict[str, Holding]
 
 
-def undisturbed(folder, archive, cluster=None, *, inline=True):
-    """Measure runs that nobody kills, inline, on a cluster or both."""
+def undisturbed(folder, archive, cluster=None, *, inline=True, warm=True):
+    """Measure runs that nobody kills, inline, on a cluster or both, each after one that is not measured where asked."""
+    before = ("warm",) if warm else ()
     extents = {}
     if inline:
         extents[False] = folder / "extents_inline.json"
-        config = _measured(folder, archive, extents[False], ("lines", "seconds"))
+        config = _measured(folder, archive, extents[False], (*before, "lines", "seconds"))
     if cluster:
         extents[True] = folder / "extents_dask.json"
-        config = _measured(folder, archive, extents[True], ("seconds",), **section(cluster))
+        config = _measured(folder, archive, extents[True], (*before, "seconds"), **section(cluster))
     settings = settings_of(config)
     partitions = len(set(counting.keys(counting.events(config.parent), "begin")))
     return Undisturbed(archive, extents, partitions, {name: Holding.of(settings, name) for name in RECEIVERS})
 
 
 def _measured(folder, archive, target, what, **chosen):
-    """Write how long the phases are; return the settings of the last run. The first one finds everything compiled."""
+    """Write how long the phases are; return the settings of the last run. A warm-up leaves the kernels compiled."""
     phases = {phase: {"lines": 0} for phase in PHASES}
-    for each in ("warm", *what):
+    for each in what:
         config = write_settings(folder / f"{target.stem}_{each}", archive, **chosen)
         measure = config.with_name("extents.json")
         options = () if each == "warm" else ("--measure", each, "--extents", measure)
