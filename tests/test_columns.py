@@ -5,7 +5,7 @@ import pytest
 import zarr
 
 from gnssice_batch.store.codecs import encoding
-from gnssice_batch.store.columns import write_column
+from gnssice_batch.store.columns import write_column, write_columns
 from gnssice_batch.template import EPOCH_COORDINATES
 
 CHUNK, CHUNKS = 24, 40
@@ -72,9 +72,22 @@ class TestWriteColumn:
 def test_fresh_places_need_no_removal():
     spec = next(spec for spec in EPOCH_COORDINATES if spec.name == "rx_clock_offset")
     ours = column(spec)
-    write_column(ours, 0, values(spec), fresh=True)
+    write_columns([ours], [(0, [values(spec)])], fresh=True)
     assert len(content(ours)) == CHUNKS - 3 + 2
     np.testing.assert_array_equal(ours[2 * CHUNK : 5 * CHUNK], np.full(3 * CHUNK, np.nan))
+
+
+def test_several_columns_at_several_places():
+    specs = [spec for spec in EPOCH_COORDINATES if spec.name in {"epoch_flag", "source_file"}]
+    group = zarr.create_group(zarr.storage.MemoryStore())
+    ours = [group.create_array(s.name, shape=(96,), dtype=s.dtype, chunks=(24,), fill_value=s.fill) for s in specs]
+    places = {48: np.arange(48), 3: np.arange(5), 24: np.full(24, -1)}
+    write_columns(ours, ((start, (cells, cells + 1)) for start, cells in places.items()))
+    for number, column in enumerate(ours):
+        expected = np.full(96, -1)
+        for start, cells in places.items():
+            expected[start : start + cells.size] = cells + number
+        np.testing.assert_array_equal(column[:], expected)
 
 
 def test_codecs_that_are_not_known_here_are_left_to_zarr():
