@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from gnssice_batch.align import Bounds
 from gnssice_batch.errors import PlanError, Reason
@@ -303,8 +304,9 @@ def _stored_ranks(
 ) -> dict[Partition, dict[int, Rank]]:
     """Ledger row to rank, of the taken files that reach each of these partitions, which are in their order.
 
-    Rows of files that the archive has replaced rank below all others: their epochs stay where no file has any now.
+    Rows of content that the archive has replaced rank below all others: their epochs stay where no file has any now.
     """
+    current = _current(ledger, replaced)
     taken = np.flatnonzero(ledger.status != "rejected")
     starts = np.array([partition.first_unit for partition in partitions], np.int64)
     stops = starts + np.array([partition.units for partition in partitions], np.int64)
@@ -313,10 +315,38 @@ def _stored_ranks(
     reaching = first < end
     stored: dict[Partition, dict[int, Rank]] = {}
     for row, one, other in zip(taken[reaching].tolist(), first[reaching], end[reaching], strict=True):
-        rank = ledger.rank(row, current=ledger.uri[row] not in replaced)
+        rank = ledger.rank(row, current=bool(current[row]))
         for partition in partitions[one:other]:
             stored.setdefault(partition, {})[row] = rank
     return stored
+
+
+def _current(ledger: Ledger, replaced: Collection[str]) -> npt.NDArray[np.bool_]:
+    """(L,) whether the content of a taken row is, for all the ledger knows, still that of a file of the archive.
+
+    It is that of the row's file where no later row tells of that file and it is not replaced in this run; else it may
+    be that of another file, or of a later row where the file was only touched.
+    """
+    taken = ledger.status != "rejected"
+    gone = _retold(ledger.uri) | np.fromiter((uri in replaced for uri in ledger.uri), np.bool_, len(ledger))
+    current: npt.NDArray[np.bool_] = taken & ~gone
+    lost = set(ledger.sha256[taken & gone])
+    if lost:
+        held = {sha256 for sha256 in ledger.sha256[current] if sha256 in lost}
+        current |= taken & np.fromiter((sha256 in held for sha256 in ledger.sha256), np.bool_, len(ledger))
+    return current
+
+
+def _retold(uris: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """(L,) whether a later row has the same URI; only those whose hashes meet are compared."""
+    _, group, counts = np.unique(
+        np.fromiter(map(hash, uris), np.int64, uris.size), return_inverse=True, return_counts=True
+    )
+    met = np.flatnonzero(counts[group] > 1)
+    latest = dict(zip(uris[met], met.tolist(), strict=True))
+    retold = np.zeros(uris.size, np.bool_)
+    retold[met] = [latest[uris[row]] != row for row in met.tolist()]
+    return retold
 
 
 def _references(plan: GroupPlan) -> int:

@@ -1,6 +1,7 @@
 """Which file an epoch is taken from: the pure rule, and whole runs against a plain model of the table in the docs."""
 
 import hashlib
+import os
 from dataclasses import replace
 from itertools import permutations
 
@@ -244,6 +245,30 @@ def test_a_file_touched_but_not_changed_replaces_nothing(tmp_path):
     assert ledger(chosen, GROUP)["epochs_written"].tolist() == [24, 0]
     check_ledger(chosen, GROUP)
     assert run(chosen).snapshot is None
+
+
+def test_what_a_file_replaced_long_ago_has_left_gives_way_to_any_file(tmp_path):
+    """Also in a run that does not take the replacement: its content is nowhere in the archive any more."""
+    chosen = settings(tmp_path, grid={"interval_s": STEP_S}, chunks={"epoch": 36})
+    for path, hour, hours, signals in (("a", 0, 8, 3), ("a", 0, 4, 2), ("b", 2, 6, 1)):
+        content = _file(hour, hours, hours, signals=signals, version="3.04")
+        write(tmp_path / "archive", {f"rec/{path}.rnx": content})
+        run(chosen)
+        check_ledger(chosen, GROUP)
+    assert ledger(chosen, GROUP)["epochs_written"].tolist() == [0, 24, 24]
+    assert stored(chosen, GROUP).uri == ["rec/a.rnx"] * 24 + ["rec/b.rnx"] * 24
+
+
+def test_a_file_touched_long_ago_holds_its_epochs_against_worse_files(tmp_path):
+    chosen = settings(tmp_path, grid={"interval_s": STEP_S}, chunks={"epoch": 36})
+    content = _file(0, 4, 0, signals=2, version="3.04")
+    for number, path in enumerate(("a", "a", "b")):
+        worse = _file(0, 4, 0, signals=1, version="3.04")
+        write(tmp_path / "archive", {f"rec/{path}.rnx": worse if path == "b" else content})
+        os.utime(tmp_path / f"archive/rec/{path}.rnx", (number, number))
+        run(chosen)
+    assert ledger(chosen, GROUP)["epochs_written"].tolist() == [24, 0, 0]
+    check_ledger(chosen, GROUP)
 
 
 def test_the_table_of_canvodpy_names_the_strategy(tmp_path):

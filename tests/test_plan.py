@@ -231,6 +231,36 @@ def test_the_ranks_of_files_that_stand_in_a_partition():
     ]
 
 
+def stored_ranks(rows, shas, *files):
+    """Which rows rank as current in the one partition of these files."""
+    plan = planned(files, ledger=replace(ledger_of(*rows), sha256=np.array(list(shas), object)))
+    (assignment,) = plan.assignments
+    return {row: one.current for row, one in assignment.stored.items()}
+
+
+def test_a_row_ranks_as_current_only_while_it_tells_of_what_the_archive_holds():
+    hour = DAY_ONE_NS, DAY_ONE_NS + HOUR_NS
+    new = file(9, DAY_ONE_NS)
+    one, two = ("file001", "ok", *hour), ("file002", "partial", *hour)
+    assert stored_ranks([one, two], "ab", new) == {0: True, 1: True}
+    assert stored_ranks([one, two], "ab", new, file(1, DAY_ONE_NS)) == {0: False, 1: True}
+    assert stored_ranks([one, two, one], "abc", new) == {0: False, 1: True, 2: True}
+    assert stored_ranks([one, two, one], "abc", new, file(1, DAY_ONE_NS)) == {0: False, 1: True, 2: False}
+    assert stored_ranks([one, one, two, one], "abcd", new) == {0: False, 1: False, 2: True, 3: True}
+    assert stored_ranks([one, ("file001", "rejected", *hour)], "ab", new) == {0: False}
+
+
+def test_content_is_current_while_any_file_has_it():
+    """One that was only touched, or is there under another name, ranks as it did; one that is refused now does not."""
+    hour = DAY_ONE_NS, DAY_ONE_NS + HOUR_NS
+    new = file(9, DAY_ONE_NS)
+    one, two = ("file001", "ok", *hour), ("file002", "ok", *hour)
+    assert stored_ranks([one, one], "aa", new) == {0: True, 1: True}
+    assert stored_ranks([one, two, one], "aab", new) == {0: True, 1: True, 2: True}
+    assert stored_ranks([one, two], "aa", new, file(1, DAY_ONE_NS)) == {0: True, 1: True}
+    assert stored_ranks([one, ("file001", "rejected", *hour)], "aa", new) == {0: False}
+
+
 def test_totals():
     files = [file(0, DAY_ONE_NS), file(1, DAY_ONE_NS + 5 * HOUR_NS, 2), file(2, DAY_ONE_NS + 50 * HOUR_NS)]
     plan = planned(files, partition_units=2)
