@@ -132,7 +132,7 @@ def _make_units(task: _Task) -> dict[int, _Unit]:
 def _make_unit(task: _Task, unit: int, pending: Collection[int]) -> _Unit:
     """Align the files of a unit and write it; over again if reading a file showed epochs outside the window."""
     contested, files = _aligned(task, unit, pending)
-    if not task.assignment.stored and not _covers(contested.block, task.sources.window(unit)):
+    if not _stands(task, unit) and not _covers(contested.block, task.sources.window(unit)):
         contested, files = _aligned(task, unit, pending)
     block, before = contested.block, contested.before
     rows = EpochRows(block.start, block.source, block.epoch_flag, block.rx_clock_offset, block.epoch_offset)
@@ -152,6 +152,11 @@ def _aligned(task: _Task, unit: int, pending: Collection[int]) -> tuple[_Contest
     return contested, files
 
 
+def _stands(task: _Task, unit: int) -> bool:
+    """Whether the store may hold epochs in a unit: files of earlier runs reach it, and the axis does."""
+    return bool(task.assignment.stored) and unit >= 0
+
+
 def _covers(block: Block, window: range) -> bool:
     return block.start <= window.start and window.stop <= block.start + len(block.source)
 
@@ -166,9 +171,9 @@ def _write_if_changed(task: _Task, contested: _Contest) -> bool:
 def _start(task: _Task, unit: int) -> _Contest:
     """The unit as it stands in the store, where the ledger says that files have epochs in it; else an empty window."""
     grid, stored = task.assignment.grid, task.assignment.stored
-    if not stored:
+    if not _stands(task, unit):
         window = task.sources.window(unit)
-        return _Contest(empty_block(window.start, len(window), len(task.sids)))
+        return _Contest(empty_block(window.start, len(window), len(task.sids)), dict(stored))
     start = unit * grid.unit
     block = block_of(start, *read_epochs(task.before, start, grid.unit))
     return _Contest(block, dict(stored), holders(block))

@@ -83,9 +83,14 @@ class Partition:
     """Receiver and start, e.g. ``canopy_01.2025001T000000``: Dask key, log field and the word in every error."""
     receiver: str
     first_unit: int
-    """Index of its first write unit on the group's epoch axis."""
+    """Index of its first write unit on the group's epoch axis; negative before it."""
     units: int
     """Number of its write units."""
+
+    @property
+    def stored_units(self) -> range:
+        """Its write units on the axis; what lies before them is read and counted, and never written."""
+        return range(max(self.first_unit, 0), self.first_unit + self.units)
 
 
 @dataclass(frozen=True, slots=True)

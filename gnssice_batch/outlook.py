@@ -113,7 +113,7 @@ def _receiver(plan: GroupPlan, settings: config.Settings) -> ReceiverOutlook:
         grid=template.grid,
         signals=len(template.axis.sids),
         partitions=len(plan.assignments),
-        write_units=sum(assignment.partition.units for assignment in plan.assignments),
+        write_units=sum(len(assignment.partition.stored_units) for assignment in plan.assignments),
         unit_note=unit_note(template.grid, settings.chunks.epoch, new=new),
     )
 

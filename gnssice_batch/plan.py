@@ -167,7 +167,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
         When two partitions would own one write unit.
     """
     spans = {file.uri: _span(file, template.grid.interval_ns, learned, bounds) for file in files}
-    grid = _covering(template.grid, [span for span in spans.values() if span])
+    grid = _covering(template.grid, [span for span in spans.values() if span], overlap.after_ns)
     axis = grown_axis(template.axis, learned.sids.get(template.receiver, frozenset()))
     target = replace(template, grid=grid, axis=axis)
     owners = _files_by_partition(target, files, spans, partition_units)
@@ -216,7 +216,7 @@ def prove_single_owners(partitions: Iterable[Partition]) -> None:
     owners: dict[tuple[str, int], str] = {}
     conflicts = []
     for partition in partitions:
-        for unit in _unit_range(partition):
+        for unit in partition.stored_units:
             owner = owners.setdefault((partition.receiver, unit), partition.key)
             if owner != partition.key:
                 conflicts.append(f"write unit {unit} of {partition.receiver} belongs to {owner} and to {partition.key}")
@@ -247,7 +247,7 @@ def totals(plans: Sequence[GroupPlan]) -> Totals:
         files=len(files),
         size_bytes=sum(files.values()),
         partitions=len(assignments),
-        write_units=sum(assignment.partition.units for _, assignment in assignments),
+        write_units=sum(len(assignment.partition.stored_units) for _, assignment in assignments),
         references=sum(_references(plan) for plan in plans),
         task_memory_bytes=max((_memory_bytes(*item) for item in assignments), default=0),
     )
@@ -264,7 +264,10 @@ def _span(file: SourceFile, interval_ns: int, learned: Learned, bounds: Bounds) 
     return learned.spans[file.uri] if file.uri in learned.spans else promised_span(file, interval_ns, bounds)
 
 
-def _covering(grid: Grid, spans: Sequence[Span]) -> Grid:
+def _covering(grid: Grid, spans: Sequence[Span], after_ns: int | None) -> Grid:
+    """The grid that holds these spans; where only later epochs than some are taken, their part after those."""
+    if after_ns is not None:
+        spans = [Span(max(span.first_ns, after_ns), span.last_ns) for span in spans if span.last_ns > after_ns]
     if not spans:
         return grid
     return grid.covering(min(span.first_ns for span in spans), max(span.last_ns for span in spans) + 1)
@@ -273,30 +276,31 @@ def _covering(grid: Grid, spans: Sequence[Span]) -> Grid:
 def _files_by_partition(
     template: GroupTemplate, files: Sequence[SourceFile], spans: Mapping[str, Span | None], units: int
 ) -> dict[Partition, list[SourceFile]]:
-    """Partitions in their order, cut at absolute times, so that a later run with an earlier origin cuts alike."""
+    """Partitions in their order, cut at absolute times, so that a later run with an earlier origin cuts alike.
+
+    They reach before the axis where files do that the grid was not extended for: what they hold there is counted.
+    """
     grid = template.grid
     shift = grid.origin_ns // grid.unit_ns % units
     owners: dict[int, list[SourceFile]] = {}
+    lowest = 0
     for file in files:
         span = spans[file.uri]
         if span is None:
             continue
         first, last = grid.slot(span.first_ns) // grid.unit, grid.slot(span.last_ns) // grid.unit
+        lowest = min(lowest, first)
         for number in range((first + shift) // units, (last + shift) // units + 1):
             owners.setdefault(number, []).append(file)
-    return {_partition(template, number * units - shift, units): owners[number] for number in sorted(owners)}
+    return {_partition(template, number * units - shift, units, lowest): owners[number] for number in sorted(owners)}
 
 
-def _partition(template: GroupTemplate, first: int, units: int) -> Partition:
-    """The partition of these units, cut off at the ends of the axis."""
+def _partition(template: GroupTemplate, first: int, units: int, lowest: int) -> Partition:
+    """The partition of these units, cut off at the end of the axis and below the lowest unit that any file reaches."""
     grid = template.grid
     key = partition_key(template.receiver, grid.origin_ns + first * grid.unit_ns)
-    start, stop = max(first, 0), min(first + units, grid.units)
+    start, stop = max(first, lowest), min(first + units, grid.units)
     return Partition(key, template.receiver, start, stop - start)
-
-
-def _unit_range(partition: Partition) -> range:
-    return range(partition.first_unit, partition.first_unit + partition.units)
 
 
 def _stored_ranks(
@@ -352,7 +356,7 @@ def _retold(uris: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
 def _references(plan: GroupPlan) -> int:
     template = plan.template
     columns = -(-len(template.axis.sids) // template.shard_sids)
-    units = sum(assignment.partition.units for assignment in plan.assignments)
+    units = sum(len(assignment.partition.stored_units) for assignment in plan.assignments)
     inner = units * (template.grid.unit // template.grid.read_unit)
     axis = len(SID_COORDINATES) if plan.changes_structure else 0
     return units * columns * len(VARIABLES) + inner * len(EPOCH_COORDINATES) + axis

@@ -135,8 +135,7 @@ def _planned_units(work: Work) -> Units:
     planned = []
     for done in work.done.values():
         partition, written = done.partition, done.outcome.written_units
-        owned = range(partition.first_unit, partition.first_unit + partition.units)
-        if not set(written) <= set(owned):
+        if not set(written) <= set(partition.stored_units):
             msg = f"{partition.key}: wrote outside its own write units; nothing was published: please report this"
             raise StoreError(msg)
         planned.append(unit_chunks(work.templates[partition.receiver], written, done.axis_length))

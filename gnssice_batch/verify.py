@@ -49,7 +49,7 @@ def verify_partition(done: Done, base: bytes, context: ReadContext, gaps: bool) 
     comparison = Comparison(stored, frame, claims_of(done), context, Findings(partition.key), gaps)
     before = cells_of_fork(base, partition.receiver)
     rows = {part.start // grid.unit: part for part in outcome.epochs}
-    for unit in range(partition.first_unit, partition.first_unit + partition.units):
+    for unit in partition.stored_units:
         for start in range(unit * grid.unit, (unit + 1) * grid.unit, grid.read_unit):
             span = range(start, start + grid.read_unit)
             if unit in outcome.written_units:

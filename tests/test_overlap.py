@@ -14,8 +14,24 @@ from hypothesis import strategies as st
 from gnssice_batch.align import after, beats, contest, empty_block
 from gnssice_batch.grid import SECOND_NS, empty_grid
 from gnssice_batch.model import BY_RANK, NO_SOURCE, Overlap, Status, Strategy, rank
+from gnssice_batch.outlook import outlook
+from gnssice_batch.prepare import Silent
 from gnssice_batch.run import run
-from tests.runs import DAY_ONE_S, check_ledger, head, ledger, name, rinex, row, settings, span_s, stored, write
+from gnssice_batch.verify_store import verify_store
+from tests.runs import (
+    DAY_ONE_S,
+    check_ledger,
+    head,
+    ledger,
+    name,
+    open_group,
+    rinex,
+    row,
+    settings,
+    span_s,
+    stored,
+    write,
+)
 
 GROUP = "rec"
 STEP_S = 600
@@ -172,15 +188,17 @@ def check_batches(folder, strategy, batches):
     chosen = settings(
         folder, grid={"interval_s": STEP_S}, chunks={"epoch": 36}, run={"overlap": strategy, "sample_files": 1}
     )
-    model = Model(strategy)
+    model, origin_ns = Model(strategy), set()
     for number, batch in enumerate(batches):
         named = {f"rec/{number}{i}/{name(DAY_ONE_S)[4:]}": content for i, content in enumerate(batch)}
         write(folder / "archive", named)
         report = run(chosen)
         model.run(batch)
         assert {outcome.status for outcome in report.files[GROUP]} == {Status.OK}
+        origin_ns.add(open_group(chosen, GROUP).attrs["origin_ns"])
         assert _held(chosen) == {time: hashlib.sha256(held).hexdigest() for time, held in model.held.items()}
         check_ledger(chosen, GROUP)
+    assert strategy != "append" or len(origin_ns) == 1
     standing = head(chosen)
     assert run(chosen).snapshot is None
     assert head(chosen) == standing
@@ -214,6 +232,37 @@ def test_every_strategy_on_one_page(tmp_path, strategy):
     better, worse = (_file(hour, 2, 1, signals=n, version="3.04") for hour, n in ((6, 3), (8, 1)))
     later, earlier = (_file(hour, 2, 2, signals=1, version="3.04") for hour in (12, 0))
     check_batches(tmp_path, strategy, [[middling], [better, worse, later, earlier]])
+
+
+@pytest.mark.parametrize("units", [None, 4])
+def test_append_leaves_the_grid_where_it_begins(tmp_path, units):
+    """Files before the first epoch, across it and across the last one; each is read and accounted for."""
+    section = {"overlap": "append", "partition_units": units, "verify": "full"}
+    chosen = settings(tmp_path, grid={"interval_s": STEP_S}, chunks={"epoch": 36}, run=section)
+    late = {f"rec/{name(DAY_ONE_S + 13 * 3600, '06H')[4:]}": _file(13, 6, 0, signals=2, version="3.04")}
+    write(tmp_path / "archive", late)
+    run(chosen)
+    standing = dict(open_group(chosen, GROUP).attrs)
+    hours = {-60: 2, 10: 6, 17: 1, 18: 2}
+    early = {hour: _file(hour, length, 1, signals=3, version="3.04") for hour, length in hours.items()}
+    paths = {hour: name(DAY_ONE_S + hour * 3600, f"{hours[hour]:02d}H") for hour in hours}
+    write(tmp_path / "archive", {paths[hour]: content for hour, content in early.items()})
+    write(
+        tmp_path / "archive",
+        {"rec/copy.rnx": early[-60], "rec/nameless.rnx": _file(-9, 2, 0, signals=1, version="3.04")},
+    )
+    assert outlook(chosen, Silent()).totals.write_units == 2
+    report = run(chosen)
+    assert {outcome.status for outcome in report.files[GROUP]} == {Status.OK}
+    assert dict(open_group(chosen, GROUP).attrs)["origin_ns"] == standing["origin_ns"]
+    assert open_group(chosen, GROUP)["SNR"].shape[0] == 72
+    refused = {path: row(chosen, GROUP, path)["refused"] for path in (*paths.values(), "rec/nameless.rnx")}
+    assert [counts.get("superseded", [0])[0] for counts in refused.values()] == [12, 36, 6, 6, 12]
+    assert row(chosen, GROUP, "rec/copy.rnx")["refused"] == {"duplicate_content": [12, 36]}
+    assert stored(chosen, GROUP).time_ns.size == 42
+    check_ledger(chosen, GROUP)
+    assert run(chosen).snapshot is None
+    assert verify_store(chosen, sample=None).agrees
 
 
 @pytest.mark.parametrize("strategy", [str(each) for each in Strategy])
