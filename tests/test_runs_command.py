@@ -5,6 +5,7 @@ import logging
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -236,10 +237,35 @@ def test_old_versions_expire_but_for_the_newest_and_the_tagged(chosen, tmp_path)
     data = stored(chosen, GROUP)
     counted = collect_garbage(chosen, NOW)
     deleted = collect_garbage(chosen, NOW, dry_run=False)
-    assert deleted.expired == counted.expired == 2
+    assert deleted == counted
+    assert deleted.expired == 2
     assert len(messages(chosen)) == 1
     assert_same(stored(chosen, GROUP), data)
     assert collect_garbage(chosen, NOW).expired == 0
+
+
+def files_of(place):
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in Path(place).rglob("*")}
+
+
+def test_what_only_expiring_versions_refer_to_is_counted_too(chosen, tmp_path, monkeypatch):
+    """Counted on a copy: the store stays as it is, and nothing of the copy is left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    Path(tempfile.tempdir).mkdir()
+    for salt in range(3):
+        write(tmp_path / "archive", hours(*range(6), salt=salt))
+        run(chosen)
+    before = files_of(chosen.store.url)
+    counted = collect_garbage(chosen, NOW)
+    assert files_of(chosen.store.url) == before
+    assert not list(Path(tempfile.tempdir).iterdir())
+    assert len(messages(chosen)) == 3
+    written = chunks(chosen)
+    assert collect_garbage(chosen, NOW, dry_run=False) == counted
+    assert counted.expired == 2
+    assert counted.chunks == len(written) - len(chunks(chosen)) > 0
+    assert counted.size_bytes > 0
+    check_ledger(chosen, GROUP)
 
 
 def test_the_version_that_an_open_run_was_planned_on_does_not_expire(chosen, tmp_path):
@@ -317,6 +343,6 @@ def test_the_commands(call, chosen, other_process):
     assert call("runs", "abandon", name_of_run, "--force")[0] == 0
     assert call("runs", "abandon", name_of_run)[0] == 2
     code, out = call("gc", "--older-than", "0")
-    assert "are garbage already" in out
+    assert "would be deleted" in out
     assert json.loads(call("gc", "--older-than", "0", "--delete", "--json")[1])["chunks"] > 0
     assert call("gc", "--older-than", "0")[1].splitlines()[1].startswith("0 chunks")

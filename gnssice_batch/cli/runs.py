@@ -84,7 +84,8 @@ def gc(
     """Expire old versions of the store, and delete what nothing refers to any more.
 
     Kept are the newest version of each branch, tagged versions, and all that is younger. It ends with 5, and deletes
-    nothing, where an open run needs what would be deleted: see runs list.
+    nothing, where an open run needs what would be deleted: see runs list. To count, the store's metadata (no chunks)
+    is copied into a temporary folder, and the old versions expire there.
     """
     found = collect_garbage(load_settings(config_file, overrides), timedelta(days=older_than), dry_run=not delete)
     if as_json_text:
@@ -102,7 +103,7 @@ def gc(
         return
     _say(f"{count(found.expired, 'version')} {'expired' if delete else 'would expire'}")
     objects = f"{count(found.chunks, 'chunk')}, {count(found.manifests, 'manifest')}"
-    _say(f"{objects}, {size(found.size_bytes)} {'deleted' if delete else 'are garbage already; --delete deletes'}")
+    _say(f"{objects}, {size(found.size_bytes)} {'deleted' if delete else 'would be deleted; --delete deletes'}")
 
 
 def _state(run: OpenRun) -> str:

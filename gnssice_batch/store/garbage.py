@@ -1,12 +1,20 @@
 """Old versions and what nothing refers to any more: expired and deleted."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import icechunk
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.repository import Repository, local_path, storage
+
+_CHUNKS = "chunks"
+"""Where Icechunk keeps chunks in a repository's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
     Parameters
     ----------
     dry_run
-        Delete nothing; what only the expired versions refer to is not counted then.
+        Expire and delete nothing, but count what would be: on a copy of the metadata, in a temporary folder.
 
     Raises
     ------
@@ -50,10 +58,11 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
     try:
         with repository.lock:
             old = expirable(repository, cutoff)
-            if not dry_run:
-                repository.handle.expire_snapshots(cutoff)
-            found = repository.handle.garbage_collect(cutoff, dry_run=dry_run)
-    except icechunk.IcechunkError as error:
+            with _rehearsal(repository) if dry_run and old else nullcontext(repository.handle) as handle:
+                if old or not dry_run:
+                    handle.expire_snapshots(cutoff)
+                found = handle.garbage_collect(cutoff, dry_run=dry_run)
+    except (icechunk.IcechunkError, OSError) as error:
         message = f"the garbage of {repository.url} can't be collected, its versions stand: {error}"
         raise StoreError(message) from error
     if found.objects_failed_to_delete:
@@ -62,3 +71,15 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
     return Collected(
         len(old), found.snapshots_deleted, found.manifests_deleted, found.chunks_deleted, found.bytes_deleted
     )
+
+
+@contextmanager
+def _rehearsal(repository: Repository) -> Iterator[icechunk.Repository]:
+    """A copy of a repository's metadata beside its very chunks: versions may expire there, chunks only be counted."""
+    place = local_path(repository.url)
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / place.name
+        shutil.copytree(place, copy, ignore=lambda inside, _: {_CHUNKS} if Path(inside) == place else set())
+        if (place / _CHUNKS).is_dir():
+            (copy / _CHUNKS).symlink_to(place / _CHUNKS)
+        yield icechunk.Repository.open(storage(str(copy)))
