@@ -2,17 +2,20 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum, auto
 from fnmatch import fnmatchcase, translate
 from typing import Any, Final
+from zlib import crc32
 
 from gnssice_batch import config
-from gnssice_batch.errors import ArchiveError, PlanError, ReadError
+from gnssice_batch.errors import ArchiveError, PlanError, ReadError, Reason, RefusedError
 from gnssice_batch.folder import Folder
 from gnssice_batch.grid import SECOND_NS
-from gnssice_batch.model import SourceFile
+from gnssice_batch.model import FileFacts, FileOutcome, Refusal, SourceFile, Status
 from gnssice_batch.rinex import Header, read_header
 from gnssice_batch.rinex.names import NameHint, parse_name
 
@@ -20,9 +23,24 @@ HEADER_BYTES: Final = 65_536
 """How much of a file is fetched to read its header."""
 
 _HEADER_REQUESTS: Final = 16
+_HEADERS_AHEAD: Final = 32
+"""Headers that are asked for before the first of them is looked at."""
 _FETCH_TRIES: Final = 3
 _FETCH_PAUSE_S: Final = 0.2
 _UNKNOWN: Final = ""
+
+type Hold = Callable[[Iterable[FileOutcome]], None]
+"""Is told what became of files as it is known, and raises `RefusedError` when too many fail in one way."""
+
+
+class _Use(Enum):
+    """What the header of a file is read for whose name tells nothing."""
+
+    NOTHING = auto()
+    """By its path the file is no receiver's."""
+    TIME = auto()
+    """The path tells the receiver, and reading the whole file would tell the time too."""
+    RECEIVER = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +109,34 @@ def access(settings: config.Archive) -> ArchiveAccess:
     return ArchiveAccess(Folder(settings.url, dict(settings.storage_options)))
 
 
-def list_files(settings: config.Archive) -> Listing:
+def _unwatched() -> Hold:
+    return lambda _: None
+
+
+def list_files(settings: config.Archive, watched: Callable[[], Hold] = _unwatched) -> Listing:
     """List the archive and find each file's receiver: by name and path, by its header where those say nothing.
+
+    Parameters
+    ----------
+    watched
+        Gives who judges the headers that can't be read. Those that only the receiver is found by end the run; of files
+        whose path tells it no further headers are asked for.
 
     Raises
     ------
     ArchiveError
-        When the archive can't be listed.
+        When the archive can't be listed, or does not give the header that a file's receiver is found by.
     PlanError
         When files belong to more than one receiver of the settings.
+    RefusedError
+        As `watched` says.
     """
-    return listing(access(settings).entries(), settings)
+    return listing(access(settings).entries(), settings, watched)
 
 
-def listing(entries: Mapping[str, Mapping[str, Any]], settings: config.Archive) -> Listing:
+def listing(
+    entries: Mapping[str, Mapping[str, Any]], settings: config.Archive, watched: Callable[[], Hold] = _unwatched
+) -> Listing:
     """Find the receiver of each of these files, as `list_files` does.
 
     Parameters
@@ -114,14 +146,14 @@ def listing(entries: Mapping[str, Mapping[str, Any]], settings: config.Archive) 
 
     Raises
     ------
-    PlanError
-        When files belong to more than one receiver of the settings.
+    ArchiveError, PlanError, RefusedError
+        As `list_files` says.
     """
-    archive = access(settings)
     chosen = [uri for uri in sorted(entries) if _chosen(uri, settings)]
     hints = {uri: parse_name(uri) for uri in chosen}
     observations = [uri for uri in chosen if (hint := hints[uri]) is None or hint.kind == "observation"]
-    headers = _headers(archive, [uri for uri in observations if _needs_header(uri, hints[uri], settings)])
+    named = (uri for uri in observations if hints[uri] is not None)
+    headers = _headers(access(settings), _by_use(hints, observations, settings), named, watched)
     owners = _owners(observations, hints, headers, settings)
     files = [_source_file(uri, owner, entries[uri], hints[uri], headers.get(uri)) for uri, owner in owners.items()]
     files = [file for file in files if file.receiver != _UNKNOWN]
@@ -142,11 +174,25 @@ def _chosen(uri: str, settings: config.Archive) -> bool:
     return included and not any(fnmatchcase(uri, pattern) for pattern in settings.exclude)
 
 
-def _needs_header(uri: str, hint: NameHint | None, settings: config.Archive) -> bool:
-    """Whether neither name nor path tell the receiver and the time; unclaimed files are not looked into."""
-    if hint is not None:
-        return False
-    return not settings.receivers or any(_within(uri, receiver) for receiver in settings.receivers.values())
+def _by_use(
+    hints: Mapping[str, NameHint | None], uris: Iterable[str], settings: config.Archive
+) -> dict[_Use, list[str]]:
+    owner = _owner_by_layout(settings)
+    by_use: dict[_Use, list[str]] = {use: [] for use in _Use}
+    for uri in uris:
+        if hints[uri] is None:
+            by_use[_use_of_header(uri, settings, owner)].append(uri)
+    return by_use
+
+
+def _use_of_header(uri: str, settings: config.Archive, owner: Callable[[str, str | None], list[str]]) -> _Use:
+    if settings.receivers:
+        within = [receiver for receiver in settings.receivers.values() if _within(uri, receiver)]
+        by_path = all(receiver.station is None for receiver in within)
+        return (_Use.TIME if by_path else _Use.RECEIVER) if within else _Use.NOTHING
+    if settings.layout == "auto":
+        return _Use.RECEIVER
+    return _Use.TIME if owner(uri, None) else _Use.NOTHING
 
 
 def _within(uri: str, receiver: config.Receiver) -> bool:
@@ -154,17 +200,61 @@ def _within(uri: str, receiver: config.Receiver) -> bool:
     return not receiver.include or any(fnmatchcase(uri, pattern) for pattern in receiver.include)
 
 
-def _headers(archive: ArchiveAccess, uris: Sequence[str]) -> dict[str, Header]:
+def _headers(
+    archive: ArchiveAccess, by_use: Mapping[_Use, Sequence[str]], named: Iterable[str], watched: Callable[[], Hold]
+) -> dict[str, Header]:
+    """The headers that can be read, of the files that need one; if most fail in one way it is not tried with all."""
+    headers: dict[str, Header] = {}
+    hold = watched()
+    if by_use[_Use.RECEIVER]:
+        hold(_outcome(uri, None) for uri in named)
+    for uri, found in _in_turn(archive, by_use[_Use.RECEIVER]):
+        if isinstance(found, ArchiveError):
+            raise found
+        _take(uri, found, headers, hold)
+    hold = watched()
+    try:
+        for uri, found in _in_turn(archive, by_use[_Use.TIME]):
+            _take(uri, found, headers, hold)
+    except RefusedError:
+        return headers
+    return headers
+
+
+def _take(uri: str, found: Header | ReadError | ArchiveError, headers: dict[str, Header], hold: Hold) -> None:
+    if isinstance(found, Header):
+        headers[uri] = found
+        hold([_outcome(uri, None)])
+    else:
+        hold([_outcome(uri, found)])
+
+
+def _outcome(uri: str, error: ReadError | ArchiveError | None) -> FileOutcome:
+    file = SourceFile(uri, _UNKNOWN, 0, "")
+    if error is None:
+        return FileOutcome(file, Status.OK, FileFacts())
+    reason = error.reason if isinstance(error, ReadError) else Reason.UNREADABLE
+    return FileOutcome(file, Status.REJECTED, FileFacts(), Refusal(reason, str(error)))
+
+
+def _in_turn(archive: ArchiveAccess, uris: Sequence[str]) -> Iterator[tuple[str, Header | ReadError | ArchiveError]]:
+    """Each file's header or what it failed of, in an order that mixes them, so that any part stands for the whole."""
+    asked: deque[tuple[str, Future[Header | ReadError | ArchiveError]]] = deque()
     with ThreadPoolExecutor(_HEADER_REQUESTS) as pool:
-        found = pool.map(lambda uri: _header(archive, uri), uris)
-        return {uri: header for uri, header in zip(uris, found, strict=True) if header is not None}
+        for uri in sorted(uris, key=lambda uri: crc32(uri.encode())):
+            asked.append((uri, pool.submit(_header, archive, uri)))
+            if len(asked) == _HEADERS_AHEAD:
+                first, future = asked.popleft()
+                yield first, future.result()
+        for uri, future in asked:
+            yield uri, future.result()
 
 
-def _header(archive: ArchiveAccess, uri: str) -> Header | None:
+def _header(archive: ArchiveAccess, uri: str) -> Header | ReadError | ArchiveError:
     try:
         return read_header(archive.fetch(uri, HEADER_BYTES))
-    except ReadError:
-        return None
+    except (ReadError, ArchiveError) as error:
+        return error
 
 
 def _owners(

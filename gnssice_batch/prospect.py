@@ -9,6 +9,7 @@ from itertools import groupby
 from gnssice_batch import config
 from gnssice_batch.align import Bounds
 from gnssice_batch.archive import Listing, access, list_files
+from gnssice_batch.breaker import Breaker
 from gnssice_batch.grid import DAY_NS, empty_grid
 from gnssice_batch.model import Overlap, SourceFile, Strategy
 from gnssice_batch.plan import Retry, select
@@ -74,10 +75,11 @@ def look(settings: config.Settings, retry: Retry | None = None) -> Prospect:
 
     Raises
     ------
-    ArchiveError, PlanError, StoreError
+    ArchiveError, PlanError, RefusedError, StoreError
         As `list_files` and `stored_groups` say.
     """
-    listing = list_files(settings.archive)
+    limits = settings.run.breaker_files, settings.run.breaker_fraction
+    listing = list_files(settings.archive, lambda: Breaker(*limits).hold)
     repository = open_existing(store_url(settings))
     snapshot = branch_head(repository, settings.run.branch) or branch_head(repository, MAIN) if repository else None
     stored = stored_groups(repository, snapshot) if repository and snapshot else {}

@@ -6,13 +6,32 @@ from types import SimpleNamespace
 
 import pytest
 
+from gnssice_batch import archive
 from gnssice_batch.archive import ArchiveAccess
 from gnssice_batch.errors import ArchiveError, Reason, RefusedError
 from gnssice_batch.folder import Folder
+from gnssice_batch.model import Status
 from gnssice_batch.plan import Retry
 from gnssice_batch.run import run
 from tests.failures.small import GROUP, Hook, hold_as_in_one_run, hourly, rejected, site
 from tests.runs import DAY_ONE_S, messages, name, repository, row, stored, write
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """The files that are asked for, whole or their beginning."""
+    fetch, asked = ArchiveAccess.fetch, {"whole": set(), "head": set()}
+
+    def counted(self, uri, size_bytes=None):
+        asked["whole" if size_bytes is None else "head"].add(uri)
+        return fetch(self, uri, size_bytes)
+
+    monkeypatch.setattr(ArchiveAccess, "fetch", counted)
+    return asked
+
+
+def laid_out(chosen, layout):
+    return chosen.model_copy(update={"archive": chosen.archive.model_copy(update={"layout": layout})})
 
 
 class TestAFileIsDamaged:
@@ -39,22 +58,34 @@ class TestMostFilesFailInTheSameWay:
         assert run(chosen).snapshot
         hold_as_in_one_run(tmp_path, chosen, files)
 
-    @pytest.mark.parametrize("named", [True, False])
-    def test_it_stops_before_it_has_read_every_file(self, tmp_path, monkeypatch, named):
-        fetch, whole = ArchiveAccess.fetch, set()
-
-        def counted(self, uri, size_bytes=None):
-            if size_bytes is None:
-                whole.add(uri)
-            return fetch(self, uri, size_bytes)
-
-        monkeypatch.setattr(ArchiveAccess, "fetch", counted)
+    @pytest.mark.parametrize(
+        ("named", "layout", "wholes"), [(True, "{receiver}/**", 20), (False, "{receiver}/**", 20), (False, "auto", 0)]
+    )
+    def test_it_stops_before_it_has_read_every_file(self, tmp_path, fetched, named, layout, wholes):
         names = [path if named else f"rec/{number}.rnx" for number, path in enumerate(hourly(*range(200)))]
-        chosen = site(tmp_path, dict.fromkeys(names, b"<html>"))
+        chosen = laid_out(site(tmp_path, dict.fromkeys(names, b"<html>")), layout)
         with pytest.raises(RefusedError, match="20 of 20 files were rejected for the same reason"):
             run(chosen)
-        assert len(whole) == 20
+        assert len(fetched["whole"]) == wholes
+        assert len(fetched["head"]) == 0 if named else 20 <= len(fetched["head"]) < 60
         assert not repository(chosen).exists()
+
+    def test_files_whose_beginning_says_nothing_are_read_whole(self, tmp_path, monkeypatch, fetched):
+        """A header that is longer than what is fetched, a container that gives nothing before its end."""
+        monkeypatch.setattr(archive, "HEADER_BYTES", 100)
+        files = dict(zip((f"rec/{number}.rnx" for number in range(100)), hourly(*range(100)).values(), strict=True))
+        chosen = site(tmp_path, files)
+        report = run(chosen)
+        assert {outcome.status for outcome in report.files[GROUP]} == {Status.OK}
+        assert len(fetched["head"]) < 60
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_names_that_tell_the_receiver_count_as_read(self, tmp_path):
+        """Whatever else lies between them is no receiver's, and no reason to stop."""
+        others = {f"rec/{number}.txt": b"checksums" for number in range(60)}
+        report = run(laid_out(site(tmp_path, hourly(*range(20)) | others), "auto"))
+        assert report.passed_over == 60
+        assert {outcome.status for outcome in report.files["stat00sim"]} == {Status.OK}
 
 
 class TestAFileVanishesOrCantBeFetchedDuringTheRun:
@@ -69,6 +100,32 @@ class TestAFileVanishesOrCantBeFetchedDuringTheRun:
         os.utime(lost, ns=(times.st_atime_ns, times.st_mtime_ns))
         run(chosen, retry=Retry(frozenset({Reason.UNREADABLE})))
         hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_one_whose_name_tells_nothing_too(self, tmp_path, monkeypatch):
+        fetch = ArchiveAccess.fetch
+
+        def gone(self, uri, size_bytes=None):
+            if uri == "rec/1.rnx":
+                raise ArchiveError(uri)
+            return fetch(self, uri, size_bytes)
+
+        files = dict(zip(("rec/0.rnx", "rec/1.rnx", "rec/2.rnx"), hourly(0, 6, 12).values(), strict=True))
+        chosen = site(tmp_path, files)
+        with monkeypatch.context() as patch:
+            patch.setattr(ArchiveAccess, "fetch", gone)
+            assert rejected(run(chosen)) == {"rec/1.rnx": Reason.UNREADABLE}
+        run(chosen)
+        hold_as_in_one_run(tmp_path, chosen, files)
+
+    def test_no_run_begins_while_it_is_not_known_whose_it_is(self, tmp_path, monkeypatch):
+        def gone(_, uri, size_bytes=None):  # noqa: ARG001 - the listing gives it
+            raise ArchiveError(uri)
+
+        monkeypatch.setattr(ArchiveAccess, "fetch", gone)
+        chosen = laid_out(site(tmp_path, {"rec/0.rnx": b""}), "auto")
+        with pytest.raises(ArchiveError, match=r"rec/0\.rnx"):
+            run(chosen)
+        assert not repository(chosen).exists()
 
 
 class TestAFileChangesDuringTheRun:
