@@ -8,9 +8,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
-"""The default run draws the same examples everywhere; HYPOTHESIS_PROFILE=default explores."""
+"""The default run draws the same examples everywhere; HYPOTHESIS_PROFILE=default explores.
+
+No example has a deadline: the first one of a process pays for what libraries load when they are first used.
+"""
 
 
 @pytest.fixture(scope="session")
