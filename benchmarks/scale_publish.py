@@ -1,4 +1,12 @@
-"""Publishes many finished partitions whose forks are simulated; says how long each step of it took."""
+"""Publishes many finished partitions whose forks are simulated; says how long each step of it took.
+
+A fork carries one chunk of each of the six data variables and, along the epochs, those that a day at 30 s has where its
+file gives no clock offsets and its epochs lie on the grid: `source_file`, with the ledger row that the plan would have
+foreseen, and `epoch_flag`. The chunks of the data variables are stand-ins; those of the coordinates are real.
+
+`main` publishes on the head that the work was planned on. `moved` publishes on one whose ledgers another run has made
+longer, so that `source_file` of every partition is written again.
+"""
 
 import asyncio
 import json
@@ -11,7 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+import numcodecs
 import numpy as np
+import zarr
 from zarr.core.buffer import cpu
 
 from benchmarks.timing import forget_peak, peak_bytes
@@ -20,9 +30,9 @@ from gnssice_batch.model import EpochRows, FileFacts, FileOutcome, SourceFile, S
 from gnssice_batch.store import publish as publishing
 from gnssice_batch.store.changes import union
 from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.store.ledger import Provenance
+from gnssice_batch.store.ledger import Provenance, append_files
 from gnssice_batch.store.publish import GroupChange, Publication, SourcedRows, publish
-from gnssice_batch.store.repository import open_repository
+from gnssice_batch.store.repository import Repository, open_repository
 from gnssice_batch.store.structure import Structure, StructureChange, make_structure
 from gnssice_batch.template import (
     NON_INDEX_COORDINATES,
@@ -40,33 +50,57 @@ _INTERVAL_NS = 30 * SECOND_NS
 _START_NS = 8_036 * DAY_NS
 _SIDS = tuple(f"G{sv:02d}|{signal}" for sv in range(1, 33) for signal in ("L1|C", "L2|W"))
 _CHUNK = b"a chunk in stead"
+_ZSTD = numcodecs.Zstd(level=5)
 
 
-def main(partitions: int) -> dict[str, float]:
-    """Make structure, forks and outcomes, then publish; only that is timed."""
-    receivers = [f"receiver_{number:02d}" for number in range(_RECEIVERS)]
-    days = partitions // _RECEIVERS
+def main(partitions: int = _PARTITIONS) -> dict[str, float]:
+    """Make structure, forks and outcomes of new groups, then publish; only that is timed."""
+    templates = _templates(partitions)
     with TemporaryDirectory() as folder:
         repository = open_repository(folder)
-        templates = [_template(receiver, days) for receiver in receivers]
         change = StructureChange(templates, "rinex3")
         structure = make_structure(repository, repository.head(), "staging", change)
-        publication = _publication(structure, templates, _forks(structure, receivers, days))
-        forget_peak()
-        steps = {"merge": 0.0, "_write_epochs": 0.0, "append_files": 0.0}
-        with _watched(steps):
-            started = time.perf_counter()
-            publish(repository, "main", publication)
-            seconds = time.perf_counter() - started
+        return _timed(repository, _publication(structure, templates, _forks(structure, templates)))
+
+
+def moved(partitions: int) -> dict[str, float]:
+    """The same into groups that are there, each with a ledger row more than when the work was planned."""
+    templates = _templates(partitions)
+    with TemporaryDirectory() as folder:
+        repository = open_repository(folder)
+        groups = make_structure(repository, repository.head(), "groups", StructureChange(templates, "rinex3"))
+        publish(repository, "main", replace(_publication(groups, templates, []), groups={}, planned={}))
+        structure = make_structure(repository, repository.head(), "staging", StructureChange([], "rinex3"))
+        publication = _publication(structure, templates, _forks(structure, templates), there=True)
+        _another_run(repository, publication)
+        return _timed(repository, publication)
+
+
+def _timed(repository: Repository, publication: Publication) -> dict[str, float]:
+    forget_peak()
+    steps = {"merge": 0.0, "_renumber": 0.0, "append_files": 0.0}
+    with _watched(steps):
+        started = time.perf_counter()
+        publish(repository, "main", publication)
+        seconds = time.perf_counter() - started
     return {
         "partitions": len(publication.forks),
         "seconds": seconds,
         "merge": steps["merge"],
-        "epochs": steps["_write_epochs"],
+        "sources": steps["_renumber"],
         "ledger": steps["append_files"],
         "commit": seconds - sum(steps.values()),
         "peak": peak_bytes(),
     }
+
+
+def _another_run(repository: Repository, publication: Publication) -> None:
+    """Commit a ledger row to every group."""
+    session = repository.handle.writable_session("main")
+    for receiver in publication.groups:
+        group = zarr.open_group(session.store, path=receiver, mode="r+")
+        append_files(group, [_outcome(receiver, -1)], publication.provenance, {})
+    session.commit("another run")
 
 
 @contextmanager
@@ -88,6 +122,10 @@ def _watched(steps: dict[str, float]) -> Iterator[None]:
         yield
 
 
+def _templates(partitions: int) -> list[GroupTemplate]:
+    return [_template(f"receiver_{number:02d}", partitions // _RECEIVERS) for number in range(_RECEIVERS)]
+
+
 def _template(receiver: str, days: int) -> GroupTemplate:
     grid = empty_grid(_INTERVAL_NS, 0, _EPOCHS, _START_NS)
     return GroupTemplate(
@@ -103,32 +141,39 @@ def _template(receiver: str, days: int) -> GroupTemplate:
     )
 
 
-def _forks(structure: Structure, receivers: list[str], days: int) -> list[bytes]:
+def _forks(structure: Structure, templates: list[GroupTemplate]) -> list[bytes]:
     """A fork per partition, as a worker would have sent it back."""
     loop = asyncio.new_event_loop()
     try:
         return [
-            loop.run_until_complete(_fork(structure, receiver, day)) for receiver in receivers for day in range(days)
+            loop.run_until_complete(_fork(structure, template.receiver, day))
+            for template in templates
+            for day in range(template.grid.units)
         ]
     finally:
         loop.close()
 
 
 async def _fork(structure: Structure, receiver: str, unit: int) -> bytes:
+    """A fork with the chunks of a day, whose file has the ledger row of the day's number."""
     fork = fork_of(structure.work_fork)
-    store, chunk = fork.store, cpu.Buffer.from_bytes(_CHUNK)
-    await asyncio.gather(*(store.set(f"{receiver}/{spec.name}/c/{unit}/0", chunk) for spec in VARIABLES))
+    chunks = {f"{receiver}/{spec.name}/c/{unit}/0": _CHUNK for spec in VARIABLES}
+    chunks[f"{receiver}/epoch_flag/c/{unit}"] = _ZSTD.encode(np.zeros(_EPOCHS, np.int8))
+    chunks[f"{receiver}/source_file/c/{unit}"] = _ZSTD.encode(np.full(_EPOCHS, unit, "<i4"))
+    await asyncio.gather(*(fork.store.set(key, cpu.Buffer.from_bytes(chunk)) for key, chunk in chunks.items()))
     return fork_bytes(fork)
 
 
-def _publication(structure: Structure, templates: list[GroupTemplate], forks: list[bytes]) -> Publication:
+def _publication(
+    structure: Structure, templates: list[GroupTemplate], forks: list[bytes], *, there: bool = False
+) -> Publication:
     days = templates[0].grid.units
     return Publication(
         run="20250101T000000-abcdef",
         structure=structure,
         source_format="rinex3",
         forks=forks,
-        groups={template.receiver: _change(template, days) for template in templates},
+        groups={template.receiver: _change(template, template if there else None) for template in templates},
         planned=union(unit_chunks(template, range(days)) for template in templates),
         provenance=Provenance(
             "20250101T000000-abcdef", "benchmark", "2025-01-01T00:00:00", structure.base, "benchmark"
@@ -137,15 +182,14 @@ def _publication(structure: Structure, templates: list[GroupTemplate], forks: li
     )
 
 
-def _change(template: GroupTemplate, days: int) -> GroupChange:
-    outcomes = [_outcome(template.receiver, day) for day in range(days)]
+def _change(template: GroupTemplate, current: GroupTemplate | None) -> GroupChange:
+    outcomes = [_outcome(template.receiver, day) for day in range(template.grid.units)]
     source = np.full(_EPOCHS, -2, np.int32)
-    flag, clock, offset = np.zeros(_EPOCHS, np.int8), np.full(_EPOCHS, np.nan), np.zeros(_EPOCHS)
     rows = [
-        SourcedRows(EpochRows(day * _EPOCHS, source, flag, clock, offset), (outcome.file.uri,))
+        SourcedRows(EpochRows(day * _EPOCHS, source), (outcome.file.uri,), (day,))
         for day, outcome in enumerate(outcomes)
     ]
-    return GroupChange(template, None, rows, outcomes, {})
+    return GroupChange(template, current, rows, outcomes, {})
 
 
 def _outcome(receiver: str, day: int) -> FileOutcome:
@@ -161,4 +205,4 @@ def _outcome(receiver: str, day: int) -> FileOutcome:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(int(sys.argv[1]) if sys.argv[1:] else _PARTITIONS)))
+    print(json.dumps(moved(int(sys.argv[2])) if sys.argv[1:2] == ["moved"] else main(*map(int, sys.argv[1:]))))

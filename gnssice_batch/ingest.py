@@ -4,6 +4,9 @@ import resource
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy.typing as npt
 
 from gnssice_batch.align import (
     Block,
@@ -20,14 +23,14 @@ from gnssice_batch.errors import Reason
 from gnssice_batch.model import Assignment, EpochRows, FileOutcome, PartitionOutcome, Rank, Tally
 from gnssice_batch.reading import ReadContext, ReadFile, read_file
 from gnssice_batch.sources import Sources
-from gnssice_batch.store.units import WorkFork, open_work_fork, read_epochs, write_epochs
+from gnssice_batch.store.units import WorkFork, open_work_fork, read_epochs, write_coordinates, write_epochs
 
 _KIB = 1024
 
 
 @dataclass(slots=True)
 class _Unit:
-    """What one write unit has come to; its data variables are written and gone."""
+    """What one write unit has come to; its cells are written and gone."""
 
     rows: EpochRows
     """Of the window that was aligned."""
@@ -121,7 +124,7 @@ def _make_units(task: _Task) -> dict[int, _Unit]:
     pending = list(range(partition.first_unit, partition.first_unit + partition.units))
     while pending and not sources.unknown:
         unit = pending.pop(0)
-        units[unit] = _make_unit(task, unit, pending)
+        units[unit] = _make_unit(task, unit, pending, fresh=unit not in units)
         if not pending:
             sources.read_all()
             pending = [n for n, made in units.items() if not made.considered.issuperset(sources.reaching(n))]
@@ -129,17 +132,25 @@ def _make_units(task: _Task) -> dict[int, _Unit]:
     return units
 
 
-def _make_unit(task: _Task, unit: int, pending: Collection[int]) -> _Unit:
-    """Align the files of a unit and write it; over again if reading a file showed epochs outside the window."""
+def _make_unit(task: _Task, unit: int, pending: Collection[int], *, fresh: bool) -> _Unit:
+    """Align the files of a unit and write it; over again if reading a file showed epochs outside the window.
+
+    Parameters
+    ----------
+    fresh
+        Whether the unit is made for the first time.
+    """
     contested, files = _aligned(task, unit, pending)
     if not _stands(task, unit) and not _covers(contested.block, task.sources.window(unit)):
         contested, files = _aligned(task, unit, pending)
     block, before = contested.block, contested.before
-    rows = EpochRows(block.start, block.source, block.epoch_flag, block.rx_clock_offset, block.epoch_offset)
+    rows = EpochRows(block.start, block.source)
     held = holders(block)
     lost = {source: tally - held.get(source, Tally()) for source, tally in before.items()}
     displaced = {source: tally for source, tally in lost.items() if tally.epochs}
-    written = _write_if_changed(task, contested)
+    written = contested.changed and not task.sources.unknown
+    if written:
+        _write(task, block, rows, fresh=fresh and not _stands(task, unit))
     return _Unit(rows, frozenset(files), written, held, _refused(contested, held), displaced)
 
 
@@ -161,11 +172,15 @@ def _covers(block: Block, window: range) -> bool:
     return block.start <= window.start and window.stop <= block.start + len(block.source)
 
 
-def _write_if_changed(task: _Task, contested: _Contest) -> bool:
-    if not contested.changed or task.sources.unknown:
-        return False
-    write_epochs(task.work, contested.block.start, contested.block.arrays)
-    return True
+def _write(task: _Task, block: Block, rows: EpochRows, *, fresh: bool) -> None:
+    coordinates: dict[str, npt.NDArray[Any]] = {
+        "source_file": rows.with_rows(task.assignment.rows),
+        "epoch_flag": block.epoch_flag,
+        "rx_clock_offset": block.rx_clock_offset,
+        "epoch_offset": block.epoch_offset,
+    }
+    write_epochs(task.work, block.start, block.arrays)
+    write_coordinates(task.work, block.start, coordinates, fresh=fresh)
 
 
 def _start(task: _Task, unit: int) -> _Contest:

@@ -21,7 +21,7 @@ from gnssice_batch.model import Done, FileOutcome
 from gnssice_batch.records import dump, load
 from gnssice_batch.store.structure import Structure
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 LEASE_S: Final = 60.0
 """A run on another machine whose lease is older than this is dead."""
 

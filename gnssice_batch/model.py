@@ -1,6 +1,6 @@
 """The values that travel between the stages: source files, partitions, outcomes; all of them frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -113,7 +113,9 @@ class Done:
     axis_digest: str
     """Of the signals the partition was written with; later ones may have been appended since."""
     files: tuple[SourceFile, ...]
-    """In the order that `EpochRows.source` numbers them."""
+    """In the order that `EpochRows.source` numbers them; last those that gave nothing."""
+    rows: tuple[int, ...]
+    """The ledger rows of the first of these files, as the plan foresaw them: `source_file` in the fork."""
     outcome: "PartitionOutcome"
 
 
@@ -149,6 +151,8 @@ class Assignment:
     files: tuple[SourceFile, ...]
     spans: tuple[Span, ...]
     """Per file the epochs it is expected to hold, from its name or from reading it."""
+    rows: tuple[int, ...]
+    """Per file the ledger row that it is going to have if the target branch does not move."""
     stored: Mapping[int, Rank] = field(default_factory=dict)
     """Ledger row to rank, of the files whose epochs already stand in the partition's units."""
     overlap: Overlap = BY_RANK
@@ -227,18 +231,19 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class EpochRows:
-    """What the coordinator writes along the epoch axis for some whole read units, N epochs."""
+    """Which file gave each epoch of some whole read units, N epochs."""
 
     start: int
     """Index of the first epoch on the group's axis."""
     source: npt.NDArray[np.int32]
     """(N,) ledger row kept from before, `NO_SOURCE`, or ``-2 - i`` for file i of the assignment."""
-    epoch_flag: npt.NDArray[np.int8]
-    """(N,) -1 where there is no epoch."""
-    rx_clock_offset: npt.NDArray[np.float64]
-    """(N,) seconds, NaN where unknown."""
-    epoch_offset: npt.NDArray[np.float64]
-    """(N,) observed minus grid time in seconds, 0 where they agree."""
+
+    def with_rows(self, rows: Sequence[int]) -> npt.NDArray[np.int32]:
+        """(N,) `source` with the ledger row ``rows[i]`` for file i of the assignment."""
+        mine = self.source < NO_SOURCE
+        source = self.source.copy()
+        source[mine] = np.asarray(rows, np.int32)[NO_SOURCE - 1 - source[mine]]
+        return source
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
     owners = _files_by_partition(target, files, spans, partition_units)
     replaced = {file.uri for file in files}
     stored = _stored_ranks(ledger, grid, list(owners), replaced)
+    rows = _foreseen_rows(files, ledger)
     assignments = tuple(
         Assignment(
             partition,
@@ -180,6 +181,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
             axis,
             tuple(taken),
             tuple(span for file in taken if (span := spans[file.uri])),
+            tuple(rows[file.uri] for file in taken),
             stored.get(partition, {}),
             overlap,
         )
@@ -301,6 +303,11 @@ def _partition(template: GroupTemplate, first: int, units: int, lowest: int) -> 
     key = partition_key(template.receiver, grid.origin_ns + first * grid.unit_ns)
     start, stop = max(first, lowest), min(first + units, grid.units)
     return Partition(key, template.receiver, start, stop - start)
+
+
+def _foreseen_rows(files: Iterable[SourceFile], ledger: Ledger) -> dict[str, int]:
+    """By URI the ledger row of every file of a run, each of which gets one, in the order of their URIs."""
+    return {uri: row for row, uri in enumerate(sorted(file.uri for file in files), len(ledger))}
 
 
 def _stored_ranks(

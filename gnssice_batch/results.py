@@ -158,8 +158,8 @@ def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[Fi
 
 
 def _sourced(done: Done) -> Iterable[SourcedRows]:
-    uris = tuple(file.uri for file in done.files)
-    return (SourcedRows(rows, uris) for rows in done.outcome.epochs)
+    uris = tuple(file.uri for file in done.files[: len(done.rows)])
+    return (SourcedRows(rows, uris, done.rows) for rows in done.outcome.epochs)
 
 
 def _provenance(prepared: Prepared, run: str, base: str, files: Outcomes) -> Provenance:

@@ -234,4 +234,5 @@ def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Don
     axis = assignment.axis
     named = set(assignment.files)
     files = (*assignment.files, *(part.file for part in outcome.files if part.file not in named))
-    return Done(assignment.partition, assignment.grid.origin_ns, len(axis.sids), axis.digest, files, outcome)
+    origin_ns, rows = assignment.grid.origin_ns, assignment.rows
+    return Done(assignment.partition, origin_ns, len(axis.sids), axis.digest, files, rows, outcome)

@@ -93,6 +93,9 @@ EPOCH_COORDINATES: Final = (
 )  # fmt: skip
 """Coordinates along ``epoch``."""
 
+OBSERVED_COORDINATES: Final = ("source_file", "epoch_flag", "rx_clock_offset", "epoch_offset")
+"""Coordinates along ``epoch`` that come from files: written with the data variables of the same epochs."""
+
 NON_INDEX_COORDINATES: Final = tuple(
     spec.name for spec in (*EPOCH_COORDINATES, *SID_COORDINATES) if spec.name not in {"epoch", "sid"}
 )

@@ -53,7 +53,7 @@ def verify_partition(done: Done, base: bytes, context: ReadContext, gaps: bool) 
         for start in range(unit * grid.unit, (unit + 1) * grid.unit, grid.read_unit):
             span = range(start, start + grid.read_unit)
             if unit in outcome.written_units:
-                _hold_written(comparison, _written_cells(stored, span, rows[unit]), before)
+                _hold_written(comparison, _written_cells(comparison, span, done, rows[unit]), before)
             else:
                 _hold_complete(comparison, before.sources(span), span)
     comparison.close()
@@ -144,18 +144,20 @@ def _refuse_differences(compared: Iterable[Compared], work: Work) -> None:
         raise ArchiveError(msg + "\n".join(absent))
 
 
-def _written_cells(stored: StoredCells, span: range, rows: EpochRows) -> Cells:
-    """Data variables as the worker wrote them, and what the coordinator is going to write along the epochs."""
-    found = stored.read(span)
-    cells = Cells(span.start, found["source_file"].copy(), found)
-    cells.source[:] = NO_SOURCE
+def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochRows) -> Cells:
+    """What the worker wrote, its files by their numbers; these must be those that it gave back too."""
+    found = comparison.stored.read(span)
+    stored = found["source_file"]
+    numbers = {row: -2 - index for index, row in enumerate(done.rows)}
+    cells = Cells(span.start, stored.copy(), found)
+    for row in np.unique(stored).tolist():
+        cells.source[stored == row] = numbers.get(row, row)
+    said = np.full(len(span), NO_SOURCE, np.int32)
     first, last = max(span.start, rows.start), min(span.stop, rows.start + len(rows.source))
-    here, there = slice(first - span.start, last - span.start), slice(first - rows.start, last - rows.start)
     if first < last:
-        cells.source[here] = rows.source[there]
-        for name in ("epoch_flag", "rx_clock_offset", "epoch_offset"):
-            found[name] = found[name].copy()
-            found[name][here] = getattr(rows, name)[there]
+        said[first - span.start : last - span.start] = rows.source[first - rows.start : last - rows.start]
+    what = "is from another file than the worker has said"
+    comparison.findings.add_epochs(span.start, cells.source != said, comparison.frame, "", what)
     return cells
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from gnssice_batch.errors import ConfigError, Reason, RunConflictError
 from gnssice_batch.folder import Folder
-from gnssice_batch.journal import RunRecord, adoptable, begin, open_journals, seal, unseal
+from gnssice_batch.journal import FORMAT, RunRecord, adoptable, begin, open_journals, seal, unseal
 from gnssice_batch.model import (
     Done,
     EpochRows,
@@ -30,9 +30,9 @@ def finished(fork=b"\x00fork\xff"):
     facts = FileFacts("00ff", "3.04", span=Span(1, 2), rank=rank(3, "3.04", 2, "00ff"), skipped={Reason.COMMENT: 2})
     refusal = Refusal(Reason.TRUNCATED, "", 7, b"> 20\xff")
     part = FileOutcome(file, Status.PARTIAL, facts, refusal, Tally(2, 9), {Reason.OFF_GRID: Tally(1, 3)}, ("a.1",))
-    rows = EpochRows(4, np.array([-2, -1, 5], np.int32), np.zeros(3, np.int8), np.full(3, np.nan), np.ones(3))
+    rows = EpochRows(4, np.array([-2, -1, 5], np.int32))
     outcome = PartitionOutcome("a.1", fork, (part,), (rows,), (0,), {3: Tally(1, 1)}, (), 10, 0.5, 1)
-    return Done(Partition("a.1", "a", 0, 1), 0, 2, "digest", (file,), outcome)
+    return Done(Partition("a.1", "a", 0, 1), 0, 2, "digest", (file,), (8,), outcome)
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -45,24 +45,33 @@ def test_a_partition_comes_back_as_it_was_kept(folder):
     (journal,) = open_journals(folder)
     (back,) = journal.partitions().values()
     assert journal.record == RECORD
-    assert (back.partition, back.files, back.outcome.files) == (
+    assert (back.partition, back.files, back.rows, back.outcome.files) == (
         finished().partition,
         finished().files,
+        (8,),
         finished().outcome.files,
     )
     assert back.outcome.fork == b"\x00fork\xff"
     assert back.outcome.displaced == {3: Tally(1, 1)}
     np.testing.assert_array_equal(back.outcome.epochs[0].source, [-2, -1, 5])
-    assert np.isnan(back.outcome.epochs[0].rx_clock_offset).all()
 
 
 def test_a_torn_partition_is_not_believed(folder):
     journal = begin(folder, RECORD)
     journal.keep(finished())
     whole = journal.folder.read("partitions/a.1")
-    for damaged in (whole[:-1], whole[:40], b"", whole.replace(b"digest", b"digesT"), whole.replace(b" 1 ", b" 2 ", 1)):
+    for damaged in (whole[:-1], whole[:40], b"", whole.replace(b"digest", b"digesT"), whole.replace(b" 2 ", b" 1 ", 1)):
         journal.folder.write("partitions/a.1", damaged)
         assert journal.partitions() == {}
+
+
+def test_a_journal_of_another_format_is_left_alone_and_said(folder, monkeypatch, caplog):
+    """Forks of the one before did not hold the coordinates along the epochs."""
+    with monkeypatch.context() as patch:
+        patch.setattr("gnssice_batch.journal.FORMAT", FORMAT - 1)
+        begin(folder, RECORD).keep(finished())
+    assert adoptable(folder, "settings", "main") is None
+    assert f"is no journal this program can use: not a journal file of format {FORMAT}" in caplog.text
 
 
 def test_a_structure_takes_the_place_of_the_one_before(folder):

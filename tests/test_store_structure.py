@@ -95,7 +95,7 @@ def cells(made, unit, salt=0):
 
 
 def assignment(made, unit, key="rec.unit"):
-    return Assignment(Partition(key, made.receiver, unit, 1), made.grid, made.axis, (), ())
+    return Assignment(Partition(key, made.receiver, unit, 1), made.grid, made.axis, (), (), ())
 
 
 def written(structure, made, unit, salt=0):

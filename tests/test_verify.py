@@ -266,6 +266,33 @@ def test_a_worker_that_writes_something_wrong_publishes_nothing(tmp_path, monkey
     assert verify_store(chosen, None).agrees
 
 
+@pytest.mark.parametrize(
+    ("array", "wrong", "said"),
+    [
+        ("epoch_flag", 1, "epoch_flag is 1 in the store, 0 in the file"),
+        ("rx_clock_offset", 1e-9, "rx_clock_offset is 1e-09 in the store"),
+        ("epoch_offset", 1e-3, "epoch_offset is 0.001 in the store"),
+        ("source_file", 1, "is from another file than the worker has said"),
+        ("source_file", -1, "is from another file than the worker has said"),
+    ],
+)
+def test_a_fork_with_a_wrong_coordinate_publishes_nothing(tmp_path, monkeypatch, array, wrong, said):
+    """What the worker gave back beside it is right."""
+    write_coordinates = ingest.write_coordinates
+
+    def faulty(work, start, coordinates, *, fresh):
+        cells = coordinates[array].copy()
+        cells[7] = wrong
+        write_coordinates(work, start, {**coordinates, array: cells}, fresh=fresh)
+
+    write(tmp_path / "archive", FILES)
+    chosen = settings(tmp_path, run=FULL)
+    monkeypatch.setattr(ingest, "write_coordinates", faulty)
+    with pytest.raises(StoreError, match=f"nothing was published: .* difference(?s:.*) {said}"):
+        run(chosen)
+    assert messages(chosen) == []
+
+
 def test_without_proof_it_would_be_published(tmp_path, monkeypatch):
     write(tmp_path / "archive", FILES)
     monkeypatch.setattr(ingest, "lay", damaging(shifted))
@@ -368,7 +395,7 @@ def test_a_day_of_a_real_receiver(shared_data, tmp_path):
 
 
 def outcome(key):
-    return Done(Partition(key, key[0], 0, 1), 0, 0, "", (), PartitionOutcome(key, b"", ()))
+    return Done(Partition(key, key[0], 0, 1), 0, 0, "", (), (), PartitionOutcome(key, b"", ()))
 
 
 def test_a_sample_is_the_same_for_the_same_run():

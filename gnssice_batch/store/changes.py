@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import icechunk
 
+from gnssice_batch.template import OBSERVED_COORDINATES, VARIABLES, GroupTemplate
+
 type Units = Mapping[str, frozenset[tuple[int, ...]]]
 """Array path to the indices of its changed chunks (shards where the array is sharded)."""
 
@@ -31,6 +33,41 @@ def differences(found: Units, expected: Units) -> tuple[str, ...]:
         for path in sorted(found.keys() | expected.keys())
         if found.get(path, frozenset()) != expected.get(path, frozenset())
     )
+
+
+def coordinate_differences(found: Units, structure: Units, planned: Units, template: GroupTemplate) -> tuple[str, ...]:
+    """One sentence for every coordinate of a group whose changed chunks are not those of its written units.
+
+    A chunk of nothing but the fill value is not stored, so they have to lie within these units; but in each of them
+    some epoch is from a file.
+
+    Parameters
+    ----------
+    structure
+        What the structure writes or moves.
+    planned
+        The write units, as `unit_chunks` gives them.
+    """
+    units = {unit for unit, _ in planned.get(f"/{template.receiver}/{VARIABLES[0].name}", ())}
+    chunks = template.grid.unit // template.grid.read_unit
+    sentences = []
+    for name in OBSERVED_COORDINATES:
+        path = f"/{template.receiver}/{name}"
+        here, moved = found.get(path, frozenset()), structure.get(path, frozenset())
+        outside = frozenset(index for index in here - moved if index[0] // chunks not in units)
+        without = units - {index[0] // chunks for index in here} if name == "source_file" else set()
+        sentences += [
+            f"{path}: {_some(outside, 'outside the written units')}" if outside else "",
+            f"{path}: {_some(moved - here, 'missing')}" if moved - here else "",
+            f"{path}: no chunk in {len(without)} of the written units, e.g. {min(without)}" if without else "",
+        ]
+    return tuple(filter(None, sentences))
+
+
+def without_coordinates(units: Units, receivers: Iterable[str]) -> Units:
+    """Chunks of all arrays but the coordinates of these groups that come from files."""
+    paths = {f"/{receiver}/{name}" for receiver in receivers for name in OBSERVED_COORDINATES}
+    return {path: indices for path, indices in units.items() if path not in paths}
 
 
 def _some(indices: frozenset[tuple[int, ...]], what: str) -> str:

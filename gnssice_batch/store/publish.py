@@ -1,4 +1,4 @@
-"""The one commit that moves the target branch: structure, forks, epoch coordinates and ledger together, or nothing."""
+"""The one commit that moves the target branch: structure, forks and ledger together, or nothing."""
 
 import random
 import time
@@ -16,7 +16,14 @@ from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
 from gnssice_batch.model import NO_SOURCE, EpochRows, FileOutcome, Tally
 from gnssice_batch.store.arrays import array
-from gnssice_batch.store.changes import Units, changed_units, differences, union
+from gnssice_batch.store.changes import (
+    Units,
+    changed_units,
+    coordinate_differences,
+    differences,
+    union,
+    without_coordinates,
+)
 from gnssice_batch.store.columns import write_columns
 from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.fit import conflicts
@@ -26,10 +33,10 @@ from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.structure import Structure, ensure_root
 from gnssice_batch.template import GroupTemplate
 
-_COPIED: Final = ("epoch_flag", "rx_clock_offset", "epoch_offset")
 _TRIES: Final = 10
 _JITTER_S: Final = 0.2
 _RUN: Final = "run"
+_NO_ROW: Final = NO_SOURCE - 1
 
 _log = logger(__name__)
 
@@ -41,6 +48,8 @@ class SourcedRows:
     rows: EpochRows
     uris: tuple[str, ...]
     """``rows.source == -2 - i`` is the file ``uris[i]``."""
+    foreseen: tuple[int, ...]
+    """Its ledger row in the fork is ``foreseen[i]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +179,11 @@ def _hold_against_head(repository: Repository, session: icechunk.Session, public
 
 
 def _check_units(session: icechunk.Session, publication: Publication) -> None:
-    wrong = differences(changed_units(session), union([publication.structure.units, publication.planned]))
+    found, structure, planned = changed_units(session), publication.structure.units, publication.planned
+    rest, wanted = (without_coordinates(units, publication.groups) for units in (found, union([structure, planned])))
+    wrong = list(differences(rest, wanted))
+    for change in publication.groups.values():
+        wrong += coordinate_differences(found, structure, planned, change.template)
     if wrong:
         listed = "\n".join(wrong)
         msg = f"the merged changes are not the planned write units, nothing was published:\n{listed}"
@@ -180,29 +193,30 @@ def _check_units(session: icechunk.Session, publication: Publication) -> None:
 def _complete(session: icechunk.Session, publication: Publication) -> None:
     for receiver, change in publication.groups.items():
         group = zarr.open_group(session.store, path=receiver, mode="r+")
-        _write_epochs(group, change, row_count(group))
+        _renumber(group, change, row_count(group))
         append_files(group, change.files, publication.provenance, change.displaced)
 
 
-def _write_epochs(group: zarr.Group, change: GroupChange, first_row: int) -> None:
-    """Write the coordinates along epoch of every partition, its files under the numbers of their new ledger rows."""
+def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
+    """Write `source_file` again where the ledger gives a partition's files other rows than the plan foresaw.
+
+    It does where another run's rows came first, or where a file of this run gets none.
+    """
     ledger_rows = {outcome.file.uri: first_row + i for i, outcome in enumerate(change.files)}
     rows = (
-        (part.rows.start, (_with_ledger_rows(part, ledger_rows), *(getattr(part.rows, name) for name in _COPIED)))
+        (part.rows.start, [_with_ledger_rows(part, ledger_rows)])
         for part in change.epochs
+        if any(ledger_rows.get(uri) != row for uri, row in zip(part.uris, part.foreseen, strict=True))
     )
-    columns = [array(group, name) for name in ("source_file", *_COPIED)]
-    write_columns(columns, rows, fresh=change.current is None)
+    write_columns([array(group, "source_file")], rows, fresh=True)
 
 
 def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> npt.NDArray[np.int32]:
     """(N,) ledger row of every epoch, also of those that this run's files gave."""
-    found = part.rows.source
-    source = found.copy()
-    for number in range(int(found.min(initial=NO_SOURCE)), NO_SOURCE):
-        mine = found == number
-        if mine.any():
-            source[mine] = ledger_rows[part.uris[-2 - number]]
+    source = part.rows.with_rows([ledger_rows.get(uri, _NO_ROW) for uri in part.uris])
+    if (source < NO_SOURCE).any():
+        msg = f"epochs of {' or '.join(part.uris)} would have no ledger row; nothing was published: please report this"
+        raise StoreError(msg)
     return source
 
 

@@ -12,9 +12,10 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model import Assignment
 from gnssice_batch.store.arrays import array
+from gnssice_batch.store.columns import write_columns
 from gnssice_batch.store.faults import told_as_store_errors
 from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.template import EPOCH_COORDINATES, VARIABLES, digest
+from gnssice_batch.template import EPOCH_COORDINATES, OBSERVED_COORDINATES, VARIABLES, digest
 
 type Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -61,6 +62,19 @@ def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
     for spec in VARIABLES:
         block = variables[spec.name]
         array(work.group, spec.name)[start : start + len(block)] = block
+
+
+@told_as_store_errors()
+def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh: bool) -> None:
+    """Write `OBSERVED_COORDINATES` of whole read units; chunks of nothing but the fill value are not stored.
+
+    Parameters
+    ----------
+    fresh
+        Whether nothing was ever written there: then none of these need to be removed.
+    """
+    columns = [array(work.group, name) for name in OBSERVED_COORDINATES]
+    write_columns(columns, [(start, [coordinates[name] for name in OBSERVED_COORDINATES])], fresh=fresh)
 
 
 def _check_axes(group: zarr.Group, assignment: Assignment) -> None:
