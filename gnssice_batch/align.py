@@ -10,8 +10,9 @@ import numpy.typing as npt
 from gnssice_batch.errors import Reason
 from gnssice_batch.grid import SECOND_NS, Grid
 from gnssice_batch.model import NO_SOURCE, Overlap, Rank, Span, Strategy, Tally
-from gnssice_batch.rinex.dense import targets
-from gnssice_batch.rinex.jit import inlined, kernel
+from gnssice_batch.rinex.dense import rows_of, scatter_row, targets
+from gnssice_batch.rinex.glance import values_per_row
+from gnssice_batch.rinex.jit import kernel
 from gnssice_batch.rinex.observations import MISSING, Observations
 from gnssice_batch.template import VARIABLES
 
@@ -118,8 +119,7 @@ def out_of_bounds(observations: Observations, bounds: Bounds) -> Tally:
 
 def values_per_epoch(observations: Observations) -> npt.NDArray[np.int64]:
     """(E,) number of values in each epoch."""
-    rows = np.count_nonzero(observations.value != MISSING, axis=1)
-    total = np.concatenate(([0], np.cumsum(rows)))
+    total = np.concatenate(([0], np.cumsum(values_per_row(observations))))
     counted: npt.NDArray[np.int64] = total[observations.first_row[1:]] - total[observations.first_row[:-1]]
     return counted
 
@@ -148,7 +148,7 @@ def lay(
         Index of every signal on the group's axis.
     """
     arrays = tuple(block.arrays[spec.name] for spec in VARIABLES)
-    rows = (observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
+    rows = rows_of(observations)
     _spread(slot, block.source != NO_SOURCE, rows, targets(observations, sids), arrays)
     here = slot >= 0
     slots = slot[here]
@@ -256,14 +256,13 @@ def _tally(values: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Tall
 
 @kernel
 def _spread(slot: Any, occupied: Any, rows: Any, columns: Any, arrays: Any) -> None:
-    first_row = rows[0]
     for e in range(slot.size):
         if slot[e] < 0:
             continue
         if occupied[slot[e]]:
             _erase(slot[e], arrays)
-        for r in range(first_row[e], first_row[e + 1]):
-            _spread_row(slot[e], r, rows, columns, arrays)
+        for row in range(rows.first_row[e], rows.first_row[e + 1]):
+            scatter_row(rows, row, slot[e], columns, arrays)
 
 
 @kernel
@@ -276,39 +275,3 @@ def _erase(n: Any, arrays: Any) -> None:
         doppler[n, j] = np.nan
         lli[n, j] = -1
         ssi[n, j] = -1
-
-
-@inlined
-def _spread_row(n: Any, r: Any, rows: Any, columns: Any, arrays: Any) -> None:
-    _, row_sv, value, lli, ssi = rows
-    target, kind, divisor = columns
-    v = row_sv[r]
-    for k in range(value.shape[1]):
-        j = target[v, k]
-        if j >= 0:
-            if value[r, k] != MISSING:
-                _set_value(n, j, kind[v, k], value[r, k] / divisor[v, k], arrays)
-            _set_indicators(n, j, kind[v, k], lli[r, k], ssi[r, k], arrays)
-
-
-@inlined
-def _set_value(n: Any, j: Any, kind: Any, physical: Any, arrays: Any) -> None:
-    if kind == 0:
-        arrays[0][n, j] = physical
-    elif kind == 1:
-        arrays[1][n, j] = physical
-    elif kind == 2:
-        arrays[2][n, j] = physical
-    else:
-        arrays[3][n, j] = physical
-
-
-@inlined
-def _set_indicators(n: Any, j: Any, kind: Any, lli: Any, ssi: Any, arrays: Any) -> None:
-    """LLI from the phase alone; SSI from the phase, or from the pseudorange where the phase has none."""
-    if kind == 2:
-        arrays[4][n, j] = lli
-        if ssi >= 0:
-            arrays[5][n, j] = ssi
-    elif kind == 1 and arrays[5][n, j] < 0:
-        arrays[5][n, j] = ssi

@@ -12,6 +12,9 @@ from gnssice_batch.rinex.time import leap_table
 SV_CODES = 100 * len(SYSTEMS)
 """A satellite's code is 100 times the number of its system plus its own number."""
 
+SVS = tuple(f"{system}{number:02d}" for system in SYSTEMS for number in range(100))
+"""Satellites by their codes."""
+
 MAX_ORDER = 5
 """Highest order of difference in CRINEX."""
 
@@ -78,9 +81,9 @@ class Output(NamedTuple):
             ssi=ssi,
             lli_blocks=lli.view(np.int64),
             ssi_blocks=ssi.view(np.int64),
-            sv_index=np.full(SV_CODES, -1, np.int16),
+            sv_index=_NO_INDEX.copy(),
             sv_codes=np.zeros(SV_CODES, np.int16),
-            sv_epoch=np.full(SV_CODES, -1, np.int64),
+            sv_epoch=_NEVER.copy(),
             line_counts=np.zeros(FIRST_REASON + len(REASONS), np.int64),
             counts=np.zeros(len(REASONS), np.int64),
         )
@@ -130,9 +133,9 @@ class Arcs(NamedTuple):
             ssi=ssi,
             lli_blocks=lli.view(np.int64),
             ssi_blocks=ssi.view(np.int64),
-            serial=np.full(SV_CODES, -1, np.int64),
-            text=np.full(4096, ord(" "), np.uint8),
-            clock=np.array([0] * (MAX_ORDER + 1) + [-1, -1, 0], np.int64),
+            serial=_NEVER.copy(),
+            text=_BLANK_TEXT.copy(),
+            clock=_NO_CLOCK.copy(),
         )
 
 
@@ -143,6 +146,11 @@ def system_numbers() -> npt.NDArray[np.int8]:
         numbers[ord(letter)] = number
     return numbers
 
+
+_NO_INDEX = np.full(SV_CODES, -1, np.int16)
+_NEVER = np.full(SV_CODES, -1, np.int64)
+_BLANK_TEXT = np.full(4096, ord(" "), np.uint8)
+_NO_CLOCK = np.array([0] * (MAX_ORDER + 1) + [-1, -1, 0], np.int64)
 
 LEAP_100NS = leap_table()
 SYSTEM_OF = system_numbers()

@@ -12,7 +12,6 @@ from gnssice_batch.rinex.fields import (
     MINUS,
     NEWLINE,
     SPACE,
-    SPACES,
     WINDOW,
     ZERO,
     Bytes,
@@ -199,22 +198,27 @@ def begin_arc(buffer: Bytes, begin: int, end: int, difference: npt.NDArray[np.in
 @inlined
 def change_indicators(buffer: Bytes, at: int, stop: int, code: int, run: Run) -> None:
     """Apply the text difference of the indicators: a blank leaves one, an ampersand blanks it."""
+    last = min(stop - at, 2 * int64(run[1].type_count[code // 100]))
+    for first in range(0, last, WINDOW):
+        changed = ~window(buffer, at + first, SPACE)
+        if last - first < WINDOW:
+            changed &= (U(1) << U(last - first)) - U(1)
+        while changed:
+            i = first + int64(trailing_zeros(changed))
+            change_indicator(int64(buffer[at + i]), code, i, run)
+            changed &= changed - U(1)
+
+
+@inlined
+def change_indicator(byte: int, code: int, i: int, run: Run) -> None:
+    """Apply one character of the text difference: two of them are for a type."""
     state, tables, output, arcs = run
-    system = code // 100
-    last = min(stop - at, 2 * tables.type_count[system])
-    i = 0
-    while i < last:
-        if at + i + 8 <= buffer.size and load8(buffer, at + i) == SPACES:
-            i += 8
-            continue
-        byte = int64(buffer[at + i])
-        column = int64(tables.column_of[system, i // 2])
-        if byte != SPACE and column >= 0:
-            number = indicator_of(byte)
-            if number < -1:
-                offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
-            (arcs.ssi if i % 2 else arcs.lli)[code, column] = max(number, -1)
-        i += 1
+    column = int64(tables.column_of[code // 100, i // 2])
+    if column >= 0:
+        number = indicator_of(byte)
+        if number < -1:
+            offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
+        (arcs.ssi if i % 2 else arcs.lli)[code, column] = max(number, -1)
 
 
 @inlined

@@ -1,16 +1,14 @@
 """Observations as arrays of physical values over (epoch, sid)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.rinex.buffers import BLOCK
-from gnssice_batch.rinex.fields import U
-from gnssice_batch.rinex.instructions import equal_words
+from gnssice_batch.rinex.glance import glance, words
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING, Column, Observations
 from gnssice_batch.signals import sid
@@ -18,6 +16,7 @@ from gnssice_batch.signals import sid
 _KINDS = "SCLD"
 _PSEUDORANGE = 1
 _PHASE = 2
+_DOPPLER = 3
 
 type Arrays = tuple[np.ndarray, ...]
 
@@ -42,14 +41,7 @@ class Dense(NamedTuple):
 
 def signals(observations: Observations) -> tuple[str, ...]:
     """Return the sids that carry a value in the observations, sorted."""
-    present = np.zeros((len(observations.svs), -(-observations.value.shape[1] // BLOCK)), np.uint8)
-    _mark_present(observations.row_sv, observations.value, present)
-    marks = np.unpackbits(present, axis=1, bitorder="little")
-    found: list[str] = []
-    for rows, tracked, names in _by_system(observations):
-        carried = marks[rows, : tracked.kind.size] @ tracked.belongs
-        found.extend(compress(chain.from_iterable(names), carried.ravel().tolist()))
-    return tuple(sorted(found))
+    return _carried(_satellites(observations), glance(observations).present)
 
 
 def dense(observations: Observations, sids: Sequence[str] | None = None) -> Dense:
@@ -67,7 +59,9 @@ def dense(observations: Observations, sids: Sequence[str] | None = None) -> Dens
     Dense
         Values are ``value / (1000 * scale)``, correctly rounded.
     """
-    names = signals(observations) if sids is None else tuple(sids)
+    seen = glance(observations)
+    satellites = _satellites(observations)
+    names = _carried(satellites, seen.present) if sids is None else tuple(sids)
     shape = (observations.time_100ns.size, len(names))
     arrays = Dense(
         names,
@@ -78,10 +72,37 @@ def dense(observations: Observations, sids: Sequence[str] | None = None) -> Dens
         np.empty(shape, np.int8),
         np.empty(shape, np.int8),
     )
-    rows = Rows(observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
     places = {name: place for place, name in enumerate(names)}
-    _scatter(rows, targets(observations, places), arrays[1:])
+    _scatter(rows_of(observations), _targets(satellites, places, lone=seen.lone), arrays[1:])
     return arrays
+
+
+def rows_of(observations: Observations) -> "Rows":
+    """Return the arrays that `scatter_row` reads."""
+    return Rows(observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
+
+
+class _Satellites(NamedTuple):
+    """The satellites of observations and what their columns are."""
+
+    tracked: "_Tracked"
+    numbers: npt.NDArray[np.intp]
+    """(svs,) of their systems."""
+    sids: tuple[str, ...]
+    """(svs * S,) of their systems' signals."""
+
+
+def _satellites(observations: Observations) -> _Satellites:
+    tracked = _tracked(tuple(observations.columns.items()), observations.value.shape[1])
+    each = [tracked.of(sv) for sv in observations.svs]
+    numbers = np.array([number for number, _ in each], np.intp)
+    return _Satellites(tracked, numbers, tuple(chain.from_iterable(sids for _, sids in each)))
+
+
+def _carried(satellites: _Satellites, present: npt.NDArray[np.uint64]) -> tuple[str, ...]:
+    """Return the sids that carry a value, sorted."""
+    carried = (present[:, None] & satellites.tracked.belongs[satellites.numbers]).any(2)
+    return tuple(sorted(compress(satellites.sids, carried.ravel().tolist())))
 
 
 class Rows(NamedTuple):
@@ -103,79 +124,81 @@ class Targets(NamedTuple):
     """(svs, K) 0 signal strength, 1 pseudorange, 2 phase, 3 Doppler."""
     divisor: npt.NDArray[np.float64]
     """(svs, K) what stored integers are divided by."""
+    columns: npt.NDArray[np.int64]
+    """(svs,) how many there are; the others have no place."""
+    lone: bool
+    """Whether there may be indicators beside missing values."""
 
 
 def targets(observations: Observations, places: Mapping[str, int]) -> Targets:
     """Look up every column of every satellite among the places of sids."""
-    shape = (len(observations.svs), observations.value.shape[1])
-    found = Targets(np.full(shape, -1, np.int32), np.zeros(shape, np.int8), np.ones(shape))
-    for rows, tracked, names in _by_system(observations):
-        width = tracked.kind.size
-        here = np.array([[places.get(name, -1) for name in of_sv] for of_sv in names], np.int32)
-        found.place[rows, :width] = here[:, tracked.of_column]
-        found.kind[rows, :width] = tracked.kind
-        found.divisor[rows, :width] = tracked.divisor
-    return found
+    return _targets(_satellites(observations), places, lone=True)
 
 
-class _Tracked(NamedTuple):
-    """What the columns of a system, C of them with S signals, have in common for all its satellites."""
-
-    signals: tuple[tuple[str, str], ...]
-    """Band and letter, each once."""
-    of_column: npt.NDArray[np.intp]
-    """(C,) index into `signals`."""
-    belongs: npt.NDArray[np.uint8]
-    """(C, S) 1 where a column is of a signal."""
-    kind: npt.NDArray[np.int8]
-    divisor: npt.NDArray[np.float64]
-
-
-def _by_system(observations: Observations) -> Iterator[tuple[list[int], _Tracked, list[tuple[str, ...]]]]:
-    """Yield the satellites of each system that has columns, what these are, and the sids of each satellite."""
-    for system, columns in observations.columns.items():
-        rows = [row for row, sv in enumerate(observations.svs) if sv[0] == system]
-        if rows and columns:
-            tracked = _tracked(columns)
-            yield rows, tracked, [_sids(observations.svs[row], tracked.signals) for row in rows]
-
-
-@lru_cache(maxsize=1024)
-def _tracked(columns: tuple[Column, ...]) -> _Tracked:
-    signals = tuple(dict.fromkeys((column.band, column.letter) for column in columns))
-    of_column = np.array([signals.index((column.band, column.letter)) for column in columns], np.intp)
-    return _Tracked(
-        signals,
-        of_column,
-        np.eye(len(signals), dtype=np.uint8)[of_column],
-        np.array([_KINDS.index(column.kind) for column in columns], np.int8),
-        np.array([1000.0 * column.scale for column in columns], np.float64),
+def _targets(satellites: _Satellites, places: Mapping[str, int], *, lone: bool) -> Targets:
+    tracked, numbers, sids = satellites
+    place = np.fromiter(map(places.get, sids, repeat(-1)), np.int32, len(sids)).reshape(
+        numbers.size, len(tracked.signals[0])
+    )
+    return Targets(
+        place[np.arange(numbers.size)[:, None], tracked.of_column[numbers]],
+        tracked.kind[numbers],
+        tracked.divisor[numbers],
+        tracked.columns[numbers],
+        lone,
     )
 
 
-@lru_cache(maxsize=1 << 14)
-def _sids(sv: str, signals: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    return tuple(sid(sv, band, letter) for band, letter in signals)
+type _Signals = tuple[tuple[str, str] | None, ...]
 
 
-@kernel
-def _mark_present(row_sv: npt.NDArray[np.int16], value: npt.NDArray[np.int64], present: npt.NDArray[np.uint8]) -> None:
-    """Set the bits of `present`, (svs, blocks of columns), where a column of a satellite carries a value."""
-    for row in range(row_sv.size):
-        for block in range(present.shape[1]):
-            present[row_sv[row], block] |= values_in(value, row, BLOCK * block)
+class _Tracked(NamedTuple):
+    """What K columns are of, by system, with a last system that has none; each has S signals, its own and None."""
+
+    systems: str
+    signals: tuple[_Signals, ...]
+    """Per system band and letter, each once."""
+    belongs: npt.NDArray[np.uint64]
+    """(systems + 1, S, K / 64) a bit for each column that is of the signal."""
+    of_column: npt.NDArray[np.intp]
+    """(systems + 1, K) index into the signals, the last of which is None."""
+    columns: npt.NDArray[np.int64]
+    """(systems + 1,) how many there are."""
+    kind: npt.NDArray[np.int8]
+    """(systems + 1, K)"""
+    divisor: npt.NDArray[np.float64]
+    """(systems + 1, K)"""
+    satellites: dict[str, tuple[int, tuple[str, ...]]]
+    """By name, filled as they are asked for: what `of` returns."""
+
+    def of(self, sv: str) -> tuple[int, tuple[str, ...]]:
+        """Return the number of a satellite's system, -1 if that has no columns, and its S sids, empty for None."""
+        found = self.satellites.get(sv)
+        if found is None:
+            number = self.systems.find(sv[0])
+            sids = tuple(sid(sv, *signal) if signal else "" for signal in self.signals[number])
+            found = self.satellites[sv] = (number, sids)
+        return found
 
 
-@inlined
-def values_in(value: npt.NDArray[np.int64], row: int, first: int) -> np.uint64:
-    """Return a bit for each column of the block that begins with a column: set where the row has a value."""
-    width = value.shape[1]
-    if first + BLOCK <= width:
-        return equal_words(value, row * width + first, MISSING) ^ U(255)
-    bits = U(0)
-    for k in range(first, width):
-        bits |= U(value[row, k] != MISSING) << U(k - first)
-    return bits
+@lru_cache(maxsize=1024)
+def _tracked(columns: tuple[tuple[str, tuple[Column, ...]], ...], width: int) -> _Tracked:
+    each = [tuple(dict.fromkeys((column.band, column.letter) for column in of_system)) for _, of_system in columns]
+    most = max(map(len, each), default=0)
+    shape = (len(columns) + 1, width)
+    of_column = np.full(shape, most, np.intp)
+    kind, divisor = np.zeros(shape, np.int8), np.ones(shape)
+    for number, (_, of_system) in enumerate(columns):
+        for k, column in enumerate(of_system):
+            of_column[number, k] = each[number].index((column.band, column.letter))
+            kind[number, k] = _KINDS.index(column.kind)
+            divisor[number, k] = 1000.0 * column.scale
+    signals = tuple((*own, *[None] * (most + 1 - len(own))) for own in (*each, ()))
+    belongs = np.zeros((len(columns) + 1, most + 1, words(width)), np.uint64)
+    for number, k in np.argwhere(of_column < most).tolist():
+        belongs[number, of_column[number, k], k // 64] |= np.uint64(1 << k % 64)
+    count = np.array([*(len(of_system) for _, of_system in columns), 0], np.int64)
+    return _Tracked("".join(system for system, _ in columns), signals, belongs, of_column, count, kind, divisor, {})
 
 
 @kernel
@@ -183,7 +206,7 @@ def _scatter(rows: Rows, into: Targets, arrays: Arrays) -> None:
     for epoch in range(rows.first_row.size - 1):
         _blank(epoch, arrays)
         for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
-            _scatter_row(rows, row, epoch, into, arrays)
+            scatter_row(rows, row, epoch, into, arrays)
 
 
 @inlined
@@ -203,36 +226,52 @@ def _blank(epoch: int, arrays: Arrays) -> None:
 
 
 @inlined
-def _scatter_row(rows: Rows, row: int, epoch: int, into: Targets, arrays: Arrays) -> None:
+def scatter_row(rows: Rows, row: int, epoch: int, into: Targets, arrays: Arrays) -> None:
+    """Put a row into the cells of an epoch; those of its satellite are missing."""
+    sv = rows.row_sv[row]
+    for k in range(into.columns[sv]):
+        place, value = into.place[sv, k], rows.value[row, k]
+        if value != MISSING and place >= 0:
+            _put_cell(value / into.divisor[sv, k], into.kind[sv, k], (row, k), (epoch, place), rows, arrays)
+    if into.lone:
+        _put_lone_indicators(rows, row, epoch, into, arrays)
+
+
+@inlined
+def _put_cell(
+    value: float, kind: int, source: tuple[int, int], target: tuple[int, int], rows: Rows, arrays: Arrays
+) -> None:
+    snr, pseudorange, phase, doppler, _, _ = arrays
+    if kind == _PSEUDORANGE:
+        pseudorange[target] = value
+        _put_indicators(rows, source, target, kind, arrays)
+    elif kind == _PHASE:
+        phase[target] = value
+        _put_indicators(rows, source, target, kind, arrays)
+    elif kind == _DOPPLER:
+        doppler[target] = value
+    else:
+        snr[target] = value
+
+
+@kernel
+def _put_lone_indicators(rows: Rows, row: int, epoch: int, into: Targets, arrays: Arrays) -> None:
     sv = rows.row_sv[row]
     for k in range(rows.value.shape[1]):
-        place = into.place[sv, k]
-        if place < 0:
-            continue
-        kind = into.kind[sv, k]
-        if kind in (_PHASE, _PSEUDORANGE):
+        place, kind = into.place[sv, k], into.kind[sv, k]
+        if rows.value[row, k] == MISSING and place >= 0 and kind in (_PHASE, _PSEUDORANGE):
             _put_indicators(rows, (row, k), (epoch, place), kind, arrays)
-        if rows.value[row, k] != MISSING:
-            _put_value(rows.value[row, k] / into.divisor[sv, k], kind, (epoch, place), arrays)
 
 
 @inlined
 def _put_indicators(rows: Rows, source: tuple[int, int], target: tuple[int, int], kind: int, arrays: Arrays) -> None:
+    """Put the loss of lock of a phase; signal strength of the phase, else of the pseudorange."""
     lli, ssi = arrays[4], arrays[5]
-    strength = rows.ssi[source]
-    if strength >= 0 and (kind == _PHASE or ssi[target] < 0):
-        ssi[target] = strength
-    if kind == _PHASE and rows.lli[source] >= 0:
+    if kind == _PSEUDORANGE:
+        if ssi[target] < 0:
+            ssi[target] = rows.ssi[source]
+        return
+    if rows.ssi[source] >= 0:
+        ssi[target] = rows.ssi[source]
+    if rows.lli[source] >= 0:
         lli[target] = rows.lli[source]
-
-
-@inlined
-def _put_value(value: float, kind: int, target: tuple[int, int], arrays: Arrays) -> None:
-    if kind == 0:
-        arrays[0][target] = value
-    elif kind == _PSEUDORANGE:
-        arrays[1][target] = value
-    elif kind == _PHASE:
-        arrays[2][target] = value
-    else:
-        arrays[3][target] = value

@@ -1,7 +1,7 @@
 """Header lines of RINEX observation files, read record by record into a header (RINEX 2 table A1, 3 and 4 table A2)."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -55,6 +55,19 @@ class Draft:
             glonass_fcn=dict(header.glonass_fcn),
             unknown_labels=dict(header.unknown_labels),
             faults=list(header.faults),
+        )
+
+    def copy(self) -> "Draft":
+        """Return a draft of the same records that can be added to."""
+        return replace(
+            self,
+            values=self.values.copy(),
+            obs_types={system: codes.copy() for system, codes in self.obs_types.items()},
+            declared=self.declared.copy(),
+            scale_factors={system: factors.copy() for system, factors in self.scale_factors.items()},
+            glonass_fcn=self.glonass_fcn.copy(),
+            unknown_labels=self.unknown_labels.copy(),
+            faults=self.faults.copy(),
         )
 
     def freeze(self, *, compact: bool = False) -> Header:

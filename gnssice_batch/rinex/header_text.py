@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.header import Header
-from gnssice_batch.rinex.header_records import Draft, add, label_of
+from gnssice_batch.rinex.header_records import LABEL_COLUMN, Draft, add, add_all, label_of
 
 _FIRST_LABEL = "RINEX VERSION / TYPE"
 _LAST_LABEL = "END OF HEADER"
@@ -15,6 +17,15 @@ _COMPACT_VERSIONS = {"1.0": 1, "3.0": 3, "3.1": 3}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MOST_LINES = 20_000
 _LONGEST_LINE_BYTES = 4096
+_LONGEST_STEADY_BYTES = 1 << 16
+_OWN_LABELS = {
+    b"CRINEX PROG / DATE",
+    b"PGM / RUN BY / DATE",
+    b"APPROX POSITION XYZ",
+    b"TIME OF FIRST OBS",
+    b"TIME OF LAST OBS",
+}
+_COMMENT = b"COMMENT".rjust(LABEL_COLUMN + 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +50,14 @@ def header_text(content: bytes, start: int) -> HeaderText:
     """
     if not content[start : start + 1000].strip():
         raise ReadError(Reason.EMPTY, "there is nothing in it")
-    lines = _lines(content, start)
-    first, end = next(lines)
-    count, compact = 1, 0
-    if first[20:40] == _COMPACT_TEXT:
-        compact = _compact_version(first)
-        next(lines, None)
-        first, end = next(lines, ("", end))
-        count = 3
-    _check_first_line(first)
-    draft = Draft()
-    add(draft, first)
-    for line, end in lines:
-        count += 1
-        add(draft, line)
-        if _LAST_LABEL in line and label_of(line).startswith(_LAST_LABEL):
-            return HeaderText(_checked(draft, compact), end, count, compact)
-        if line.startswith(">"):
-            break
-    raise ReadError(Reason.NO_END_OF_HEADER, "the header does not end", line=count)
+    steady, own = _parted(content, start)
+    read = _read_steady(steady) if steady else 0
+    if isinstance(read, int):
+        read, own = _read(content, start), []
+    if isinstance(read, int):
+        raise ReadError(Reason.NO_END_OF_HEADER, "the header does not end", line=read)
+    draft = add_all(read.draft.copy(), own)
+    return HeaderText(_checked(draft, read.compact), start + read.size, read.lines, read.compact)
 
 
 def is_compact(content: bytes) -> bool:
@@ -83,8 +83,66 @@ def _lines(content: bytes, at: int) -> Iterator[tuple[str, int]]:
         end = content.find(b"\n", at, at + _LONGEST_LINE_BYTES)
         if end < 0:
             end = min(size, at + _LONGEST_LINE_BYTES)
-        yield content[at:end].decode("latin-1").rstrip("\r\0 ").ljust(80), min(end + 1, size)
+        yield _text(content[at:end]), min(end + 1, size)
         at = end + 1
+
+
+def _text(line: bytes | bytearray) -> str:
+    return line.decode("latin-1").rstrip("\r\0 ").ljust(80)
+
+
+class _Read(NamedTuple):
+    """A header that was read."""
+
+    draft: Draft
+    size: int
+    lines: int
+    compact: int
+
+
+def _read(content: bytes, start: int) -> _Read | int:
+    """Read the lines of a header; return their number if it does not end."""
+    lines = _lines(content, start)
+    first, end = next(lines)
+    count, compact = 1, 0
+    if first[20:40] == _COMPACT_TEXT:
+        compact = _compact_version(first)
+        next(lines, None)
+        first, end = next(lines, ("", end))
+        count = 3
+    _check_first_line(first)
+    draft = Draft()
+    add(draft, first)
+    for line, end in lines:
+        count += 1
+        add(draft, line)
+        if _LAST_LABEL in line and label_of(line).startswith(_LAST_LABEL):
+            return _Read(draft, end - start, count, compact)
+        if line.startswith(">"):
+            break
+    return count
+
+
+@lru_cache(maxsize=256)
+def _read_steady(header: bytes) -> _Read | int:
+    return _read(header, 0)
+
+
+def _parted(content: bytes, start: int) -> tuple[bytes, list[str]]:
+    """Return a header with comments in the place of the records that are each file's own, and these records.
+
+    The others are those of all files of a receiver for years. Nothing is returned where it is not plain to see.
+    """
+    last = content.find(_LAST_LABEL.encode(), start, start + _LONGEST_STEADY_BYTES)
+    end = content.find(b"\n", last, last + _LONGEST_LINE_BYTES) + 1
+    if last < 0 or end == 0:
+        return b"", []
+    lines, own = content[start:end].split(b"\n"), list[str]()
+    for at, line in enumerate(lines):
+        if line[LABEL_COLUMN:].rstrip() in _OWN_LABELS and not line.startswith(b">"):
+            own.append(_text(line))
+            lines[at] = _COMMENT.ljust(len(line))[: len(line)]
+    return b"\n".join(lines), own
 
 
 def _compact_version(line: str) -> int:

@@ -42,8 +42,13 @@ def _equal(width: int, lanes: int) -> Callable[..., tuple[object, object]]:
 trailing_zeros = cast("Callable[[np.uint64], np.uint64]", intrinsic(_trailing_zeros))
 """The number of zero bits below the lowest one of a word, 64 if there is none."""
 
-equal_bytes = cast("Callable[[npt.NDArray[np.uint8], int, int], np.uint64]", intrinsic(_equal(8, 64)))
-"""A bit for each of 64 bytes of an array from an index on, set where it is the byte. They must be in the array."""
+type _Bytes = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
+
+equal_bytes = cast("Callable[[_Bytes, int, int], np.uint64]", intrinsic(_equal(8, 64)))
+"""A bit for each of 64 bytes of a C-contiguous array from a flat index on, set where it is the byte."""
+
+equal_octets = cast("Callable[[npt.NDArray[np.int8], int, int], np.uint64]", intrinsic(_equal(8, 8)))
+"""The same for 8 bytes."""
 
 equal_words = cast("Callable[[npt.NDArray[np.int64], int, int], np.uint64]", intrinsic(_equal(64, 8)))
-"""A bit for each of 8 words of a C-contiguous array from a flat index on, set where it is the word."""
+"""The same for 8 words."""

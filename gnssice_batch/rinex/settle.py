@@ -19,8 +19,7 @@ def settle(read: Observations, *, has_zero_doppler: bool) -> Observations:
     """Return observations whose epochs are all different, with slips marked where a power failure caused them."""
     if has_zero_doppler:
         remove_lone_zeros(read.first_row[-1], read.row_sv, read.value, _companions(read))
-    differences = np.diff(read.time_100ns)
-    if (differences <= 0).any():
+    if (read.time_100ns[1:] <= read.time_100ns[:-1]).any():
         read = _without_duplicates(read)
     if read.epoch_flag.any():
         mark_slips(read.epoch_flag, read.first_row, read.row_sv, read.value, read.lli, _phases(read))

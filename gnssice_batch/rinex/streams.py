@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
-from isal import isal_zlib
+from isal import igzip_lib
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.rinex.lzw import DAMAGED, FULL, unpack_lzw
 
 _PIECE_BYTES: Final = 1 << 30
-_GZIP_WINDOW: Final = 31
-_RAW_WINDOW: Final = -15
-_DAMAGED_DEFLATE: Final = cast("type[Exception]", isal_zlib.error)
+_MOST_FOR_A_BYTE: Final = 1032
+"""Bytes that deflate can make of one."""
+_DAMAGED_DEFLATE: Final = cast("type[Exception]", igzip_lib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class _Decompressor(Protocol):
         """Whether the end of the stream is reached."""
 
     @property
+    def needs_input(self) -> bool:
+        """Whether all that the pieces so far have given was returned."""
+
+    @property
     def unused_data(self) -> bytes:
         """What follows the end in the piece that held it."""
 
@@ -45,12 +49,13 @@ class _Decompressor(Protocol):
 
 def gunzip(content: bytes, limit: int) -> Unpacked:
     """Unpack gzip; the checksum of each of its streams is checked."""
-    return _streams(content, limit, lambda: isal_zlib.decompressobj(wbits=_GZIP_WINDOW), _DAMAGED_DEFLATE)
+    return _streams(content, limit, lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), _DAMAGED_DEFLATE)
 
 
 def inflate(content: bytes, limit: int) -> Unpacked:
     """Unpack one raw deflate stream, as zip files hold them; what follows it is not looked at."""
-    return _one_stream(memoryview(content), limit, isal_zlib.decompressobj(wbits=_RAW_WINDOW), _DAMAGED_DEFLATE)[0]
+    stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
+    return _one_stream(memoryview(content), limit, stream, _DAMAGED_DEFLATE)[0]
 
 
 def bunzip2(content: bytes, limit: int) -> Unpacked:
@@ -94,12 +99,13 @@ def _one_stream(view: memoryview, limit: int, stream: _Decompressor, broken: typ
     """Unpack the stream at the start of a buffer; also return its length there."""
     chunks: list[bytes] = []
     used = 0
+    room = _size_at_end(view)
     while not stream.eof:
-        if used == len(view):
+        if stream.needs_input and used == len(view):
             return Unpacked(_joined(chunks), Reason.TRUNCATED, "ends inside a compressed stream"), used
-        piece = view[used : used + _PIECE_BYTES]
+        piece = view[used : used + _PIECE_BYTES] if stream.needs_input else view[:0]
         try:
-            chunk = stream.decompress(piece, limit + 1)
+            chunk = stream.decompress(piece, min(room, limit + 1))
         except broken as error:
             return Unpacked(_joined(chunks), Reason.UNPACK_FAILED, str(error)), used
         if len(chunk) > limit:
@@ -107,7 +113,14 @@ def _one_stream(view: memoryview, limit: int, stream: _Decompressor, broken: typ
         chunks.append(chunk)
         limit -= len(chunk)
         used += len(piece)
+        room = limit + 1
     return Unpacked(_joined(chunks)), used - len(stream.unused_data)
+
+
+def _size_at_end(view: memoryview) -> int:
+    """Guess what a stream unpacks to, so that room is made for it once: gzip says it at its end."""
+    size = int.from_bytes(view[-4:], "little") + 1
+    return size if size <= _MOST_FOR_A_BYTE * len(view) else len(view)
 
 
 def _joined(chunks: list[bytes]) -> bytes:

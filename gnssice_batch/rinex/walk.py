@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex import codes
-from gnssice_batch.rinex.buffers import Arcs, Output, Tables
+from gnssice_batch.rinex.buffers import SVS, Arcs, Output, Tables
 from gnssice_batch.rinex.columns import Layout, Overrides, extend
 from gnssice_batch.rinex.crinex import walk_crinex
 from gnssice_batch.rinex.header import Header
@@ -21,7 +21,8 @@ from gnssice_batch.rinex.text3 import finish as finish_text3
 from gnssice_batch.rinex.text3 import walk_text3
 from gnssice_batch.rinex.time import shift_100ns
 
-_SAMPLE_BYTES = 1 << 16
+_SAMPLE_BYTES = 1 << 13
+_AT_ZERO = (codes.OPEN, codes.EPOCHS, codes.ROWS, codes.SVS, codes.ZERO_DOPPLERS, codes.WRAPPED, codes.REFUSED_AT)
 _SPARE_ROWS = 1100
 """No epoch has more satellites."""
 
@@ -51,10 +52,11 @@ def observations_of(content: bytes, overrides: Overrides) -> Iterator[Observatio
 
 
 def _likely_rows(content: npt.NDArray[np.uint8], start: int) -> int:
-    """Guess the lines from `start` on by the length of the first ones; arrays grow where this is too few."""
-    sample = content[start : start + _SAMPLE_BYTES]
-    lines = np.count_nonzero(sample == ord("\n")) + 1
-    return int(1.3 * lines * (content.size - start) / max(sample.size, 1)) + _SPARE_ROWS
+    """Guess the lines from `start` on by the length of those in the middle; arrays grow where this is too few."""
+    middle = max(start, (start + content.size - _SAMPLE_BYTES) // 2)
+    sample = content[middle : middle + _SAMPLE_BYTES].tobytes()
+    lines = sample.count(b"\n") + 1
+    return int(1.3 * lines * (content.size - start) / max(len(sample), 1)) + _SPARE_ROWS
 
 
 def _named[K](names: Sequence[K], counts: npt.NDArray[np.int64]) -> dict[K, int]:
@@ -103,9 +105,9 @@ class Walk:
 
     def _settle_state(self) -> None:
         """Set what a walk begins with or what follows from the header."""
-        self.state[[codes.OPEN, codes.EPOCHS, codes.ROWS, codes.SVS]] = 0
-        self.state[[codes.ZERO_DOPPLERS, codes.WRAPPED, codes.REFUSED_AT]] = 0
-        self.state[[codes.SKIPPING, codes.OFFENCE]] = -1
+        for slot in _AT_ZERO:
+            self.state[slot] = 0
+        self.state[codes.SKIPPING] = self.state[codes.OFFENCE] = -1
         self._apply_header()
 
     def _apply_header(self) -> None:
@@ -221,7 +223,7 @@ class Walk:
         epochs = int(self.state[codes.EPOCHS])
         output = self.output
         rows = int(output.first_row[epochs])
-        svs = tuple(map(self._sv, output.sv_codes[: self.state[codes.SVS]].tolist()))
+        svs = tuple(SVS[code] for code in output.sv_codes[: self.state[codes.SVS]].tolist())
         return settle(
             Observations(
                 header=self.header,
@@ -246,10 +248,6 @@ class Walk:
         declared = seen | (set(self.layout.columns) if self.header.major >= 3 else set())
         return {system: self.layout.columns.get(system, ()) for system in codes.SYSTEMS if system in declared}
 
-    @staticmethod
-    def _sv(code: int) -> str:
-        return f"{codes.SYSTEMS[code // 100]}{code % 100:02d}"
-
     def _accounting(self) -> Accounting:
         output, state = self.output, self.state
         faults = len(self.header.faults)
@@ -261,9 +259,10 @@ class Walk:
             at = int(state[codes.OFFENCE_POSITION])
             first_bytes = self.content[at : at + 80].partition(b"\n")[0]
             offence = Offence(codes.REASONS[state[codes.OFFENCE]], int(state[codes.OFFENCE_LINE]), first_bytes)
+        line_counts = _named(codes.LINE_CATEGORIES, output.line_counts)
         return Accounting(
-            lines=int(output.line_counts.sum()),
-            line_counts=_named(codes.LINE_CATEGORIES, output.line_counts),
+            lines=sum(line_counts.values()),
+            line_counts=line_counts,
             counts=_named(codes.REASONS, output.counts),
             offence=offence,
         )

@@ -1,5 +1,6 @@
 """A test for each box of the checklist in docs/rinex-support.md that no other test file holds."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -245,6 +246,24 @@ def test_indicators_are_carried_as_written():
     assert (part.lli.tolist(), part.ssi.tolist()) == ([[4, 7, -1, -1]], [[7, 9, -1, -1]])
     arrays = dense(part)
     assert (arrays.lli.tolist(), arrays.ssi.tolist()) == ([[7]], [[9]])
+
+
+@pytest.mark.parametrize("rows", [1, 3, 9, 20])
+def test_indicators_beside_missing_values_are_carried(rows):
+    whole = "G01" + field(2e7, " ", "7") + field(1e8, "1", "8") + "\n"
+    alone = "G02" + field(None, " ", "5") + field(None, "1") + "\n"
+    later = "G02" + field(2e7, " ", "6") + field(1e8) + "\n"
+    epochs = [epoch3(30 * 0, 2), whole, alone, epoch3(1, 2), whole, later]
+    more = [line for second in range(2, rows + 2) for line in (epoch3(second, 1), whole)]
+    (part,) = reading(header3(), *epochs, *more).parts
+    found = dense(part)
+    assert found.sids == ("G01|L1|C", "G02|L1|C")
+    assert found.lli[:2].tolist() == [[1, 1], [1, -1]]
+    assert found.ssi[:2].tolist() == [[8, 5], [8, 6]]
+    assert np.isnan(found.phase[0, 1])
+    narrow = replace(part, value=part.value[:, :4], lli=part.lli[:, :4], ssi=part.ssi[:, :4])
+    for one, other in zip(found[1:], dense(narrow)[1:], strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
 
 
 def test_the_strength_indicator_falls_back_to_the_pseudorange():

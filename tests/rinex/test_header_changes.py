@@ -1,8 +1,11 @@
 """Header records that are passed over, and those that come into force in the body."""
 
+from dataclasses import replace
+
 import pytest
 
-from gnssice_batch.rinex import MISSING, dense, read_header
+from gnssice_batch.errors import ReadError
+from gnssice_batch.rinex import MISSING, Header, dense, header_text, read_header
 from tests.rinex.samples import WHOLE, epoch2, epoch3, field, header2, header3, only, record, satellite
 
 PASSED_OVER = [
@@ -40,6 +43,55 @@ def test_a_label_that_nobody_knows_is_named_with_its_number():
 def test_nul_bytes_at_the_end_of_a_line_are_blanks():
     part = only(header3(), epoch3(30, 1), WHOLE.replace("\n", "\0\0\0\n"))
     assert (part.value[0, 0], dict(part.accounting.counts)) == (20000000123, {})
+
+
+def test_records_that_differ_from_file_to_file_are_each_files_own():
+    def header(day: int, x: float) -> bytes:
+        position = record(f"{x:14.4f}{2.0:14.4f}{3.0:14.4f}", "APPROX POSITION XYZ")
+        return header3(position).replace("2025     1     1", f"2025     1 {day:5d}").encode()
+
+    first, second, again = (read_header(header(day, x)) for day, x in ((1, 1.0), (2, 4.0), (1, 1.0)))
+    assert (first.position_xyz_m, second.position_xyz_m) == ((1.0, 2.0, 3.0), (4.0, 2.0, 3.0))
+    assert second.time_first_100ns == first.time_first_100ns + 864_000_000_000
+    assert first == again
+
+
+def test_a_header_does_not_take_what_an_earlier_file_has_told():
+    read_header(header3(record("  1.0  2.0  3.0", "APPROX POSITION XYZ")).encode())
+    without = read_header(header3(record("", "APPROX POSITION XYZ")).encode())
+    assert without.position_xyz_m is None
+
+
+@pytest.mark.parametrize("label", ["APPROX POSITION XYZ", "TIME OF FIRST OBS", "PGM / RUN BY / DATE"])
+@pytest.mark.parametrize("where", [0, 40])
+def test_a_label_out_of_its_columns_is_no_record(label, where):
+    line = (" " * where + label).ljust(81) + "\n"
+    found = read_header(header3(line).encode())
+    assert found.position_xyz_m is None
+    assert sum(found.unknown_labels.values()) == 1
+
+
+def test_an_end_of_header_in_a_comment_is_not_the_end():
+    comment = record("END OF HEADER", "COMMENT") + record("", "COMMENT END OF HEADER")
+    found = read_header(header3(comment, record("   15.000", "INTERVAL")).encode())
+    assert found.interval_s == 15.0
+
+
+def test_every_header_of_the_corpus_reads_alike_whole_and_in_parts(shared_data, monkeypatch):
+    files = [path.read_bytes() for path in sorted((shared_data / "rinex").rglob("*")) if path.is_file()]
+    for _ in range(2):
+        parts = [_told(content) for content in files]
+    monkeypatch.setattr(header_text, "_parted", lambda *_: (b"", []))
+    assert parts == [_told(content) for content in files]
+    assert sum(isinstance(told, Header) for told in parts) > 100
+
+
+def _told(content: bytes) -> Header | str:
+    try:
+        found = read_header(content)
+    except ReadError as error:
+        return str(error)
+    return replace(found, faults=tuple(sorted(found.faults)))
 
 
 def test_a_receiver_that_changes_in_the_body_is_in_the_header_and_does_not_split():
