@@ -1,6 +1,7 @@
 """What a session or fork has changed, as plain values that can be compared with what was planned."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import icechunk
 
@@ -11,9 +12,15 @@ type Units = Mapping[str, frozenset[tuple[int, ...]]]
 
 
 def changed_units(session: icechunk.Session) -> Units:
-    """The chunks a session has written, moved or reset and not committed."""
+    """The chunks a session has written, moved or reset and not committed; equal indices are one object."""
     chunks = session.status().updated_chunks
-    return {path: frozenset(map(tuple, indices)) for path, indices in chunks.items() if indices}
+    one: dict[tuple[int, ...], tuple[int, ...]] = {}
+    units: dict[str, frozenset[tuple[int, ...]]] = {}
+    while chunks:
+        path, indices = chunks.popitem()
+        if indices:
+            units[path] = frozenset(one.setdefault(index, index) for index in map(tuple, indices))
+    return units
 
 
 def union(parts: Iterable[Units]) -> Units:
@@ -25,14 +32,15 @@ def union(parts: Iterable[Units]) -> Units:
     return {path: frozenset(indices) for path, indices in merged.items()}
 
 
-def differences(found: Units, expected: Units) -> tuple[str, ...]:
-    """One sentence for every array whose changed chunks are not the expected ones."""
-    return tuple(
-        f"{path}: {_some(found.get(path, frozenset()) - expected.get(path, frozenset()), 'not planned')}"
-        f"{_some(expected.get(path, frozenset()) - found.get(path, frozenset()), 'missing')}"
-        for path in sorted(found.keys() | expected.keys())
-        if found.get(path, frozenset()) != expected.get(path, frozenset())
-    )
+def differences(found: Units, *expected: Units) -> tuple[str, ...]:
+    """One sentence for every array whose changed chunks are not the expected ones, all parts of these together."""
+    sentences = []
+    for path in sorted(found.keys() | set(chain(*expected))):
+        here = found.get(path, frozenset())
+        wanted = frozenset(chain(*(part.get(path, ()) for part in expected)))
+        if here != wanted:
+            sentences.append(f"{path}: {_some(here - wanted, 'not planned')}{_some(wanted - here, 'missing')}")
+    return tuple(sentences)
 
 
 def coordinate_differences(found: Units, structure: Units, planned: Units, template: GroupTemplate) -> tuple[str, ...]:

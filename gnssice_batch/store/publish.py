@@ -21,7 +21,6 @@ from gnssice_batch.store.changes import (
     changed_units,
     coordinate_differences,
     differences,
-    union,
     without_coordinates,
 )
 from gnssice_batch.store.columns import write_columns
@@ -180,8 +179,8 @@ def _hold_against_head(repository: Repository, session: icechunk.Session, public
 
 def _check_units(session: icechunk.Session, publication: Publication) -> None:
     found, structure, planned = changed_units(session), publication.structure.units, publication.planned
-    rest, wanted = (without_coordinates(units, publication.groups) for units in (found, union([structure, planned])))
-    wrong = list(differences(rest, wanted))
+    parts = (without_coordinates(units, publication.groups) for units in (found, structure, planned))
+    wrong = list(differences(*parts))
     for change in publication.groups.values():
         wrong += coordinate_differences(found, structure, planned, change.template)
     if wrong:
