@@ -16,7 +16,7 @@ STOREYS = (
     ("align", "archive", "breaker", "report", "store", "simulate"),
     ("plan", "reading", "cluster", "journal"),
     ("sources", "survey", "inspection", "resume", "comparison"),
-    ("ingest", "prospect", "oddities", "rereading"),
+    ("ingest", "prospect", "warming", "oddities", "rereading"),
     ("prepare", "holdings"),
     ("rounds", "outlook", "quarantine"),
     ("results", "verify"),

@@ -34,6 +34,7 @@ from gnssice_batch.simulate import SimulationPlan, network
 from gnssice_batch.simulate import simulate as write_archive
 from gnssice_batch.simulate.damage import damage
 from gnssice_batch.store.contents import history
+from gnssice_batch.warming import warm as compile_kernels
 
 EXIT_REJECTED: Final = 1
 STDOUT: Final = "-"
@@ -199,6 +200,16 @@ def simulate(  # noqa: PLR0913 - one parameter per option
 def schema() -> None:
     """Print the JSON schema of the settings, for editors and charts."""
     write_json(config.json_schema(), STDOUT)
+
+
+@app.command(epilog="Example: NUMBA_CACHE_DIR=/opt/kernels gnssice-batch warm")
+def warm() -> None:
+    """Compile the reader's kernels, so that later processes need not: for the build of an image."""
+    folder = compile_kernels()
+    if folder is None:
+        message = "the kernels can't be kept, no folder for them can be written to: set NUMBA_CACHE_DIR to one that can"
+        raise ConfigError(message)
+    Console(soft_wrap=True).print(f"The kernels are kept in {folder}", highlight=False)
 
 
 def load_settings(config_file: Path | None, overrides: list[str] | None) -> config.Settings:

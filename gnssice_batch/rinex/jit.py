@@ -35,6 +35,12 @@ def inlined[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", _compiled(function, forceinline=True))
 
 
+def kept_in(function: Callable[..., object]) -> str | None:
+    """Return the folder that a compiled function is kept in; None where it is not kept."""
+    folder: str | None = getattr(getattr(function, "_cache", None), "cache_path", None)
+    return folder
+
+
 def _compiled(function: Callable[..., Any], **options: bool) -> object:
     decorate: Callable[..., Any] = njit
     options |= {"nogil": True, **_without_counts()}
