@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.header import Header
@@ -25,6 +26,7 @@ _OWN_LABELS = {
     b"TIME OF FIRST OBS",
     b"TIME OF LAST OBS",
 }
+_MOST_PLACES = 1024
 _COMMENT = b"COMMENT".rjust(LABEL_COLUMN + 7)
 
 
@@ -137,12 +139,41 @@ def _parted(content: bytes, start: int) -> tuple[bytes, list[str]]:
     end = content.find(b"\n", last, last + _LONGEST_LINE_BYTES) + 1
     if last < 0 or end == 0:
         return b"", []
-    lines, own = content[start:end].split(b"\n"), list[str]()
-    for at, line in enumerate(lines):
-        if line[LABEL_COLUMN:].rstrip() in _OWN_LABELS and not line.startswith(b">"):
-            own.append(_text(line))
-            lines[at] = _COMMENT.ljust(len(line))[: len(line)]
-    return b"\n".join(lines), own
+    header = content[start:end]
+    places = _PLACES.get(len(header), ())
+    if not places or not all(_is_own(header, *place) for place in places):
+        places = _own_places(header)
+        if len(_PLACES) == _MOST_PLACES:
+            _PLACES.clear()
+        _PLACES[len(header)] = places
+    return _without(header, places)
+
+
+_PLACES: Final[dict[int, tuple[tuple[int, int], ...]]] = {}
+"""Where the records stood that are each file's own in the last header of each length; mostly they stand there again."""
+
+
+def _own_places(header: bytes) -> tuple[tuple[int, int], ...]:
+    """Return begin and end of the records of a header that are each file's own."""
+    ends = [match.end() - 1 for match in re.finditer(rb"\n", header)]
+    places = ((begin + 1, end) for begin, end in pairwise(ends))
+    return tuple((begin, end) for begin, end in places if _is_own(header, begin, end))
+
+
+def _is_own(header: bytes, begin: int, end: int) -> bool:
+    """Whether a place is a line with a record that is each file's own."""
+    line = header[begin:end]
+    whole = header[begin - 1 : begin] == header[end : end + 1] == b"\n" and b"\n" not in line
+    return line[LABEL_COLUMN:].rstrip() in _OWN_LABELS and whole and not line.startswith(b">")
+
+
+def _without(header: bytes, places: tuple[tuple[int, int], ...]) -> tuple[bytes, list[str]]:
+    """Return a header with comments in these places, and what stood there."""
+    rest, own = bytearray(header), list[str]()
+    for begin, end in places:
+        own.append(_text(header[begin:end]))
+        rest[begin:end] = _COMMENT.ljust(end - begin)
+    return bytes(rest), own
 
 
 def _compact_version(line: str) -> int:
