@@ -25,6 +25,7 @@ FORMAT: Final = 2
 LEASE_S: Final = 60.0
 """A run on another machine whose lease is older than this is dead."""
 
+_PARTITIONS: Final = "partitions"
 _STRUCTURE: Final = "structure.json"
 _SURVEYED: Final = "surveyed.json"
 _RECORD: Final = "run.json"
@@ -91,11 +92,11 @@ class Journal:
             When it can't be written.
         """
         self._hold_secrets_back(done.outcome.fork or b"")
-        self._write(f"partitions/{done.partition.key}", done)
+        self._write(f"{_PARTITIONS}/{done.partition.key}", done)
 
     def drop(self, key: str) -> None:
         """Forget a partition that does not fit the store any more."""
-        self.folder.remove(f"partitions/{key}")
+        self.folder.remove(f"{_PARTITIONS}/{key}")
 
     def keep_structure(self, structure: Structure) -> None:
         """Keep the structure; it extends the one that was kept before, and takes its place.
@@ -133,7 +134,7 @@ class Journal:
 
     def partitions(self) -> dict[str, Done]:
         """Every finished partition whose file is whole; a torn one is left out and done again."""
-        found = (self._read(Done, name) for name in sorted(self.folder.entries()) if name.startswith("partitions/"))
+        found = (self._read(Done, name) for name in sorted(self.folder.entries()) if name.startswith(f"{_PARTITIONS}/"))
         return {done.partition.key: done for done in found if done is not None}
 
     def structure(self) -> Structure | None:
@@ -147,7 +148,12 @@ class Journal:
         return lease
 
     def remove(self) -> None:
-        """Remove the journal: the run is published, or given up."""
+        """Remove the journal: the run is published, or given up.
+
+        The record goes last: without it no start would find what is left.
+        """
+        for name in (_PARTITIONS, _STRUCTURE, _SURVEYED, _LEASE, _RECORD):
+            self.folder.remove(name)
         self.folder.remove()
 
     def _hold_secrets_back(self, forks: bytes) -> None:
@@ -167,21 +173,26 @@ class Journal:
             raise StoreError(msg) from error
 
     def _read(self, kind: type[Any], name: str) -> Any:
-        try:
-            return load(kind, unseal(self.folder.read(name)))
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            _log.warning("%s/%s is not used: %s", self.folder.url, name, error, extra={"run": self.record.run})
-            return None
+        return _read(self.folder, kind, name)
 
 
 def begin(folder: Folder, record: RunRecord, secrets: frozenset[str] = frozenset()) -> Journal:
     """Open the journal of a new run, with this process at work on it."""
+    _sweep(folder)
     journal = Journal(folder.below(record.run), record, secrets)
     journal.renew()
     journal.keep_record()
     return journal
+
+
+def _sweep(folder: Folder) -> None:
+    """Remove what starts have left that died between their lease and their record: no other start finds it."""
+    names = folder.entries()
+    runs = {name.removesuffix(f"/{_LEASE}") for name in names if name.endswith(f"/{_LEASE}")}
+    for run in sorted(run for run in runs if f"{run}/{_RECORD}" not in names):
+        lease: Lease | None = _read(folder.below(run), Lease, _LEASE)
+        if lease and not lease.alive():
+            folder.below(run).remove(_LEASE)
 
 
 def open_journals(folder: Folder) -> tuple[Journal, ...]:
@@ -213,6 +224,16 @@ def adoptable(folder: Folder, settings: str, branch: str, secrets: frozenset[str
         journal.renew()
         return replace(journal, secrets=secrets)
     return None
+
+
+def _read(folder: Folder, kind: type[Any], name: str) -> Any:
+    try:
+        return load(kind, unseal(folder.read(name)))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        _log.warning("%s/%s is not used: %s", folder.url, name, error)
+        return None
 
 
 def seal(document: object) -> bytes:

@@ -1,5 +1,8 @@
 """The journal: what is kept is believed only when it is whole, and no key stands in it."""
 
+import socket
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -116,3 +119,38 @@ def test_a_key_of_the_storage_never_stands_in_the_journal(folder):
 def test_removed_journals_are_gone(folder):
     begin(folder, RECORD).remove()
     assert open_journals(folder) == ()
+
+
+@pytest.mark.parametrize("removals", range(6))
+def test_a_removal_that_is_cut_short_leaves_nothing_that_a_start_does_not_find(folder, monkeypatch, removals):
+    journal = begin(folder, RECORD)
+    journal.keep(finished())
+    journal.keep_structure(Structure("BASE", "staging", b"change", b"fork", {}))
+    journal.keep_surveyed(())
+    with monkeypatch.context() as patch:
+        left = iter(range(removals))
+        whole = Folder.remove
+        patch.setattr(
+            Folder, "remove", lambda self, name="": whole(self, name) if next(left, None) is not None else died()
+        )
+        with pytest.raises(KeyboardInterrupt):
+            journal.remove()
+    for found in open_journals(folder):
+        found.remove()
+    assert folder.entries() == {}
+
+
+def died():
+    raise KeyboardInterrupt
+
+
+def test_a_lease_without_a_record_is_swept_away_when_its_process_is_dead(folder):
+    for run, host in (("dead", "another-host"), ("alive", socket.gethostname())):
+        journal = begin(folder, replace(RECORD, run=run))
+        lease = unseal(journal.folder.read("lease.json")) | {"host": host, "beat": "2020-01-01T00:00:00+00:00"}
+        journal.folder.write("lease.json", seal(lease))
+        journal.folder.remove("run.json")
+    folder.write("not/ours/lease.json", b"anything")
+    begin(folder, RECORD)
+    left = {"alive/lease.json", "not/ours/lease.json", f"{RECORD.run}/lease.json", f"{RECORD.run}/run.json"}
+    assert set(folder.entries()) == left
