@@ -28,6 +28,9 @@ _HEADERS_AHEAD: Final = 32
 _FETCH_TRIES: Final = 3
 _FETCH_PAUSE_S: Final = 0.2
 _UNKNOWN: Final = ""
+_FOREIGN: Final = {Reason.NOT_RINEX, Reason.NOT_OBSERVATIONS, Reason.EMPTY}
+"""What is no fault of a file that never claimed to hold observations."""
+_CALLED_RINEX: Final = re.compile(r"\.(rnx|crx|\d\d[od])(\.(gz|z|bz2|zip))?$", re.IGNORECASE)
 
 type Hold = Callable[[Iterable[FileOutcome]], None]
 """Is told what became of files as it is known, and raises `RefusedError` when too many fail in one way."""
@@ -225,7 +228,7 @@ def _take(uri: str, found: Header | ReadError | ArchiveError, headers: dict[str,
     if isinstance(found, Header):
         headers[uri] = found
         hold([_outcome(uri, None)])
-    else:
+    elif isinstance(found, ArchiveError) or found.reason not in _FOREIGN or _CALLED_RINEX.search(uri):
         hold([_outcome(uri, found)])
 
 

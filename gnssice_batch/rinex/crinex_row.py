@@ -14,13 +14,13 @@ from gnssice_batch.rinex.fields import (
     SPACE,
     WINDOW,
     ZERO,
+    ZEROS,
     Bytes,
     U,
-    bytes_before,
-    decimal8,
+    above_nine,
     int64,
     load8,
-    not_digits,
+    number8,
     window,
 )
 from gnssice_batch.rinex.instructions import trailing_zeros
@@ -30,7 +30,7 @@ from gnssice_batch.rinex.row import put_value
 
 AMPERSAND: Final = 38
 DAMAGED: Final = -1
-LARGEST: Final = 10_000_000_000_000
+LARGEST: Final = 9_999_999_999_999
 """No observable has more digits than F14.3 holds."""
 
 type Run = tuple[State, Tables, Output, Arcs]
@@ -44,18 +44,18 @@ def integer(word: np.uint64, buffer: Bytes, at: int, end: int) -> tuple[int, boo
     """
     length = end - at
     negative = int64(word & U(0xFF) == U(MINUS))
-    digits = bytes_before(not_digits(word) & ~U(negative << 7))
-    word ^= U(negative * (MINUS ^ ZERO))
+    digits = word ^ ZEROS ^ U(negative * (MINUS ^ ZERO))
     if length > 8:
-        return long_integer(decimal8(word), buffer, at, end, negative, digits)
-    number = decimal8(word << U(8 * (8 - length)))
-    return (number ^ -negative) + negative, negative < length == digits
+        return long_integer(digits, buffer, at, end, negative)
+    digits <<= U(8 * (8 - length))
+    return (number8(digits) ^ -negative) + negative, above_nine(digits) == U(0) and negative < length
 
 
 @kernel
-def long_integer(number: int, buffer: Bytes, at: int, end: int, negative: int, digits: int) -> tuple[int, bool]:
-    """Read on behind the first eight characters of an `integer`."""
-    sound = digits == 8 and end - at <= 17
+def long_integer(digits: np.uint64, buffer: Bytes, at: int, end: int, negative: int) -> tuple[int, bool]:
+    """Read on behind the first eight digits of an `integer`."""
+    number = number8(digits)
+    sound = above_nine(digits) == U(0) and end - at <= 17
     for i in range(at + 8, min(end, at + 17)):
         digit = int64(buffer[i]) - ZERO
         sound &= 0 <= digit <= 9
@@ -133,7 +133,7 @@ def take_observable(buffer: Bytes, begin: int, end: int, field: tuple[int, int, 
     state, tables, output, arcs = run
     code, row, j = field
     number, sound = take_difference(buffer, begin, end, arcs.difference[code, U(j)], state[SERIAL])
-    if not sound or number >= LARGEST or number <= -LARGEST:
+    if not sound or U(number + LARGEST) > U(2 * LARGEST):
         return False
     system = code // 100
     column = int64(tables.column_of[system, U(j)])

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, compress, repeat
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.rinex.glance import glance, words
+from gnssice_batch.rinex.glance import glance, has_lone_indicators, words
 from gnssice_batch.rinex.jit import inlined, kernel
 from gnssice_batch.rinex.observations import MISSING, Column, Observations
 from gnssice_batch.signals import sid
@@ -93,7 +93,7 @@ class _Satellites(NamedTuple):
 
 
 def _satellites(observations: Observations) -> _Satellites:
-    tracked = _tracked(tuple(observations.columns.items()), observations.value.shape[1])
+    tracked = _tracked_of(observations)
     each = [tracked.of(sv) for sv in observations.svs]
     numbers = np.array([number for number, _ in each], np.intp)
     return _Satellites(tracked, numbers, tuple(chain.from_iterable(sids for _, sids in each)))
@@ -127,12 +127,12 @@ class Targets(NamedTuple):
     columns: npt.NDArray[np.int64]
     """(svs,) how many there are; the others have no place."""
     lone: bool
-    """Whether there may be indicators beside missing values."""
+    """Whether there are indicators beside missing values."""
 
 
 def targets(observations: Observations, places: Mapping[str, int]) -> Targets:
     """Look up every column of every satellite among the places of sids."""
-    return _targets(_satellites(observations), places, lone=True)
+    return _targets(_satellites(observations), places, lone=has_lone_indicators(observations))
 
 
 def _targets(satellites: _Satellites, places: Mapping[str, int], *, lone: bool) -> Targets:
@@ -179,6 +179,23 @@ class _Tracked(NamedTuple):
             sids = tuple(sid(sv, *signal) if signal else "" for signal in self.signals[number])
             found = self.satellites[sv] = (number, sids)
         return found
+
+
+def _tracked_of(observations: Observations) -> _Tracked:
+    """Look up what was made of these very columns, or else of equal ones: they are not compared for every file."""
+    columns, width = observations.columns, observations.value.shape[1]
+    objects = ("".join(columns), width, *map(id, columns.values()))
+    found = _OF_OBJECTS.get(objects)
+    if found is None:
+        if len(_OF_OBJECTS) >= _MOST_OBJECTS:
+            _OF_OBJECTS.clear()
+        found = _OF_OBJECTS[objects] = (tuple(columns.values()), _tracked(tuple(columns.items()), width))
+    return found[1]
+
+
+_MOST_OBJECTS: Final = 1024
+_OF_OBJECTS: Final[dict[tuple[object, ...], tuple[object, _Tracked]]] = {}
+"""By systems, width and the identities of the columns: these columns, so that they stay what they are, and the rest."""
 
 
 @lru_cache(maxsize=1024)

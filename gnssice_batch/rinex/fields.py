@@ -28,7 +28,7 @@ NEWLINE: Final = 10
 WINDOW: Final = 64
 """Bytes that are looked at together: as many as a word has bits."""
 
-_ZEROS: Final = U(0x3030303030303030)
+ZEROS: Final = U(0x3030303030303030)
 SPACES: Final = U(0x2020202020202020)
 _ABOVE_NINE: Final = U(0x7676767676767676)
 _HIGH_BITS: Final = U(0x8080808080808080)
@@ -96,7 +96,13 @@ def text_end(buffer: Bytes, start: int, end: int) -> int:
 @inlined
 def decimal8(word: np.uint64) -> int:
     """Return the number that eight ASCII digits are."""
-    word = ((word & U(0x0F0F0F0F0F0F0F0F)) * U(2561)) >> U(8)
+    return number8(word & U(0x0F0F0F0F0F0F0F0F))
+
+
+@inlined
+def number8(digits: np.uint64) -> int:
+    """Return the number that eight bytes of 0 to 9 are."""
+    word = (digits * U(2561)) >> U(8)
     word = ((word & U(0x00FF00FF00FF00FF)) * U(6553601)) >> U(16)
     return int64(((word & U(0x0000FFFF0000FFFF)) * U(42949672960001)) >> U(32))
 
@@ -104,7 +110,12 @@ def decimal8(word: np.uint64) -> int:
 @inlined
 def not_digits(word: np.uint64) -> np.uint64:
     """Return a word with the high bit set in every byte that is no digit."""
-    digits = word ^ _ZEROS
+    return above_nine(word ^ ZEROS)
+
+
+@inlined
+def above_nine(digits: np.uint64) -> np.uint64:
+    """Return a word with the high bit set in every byte, up to the first such, that is more than 9."""
     return ((digits + _ABOVE_NINE) | digits) & _HIGH_BITS
 
 
@@ -126,7 +137,7 @@ def _signed8(word: np.uint64, marks: np.uint64) -> tuple[int, int]:
         return 0, 1 if word == SPACES else (-1 if word == SPACES ^ (_SIGN << U(56)) else 0)
     mask = (U(1) << U(8 * length)) - U(1)
     strange = (word ^ SPACES) & mask
-    digits = decimal8((word & ~mask) | (_ZEROS & mask))
+    digits = decimal8((word & ~mask) | (ZEROS & mask))
     if strange == U(0):
         return digits, 1
     return digits, -1 if strange == _SIGN << U(8 * length - 8) else 0

@@ -36,11 +36,17 @@ def values_per_row(observations: Observations) -> npt.NDArray[np.int64]:
     return np.bitwise_count(_marks(observations)[0]).sum(1, dtype=np.int64)
 
 
+def has_lone_indicators(observations: Observations) -> bool:
+    """Return whether any row has an indicator beside a missing value."""
+    return _marks(observations)[1]
+
+
 def _marks(observations: Observations) -> tuple[npt.NDArray[np.uint8], bool]:
     """(R, K / BLOCK) a bit for each value, and whether any row has an indicator beside a missing value."""
     value, lli, ssi = observations.value, observations.lli, observations.ssi
     marks = np.empty((len(value), -(-value.shape[1] // BLOCK)), np.uint8)
-    if value.shape[1] % BLOCK == 0 and all(array.flags.c_contiguous for array in (value, lli, ssi)):
+    whole = value.flags.c_contiguous and lli.flags.c_contiguous and ssi.flags.c_contiguous
+    if whole and value.shape[1] % BLOCK == 0:
         return marks, bool(look_through(value, lli, ssi, marks))
     marks[:] = np.packbits(value != MISSING, axis=1, bitorder="little")
     return marks, bool(((value == MISSING) & ((lli & ssi) != MISSING_INDICATOR)).any())

@@ -72,7 +72,7 @@ class Draft:
 
     def freeze(self, *, compact: bool = False) -> Header:
         """Return the header; in CRINEX the declared number of codes rules, in text the longer of number and list."""
-        self._check_counts(compact=compact)
+        self.check_counts(compact=compact)
         self._settle_time_system()
         own: dict[str, Any] = {
             "obs_types": MappingProxyType({system: tuple(codes) for system, codes in self.obs_types.items()}),
@@ -92,7 +92,8 @@ class Draft:
         self.declared[system] = count
         self.obs_types[system] = []
 
-    def _check_counts(self, *, compact: bool) -> None:
+    def check_counts(self, *, compact: bool) -> None:
+        """Settle the lists of observation types, once each."""
         for system, count in self.declared.items():
             codes = self.obs_types[system]
             if len(codes) != count:
@@ -105,6 +106,7 @@ class Draft:
             twice = [] if once else sorted({code for code in codes if code and codes.count(code) > 1})
             if twice:
                 self.faults.append(f"observation types of {system or 'all systems'} listed twice: {' '.join(twice)}")
+        self.declared.clear()
 
     def _settle_time_system(self) -> None:
         """Take the time system from the file's satellite system where no record has said it, then convert the times."""

@@ -26,7 +26,7 @@ _OWN_LABELS = {
     b"TIME OF FIRST OBS",
     b"TIME OF LAST OBS",
 }
-_MOST_PLACES = 1024
+_MOST_KNOWN = 1024
 _COMMENT = b"COMMENT".rjust(LABEL_COLUMN + 7)
 
 
@@ -119,6 +119,7 @@ def _read(content: bytes, start: int) -> _Read | int:
         count += 1
         add(draft, line)
         if _LAST_LABEL in line and label_of(line).startswith(_LAST_LABEL):
+            draft.check_counts(compact=bool(compact))
             return _Read(draft, end - start, count, compact)
         if line.startswith(">"):
             break
@@ -140,17 +141,30 @@ def _parted(content: bytes, start: int) -> tuple[bytes, list[str]]:
     if last < 0 or end == 0:
         return b"", []
     header = content[start:end]
-    places = _PLACES.get(len(header), ())
-    if not places or not all(_is_own(header, *place) for place in places):
-        places = _own_places(header)
-        if len(_PLACES) == _MOST_PLACES:
-            _PLACES.clear()
-        _PLACES[len(header)] = places
-    return _without(header, places)
+    known = _KNOWN.get(len(header))
+    if known and all(_is_own(header, *place) for place in known.places):
+        steady, own = _without(header, known.places)
+        if steady == known.steady:
+            return steady, own
+    if any(header.count(label) > 1 for label in _OWN_LABELS):
+        return b"", []
+    places = _own_places(header)
+    steady, own = _without(header, places)
+    if len(_KNOWN) >= _MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[len(header)] = _Known(places, steady)
+    return steady, own
 
 
-_PLACES: Final[dict[int, tuple[tuple[int, int], ...]]] = {}
-"""Where the records stood that are each file's own in the last header of each length; mostly they stand there again."""
+class _Known(NamedTuple):
+    """A header that was parted: the next one of its length is mostly the same but for its own records."""
+
+    places: tuple[tuple[int, int], ...]
+    steady: bytes
+
+
+_KNOWN: Final[dict[int, _Known]] = {}
+"""By length."""
 
 
 def _own_places(header: bytes) -> tuple[tuple[int, int], ...]:

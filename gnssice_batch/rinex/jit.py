@@ -51,7 +51,8 @@ def _compiled(function: Callable[..., Any], **options: bool) -> object:
     kept: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if not hasattr(kept, "_source_stamp"):
         return decorate(error_model="numpy", **options)(function)
-    kept._source_stamp = _sources_digest()  # noqa: SLF001 - numba has no public way to say what a kernel depends on
+    digest = _sources_digest() + _digest(function.__code__.co_filename)
+    kept._source_stamp = digest  # noqa: SLF001 - numba has no public way to say what a kernel depends on
     return compiled
 
 
@@ -59,6 +60,11 @@ def _compiled(function: Callable[..., Any], **options: bool) -> object:
 def _without_counts() -> dict[str, bool]:
     """Return the option that leaves reference counts out, if this numba has it."""
     return {"_nrt": False} if hasattr(CPUTargetOptions, "_nrt") else {}
+
+
+@cache
+def _digest(path: str) -> str:
+    return sha256(Path(path).read_bytes()).hexdigest()
 
 
 @cache

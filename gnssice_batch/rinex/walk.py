@@ -51,17 +51,17 @@ def observations_of(content: bytes, overrides: Overrides) -> Iterator[Observatio
             walk = turn
 
 
-def _likely_rows(content: npt.NDArray[np.uint8], start: int) -> int:
+def _likely_rows(content: bytes, start: int) -> int:
     """Guess the lines from `start` on by the length of those in the middle; arrays grow where this is too few."""
-    middle = max(start, (start + content.size - _SAMPLE_BYTES) // 2)
-    sample = content[middle : middle + _SAMPLE_BYTES].tobytes()
-    lines = sample.count(b"\n") + 1
-    return int(1.3 * lines * (content.size - start) / max(len(sample), 1)) + _SPARE_ROWS
+    size = len(content) - start
+    middle = start + max(size - _SAMPLE_BYTES, 0) // 2
+    lines = content.count(b"\n", middle, middle + _SAMPLE_BYTES) + 1
+    return int(1.3 * lines * size / max(min(size, _SAMPLE_BYTES), 1)) + _SPARE_ROWS
 
 
 def _named[K](names: Sequence[K], counts: npt.NDArray[np.int64]) -> dict[K, int]:
     """Return the counts that are not zero."""
-    return {name: count for name, count in zip(names, counts.tolist(), strict=True) if count}
+    return {names[at]: int(counts[at]) for at in counts.nonzero()[0].tolist()}
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class Walk:
         """Return a walk that goes on at a state with a header in force."""
         layout, tables = extend(Layout(), header, overrides)
         buffer = np.frombuffer(content, np.uint8)
-        rows = _likely_rows(buffer, int(state[codes.POSITION]))
+        rows = _likely_rows(content, int(state[codes.POSITION]))
         output = Output.allocate(rows, rows, layout.width)
         output.line_counts[codes.LINE_HEADER] = header_lines
         state[codes.LINE] += header_lines
@@ -223,7 +223,7 @@ class Walk:
         epochs = int(self.state[codes.EPOCHS])
         output = self.output
         rows = int(output.first_row[epochs])
-        svs = tuple(SVS[code] for code in output.sv_codes[: self.state[codes.SVS]].tolist())
+        svs = tuple(map(SVS.__getitem__, output.sv_codes[: self.state[codes.SVS]].tolist()))
         return settle(
             Observations(
                 header=self.header,

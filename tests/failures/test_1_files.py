@@ -80,6 +80,13 @@ class TestMostFilesFailInTheSameWay:
         assert len(fetched["head"]) < 60
         hold_as_in_one_run(tmp_path, chosen, files)
 
+    def test_files_that_never_claimed_to_be_observations_stop_nothing(self, tmp_path):
+        named = {f"rec/{number}.rnx": content for number, content in enumerate(hourly(1).values())}
+        others = {f"rec/{number}.ubx": b"raw" for number in range(90)} | {"rec/README.md": b""}
+        report = run(laid_out(site(tmp_path, named | others), "auto"))
+        assert report.passed_over == 91
+        assert [outcome.status for outcomes in report.files.values() for outcome in outcomes] == [Status.OK]
+
     def test_names_that_tell_the_receiver_count_as_read(self, tmp_path):
         """Whatever else lies between them is no receiver's, and no reason to stop."""
         others = {f"rec/{number}.txt": b"checksums" for number in range(60)}

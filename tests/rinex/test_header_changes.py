@@ -71,6 +71,20 @@ def test_a_label_out_of_its_columns_is_no_record(label, where):
     assert sum(found.unknown_labels.values()) == 1
 
 
+@pytest.mark.parametrize(
+    "comment", [record("", "COMMENT").rstrip().ljust(80), record("", " COMMENT").rstrip().ljust(80)]
+)
+def test_the_last_of_two_records_stands_whatever_was_read_before(comment):
+    def position(x: float) -> str:
+        return record(f"{x:14.4f}{2.0:14.4f}{3.0:14.4f}", "APPROX POSITION XYZ").rstrip().ljust(80) + "\n"
+
+    twice = header3(position(1.0), position(4.0)).encode()
+    shifted = header3(position(1.0), position(4.0).replace("APPROX POSITION XYZ ", " APPROX POSITION XYZ")).encode()
+    alone = [read_header(content).position_xyz_m for content in (twice, shifted)]
+    read_header(header3(position(1.0), comment + "\n").encode())
+    assert alone == [read_header(content).position_xyz_m for content in (twice, shifted)] == [(4.0, 2.0, 3.0)] * 2
+
+
 def test_an_end_of_header_in_a_comment_is_not_the_end():
     comment = record("END OF HEADER", "COMMENT") + record("", "COMMENT END OF HEADER")
     found = read_header(header3(comment, record("   15.000", "INTERVAL")).encode())
