@@ -195,7 +195,7 @@ def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -
             return cut_off(buffer, i + 1, run)
         end = line_end(buffer, state[POSITION])
         stop = text_end(buffer, state[POSITION], end)
-        if end == buffer.size and not (i == satellites and has_indicators(buffer, stop, listed + 3 * i - 3, run)):
+        if end == buffer.size and not (i == satellites and has_all_indicators(buffer, stop, listed + 3 * i - 3, run)):
             state[LINE] += 1
             return cut_off(buffer, i + 2, run)
         sound = take_clock(buffer, stop, run) if i == 0 else take_satellite(buffer, stop, listed + 3 * i - 3, run)
@@ -220,14 +220,18 @@ def take_clock(buffer: Bytes, stop: int, run: Run) -> bool:
 
 
 @kernel
-def has_indicators(buffer: Bytes, stop: int, name: int, run: Run) -> bool:
-    """Whether the current line has text behind the observables of its satellite: so these are not cut off."""
+def has_all_indicators(buffer: Bytes, stop: int, name: int, run: Run) -> bool:
+    """Whether the current line has an indicator in the last place of all: so nothing behind it is cut off.
+
+    A shorter one leaves the last indicators as they were, or has lost what changed them.
+    """
     state, tables, _, arcs = run
     code = satellite_code(arcs.text, name, state[DEFAULT_SYSTEM], tables)
-    left = tables.type_count[max(code, 0) // 100]
+    types = tables.type_count[max(code, 0) // 100]
+    left = types
     for at in range(state[POSITION], stop):
         if left == 0:
-            return True
+            return stop - at >= 2 * types
         left -= buffer[at] == SPACE
     return False
 

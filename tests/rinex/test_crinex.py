@@ -137,6 +137,16 @@ def test_a_file_cut_inside_a_number_invents_nothing():
         assert part.value[:, 0].tolist() == [1000]
 
 
+def test_a_file_cut_inside_the_indicators_keeps_none_that_was_changed_behind_the_cut():
+    first = HEAD3 + whole(0, "G013&1000 3&2000   4567")
+    text = (first + next_epoch(f"{'':19}1", "1 1   & 8")).rstrip("\n")
+    for cut in range(len(first), len(text) + 1):
+        assert only(text[:cut]).lli[:, :2].tolist() == [[4, 6]]
+    whole_width = only(text + "    5")
+    assert whole_width.lli[:, :2].tolist() == [[4, 6], [-1, 8]]
+    assert whole_width.ssi[:, :4].tolist() == [[5, 7, -1, -1], [5, 7, -1, 5]]
+
+
 def test_an_unknown_version_of_crinex_is_refused():
     with pytest.raises(ReadError) as caught:
         read((compact("2.0", header3()) + whole(0, "G013&1")).encode())
