@@ -51,7 +51,7 @@ from gnssice_batch.rinex.epoch import (
     take_picoseconds,
 )
 from gnssice_batch.rinex.epoch_text import epoch_time2, epoch_time3
-from gnssice_batch.rinex.fields import SPACE, Bytes, digit, is_blank, left_cardinal, line_end, text_end
+from gnssice_batch.rinex.fields import SPACE, Bytes, digit, int64, is_blank, left_cardinal, line_end, text_end
 from gnssice_batch.rinex.jit import inlined, kernel
 
 MARK: Final = 62
@@ -227,7 +227,7 @@ def has_all_indicators(buffer: Bytes, stop: int, name: int, run: Run) -> bool:
     """
     state, tables, _, arcs = run
     code = satellite_code(arcs.text, name, state[DEFAULT_SYSTEM], tables)
-    types = tables.type_count[max(code, 0) // 100]
+    types = int64(tables.type_count[max(code, 0) // 100])
     left = types
     for at in range(state[POSITION], stop):
         if left == 0:
