@@ -2,8 +2,8 @@
 
 The floor of a run is isal's gunzip of the same bytes and the encoding, by numcodecs alone and without Zarr around it,
 of the inner chunks that the run has stored, read back from it beforehand: sid-major copies, the codecs of
-`gnssice_batch.store.codecs` in their order. Chunks in which everything is missing are not stored, the floor leaves them
-out.
+`gnssice_batch.store.layout.codecs` in their order. Chunks in which everything is missing are not stored, the floor
+leaves them out.
 """
 
 import shutil
@@ -23,9 +23,9 @@ from benchmarks.figures import Figure, at_most
 from benchmarks.files import AJAC, RACT, observation_files
 from benchmarks.timing import measure, ratio, total_bytes
 from gnssice_batch.config import Settings
-from gnssice_batch.run import run
-from gnssice_batch.store.opening import open_dataset
-from gnssice_batch.template import SID_READ_UNIT, VARIABLES
+from gnssice_batch.job.run import run
+from gnssice_batch.model.template import SID_READ_UNIT, VARIABLES
+from gnssice_batch.store.reading.opening import open_dataset
 
 TITLE = "Ingest: whole runs in one process on one core, and what they leave on disk"
 

@@ -15,11 +15,11 @@ import zarr
 from benchmarks.figures import Figure, at_most
 from benchmarks.files import AJAC, observation_files
 from benchmarks.timing import forget_peak, in_child, peak_bytes, resident_bytes, total_bytes
-from gnssice_batch.grid import DAY_NS, SECOND_NS, empty_grid
+from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
+from gnssice_batch.model.template import NON_INDEX_COORDINATES, VARIABLES, GroupTemplate, shard_width, signal_axis
 from gnssice_batch.rinex import Dense, dense, read
 from gnssice_batch.store.repository import open_repository
-from gnssice_batch.store.structure import StructureChange, make_structure
-from gnssice_batch.template import NON_INDEX_COORDINATES, VARIABLES, GroupTemplate, shard_width, signal_axis
+from gnssice_batch.store.writing.structure import StructureChange, make_structure
 
 TITLE = "Opening: `open_dataset` in a fresh process"
 

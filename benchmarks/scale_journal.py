@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 from benchmarks.files import RACT
 from benchmarks.ingest import settings
-from gnssice_batch.journal import Journal
-from gnssice_batch.run import run
+from gnssice_batch.job.journal import Journal
+from gnssice_batch.job.run import run
 
 _METHODS = tuple(name for name, member in vars(Journal).items() if callable(member) and not name.startswith("_"))
 _UNIT = 720

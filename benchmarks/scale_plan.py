@@ -12,12 +12,12 @@ import numpy as np
 
 from benchmarks.timing import peak_bytes
 from gnssice_batch import config
-from gnssice_batch.archive import listing
-from gnssice_batch.grid import SECOND_NS, empty_grid
-from gnssice_batch.plan import GroupPlan, Learned, plan_group, select, totals, units_of_a_partition
-from gnssice_batch.prospect import receiver_bounds
-from gnssice_batch.store.ledger import Ledger
-from gnssice_batch.template import GroupTemplate, shard_width, signal_axis
+from gnssice_batch.archive.listing import listing
+from gnssice_batch.model.grid import SECOND_NS, empty_grid
+from gnssice_batch.model.template import GroupTemplate, shard_width, signal_axis
+from gnssice_batch.planning.backlog import receiver_bounds
+from gnssice_batch.planning.plan import GroupPlan, Learned, plan_group, select, totals, units_of_a_partition
+from gnssice_batch.store.layout.ledger import Ledger
 
 _FILES = 1_000_000
 _PERIOD_S = 900

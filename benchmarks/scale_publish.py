@@ -25,16 +25,8 @@ import zarr
 from zarr.core.buffer import cpu
 
 from benchmarks.timing import forget_peak, peak_bytes
-from gnssice_batch.grid import DAY_NS, SECOND_NS, empty_grid
-from gnssice_batch.model import EpochRows, FileFacts, FileOutcome, SourceFile, Span, Status, Tally, rank
-from gnssice_batch.store import publish as publishing
-from gnssice_batch.store.changes import union
-from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.store.ledger import Provenance, append_files
-from gnssice_batch.store.publish import GroupChange, Publication, SourcedRows, publish
-from gnssice_batch.store.repository import Repository, open_repository
-from gnssice_batch.store.structure import Structure, StructureChange, make_structure
-from gnssice_batch.template import (
+from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
+from gnssice_batch.model.template import (
     NON_INDEX_COORDINATES,
     VARIABLES,
     GroupTemplate,
@@ -42,6 +34,14 @@ from gnssice_batch.template import (
     signal_axis,
     unit_chunks,
 )
+from gnssice_batch.model.values import EpochRows, FileFacts, FileOutcome, SourceFile, Span, Status, Tally, rank
+from gnssice_batch.store.forks import fork_bytes, fork_of
+from gnssice_batch.store.layout.ledger import Provenance, append_files
+from gnssice_batch.store.repository import Repository, open_repository
+from gnssice_batch.store.writing import publish as publishing
+from gnssice_batch.store.writing.changes import union
+from gnssice_batch.store.writing.publish import GroupChange, Publication, SourcedRows, publish
+from gnssice_batch.store.writing.structure import Structure, StructureChange, make_structure
 
 _PARTITIONS = 100_000
 _RECEIVERS = 20

@@ -8,53 +8,33 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent.parent / "gnssice_batch"
 NAME = PACKAGE.name
 
-STOREYS = (
-    ("errors", "signals_rinex2"),
-    ("signals", "grid", "log", "folder", "records", "interruption"),
-    ("model", "config"),
-    ("template", "rinex"),
-    ("align", "archive", "breaker", "report", "store", "simulate"),
-    ("plan", "reading", "cluster", "journal"),
-    ("sources", "survey", "inspection", "resume", "comparison"),
-    ("ingest", "prospect", "warming", "oddities", "rereading"),
-    ("prepare", "holdings"),
-    ("rounds", "outlook", "quarantine"),
-    ("results", "verify"),
-    ("run", "verify_store"),
-    ("housekeeping",),
-    ("cli", "__init__"),
-    ("__main__",),
-)
-"""From the ground up: a module or subpackage imports from the storeys below its own, and from within itself."""
+PAGE = PACKAGE.parent / "docs" / "architecture.md"
 
-STOREY = {house: number for number, storey in enumerate(STOREYS) for house in storey}
 
-RINEX_KNOWS = {"signals", "errors"}
+def table(heading):
+    """Return the rows of the first table below a heading of the page, without its head, as lists of cells."""
+    text = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return rows[2:]
+
+
+FOLDERS = [folder.strip("`") for _, folder, _ in table("The house")]
+"""From the top down: a folder imports from those that come after it, and from within itself."""
+
+HEIGHT = {folder: -number for number, folder in enumerate(FOLDERS)}
+LEVEL = {folder.strip("`"): int(level) for level, folder, _ in table("The house")}
+
+ALONE = {"rinex": {"rinex", "signals", "errors"}, "signals": {"signals", "errors"}}
+"""What could be published alone, and what it may know."""
 
 DOORS = {
-    "adlfs": {"folder"},
-    "dask": {"cluster"},
-    "distributed": {"cluster"},
-    "filelock": {"store"},
-    "fsspec": {"folder"},
-    "georinex": {"rinex"},
-    "hatanaka": {"rinex", "simulate"},
-    "icechunk": {"store"},
-    "isal": {"rinex"},
-    "llvmlite": {"rinex"},
-    "ncompress": {"rinex"},
-    "numba": {"rinex", "align", "simulate"},
-    "numcodecs": {"store"},
-    "pandas": {"store"},
-    "pydantic": {"config"},
-    "rich": {"cli"},
-    "s3fs": {"folder"},
-    "typer": {"cli"},
-    "xarray": {"store"},
-    "yaml": {"config"},
-    "zarr": {"store"},
+    library.strip(): {folder.strip(" `") for folder in folders.split(",")}
+    for libraries, folders in table("Doors")
+    for library in libraries.split(",")
 }
-"""Where each library may be imported; numpy may everywhere. hatanaka and numba serve two masters that share nothing."""
+
+FRONT = {"__init__", "__main__"}
+"""The package's own entries: they import from any folder."""
 
 FORBIDDEN_WORDS = {"utils", "util", "helpers", "helper", "common", "core", "manager", "processor", "handler", "engine"}
 FORBIDDEN_NAMES = {"data", "info"}
@@ -79,9 +59,15 @@ def module_name(path):
 MODULES = {module_name(path): path for path in SOURCES}
 
 
+def folder(module):
+    """Return the folder below the package that a module is in, or its own name where it lies in none."""
+    path = MODULES[module].relative_to(PACKAGE)
+    return path.parent.as_posix() if len(path.parts) > 1 else path.stem
+
+
 def house(module):
-    """Return the module or subpackage below the package that a module is in."""
-    return module.split(".")[1]
+    """Return the outermost folder that a module is in."""
+    return folder(module).partition("/")[0]
 
 
 def imported(path):
@@ -114,18 +100,36 @@ def libraries(path):
     return {name.split(".")[0] for name in imported(path)} - {NAME, "numpy"} - sys.stdlib_module_names
 
 
-def test_every_module_has_a_storey():
-    assert {house(module) for module in MODULES} - STOREY.keys() == set()
+def arrows():
+    """Yield every import between two folders as folder, folder and the sentence that says it."""
+    for module, targets in OWN_IMPORTS.items():
+        for target in targets:
+            one, other = folder(module), folder(target)
+            if one != other and one not in FRONT and other not in FRONT:
+                yield one, other, f"{module} imports {target}"
+
+
+def test_every_folder_stands_in_the_table():
+    assert sorted({folder(module) for module in MODULES} - FRONT - {"__init__"}) == sorted(FOLDERS)
+
+
+def test_levels_are_in_order():
+    assert [LEVEL[name] for name in FOLDERS] == sorted(LEVEL.values(), reverse=True)
 
 
 def test_imports_point_down():
-    wrong = [
-        f"{module} imports {target}"
-        for module, targets in OWN_IMPORTS.items()
-        for target in targets
-        if house(module) != house(target) and STOREY[house(module)] <= STOREY[house(target)]
-    ]
-    assert wrong == []
+    assert [said for one, other, said in arrows() if HEIGHT[one] <= HEIGHT[other]] == []
+
+
+def test_folders_make_no_circle():
+    """Holds by the order of the table; a subfolder and its parent are two folders."""
+    pairs = {(one, other) for one, other, _ in arrows()}
+    assert [(one, other) for one, other in pairs if (other, one) in pairs] == []
+
+
+def test_every_module_says_one_responsibility():
+    firsts = {module: (ast.get_docstring(TREES[path]) or "").split("\n\n")[0] for module, path in MODULES.items()}
+    assert [module for module, first in firsts.items() if not first] == []
 
 
 def test_no_cycles():
@@ -138,9 +142,12 @@ def test_no_cycles():
     assert sorted(remaining) == []
 
 
-def test_the_reader_could_be_published_alone():
-    known = {house(target) for module, targets in OWN_IMPORTS.items() if house(module) == "rinex" for target in targets}
-    assert known - {"rinex"} <= RINEX_KNOWS
+def test_what_could_be_published_alone():
+    known = {
+        name: {house(target) for module, targets in OWN_IMPORTS.items() if house(module) == name for target in targets}
+        for name in ALONE
+    }
+    assert {name: found - ALONE[name] for name, found in known.items()} == {name: set() for name in ALONE}
 
 
 def test_one_door_per_library():
@@ -177,7 +184,9 @@ def test_function_lengths(capsys):
     with capsys.disabled():
         print(
             f"\n{len(lengths)} functions in {len(SOURCES)} files: median {lengths[len(lengths) // 2]} lines, "
-            f"{usual:.1%} of {USUAL_FUNCTION} or fewer, longest {lengths[-1]}"
+            f"{usual:.1%} of {USUAL_FUNCTION} or fewer, longest {lengths[-1]}\n"
+            f"{len(FOLDERS)} folders on {len(set(LEVEL.values()))} levels,"
+            f" {len({arrow[:2] for arrow in arrows()})} arrows between them"
         )
     too_long = [
         f"{path.name}: {node.name} ({lines(node)})" for path, node in FUNCTIONS if lines(node) > LONGEST_FUNCTION
@@ -187,7 +196,7 @@ def test_function_lengths(capsys):
 
 
 def test_file_lengths():
-    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
     assert {name: length for name, length in lengths.items() if length >= LONGEST_FILE} == {}
 
 
@@ -201,7 +210,3 @@ def test_names_say_something():
     names |= {node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     assert {name for name in names if words(name) & FORBIDDEN_WORDS} == set()
     assert {name for name in names if name.strip("_").lower() in FORBIDDEN_NAMES or name.startswith("do_")} == set()
-
-
-def test_storeys_are_disjoint():
-    assert len(STOREY) == sum(len(storey) for storey in STOREYS)

@@ -14,7 +14,7 @@ def stream():
 
 def test_text_lines_carry_the_partition(stream):
     log.configure("info", "text", stream)
-    log.logger("gnssice_batch.run").info("written %d", 3, extra={"partition": "canopy_01.2025001T000000"})
+    log.logger("run").info("written %d", 3, extra={"partition": "canopy_01.2025001T000000"})
     log.logger("run").debug("not shown")
     line = stream.getvalue()
     assert line.endswith("Z INFO written 3 partition=canopy_01.2025001T000000\n")

@@ -12,29 +12,29 @@ import typer
 from rich.console import Console
 
 from gnssice_batch import config
-from gnssice_batch.archive import ArchiveAccess
+from gnssice_batch.archive.folder import Folder
+from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cli import tables
-from gnssice_batch.cli.progress import told
-from gnssice_batch.cli.words import count, size
+from gnssice_batch.cli.formatting import count, size
+from gnssice_batch.cli.progress import progress_display
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.folder import Folder
-from gnssice_batch.holdings import as_json as holdings_json
-from gnssice_batch.holdings import existing, holdings
-from gnssice_batch.inspection import as_json as inspection_json
-from gnssice_batch.inspection import inspect as inspect_content
-from gnssice_batch.model import Status
-from gnssice_batch.oddities import oddities
-from gnssice_batch.outlook import as_json as outlook_json
-from gnssice_batch.outlook import outlook
-from gnssice_batch.prospect import SOFTWARE
-from gnssice_batch.report import as_json as report_json
-from gnssice_batch.report import exit_code
-from gnssice_batch.run import run as run_job
+from gnssice_batch.ingest.warming import warm as compile_kernels
+from gnssice_batch.inspection.facts import as_json as inspection_json
+from gnssice_batch.inspection.facts import inspect as inspect_content
+from gnssice_batch.inspection.warnings import warnings_of
+from gnssice_batch.job.preview import as_json as plan_json
+from gnssice_batch.job.preview import preview
+from gnssice_batch.job.report import as_json as report_json
+from gnssice_batch.job.report import exit_code
+from gnssice_batch.job.run import run as run_job
+from gnssice_batch.model.values import Status
+from gnssice_batch.operate.status import as_json as status_json
+from gnssice_batch.operate.status import existing_repository, store_status
+from gnssice_batch.planning.backlog import SOFTWARE
 from gnssice_batch.simulate import SimulationPlan, network
 from gnssice_batch.simulate import simulate as write_archive
 from gnssice_batch.simulate.damage import damage
-from gnssice_batch.store.contents import history
-from gnssice_batch.warming import warm as compile_kernels
+from gnssice_batch.store.reading.contents import history
 
 EXIT_REJECTED: Final = 1
 STDOUT: Final = "-"
@@ -90,12 +90,12 @@ def plan(
 ) -> None:
     """Show what a run would do, and what it would cost. Changes nothing."""
     settings = load_settings(config_file, overrides)
-    with told(settings.log) as progress:
-        found = outlook(settings, progress)
+    with progress_display(settings.log) as progress:
+        found = preview(settings, progress)
     if json_to != STDOUT:
-        tables.show_outlook(Console(), found)
+        tables.show_plan(Console(), found)
     if json_to:
-        write_json(outlook_json(found), json_to)
+        write_json(plan_json(found), json_to)
 
 
 @app.command(epilog="Example: gnssice-batch run -c config/demo.yaml --set cluster.kind=inline --report report.json")
@@ -126,7 +126,7 @@ def run(
     """
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
-    with told(settings.log) as progress:
+    with progress_display(settings.log) as progress:
         report = run_job(settings, progress)
     tables.show_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
@@ -137,18 +137,18 @@ def run(
 @app.command(epilog="Example: gnssice-batch status -c config/demo.yaml")
 def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_json: JsonFlag = False) -> None:
     """Show what the store holds: span, filling, signals, files and size of each receiver."""
-    found = holdings(load_settings(config_file, overrides))
+    found = store_status(load_settings(config_file, overrides))
     if as_json:
-        write_json(holdings_json(found), STDOUT)
+        write_json(status_json(found), STDOUT)
     else:
-        tables.show_holdings(Console(), found)
+        tables.show_status(Console(), found)
 
 
 @app.command(epilog="Example: gnssice-batch log -c config/demo.yaml")
 def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
     """List the versions of the store, newest first; each can be opened by its id."""
     settings = load_settings(config_file, overrides)
-    tables.show_history(Console(), history(existing(settings), settings.run.branch))
+    tables.show_history(Console(), history(existing_repository(settings), settings.run.branch))
 
 
 @app.command(epilog="Example: gnssice-batch inspect ZIMM00CHE_R_20210010000_01D_30S_MO.crx.gz")
@@ -161,7 +161,7 @@ def inspect(
     folder, _, name = file.rpartition("/")
     content = ArchiveAccess(Folder(folder or ("/" if file.startswith("/") else "."))).fetch(name)
     seen = inspect_content(content, name)
-    odd = oddities(seen)
+    odd = warnings_of(seen)
     if as_json:
         write_json(inspection_json(seen, odd), STDOUT)
     else:

@@ -12,8 +12,8 @@ from rich.file_proxy import FileProxy
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gnssice_batch import config, log
-from gnssice_batch.cli.words import count, duration, size
-from gnssice_batch.prepare import Progress as Told
+from gnssice_batch.cli.formatting import count, duration, size
+from gnssice_batch.job.prepare import Progress as Told
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
 
@@ -108,7 +108,7 @@ class Lines:
 
 
 @contextmanager
-def told(settings: config.Log) -> Iterator[Told]:
+def progress_display(settings: config.Log) -> Iterator[Told]:
     """Log as the settings say, and tell the progress in the way that suits standard error."""
     console = Console(stderr=True)
     if not (settings.progress and console.is_terminal):

@@ -8,11 +8,11 @@ from rich.console import Console
 
 from gnssice_batch.cli import tables
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
-from gnssice_batch.cli.progress import told
-from gnssice_batch.cli.words import count
-from gnssice_batch.quarantine import Refused, as_json, refused, retry_of
-from gnssice_batch.report import exit_code
-from gnssice_batch.run import run
+from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.progress import progress_display
+from gnssice_batch.job.report import exit_code
+from gnssice_batch.job.run import run
+from gnssice_batch.operate.quarantine import Refused, as_json, refused, retry_of
 
 _MOST_SHOWN: Final = 100
 
@@ -63,7 +63,7 @@ def retry_refused(
     """
     settings = load_settings(config_file, overrides)
     wanted = retry_of(settings, receiver or (), reason or (), older_reader=older_reader)
-    with told(settings.log) as progress:
+    with progress_display(settings.log) as progress:
         report = run(settings, progress, wanted)
     tables.show_report(Console(), report)
     typer.echo(f"{count(len(report.refused_again), 'file')} refused again as before")

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
-from gnssice_batch.cli.words import count, duration, size
-from gnssice_batch.housekeeping import (
+from gnssice_batch.cli.formatting import count, duration, size
+from gnssice_batch.operate.housekeeping import (
     OpenRun,
     abandon,
     as_json,

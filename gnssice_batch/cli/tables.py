@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnssice_batch.cli.words import count, duration, size, span
-from gnssice_batch.grid import SECOND_NS
-from gnssice_batch.holdings import Holding, Holdings
-from gnssice_batch.inspection import KINDS, Gap, Inspection, Part, moment
-from gnssice_batch.model import FileOutcome, Status
-from gnssice_batch.outlook import Outlook, ReceiverOutlook
-from gnssice_batch.report import RunReport, refused_files
+from gnssice_batch.cli.formatting import count, duration, size, span
+from gnssice_batch.inspection.facts import KINDS, Gap, Inspection, Part, moment
+from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
+from gnssice_batch.job.report import RunReport, refused_files
+from gnssice_batch.model.grid import SECOND_NS
+from gnssice_batch.model.values import FileOutcome, Status
+from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
+from gnssice_batch.operate.verification import StoreReport
 from gnssice_batch.rinex import Header
-from gnssice_batch.store.contents import Snapshot
-from gnssice_batch.verify_store import StoreReport
+from gnssice_batch.store.reading.contents import Snapshot
 
 _MOST_SHOWN: Final = 20
 _MOST_GAPS: Final = 5
@@ -26,7 +26,7 @@ _LABEL: Final = 14
 type Facts = Sequence[tuple[str, str]]
 
 
-def show_outlook(console: Console, found: Outlook) -> None:
+def show_plan(console: Console, found: PlanSummary) -> None:
     """The plan: totals, then a block per receiver."""
     totals = found.totals
     _block(
@@ -36,7 +36,7 @@ def show_outlook(console: Console, found: Outlook) -> None:
             ("archive", found.archive),
             ("store", found.store),
             ("files", f"{totals.files:,} to take ({size(totals.size_bytes)}), {found.up_to_date:,} up to date"),
-            *_if(found.passed_over, "passed over", f"{count(found.passed_over, 'file')} of no receiver"),
+            *_if(found.skipped, "passed over", f"{count(found.skipped, 'file')} of no receiver"),
             ("partitions", f"{totals.partitions:,}"),
             ("write units", f"{totals.write_units:,}"),
             ("references", f"{totals.references:,} at most"),
@@ -44,7 +44,7 @@ def show_outlook(console: Console, found: Outlook) -> None:
         ],
     )
     for each in found.receivers:
-        _block(console, each.receiver + (" (new)" if each.new else ""), _receiver_facts(each))
+        _block(console, each.receiver + (" (new)" if each.new else ""), _plan_facts(each))
     _refusals(console, "Refused in the sample", found.refused)
     if not found.receivers:
         _say(console, "Nothing to do: every file of the archive stands in the store.")
@@ -62,7 +62,7 @@ def show_report(console: Console, report: RunReport) -> None:
             *_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
             *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
-            *_if(report.passed_over, "passed over", f"{count(report.passed_over, 'file')} of no receiver"),
+            *_if(report.skipped, "passed over", f"{count(report.skipped, 'file')} of no receiver"),
             *_if(report.snapshot, "proven", _proven(report)),
             *_if(report.peak_memory_bytes, "peak memory", f"{size(report.peak_memory_bytes)} of one process"),
         ],
@@ -81,13 +81,13 @@ def _proven(report: RunReport) -> str:
     return f"{units} as planned, {compared} as a fresh reading gives them"
 
 
-def show_holdings(console: Console, found: Holdings) -> None:
+def show_status(console: Console, found: StoreStatus) -> None:
     """The state of a repository."""
     snapshot = f"{found.snapshot.id}, {found.snapshot.written_at}"
     facts = [("store", found.url), ("snapshot", snapshot), ("size", f"{size(found.stored_bytes)}, all versions")]
     _block(console, "Store", facts)
-    for holding in found.receivers:
-        _block(console, holding.receiver, _holding_facts(holding))
+    for receiver in found.receivers:
+        _block(console, receiver.receiver, _receiver_facts(receiver))
 
 
 def show_history(console: Console, entries: Iterable[Snapshot]) -> None:
@@ -129,7 +129,7 @@ def show_verification(console: Console, report: StoreReport) -> None:
             _say(console, f"  and {len(report.absent) - _MOST_SHOWN:,} more: --json has them all")
 
 
-def _receiver_facts(each: ReceiverOutlook) -> Facts:
+def _plan_facts(each: ReceiverPlan) -> Facts:
     grid = each.grid
     note = f"; {each.unit_note}" if each.unit_note else ""
     return [
@@ -142,16 +142,16 @@ def _receiver_facts(each: ReceiverOutlook) -> Facts:
     ]
 
 
-def _holding_facts(holding: Holding) -> Facts:
-    filled = f" of {holding.possible:,} ({holding.filled / holding.possible:.1%})" if holding.possible else ""
-    files = ", ".join(f"{number:,} {status}" for status, number in holding.files.items())
+def _receiver_facts(receiver: ReceiverStatus) -> Facts:
+    filled = f" of {receiver.possible:,} ({receiver.filled / receiver.possible:.1%})" if receiver.possible else ""
+    files = ", ".join(f"{number:,} {status}" for status, number in receiver.files.items())
     return [
-        ("span", span(holding.span)),
-        ("sampling", _sampling(holding.interval_s, holding.phase_s)),
-        ("epochs filled", f"{holding.filled:,}{filled}"),
-        ("signals", f"{holding.signals:,}"),
-        ("files", f"{files} ({size(holding.archive_bytes)})"),
-        ("size", size(holding.stored_bytes)),
+        ("span", span(receiver.span)),
+        ("sampling", _sampling(receiver.interval_s, receiver.phase_s)),
+        ("epochs filled", f"{receiver.filled:,}{filled}"),
+        ("signals", f"{receiver.signals:,}"),
+        ("files", f"{files} ({size(receiver.archive_bytes)})"),
+        ("size", size(receiver.stored_bytes)),
     ]
 
 

@@ -7,9 +7,9 @@ from rich.console import Console
 
 from gnssice_batch.cli import tables
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
-from gnssice_batch.cli.progress import told
+from gnssice_batch.cli.progress import progress_display
 from gnssice_batch.errors import ArchiveError, ConfigError, StoreError
-from gnssice_batch.verify_store import StoreReport, as_json, verify_store
+from gnssice_batch.operate.verification import StoreReport, as_json, verify_store
 
 FILES_OF_A_SAMPLE: Final = 20
 
@@ -38,7 +38,7 @@ def verify(
         message = "--sample and --full exclude each other"
         raise ConfigError(message)
     settings = load_settings(config_file, overrides)
-    with told(settings.log) as progress:
+    with progress_display(settings.log) as progress:
         report = verify_store(settings, None if full else sample or FILES_OF_A_SAMPLE, receiver or (), progress)
     if as_json_text:
         write_json(as_json(report), STDOUT)

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from gnssice_batch.rinex.dense import Dense, dense, signals
-from gnssice_batch.rinex.header import Header
-from gnssice_batch.rinex.observations import (
+from gnssice_batch.rinex.header.values import Header
+from gnssice_batch.rinex.observations.dense import Dense, dense, signals
+from gnssice_batch.rinex.observations.values import (
     MISSING,
     MISSING_INDICATOR,
     Accounting,

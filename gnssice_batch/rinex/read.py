@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gnssice_batch.errors import ReadError, Reason
-from gnssice_batch.rinex.georinex_reader import georinex_observations
-from gnssice_batch.rinex.hatanaka_decoder import text_of
-from gnssice_batch.rinex.header import Header
-from gnssice_batch.rinex.header_text import header_text, is_compact, with_line_feeds
-from gnssice_batch.rinex.observations import Accounting, Observations, Offence
-from gnssice_batch.rinex.unpack import Member, members, unpack_prefix
-from gnssice_batch.rinex.walk import observations_of
+from gnssice_batch.rinex.containers.unpack import Member, members, unpack_prefix
+from gnssice_batch.rinex.header.text import header_text, is_compact, with_line_feeds
+from gnssice_batch.rinex.header.values import Header
+from gnssice_batch.rinex.kernels.body import observations_of
+from gnssice_batch.rinex.observations.values import Accounting, Observations, Offence
+from gnssice_batch.rinex.readers.georinex_reader import georinex_observations
+from gnssice_batch.rinex.readers.hatanaka_decoder import text_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from gnssice_batch.errors import StoreError
 
 
 @contextmanager
-def told_as_store_errors() -> Iterator[None]:
+def as_store_errors() -> Iterator[None]:
     """Turn what Icechunk raises in this context, or in a function decorated with it, into `StoreError`."""
     try:
         yield

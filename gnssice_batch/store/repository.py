@@ -10,7 +10,7 @@ import zarr
 from filelock import FileLock
 
 from gnssice_batch.errors import ConfigError, StoreError
-from gnssice_batch.store.faults import told_as_store_errors
+from gnssice_batch.store.faults import as_store_errors
 
 MAIN = "main"
 
@@ -126,7 +126,7 @@ def repository_exists(url: str) -> bool:
     return local_path(url).is_dir() and icechunk.Repository.exists(storage(url))
 
 
-@told_as_store_errors()
+@as_store_errors()
 def ensure_branch(repository: Repository, branch: str) -> None:
     """Make a branch at the head of ``main`` where it is not there yet."""
     with repository.lock:

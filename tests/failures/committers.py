@@ -6,13 +6,13 @@
 import sys
 
 from gnssice_batch.errors import Reason, RunConflictError
-from gnssice_batch.model import FileFacts, FileOutcome, Refusal, SourceFile, Status
-from gnssice_batch.store.ledger import Provenance
-from gnssice_batch.store.publish import GroupChange, Publication, publish
+from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
+from gnssice_batch.store.layout.ledger import Provenance
 from gnssice_batch.store.repository import open_repository
-from gnssice_batch.store.structure import StructureChange, discard_staging, make_structure, staging_branch
+from gnssice_batch.store.writing.publish import GroupChange, Publication, publish
+from gnssice_batch.store.writing.structure import StructureChange, discard_staging, make_structure, staging_branch
 from tests.failures.processes import finished, start
-from tests.test_store_structure import template
+from tests.store.writing.test_structure import template
 
 FORMAT = "rinex3"
 

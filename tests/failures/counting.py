@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from gnssice_batch import ingest
+from gnssice_batch.ingest import partition as ingest
 
 EVENTS = "events"
 WORKERS = "GNSSICE_TEST_WORKERS"

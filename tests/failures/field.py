@@ -9,7 +9,7 @@ import numpy as np
 from gnssice_batch.config import Settings
 from gnssice_batch.simulate import SimulationPlan, network, simulate
 from gnssice_batch.simulate.damage import damage
-from tests.runs import Stored, assert_same, check_ledger, ledger, stored
+from tests.support.runs import Stored, assert_same, check_ledger, ledger, stored
 
 RECEIVERS = ("canopy_01", "reference_01")
 VARYING = {"run", "read_at"}
@@ -66,7 +66,7 @@ def journaled(settings):
 
 
 @dataclass
-class Holding:
+class ReceiverStatus:
     """What two stores are compared by: the data by label, the ledger by file."""
 
     data: Stored
@@ -80,7 +80,7 @@ class Holding:
         check_ledger(settings, group)
         columns = {name: cells.tolist() for name, cells in ledger(settings, group).items() if name not in VARYING}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return Holding(stored(settings, group), {row["uri"]: row for row in rows}, len(rows))
+        return ReceiverStatus(stored(settings, group), {row["uri"]: row for row in rows}, len(rows))
 
 
 def assert_equal(one, other, *, ledger_too=True):

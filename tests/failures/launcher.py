@@ -20,11 +20,11 @@ from pathlib import Path
 from tests.failures import counting
 
 PHASES = {
-    "plan": ("gnssice_batch.run", "prepare"),
-    "structure": ("gnssice_batch.rounds", "_structure"),
-    "tasks": ("gnssice_batch.rounds", "_send_out"),
-    "merge": ("gnssice_batch.run", "publish"),
-    "removal": ("gnssice_batch.run", "_clear"),
+    "plan": ("gnssice_batch.job.run", "prepare"),
+    "structure": ("gnssice_batch.job.rounds", "_structure"),
+    "tasks": ("gnssice_batch.job.rounds", "_send_out"),
+    "merge": ("gnssice_batch.job.run", "publish"),
+    "removal": ("gnssice_batch.job.run", "_clear"),
 }
 """Phase to the function it is the time of; removal is what follows the commit."""
 

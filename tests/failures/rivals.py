@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from tests.failures.field import RECEIVERS, Holding, assert_equal, journals, settings_of, write_settings
+from tests.failures.field import RECEIVERS, ReceiverStatus, assert_equal, journals, settings_of, write_settings
 from tests.failures.processes import coordinator, finished
-from tests.runs import branches
+from tests.support.runs import branches
 
 AGAIN = {-9, 6, 7}
 """Exit codes after which a run is started again: killed, another run won, interrupted."""
@@ -86,7 +86,7 @@ class Rivals:
         assert journals(settings) == []
         once = settings_of(self.folder.parent / "once" / "config.yaml")
         for receiver in RECEIVERS:
-            assert_equal(Holding.of(settings, receiver), Holding.of(once, receiver), ledger_too=False)
+            assert_equal(ReceiverStatus.of(settings, receiver), ReceiverStatus.of(once, receiver), ledger_too=False)
 
 
 def one_run(folder, archive):

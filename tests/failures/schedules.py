@@ -8,10 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.failures import counting
-from tests.failures.field import RECEIVERS, Holding, assert_equal, journaled, journals, settings_of, write_settings
+from tests.failures.field import (
+    RECEIVERS,
+    ReceiverStatus,
+    assert_equal,
+    journaled,
+    journals,
+    settings_of,
+    write_settings,
+)
 from tests.failures.launcher import PHASES
 from tests.failures.processes import Cluster, coordinator, finished, wait_until
-from tests.runs import branches, messages
+from tests.support.runs import branches, messages
 
 KILLED = -9
 TARGETS = (*PHASES, "worker", "scheduler")
@@ -92,7 +100,7 @@ class Undisturbed:
     extents: dict[bool, Path]
     """With a cluster or without: file of the extents of the phases."""
     partitions: int
-    holdings: dict[str, Holding]
+    store_status: dict[str, ReceiverStatus]
 
 
 def undisturbed(folder, archive, cluster=None, *, inline=True, warm=True):
@@ -107,7 +115,7 @@ def undisturbed(folder, archive, cluster=None, *, inline=True, warm=True):
         config = _measured(folder, archive, extents[True], (*before, "seconds"), **section(cluster))
     settings = settings_of(config)
     partitions = len(set(counting.keys(counting.events(config.parent), "begin")))
-    return Undisturbed(archive, extents, partitions, {name: Holding.of(settings, name) for name in RECEIVERS})
+    return Undisturbed(archive, extents, partitions, {name: ReceiverStatus.of(settings, name) for name in RECEIVERS})
 
 
 def _measured(folder, archive, target, what, **chosen):
@@ -214,8 +222,8 @@ class Course:
 
     def _check(self):
         settings = self.settings
-        for receiver, expected in self.expected.holdings.items():
-            assert_equal(Holding.of(settings, receiver), expected)
+        for receiver, expected in self.expected.store_status.items():
+            assert_equal(ReceiverStatus.of(settings, receiver), expected)
         assert len(messages(settings)) == 1
         assert branches(settings) == {"main"}
         assert journals(settings) == []

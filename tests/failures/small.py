@@ -2,10 +2,10 @@
 
 import shutil
 
-from gnssice_batch.model import Status
-from gnssice_batch.prepare import Silent
-from gnssice_batch.run import run
-from tests.runs import (
+from gnssice_batch.job.prepare import NoProgress
+from gnssice_batch.job.run import run
+from gnssice_batch.model.values import Status
+from tests.support.runs import (
     DAY_ONE_S,
     assert_same,
     branches,
@@ -26,7 +26,7 @@ class Interrupt(Exception):  # noqa: N818 - it stands for the end of a process, 
     """The end of a run from outside."""
 
 
-class Hook(Silent):
+class Hook(NoProgress):
     """Does something once, when so many tasks of a stage are over; counts the partitions that were finished."""
 
     def __init__(self, stage="", action=None, after=1):
@@ -100,7 +100,7 @@ def hold_same(chosen, once, *groups):
     assert journal_files(chosen) == []
 
 
-def hold_as_in_one_run(folder, chosen, files, *groups):
+def check_as_in_one_run(folder, chosen, files, *groups):
     """Hold that a store has what one run over these files would have written, and nothing is left beside it."""
     hold_same(chosen, one_run(folder, chosen, files), *groups)
 

@@ -6,15 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from gnssice_batch import archive
-from gnssice_batch.archive import ArchiveAccess
+from gnssice_batch.archive import listing as archive
+from gnssice_batch.archive.folder import Folder
+from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.errors import ArchiveError, Reason, RefusedError
-from gnssice_batch.folder import Folder
-from gnssice_batch.model import Status
-from gnssice_batch.plan import Retry
-from gnssice_batch.run import run
-from tests.failures.small import GROUP, Hook, hold_as_in_one_run, hourly, rejected, site
-from tests.runs import DAY_ONE_S, messages, name, repository, row, stored, write
+from gnssice_batch.job.run import run
+from gnssice_batch.model.values import Status
+from gnssice_batch.planning.plan import Retry
+from tests.failures.small import GROUP, Hook, check_as_in_one_run, hourly, rejected, site
+from tests.support.runs import DAY_ONE_S, messages, name, repository, row, stored, write
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ class TestAFileIsDamaged:
         assert rejected(report) == {broken: Reason.NOT_RINEX}
         assert row(chosen, GROUP, cut)["status"] == "partial"
         assert len(messages(chosen)) == 1
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 class TestMostFilesFailInTheSameWay:
@@ -56,7 +56,7 @@ class TestMostFilesFailInTheSameWay:
         assert not repository(chosen).exists() or not messages(chosen)
         write(tmp_path / "archive", files)
         assert run(chosen).snapshot
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     @pytest.mark.parametrize(
         ("named", "layout", "wholes"), [(True, "{receiver}/**", 20), (False, "{receiver}/**", 20), (False, "auto", 0)]
@@ -78,20 +78,20 @@ class TestMostFilesFailInTheSameWay:
         report = run(chosen)
         assert {outcome.status for outcome in report.files[GROUP]} == {Status.OK}
         assert len(fetched["head"]) < 60
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_files_that_never_claimed_to_be_observations_stop_nothing(self, tmp_path):
         named = {f"rec/{number}.rnx": content for number, content in enumerate(hourly(1).values())}
         others = {f"rec/{number}.ubx": b"raw" for number in range(90)} | {"rec/README.md": b""}
         report = run(laid_out(site(tmp_path, named | others), "auto"))
-        assert report.passed_over == 91
+        assert report.skipped == 91
         assert [outcome.status for outcomes in report.files.values() for outcome in outcomes] == [Status.OK]
 
     def test_names_that_tell_the_receiver_count_as_read(self, tmp_path):
         """Whatever else lies between them is no receiver's, and no reason to stop."""
         others = {f"rec/{number}.txt": b"checksums" for number in range(60)}
         report = run(laid_out(site(tmp_path, hourly(*range(20)) | others), "auto"))
-        assert report.passed_over == 60
+        assert report.skipped == 60
         assert {outcome.status for outcome in report.files["stat00sim"]} == {Status.OK}
 
 
@@ -106,7 +106,7 @@ class TestAFileVanishesOrCantBeFetchedDuringTheRun:
         write(tmp_path / "archive", files)
         os.utime(lost, ns=(times.st_atime_ns, times.st_mtime_ns))
         run(chosen, retry=Retry(frozenset({Reason.UNREADABLE})))
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_one_whose_name_tells_nothing_too(self, tmp_path, monkeypatch):
         fetch = ArchiveAccess.fetch
@@ -122,7 +122,7 @@ class TestAFileVanishesOrCantBeFetchedDuringTheRun:
             patch.setattr(ArchiveAccess, "fetch", gone)
             assert rejected(run(chosen)) == {"rec/1.rnx": Reason.UNREADABLE}
         run(chosen)
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_no_run_begins_while_it_is_not_known_whose_it_is(self, tmp_path, monkeypatch):
         def gone(_, uri, size_bytes=None):  # noqa: ARG001 - the listing gives it
@@ -144,7 +144,7 @@ class TestAFileChangesDuringTheRun:
         run(chosen, Hook("survey", lambda: write(tmp_path / "archive", longer)))
         run(chosen)
         assert run(chosen).snapshot is None
-        hold_as_in_one_run(tmp_path, chosen, files | longer)
+        check_as_in_one_run(tmp_path, chosen, files | longer)
 
 
 class TestTheArchiveCantBeListed:
@@ -167,12 +167,12 @@ class TestTheArchiveDoesNotAnswerForAMoment:
             return read(self, uri, size_bytes)
 
         monkeypatch.setattr(Folder, "read", sometimes)
-        monkeypatch.setattr("gnssice_batch.archive._FETCH_PAUSE_S", 0.001)
+        monkeypatch.setattr("gnssice_batch.archive.listing._FETCH_PAUSE_S", 0.001)
         files = hourly(0, 6)
         chosen = site(tmp_path, files)
         assert rejected(run(chosen)) == {}
         assert len(failed) == 2
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 class TestTheArchiveIsGoneForGood:
@@ -200,7 +200,7 @@ class TestTheArchiveIsGoneForGood:
         report = run(chosen)
         assert report.resumed >= 2
         run(chosen, retry=Retry(frozenset({Reason.UNREADABLE})))
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_in_a_small_archive_what_was_refused_can_be_taken_later(self, tmp_path, archive):
         files = hourly(*range(0, 30, 6))
@@ -209,4 +209,4 @@ class TestTheArchiveIsGoneForGood:
         assert len(stored(chosen, GROUP).uri) < len(files) * 120
         archive.left = 1000
         run(chosen, retry=Retry(frozenset({Reason.UNREADABLE})))
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)

@@ -8,15 +8,16 @@ import icechunk
 import pytest
 from distributed import KilledWorker
 
-from gnssice_batch import cluster, rounds
-from gnssice_batch.cluster import Finished, InProcess
+from gnssice_batch.archive.folder import Folder
+from gnssice_batch.cluster import executor as cluster
+from gnssice_batch.cluster.executor import Finished, InProcess
 from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, Reason, StoreError
-from gnssice_batch.folder import Folder
-from gnssice_batch.plan import Retry
-from gnssice_batch.run import run
+from gnssice_batch.job import rounds
+from gnssice_batch.job.run import run
+from gnssice_batch.planning.plan import Retry
 from tests.failures.processes import Cluster
-from tests.failures.small import GROUP, Hook, hold_as_in_one_run, hourly, journal_files, rejected, site
-from tests.runs import messages, repository, stored
+from tests.failures.small import GROUP, Hook, check_as_in_one_run, hourly, journal_files, rejected, site
+from tests.support.runs import messages, repository, stored
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ class TestATaskFails:
         chosen = site(tmp_path, files)
         run(chosen)
         assert len(calls) == 6
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_what_does_not_pass_ends_the_run_until_it_is_started_again(self, tmp_path, monkeypatch):
         ingest, calls = rounds.ingest_partition, []
@@ -67,7 +68,7 @@ class TestATaskFails:
                 run(chosen)
         assert len(calls) == chosen.run.task_tries
         assert run(chosen).resumed == 3
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_anything_else_ends_the_run_and_what_was_finished_stands(self, tmp_path, monkeypatch):
         ingest = rounds.ingest_partition
@@ -85,7 +86,7 @@ class TestATaskFails:
                 run(chosen)
         assert messages(chosen) == []
         assert run(chosen).resumed == 2
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 class TestAWorkerIsKilled:
@@ -95,7 +96,7 @@ class TestAWorkerIsKilled:
         chosen = site(tmp_path, files, cluster=section)
         report = run(chosen, Hook("ingest", lambda: dask.kill_worker(0), after=4))
         assert report.set_aside == ()
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 class TestAPartitionKillsItsWorkers:
@@ -120,7 +121,7 @@ class TestAPartitionKillsItsWorkers:
         assert set(rejected(report).values()) == {Reason.KILLED_WORKERS}
         assert len(stored(chosen, GROUP).uri) == 360
         run(chosen, retry=Retry(frozenset({Reason.KILLED_WORKERS})))
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 class TestTheSchedulerIsKilled:
@@ -135,7 +136,7 @@ class TestTheSchedulerIsKilled:
         assert kept >= 4
         chosen = site(tmp_path, files)
         assert run(chosen).resumed == kept
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 class TestMemoryIsTooSmall:
@@ -171,7 +172,7 @@ class TestTheDiskOfTheStoreIsFull:
         assert messages(chosen) == []
         full[0] = 1000
         assert run(chosen).resumed == 4
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_a_lease_that_cant_be_renewed_does_not_end_the_run(self, tmp_path, monkeypatch):
         write, failed = Folder.write, []
@@ -183,12 +184,12 @@ class TestTheDiskOfTheStoreIsFull:
             write(self, name, content)
 
         monkeypatch.setattr(Folder, "write", no_lease)
-        monkeypatch.setattr("gnssice_batch.run._BEAT_S", 0.01)
+        monkeypatch.setattr("gnssice_batch.job.run._BEAT_S", 0.01)
         files = hourly(0, 6)
         chosen = site(tmp_path, files)
         run(chosen)
         assert len(failed) > 1
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_a_commit_that_fails_leaves_the_branch_where_it_was(self, tmp_path, monkeypatch):
         commit = icechunk.Session.commit
@@ -209,4 +210,4 @@ class TestTheDiskOfTheStoreIsFull:
                 run(chosen)
         assert len(messages(chosen)) == 1
         assert run(chosen).resumed == 2
-        hold_as_in_one_run(tmp_path, chosen, files | more)
+        check_as_in_one_run(tmp_path, chosen, files | more)

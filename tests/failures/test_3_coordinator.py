@@ -11,8 +11,8 @@ import pytest
 from gnssice_batch.cli.entry import exit_code
 from gnssice_batch.config import Settings
 from gnssice_batch.errors import InterruptedRunError
-from gnssice_batch.housekeeping import abandon, open_runs
-from gnssice_batch.run import run
+from gnssice_batch.job.run import run
+from gnssice_batch.operate.housekeeping import abandon, open_runs
 from tests.failures import counting
 from tests.failures.field import journaled, journals, settings_of, write_settings
 from tests.failures.processes import coordinator, finished, wait_until
@@ -20,13 +20,13 @@ from tests.failures.small import (
     Hook,
     Interrupt,
     States,
-    hold_as_in_one_run,
+    check_as_in_one_run,
     hourly,
     interrupt,
     journal_files,
     site,
 )
-from tests.runs import _repository, branches, messages, write
+from tests.support.runs import _repository, branches, messages, write
 
 KILLED = -9
 EXTENTS = '{"%s": {"lines": 1, "seconds": 1}}'
@@ -57,7 +57,7 @@ class Killed:
         chosen = settings_of(config)
         assert journals(chosen) == []
         assert len(messages(chosen)) == 1
-        hold_as_in_one_run(folder, chosen, files)
+        check_as_in_one_run(folder, chosen, files)
         return Counter(counting.keys(counting.events(folder), "begin"))
 
 
@@ -122,7 +122,7 @@ class TestTheCoordinatorIsKilledBetweenTheCommitAndTheRemovalOfTheJournal(Killed
     def test_the_tag_is_not_lost(self, tmp_path, monkeypatch):
         chosen = site(tmp_path, hourly(0), run={"tag": "v1"})
         with monkeypatch.context() as patch:
-            patch.setattr("gnssice_batch.run.tag_snapshot", lambda *_: interrupt())
+            patch.setattr("gnssice_batch.job.run.tag_snapshot", lambda *_: interrupt())
             with pytest.raises(Interrupt):
                 run(chosen)
         assert run(chosen).snapshot is None
@@ -149,7 +149,7 @@ class TestTheAnswerToTheCommitIsLost:
         chosen = site(tmp_path, files)
         assert run(chosen).snapshot == lost[0]
         assert len(messages(chosen)) == 1
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ class TestAJournalFileIsTorn:
             assert len(branches(chosen)) == 2, "nothing says any more whose the staging branch is"
             (left,) = open_runs(chosen)
             abandon(chosen, left.run, force=True)
-        hold_as_in_one_run(journaled_run.folder, chosen, journaled_run.files)
+        check_as_in_one_run(journaled_run.folder, chosen, journaled_run.files)
 
 
 class TestTheJournalIsAnotherOnes:
@@ -212,7 +212,7 @@ class TestTheStagingBranchIsGone:
         hook = Hook()
         assert run(journaled_run.chosen, hook).resumed == 0
         assert len(hook.ingested) == 6
-        hold_as_in_one_run(journaled_run.folder, journaled_run.chosen, journaled_run.files)
+        check_as_in_one_run(journaled_run.folder, journaled_run.chosen, journaled_run.files)
 
 
 class TestSigterm:
@@ -240,7 +240,7 @@ class TestSigterm:
         before = len(counting.events(tmp_path))
         assert finished(coordinator(config)) == 0, log(config)
         assert kept.isdisjoint(counting.keys(counting.events(tmp_path)[before:], "begin"))
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 class TestCtrlC:
@@ -254,4 +254,4 @@ class TestCtrlC:
         with pytest.raises(KeyboardInterrupt):
             run(chosen, Hook("ingest", press, after=3))
         assert run(chosen).resumed == 3
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)

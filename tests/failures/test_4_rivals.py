@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from gnssice_batch import ingest
 from gnssice_batch.errors import PlanError, RunConflictError, StoreError
-from gnssice_batch.model import Partition
-from gnssice_batch.plan import prove_single_owners
-from gnssice_batch.run import run
-from gnssice_batch.verify_store import verify_store
+from gnssice_batch.ingest import partition as ingest
+from gnssice_batch.job.run import run
+from gnssice_batch.model.values import Partition
+from gnssice_batch.operate.verification import verify_store
+from gnssice_batch.planning.plan import prove_single_owners
 from tests.failures.field import settings_of, write_settings
 from tests.failures.processes import coordinator, finished
 from tests.failures.small import (
@@ -19,14 +19,14 @@ from tests.failures.small import (
     Hook,
     Interrupt,
     States,
-    hold_as_in_one_run,
+    check_as_in_one_run,
     hourly,
     interrupt,
     journal_files,
     other_group,
     site,
 )
-from tests.runs import DAY_ONE_S, messages, name, rinex, span_s, write
+from tests.support.runs import DAY_ONE_S, messages, name, rinex, span_s, write
 
 OTHER = "other"
 
@@ -39,7 +39,7 @@ class TestTheSameRunIsStartedTwice:
         chosen, codes = settings_of(config), []
         run(chosen, Hook("ingest", lambda: codes.append(finished(coordinator(config)))))
         assert codes == [6], config.with_suffix(".log").read_text()[-2000:]
-        hold_as_in_one_run(tmp_path / "sub", chosen, files)
+        check_as_in_one_run(tmp_path / "sub", chosen, files)
 
     def test_started_at_one_moment_they_make_one_store(self, tmp_path):
         files = hourly(*range(0, 48, 6))
@@ -60,7 +60,7 @@ class TestTheSameRunIsStartedTwice:
         assert any(isinstance(end, str) for end in ends), ends
         run(chosen)
         assert len(messages(chosen)) == 1
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
 
 class TestTwoFirstBackfillsMakeOneGroup:
@@ -76,7 +76,7 @@ class TestTwoFirstBackfillsMakeOneGroup:
         else:
             run(chosen, Hook("ingest", lambda: run(other)))
         assert len(messages(chosen)) == 2
-        hold_as_in_one_run(tmp_path, chosen, mine | theirs)
+        check_as_in_one_run(tmp_path, chosen, mine | theirs)
 
 
 class TestTwoFirstBackfillsMakeDifferentGroups:
@@ -93,7 +93,7 @@ class TestTwoFirstBackfillsMakeDifferentGroups:
         else:
             run(chosen, hook)
             assert len(hook.ingested) == 3
-        hold_as_in_one_run(tmp_path, chosen, mine | theirs, GROUP, OTHER)
+        check_as_in_one_run(tmp_path, chosen, mine | theirs, GROUP, OTHER)
 
 
 class TestAPrependRacesAnAppend:
@@ -119,7 +119,7 @@ class TestAPrependRacesAnAppend:
         else:
             run(chosen, Hook("ingest", lambda: run(other)))
         assert len(messages(chosen)) == 3
-        hold_as_in_one_run(tmp_path, chosen, stored | before | behind)
+        check_as_in_one_run(tmp_path, chosen, stored | before | behind)
 
     @pytest.mark.parametrize("killed", [pytest.param(False, marks=pytest.mark.long), True])
     def test_a_backfill_into_units_that_a_prepend_shifts(self, tmp_path, killed):
@@ -133,7 +133,7 @@ class TestAPrependRacesAnAppend:
             run(chosen)
         else:
             run(chosen, Hook("ingest", lambda: run(other)))
-        hold_as_in_one_run(tmp_path, chosen, stored | before | between)
+        check_as_in_one_run(tmp_path, chosen, stored | before | between)
 
 
 class TestABackfillBesideAnIncrementalRun:
@@ -144,14 +144,14 @@ class TestABackfillBesideAnIncrementalRun:
         hook = Hook("ingest", lambda: run(other))
         run(chosen, hook)
         assert len(hook.ingested) == 9
-        hold_as_in_one_run(tmp_path, chosen, stored | backfill | late)
+        check_as_in_one_run(tmp_path, chosen, stored | backfill | late)
 
     def test_one_unit_is_done_again_on_top_of_the_other(self, tmp_path):
         stored, backfill, late = hourly(0), hourly(1, 6), hourly(2, svs=("G01", "G09"))
         run(site(tmp_path, stored, "stored"))
         chosen, other = site(tmp_path, backfill), site(tmp_path, late, "late")
         run(chosen, Hook("ingest", lambda: run(other)))
-        hold_as_in_one_run(tmp_path, chosen, stored | backfill | late)
+        check_as_in_one_run(tmp_path, chosen, stored | backfill | late)
 
 
 STEPS = ("_adopted", "resume", "prepare", "ensure_branch", "_begin", "work_through", "publish", "_clear")
@@ -199,7 +199,7 @@ class TestAnotherRunMovedTheBranchBetweenTwoSteps:
         run(sites.chosen)
         assert moved
         groups = [GROUP, OTHER] if move == "another group" else [GROUP]
-        hold_as_in_one_run(sites.folder / move, sites.chosen, STORED | MINE | MOVES[move], *groups)
+        check_as_in_one_run(sites.folder / move, sites.chosen, STORED | MINE | MOVES[move], *groups)
 
 
 class TestSomethingWasPlannedWrongly:
@@ -210,7 +210,7 @@ class TestSomethingWasPlannedWrongly:
         hook = Hook()
         run(chosen, hook)
         assert len(hook.ingested) > 4
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_two_owners_of_a_unit_are_refused(self):
         with pytest.raises(PlanError, match="write unit 2 of rec belongs to"):
@@ -221,14 +221,14 @@ class TestAWorkerWritesWrongValues:
     @pytest.fixture
     def wrong(self, monkeypatch):
         """A worker whose pseudoranges of one epoch are a metre off, as long as this says so."""
-        lay, state = ingest.lay, SimpleNamespace(on=True)
+        fill_block, state = ingest.fill_block, SimpleNamespace(on=True)
 
         def a_metre_off(block, *arguments):
-            lay(block, *arguments)
+            fill_block(block, *arguments)
             if state.on:
                 block.arrays["Pseudorange"][5] += 1
 
-        monkeypatch.setattr(ingest, "lay", a_metre_off)
+        monkeypatch.setattr(ingest, "fill_block", a_metre_off)
         return state
 
     def test_a_full_proof_publishes_nothing_and_the_next_start_makes_it_again(self, tmp_path, wrong):
@@ -241,7 +241,7 @@ class TestAWorkerWritesWrongValues:
         wrong.on = False
         report = run(chosen)
         assert (report.resumed, report.proof.level, report.proof.files) == (0, "full", 2)
-        hold_as_in_one_run(tmp_path, chosen, files)
+        check_as_in_one_run(tmp_path, chosen, files)
 
     def test_a_proof_of_units_says_nothing_of_values_and_the_command_finds_them(self, tmp_path, wrong):
         chosen = site(tmp_path, hourly(0))
@@ -255,7 +255,7 @@ class TestAWorkerWritesWrongValues:
 def move_before(monkeypatch, step, other):
     """Let another run publish just before a step of this one begins, once."""
     moved = []
-    original = getattr(importlib.import_module("gnssice_batch.run"), step)
+    original = getattr(importlib.import_module("gnssice_batch.job.run"), step)
 
     def after_the_move(*arguments, **named):
         if not moved:
@@ -263,5 +263,5 @@ def move_before(monkeypatch, step, other):
             run(other)
         return original(*arguments, **named)
 
-    monkeypatch.setattr(f"gnssice_batch.run.{step}", after_the_move)
+    monkeypatch.setattr(f"gnssice_batch.job.run.{step}", after_the_move)
     return moved

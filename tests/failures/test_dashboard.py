@@ -4,7 +4,7 @@ import contextlib
 import socket
 
 from gnssice_batch import config
-from gnssice_batch.cluster import Task, executor
+from gnssice_batch.cluster.executor import Task, executor
 
 
 def test_without_a_dashboard_nothing_is_asked_of_its_usual_port():

@@ -8,7 +8,7 @@ import pytest
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.rinex import MISSING, Header, dense, read, read_header, signals
-from tests.rinex.samples import (
+from tests.support.samples import (
     ROW,
     WHOLE,
     epoch2,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rinex import mutations
-from tests.rinex.samples import epoch3, header3, reading, record, satellite
+from tests.support import mutations
+from tests.support.samples import epoch3, header3, reading, record, satellite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -31,6 +31,6 @@ def test_zero_dopplers_before_a_new_marker_do_not_count_behind_it():
 @pytest.mark.fuzz
 def test_no_kernel_leaves_its_arrays_on_twenty_thousand_damaged_files_of_each_kind(tmp_path):
     environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "tests.rinex.mutations", "20000", os.environ.get("FUZZ_SEED", "1")]
+    command = [sys.executable, "-m", "tests.support.mutations", "20000", os.environ.get("FUZZ_SEED", "1")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

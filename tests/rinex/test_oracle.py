@@ -10,7 +10,7 @@ import pytest
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex import ReadOptions, read
-from tests.rinex import cells
+from tests.support import cells
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "rinex"
 NO_OBSERVATIONS = ("nav", "sp3", "met")

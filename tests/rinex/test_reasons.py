@@ -4,7 +4,7 @@ import pytest
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex import read
-from tests.rinex.samples import (
+from tests.support.samples import (
     ROW,
     WHOLE,
     compact,

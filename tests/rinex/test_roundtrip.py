@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex import read
 from gnssice_batch.signals import columns
-from tests.rinex import cells, reference_reader, writer
-from tests.rinex.strategies import files
+from tests.support import cells, reference_reader, writer
+from tests.support.strategies import files
 
 FACTOR = int(os.environ.get("EXAMPLES_FACTOR", "1"))
 

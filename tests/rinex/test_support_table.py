@@ -4,7 +4,12 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TABLE = HERE.parent.parent / "docs" / "rinex-support.md"
+TABLE = HERE.parents[1] / "docs" / "rinex-support.md"
+TESTS = {
+    path.stem.removeprefix("test_"): path
+    for folder in (HERE, HERE.parent / "signals")
+    for path in folder.rglob("test_*.py")
+}
 
 
 def last_columns() -> list[str]:
@@ -28,8 +33,7 @@ def named(column: str) -> list[tuple[str, str]]:
 
 
 def exists(module: str, pattern: str) -> bool:
-    paths = (HERE / f"test_{module}.py", HERE.parent / f"test_{module}.py")
-    text = "".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
+    text = TESTS[module].read_text(encoding="utf-8") if module in TESTS else ""
     expression = re.escape(pattern).replace("…", ".*")
     return any(re.fullmatch(expression, name) for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE))
 

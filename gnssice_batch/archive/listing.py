@@ -1,0 +1,331 @@
+"""The archive: which files there are, whose they are and what their names promise; and their bytes."""
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum, auto
+from fnmatch import fnmatchcase, translate
+from typing import Any, Final
+from zlib import crc32
+
+from gnssice_batch import config
+from gnssice_batch.archive.folder import Folder
+from gnssice_batch.errors import ArchiveError, PlanError, ReadError, Reason, RefusedError
+from gnssice_batch.model.grid import SECOND_NS
+from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
+from gnssice_batch.rinex import Header, read_header
+from gnssice_batch.rinex.names import NameHint, parse_name
+
+HEADER_BYTES: Final = 65_536
+"""How much of a file is fetched to read its header."""
+
+_HEADER_REQUESTS: Final = 16
+_HEADERS_AHEAD: Final = 32
+"""Headers that are asked for before the first of them is looked at."""
+_FETCH_TRIES: Final = 3
+_FETCH_PAUSE_S: Final = 0.2
+_UNKNOWN: Final = ""
+_FOREIGN: Final = {Reason.NOT_RINEX, Reason.NOT_OBSERVATIONS, Reason.EMPTY}
+"""What is no fault of a file that never claimed to check observations."""
+_CALLED_RINEX: Final = re.compile(r"\.(rnx|crx|\d\d[od])(\.(gz|z|bz2|zip))?$", re.IGNORECASE)
+
+type Hold = Callable[[Iterable[FileOutcome]], None]
+"""Is told what became of files as it is known, and raises `RefusedError` when too many fail in one way."""
+
+
+class _Use(Enum):
+    """What the header of a file is read for whose name tells nothing."""
+
+    NOTHING = auto()
+    """By its path the file is no receiver's."""
+    TIME = auto()
+    """The path tells the receiver, and reading the whole file would tell the time too."""
+    RECEIVER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A file of the archive that is no receiver's, and why."""
+
+    uri: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The archive as listed."""
+
+    files: tuple[SourceFile, ...]
+    """Observation files with their receiver, sorted by receiver and name."""
+    skipped: tuple[PassedOver, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAccess:
+    """How to reach the archive; all a worker needs to fetch from it."""
+
+    folder: Folder
+
+    def fetch(self, uri: str, size_bytes: int | None = None) -> bytes:
+        """The bytes of a file, or its first `size_bytes`; a storage that fails is asked again.
+
+        Raises
+        ------
+        ArchiveError
+            When the file is not there, or the archive does not give it after several tries.
+        """
+        for number in range(_FETCH_TRIES):
+            try:
+                return self.folder.read(uri, size_bytes)
+            except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+                last: Exception = error
+                break
+            except (OSError, ValueError) as error:
+                last = error
+                time.sleep(_FETCH_PAUSE_S * 2**number)
+        msg = f"{uri}: the archive {self.folder.url} does not give this file: {last}"
+        raise ArchiveError(msg) from last
+
+    def entries(self) -> dict[str, Mapping[str, Any]]:
+        """Path below the root to what the archive says of each file.
+
+        Raises
+        ------
+        ArchiveError
+            When the archive can't be listed.
+        """
+        try:
+            if not self.folder.exists():
+                msg = f"the archive {self.folder.url} is not there, or is not a folder: check archive.url"
+                raise ArchiveError(msg)
+            return self.folder.entries()
+        except OSError as error:
+            msg = f"the archive {self.folder.url} can't be listed: {error}"
+            raise ArchiveError(msg) from error
+
+
+def access(settings: config.Archive) -> ArchiveAccess:
+    """How to reach the archive that the settings name."""
+    return ArchiveAccess(Folder(settings.url, dict(settings.storage_options)))
+
+
+def _unwatched() -> Hold:
+    return lambda _: None
+
+
+def list_files(settings: config.Archive, watched: Callable[[], Hold] = _unwatched) -> Listing:
+    """List the archive and find each file's receiver: by name and path, by its header where those say nothing.
+
+    Parameters
+    ----------
+    watched
+        Gives who judges the headers that can't be read. Those that only the receiver is found by end the run; of files
+        whose path tells it no further headers are asked for.
+
+    Raises
+    ------
+    ArchiveError
+        When the archive can't be listed, or does not give the header that a file's receiver is found by.
+    PlanError
+        When files belong to more than one receiver of the settings.
+    RefusedError
+        As `watched` says.
+    """
+    return listing(access(settings).entries(), settings, watched)
+
+
+def listing(
+    entries: Mapping[str, Mapping[str, Any]], settings: config.Archive, watched: Callable[[], Hold] = _unwatched
+) -> Listing:
+    """Find the receiver of each of these files, as `list_files` does.
+
+    Parameters
+    ----------
+    entries
+        Path below the root to what the archive says of the file.
+
+    Raises
+    ------
+    ArchiveError, PlanError, RefusedError
+        As `list_files` says.
+    """
+    chosen = [uri for uri in sorted(entries) if _chosen(uri, settings)]
+    hints = {uri: parse_name(uri) for uri in chosen}
+    observations = [uri for uri in chosen if (hint := hints[uri]) is None or hint.kind == "observation"]
+    named = (uri for uri in observations if hints[uri] is not None)
+    headers = _headers(access(settings), _by_use(hints, observations, settings), named, watched)
+    owners = _owners(observations, hints, headers, settings)
+    files = [_source_file(uri, owner, entries[uri], hints[uri], headers.get(uri)) for uri, owner in owners.items()]
+    files = [file for file in files if file.receiver != _UNKNOWN]
+    passed = [PassedOver(uri, _why_passed(hints[uri])) for uri in chosen if not owners.get(uri)]
+    return Listing(tuple(sorted(files, key=lambda file: (file.receiver, file.uri))), tuple(passed))
+
+
+def etag(entry: Mapping[str, Any]) -> str:
+    """What changes when a file is replaced: the store's ETag, else its modification time."""
+    for name in ("ETag", "etag", "md5", "mtime", "last_modified", "LastModified", "created"):
+        if entry.get(name):
+            return str(entry[name]).strip('"')
+    return ""
+
+
+def _chosen(uri: str, settings: config.Archive) -> bool:
+    included = any(fnmatchcase(uri, pattern) for pattern in settings.include)
+    return included and not any(fnmatchcase(uri, pattern) for pattern in settings.exclude)
+
+
+def _by_use(
+    hints: Mapping[str, NameHint | None], uris: Iterable[str], settings: config.Archive
+) -> dict[_Use, list[str]]:
+    owner = _owner_by_layout(settings)
+    by_use: dict[_Use, list[str]] = {use: [] for use in _Use}
+    for uri in uris:
+        if hints[uri] is None:
+            by_use[_use_of_header(uri, settings, owner)].append(uri)
+    return by_use
+
+
+def _use_of_header(uri: str, settings: config.Archive, owner: Callable[[str, str | None], list[str]]) -> _Use:
+    if settings.receivers:
+        within = [receiver for receiver in settings.receivers.values() if _within(uri, receiver)]
+        by_path = all(receiver.station is None for receiver in within)
+        return (_Use.TIME if by_path else _Use.RECEIVER) if within else _Use.NOTHING
+    if settings.layout == "auto":
+        return _Use.RECEIVER
+    return _Use.TIME if owner(uri, None) else _Use.NOTHING
+
+
+def _within(uri: str, receiver: config.Receiver) -> bool:
+    """Whether a file lies among the globs of a receiver; one without globs may be anywhere."""
+    return not receiver.include or any(fnmatchcase(uri, pattern) for pattern in receiver.include)
+
+
+def _headers(
+    archive: ArchiveAccess, by_use: Mapping[_Use, Sequence[str]], named: Iterable[str], watched: Callable[[], Hold]
+) -> dict[str, Header]:
+    """The headers that can be read, of the files that need one; if most fail in one way it is not tried with all."""
+    headers: dict[str, Header] = {}
+    check = watched()
+    if by_use[_Use.RECEIVER]:
+        check(_outcome(uri, None) for uri in named)
+    for uri, found in _in_turn(archive, by_use[_Use.RECEIVER]):
+        if isinstance(found, ArchiveError):
+            raise found
+        _take(uri, found, headers, check)
+    check = watched()
+    try:
+        for uri, found in _in_turn(archive, by_use[_Use.TIME]):
+            _take(uri, found, headers, check)
+    except RefusedError:
+        return headers
+    return headers
+
+
+def _take(uri: str, found: Header | ReadError | ArchiveError, headers: dict[str, Header], check: Hold) -> None:
+    if isinstance(found, Header):
+        headers[uri] = found
+        check([_outcome(uri, None)])
+    elif isinstance(found, ArchiveError) or found.reason not in _FOREIGN or _CALLED_RINEX.search(uri):
+        check([_outcome(uri, found)])
+
+
+def _outcome(uri: str, error: ReadError | ArchiveError | None) -> FileOutcome:
+    file = SourceFile(uri, _UNKNOWN, 0, "")
+    if error is None:
+        return FileOutcome(file, Status.OK, FileFacts())
+    reason = error.reason if isinstance(error, ReadError) else Reason.UNREADABLE
+    return FileOutcome(file, Status.REJECTED, FileFacts(), Refusal(reason, str(error)))
+
+
+def _in_turn(archive: ArchiveAccess, uris: Sequence[str]) -> Iterator[tuple[str, Header | ReadError | ArchiveError]]:
+    """Each file's header or what it failed of, in an order that mixes them, so that any part stands for the whole."""
+    asked: deque[tuple[str, Future[Header | ReadError | ArchiveError]]] = deque()
+    with ThreadPoolExecutor(_HEADER_REQUESTS) as pool:
+        for uri in sorted(uris, key=lambda uri: crc32(uri.encode())):
+            asked.append((uri, pool.submit(_header, archive, uri)))
+            if len(asked) == _HEADERS_AHEAD:
+                first, future = asked.popleft()
+                yield first, future.result()
+        for uri, future in asked:
+            yield uri, future.result()
+
+
+def _header(archive: ArchiveAccess, uri: str) -> Header | ReadError | ArchiveError:
+    try:
+        return read_header(archive.fetch(uri, HEADER_BYTES))
+    except (ReadError, ArchiveError) as error:
+        return error
+
+
+def _owners(
+    uris: Iterable[str], hints: Mapping[str, NameHint | None], headers: Mapping[str, Header], settings: config.Archive
+) -> dict[str, str]:
+    owner = _owner_by_layout(settings)
+    owners, conflicts = {}, []
+    for uri in uris:
+        hint, header = hints[uri], headers.get(uri)
+        station = hint.station if hint else header.marker_name if header else None
+        claims = _claims(uri, station, settings) if settings.receivers else owner(uri, station)
+        if len(claims) > 1:
+            conflicts.append(f"{uri}: belongs to several receivers ({', '.join(claims)}); narrow archive.receivers")
+        owners[uri] = claims[0] if claims else _UNKNOWN
+    if conflicts:
+        raise PlanError(conflicts)
+    return owners
+
+
+def _claims(uri: str, station: str | None, settings: config.Archive) -> list[str]:
+    """The receivers of the settings that a file belongs to; a path glob is enough, a station name too."""
+    return [name for name, receiver in settings.receivers.items() if _claimed(uri, station, receiver)]
+
+
+def _claimed(uri: str, station: str | None, receiver: config.Receiver) -> bool:
+    return _within(uri, receiver) and (receiver.station is None or (station or "").lower() == receiver.station.lower())
+
+
+def _owner_by_layout(settings: config.Archive) -> Callable[[str, str | None], list[str]]:
+    if settings.layout == "auto":
+        return lambda _, station: [group_name(station)] if station and group_name(station) else []
+    before, after = settings.layout.split("{receiver}")
+    pattern = re.compile(f"{_fragment(before)}(?P<receiver>[^/]+){_fragment(after)}")
+    return lambda uri, _: [group_name(match["receiver"])] if (match := pattern.fullmatch(uri)) else []
+
+
+def _fragment(glob: str) -> str:
+    """The regular expression of a glob, without the anchor `fnmatch.translate` puts at its end."""
+    return translate(glob).removesuffix("\\Z")
+
+
+def group_name(station: str) -> str:
+    """A station name as the name of its group: lower case, everything but letters, digits, dot and dash replaced."""
+    return re.sub(r"[^a-z0-9.-]+", "_", station.strip().lower()).strip("_.-")
+
+
+def _source_file(
+    uri: str, receiver: str, entry: Mapping[str, Any], hint: NameHint | None, header: Header | None
+) -> SourceFile:
+    start_ns, end_ns = _promised_ns(hint, header)
+    return SourceFile(uri, receiver, int(entry.get("size") or 0), etag(entry), start_ns, end_ns)
+
+
+def _promised_ns(hint: NameHint | None, header: Header | None) -> tuple[int | None, int | None]:
+    """First epoch and end (exclusive) that a name, else a header, promises."""
+    if hint is not None:
+        start_ns = hint.start_s * SECOND_NS
+        return start_ns, start_ns + (hint.period_s or 1) * SECOND_NS
+    if header is None or header.time_first_100ns is None:
+        return None, None
+    start_ns = header.time_first_100ns * 100
+    end_ns = (header.time_last_100ns or header.time_first_100ns) * 100
+    return start_ns, max(start_ns, end_ns) + 1
+
+
+def _why_passed(hint: NameHint | None) -> str:
+    if hint is None:
+        return "neither name nor header tell a station of this archive"
+    if hint.kind != "observation":
+        return f"{hint.kind} file by its name"
+    return f"station {hint.station} is none of archive.receivers"

@@ -1,0 +1,245 @@
+"""One partition on one worker: read its files, align them unit by unit, write whole units into a fork of its own."""
+
+import resource
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy.typing as npt
+
+from gnssice_batch.errors import Reason
+from gnssice_batch.ingest.align import (
+    Block,
+    Bounds,
+    block_of,
+    empty_block,
+    fill_block,
+    later_slots,
+    place,
+    tallies_by_source,
+    winning_slots,
+)
+from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
+from gnssice_batch.ingest.sources import Sources
+from gnssice_batch.model.values import Assignment, EpochRows, FileOutcome, PartitionOutcome, Rank, Tally
+from gnssice_batch.store.writing.units import WorkFork, open_work_fork, read_epochs, write_coordinates, write_epochs
+
+_KIB = 1024
+
+
+@dataclass(slots=True)
+class _Unit:
+    """What one write unit has come to; its cells are written and gone."""
+
+    rows: EpochRows
+    """Of the window that was aligned."""
+    considered: frozenset[int]
+    """Files that were read when the unit was made."""
+    written: bool
+    held: Mapping[int, Tally]
+    """By source: file ``-2 - i`` or ledger row."""
+    refused: Mapping[int, Mapping[Reason, Tally]]
+    """By file of the assignment."""
+    displaced: Mapping[int, Tally]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What every unit of a partition is made with."""
+
+    assignment: Assignment
+    work: WorkFork
+    before: WorkFork
+    """Another copy, never written to: a unit that is made again starts from what the store holds."""
+    sources: Sources
+    bounds: Bounds
+    sids: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _UnitState:
+    """The block of a unit while files are laid into it."""
+
+    block: Block
+    ranks: dict[int, Rank] = field(default_factory=dict)
+    before: Mapping[int, Tally] = field(default_factory=dict)
+    """What stored files held in it."""
+    placed: dict[int, Tally] = field(default_factory=dict)
+    refused: dict[int, dict[Reason, Tally]] = field(default_factory=dict)
+    duplicates: set[int] = field(default_factory=set)
+    """Files whose very content takes part already, under another name or from an earlier run."""
+    changed: bool = False
+
+
+def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) -> PartitionOutcome:
+    """Do one partition: what a cluster's worker runs, and the in-process executor too.
+
+    Parameters
+    ----------
+    assignment
+        The partition, its grid and signal axis, its files.
+    fork
+        The work fork as bytes; this attempt makes a copy of its own.
+    context
+        How to read files.
+
+    Returns
+    -------
+    PartitionOutcome
+        With the fork to merge; or, where the files hold signals the axis lacks, with these instead and nothing written.
+
+    Raises
+    ------
+    StoreError
+        When the store is not the one the partition was planned for.
+    """
+    started = time.monotonic()
+    partition, interval_ns = assignment.partition, assignment.grid.interval_ns
+    sources = Sources(assignment, lambda file: read_file(file, context, interval_ns))
+    sids = {sid: index for index, sid in enumerate(assignment.axis.sids)}
+    work = open_work_fork(fork, assignment)
+    before = open_work_fork(fork, assignment) if assignment.stored else work
+    task = _Task(assignment, work, before, sources, context.bounds[partition.receiver], sids)
+    units = _make_units(task)
+    unknown = tuple(sorted(sources.unknown))
+    return PartitionOutcome(
+        key=partition.key,
+        fork=None if unknown else work.as_bytes(),
+        files=tuple(_file_outcome(index, task, units.values()) for index in range(len(assignment.files))),
+        epochs=() if unknown else tuple(unit.rows for unit in units.values() if unit.written),
+        written_units=() if unknown else tuple(sorted(n for n, unit in units.items() if unit.written)),
+        displaced={} if unknown else _sums(unit.displaced for unit in units.values()),
+        unknown_sids=unknown,
+        bytes_read=sources.bytes_read,
+        seconds=time.monotonic() - started,
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB,
+    )
+
+
+def _make_units(task: _Task) -> dict[int, _Unit]:
+    """Make every unit of the partition, and again those that a file turned out to reach whose name did not say so."""
+    partition, sources = task.assignment.partition, task.sources
+    units: dict[int, _Unit] = {}
+    pending = list(range(partition.first_unit, partition.first_unit + partition.units))
+    while pending and not sources.unknown:
+        unit = pending.pop(0)
+        units[unit] = _make_unit(task, unit, pending, fresh=unit not in units)
+        if not pending:
+            sources.read_all()
+            pending = [n for n, made in units.items() if not made.considered.issuperset(sources.reaching(n))]
+    sources.read_all()
+    return units
+
+
+def _make_unit(task: _Task, unit: int, pending: Collection[int], *, fresh: bool) -> _Unit:
+    """Align the files of a unit and write it; over again if reading a file showed epochs outside the window.
+
+    Parameters
+    ----------
+    fresh
+        Whether the unit is made for the first time.
+    """
+    state, files = _aligned(task, unit, pending)
+    if not _may_be_stored(task, unit) and not _covers(state.block, task.sources.window(unit)):
+        state, files = _aligned(task, unit, pending)
+    block, before = state.block, state.before
+    rows = EpochRows(block.start, block.source)
+    held = tallies_by_source(block)
+    lost = {source: tally - held.get(source, Tally()) for source, tally in before.items()}
+    displaced = {source: tally for source, tally in lost.items() if tally.epochs}
+    written = state.changed and not task.sources.unknown
+    if written:
+        _write(task, block, rows, fresh=fresh and not _may_be_stored(task, unit))
+    return _Unit(rows, frozenset(files), written, held, _refused(state, held), displaced)
+
+
+def _aligned(task: _Task, unit: int, pending: Collection[int]) -> tuple[_UnitState, list[int]]:
+    state = _start(task, unit)
+    files = task.sources.reaching(unit)
+    for index in files:
+        _fill_from(task, state, index)
+        task.sources.drop_unless_reaching(index, pending)
+    return state, files
+
+
+def _may_be_stored(task: _Task, unit: int) -> bool:
+    """Whether the store may hold epochs in a unit: files of earlier runs reach it, and the axis does."""
+    return bool(task.assignment.stored) and unit >= 0
+
+
+def _covers(block: Block, window: range) -> bool:
+    return block.start <= window.start and window.stop <= block.start + len(block.source)
+
+
+def _write(task: _Task, block: Block, rows: EpochRows, *, fresh: bool) -> None:
+    coordinates: dict[str, npt.NDArray[Any]] = {
+        "source_file": rows.with_rows(task.assignment.rows),
+        "epoch_flag": block.epoch_flag,
+        "rx_clock_offset": block.rx_clock_offset,
+        "epoch_offset": block.epoch_offset,
+    }
+    write_epochs(task.work, block.start, block.arrays)
+    write_coordinates(task.work, block.start, coordinates, fresh=fresh)
+
+
+def _start(task: _Task, unit: int) -> _UnitState:
+    """The unit as it stands in the store, where the ledger says that files have epochs in it; else an empty window."""
+    grid, stored = task.assignment.grid, task.assignment.stored
+    if not _may_be_stored(task, unit):
+        window = task.sources.window(unit)
+        return _UnitState(empty_block(window.start, len(window), len(task.sids)), dict(stored))
+    start = unit * grid.unit
+    block = block_of(start, *read_epochs(task.before, start, grid.unit))
+    return _UnitState(block, dict(stored), tallies_by_source(block))
+
+
+def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
+    result, grid, source = task.sources.get(index), task.assignment.grid, -2 - index
+    if result.facts.rank is None or task.sources.unknown:
+        return
+    block, overlap = state.block, task.assignment.overlap
+    if any(result.facts.rank.same_content(other) for other in state.ranks.values()):
+        state.duplicates.add(index)
+    for part in result.parts:
+        placement = place(part, grid, block.start, len(block.source), task.bounds)
+        state.placed[index] = state.placed.get(index, Tally()) + placement.placed
+        _add(state.refused.setdefault(index, {}), placement.refused)
+        state.ranks[source] = result.facts.rank
+        wanted = later_slots(placement.slot, grid, block.start, overlap)
+        taken = winning_slots(block, wanted, result.facts.rank, state.ranks, overlap.strategy)
+        state.changed |= bool((taken >= 0).any())
+        fill_block(block, part, placement, taken, source, task.sids)
+
+
+def _refused(state: _UnitState, held: Mapping[int, Tally]) -> dict[int, Mapping[Reason, Tally]]:
+    """What each file lost in a unit: off the grid, twice at one slot, to its own content, or to a better file."""
+    refused: dict[int, Mapping[Reason, Tally]] = {}
+    for index, placed in state.placed.items():
+        lost = placed - held.get(-2 - index, Tally())
+        reason = Reason.DUPLICATE_CONTENT if index in state.duplicates else Reason.SUPERSEDED
+        refused[index] = {**state.refused[index], **({reason: lost} if lost.epochs else {})}
+    return refused
+
+
+def _file_outcome(index: int, task: _Task, units: Iterable[_Unit]) -> FileOutcome:
+    result: ReadFile = task.sources.results[index]
+    refused: dict[Reason, Tally] = {}
+    written = Tally()
+    for unit in units:
+        written += unit.held.get(-2 - index, Tally())
+        _add(refused, unit.refused.get(index, {}))
+    key = task.assignment.partition.key
+    return FileOutcome(result.file, result.status, result.facts, result.refusal, written, refused, (key,))
+
+
+def _sums[K](parts: Iterable[Mapping[K, Tally]]) -> dict[K, Tally]:
+    total: dict[K, Tally] = {}
+    for part in parts:
+        _add(total, part)
+    return total
+
+
+def _add[K](total: dict[K, Tally], more: Mapping[K, Tally]) -> None:
+    for key, tally in more.items():
+        total[key] = total.get(key, Tally()) + tally

@@ -1,0 +1,73 @@
+"""The files of one partition: each read once, and held for as long as write units that it reaches are to come."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+
+from gnssice_batch.ingest.reading import ReadFile
+from gnssice_batch.model.values import Assignment, SourceFile, Span
+
+
+@dataclass(slots=True)
+class Sources:
+    """The files of an assignment by their index in it."""
+
+    assignment: Assignment
+    read: Callable[[SourceFile], ReadFile]
+    results: dict[int, ReadFile] = field(default_factory=dict)
+    """Every file read so far, without its observations."""
+    unknown: set[str] = field(default_factory=set)
+    """Signals of the files read so far that the group's axis lacks."""
+    bytes_read: int = 0
+    _held: dict[int, ReadFile] = field(default_factory=dict)
+    _known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = frozenset(self.assignment.axis.sids)
+
+    def reaching(self, unit: int) -> list[int]:
+        """The files with epochs in a write unit, and those not read yet whose names promise some."""
+        return [index for index in range(len(self.assignment.files)) if unit in self._units(index)]
+
+    def window(self, unit: int) -> range:
+        """Epochs of a write unit, as whole read units, that the files reaching it hold or promise."""
+        grid = self.assignment.grid
+        spans = [span for index in self.reaching(unit) if (span := self._span(index))]
+        first, last = unit * grid.unit, (unit + 1) * grid.unit
+        if not spans:
+            return range(first, last)
+        start = max(first, min(grid.slot(span.first_ns) for span in spans))
+        stop = min(last, max(grid.slot(span.last_ns) for span in spans) + 1)
+        return range(start // grid.read_unit * grid.read_unit, -(-stop // grid.read_unit) * grid.read_unit)
+
+    def get(self, index: int) -> ReadFile:
+        """A file with its observations, read again only if it was dropped."""
+        if index not in self._held:
+            result = self.read(self.assignment.files[index])
+            self._held[index] = result
+            self.results[index] = replace(result, parts=())
+            self.bytes_read += result.size_bytes
+            self.unknown |= result.sids.difference(self._known)
+        return self._held[index]
+
+    def read_all(self) -> None:
+        """Read every file that was not read yet, and hold none of them."""
+        for index in range(len(self.assignment.files)):
+            if index not in self.results:
+                self.get(index)
+                self._held.pop(index)
+
+    def drop_unless_reaching(self, index: int, units_to_come: Collection[int]) -> None:
+        """Let go of a file's observations if it reaches none of the units to come."""
+        if not any(unit in self._units(index) for unit in units_to_come):
+            self._held.pop(index, None)
+
+    def _units(self, index: int) -> range:
+        """Write units a file reaches."""
+        grid, span = self.assignment.grid, self._span(index)
+        if span is None:
+            return range(0)
+        return range(grid.slot(span.first_ns) // grid.unit, grid.slot(span.last_ns) // grid.unit + 1)
+
+    def _span(self, index: int) -> Span | None:
+        """First and last epoch of a file: as read, else as promised."""
+        return self.results[index].facts.span if index in self.results else self.assignment.spans[index]

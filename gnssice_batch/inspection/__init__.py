@@ -1,0 +1,1 @@
+"""What is in one file, and what to be warned of."""

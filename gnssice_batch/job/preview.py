@@ -1,0 +1,146 @@
+"""What a run would do, before anything is changed: the plan as plain facts, for people and as JSON."""
+
+from dataclasses import dataclass
+
+from gnssice_batch import config
+from gnssice_batch.cluster.executor import executor
+from gnssice_batch.job.prepare import Progress, prepare
+from gnssice_batch.model.grid import SECOND_NS, Grid, epochs_per_day, gps_datetime
+from gnssice_batch.model.values import FileOutcome, Span, Status
+from gnssice_batch.planning.backlog import store_url
+from gnssice_batch.planning.plan import GroupPlan, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverPlan:
+    """What would be done for one receiver."""
+
+    receiver: str
+    new: bool
+    """Whether the group has to be made."""
+    files: int
+    size_bytes: int
+    span: Span | None
+    """What the names of the files promise, or reading them has shown."""
+    grid: Grid
+    signals: int
+    partitions: int
+    write_units: int
+    unit_note: str
+    """Why the write unit is not the configured one; empty where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """What a run would do."""
+
+    archive: str
+    store: str
+    totals: Totals
+    receivers: tuple[ReceiverPlan, ...]
+    up_to_date: int
+    """Files that stand in the ledger already."""
+    skipped: int
+    """Files that are no receiver's."""
+    refused: tuple[FileOutcome, ...]
+    """Files of the sample that can't be read."""
+
+
+def preview(settings: config.Settings, progress: Progress) -> PlanSummary:
+    """Look at archive and store, read a sample where a group is new, and plan; nothing is changed.
+
+    Raises
+    ------
+    ArchiveError, PlanError, StoreError
+        As `gnssice_batch.job.prepare.prepare` says.
+    """
+    with executor(settings.cluster, settings.run.window) as tasks:
+        if tasks.dashboard:
+            progress.dashboard(tasks.dashboard)
+        prepared = prepare(settings, tasks, progress)
+    outcomes = [survey.outcome for survey in prepared.surveys]
+    return PlanSummary(
+        archive=settings.archive.url,
+        store=store_url(settings),
+        totals=prepared.totals,
+        receivers=tuple(_receiver(plan, settings) for plan in prepared.plans),
+        up_to_date=prepared.backlog.up_to_date,
+        skipped=len(prepared.backlog.listing.skipped),
+        refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
+    )
+
+
+def unit_note(grid: Grid, wanted: int, *, new: bool) -> str:
+    """Why a group's write unit is not the configured one, empty where it is."""
+    if grid.unit == wanted:
+        return ""
+    if not new:
+        return f"not {wanted}: fixed when the group was made"
+    daily = epochs_per_day(grid.interval_ns)
+    return f"not {wanted}: that is neither whole days nor a part of a day, which has {daily} epochs"
+
+
+def as_json(found: PlanSummary) -> dict[str, object]:
+    """The preview as plain JSON values."""
+    totals = found.totals
+    return {
+        "archive": found.archive,
+        "store": found.store,
+        "files": totals.files,
+        "size_bytes": totals.size_bytes,
+        "partitions": totals.partitions,
+        "write_units": totals.write_units,
+        "references": totals.references,
+        "task_memory_bytes": totals.task_memory_bytes,
+        "up_to_date": found.up_to_date,
+        "skipped": found.skipped,
+        "receivers": {each.receiver: _receiver_json(each) for each in found.receivers},
+        "refused_in_sample": [_refused_json(outcome) for outcome in found.refused],
+    }
+
+
+def _receiver(plan: GroupPlan, settings: config.Settings) -> ReceiverPlan:
+    template, new = plan.template, plan.current is None
+    files = {file.uri: file.size_bytes for assignment in plan.assignments for file in assignment.files}
+    spans = [span for assignment in plan.assignments for span in assignment.spans]
+    return ReceiverPlan(
+        receiver=template.receiver,
+        new=new,
+        files=len(files),
+        size_bytes=sum(files.values()),
+        span=Span(min(s.first_ns for s in spans), max(s.last_ns for s in spans)) if spans else None,
+        grid=template.grid,
+        signals=len(template.axis.sids),
+        partitions=len(plan.assignments),
+        write_units=sum(len(assignment.partition.stored_units) for assignment in plan.assignments),
+        unit_note=unit_note(template.grid, settings.chunks.epoch, new=new),
+    )
+
+
+def _receiver_json(each: ReceiverPlan) -> dict[str, object]:
+    grid, span = each.grid, each.span
+    return {
+        "new": each.new,
+        "files": each.files,
+        "size_bytes": each.size_bytes,
+        "first_epoch": str(gps_datetime(span.first_ns)) if span else None,
+        "last_epoch": str(gps_datetime(span.last_ns)) if span else None,
+        "interval_s": grid.interval_ns / SECOND_NS,
+        "phase_s": grid.phase_ns / SECOND_NS,
+        "signals": each.signals,
+        "write_unit_epochs": grid.unit,
+        "write_unit_note": each.unit_note,
+        "read_unit_epochs": grid.read_unit,
+        "partitions": each.partitions,
+        "write_units": each.write_units,
+    }
+
+
+def _refused_json(outcome: FileOutcome) -> dict[str, object]:
+    refusal = outcome.refusal
+    return {
+        "file": outcome.file.uri,
+        "receiver": outcome.file.receiver,
+        "reason": str(refusal.reason) if refusal else "",
+        "detail": refusal.detail if refusal else "",
+    }

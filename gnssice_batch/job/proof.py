@@ -1,0 +1,202 @@
+"""Proof before publishing: what workers wrote is read back and held against their files, read once more."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import takewhile
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch.cluster.executor import Task, with_retries
+from gnssice_batch.errors import ArchiveError, StoreError
+from gnssice_batch.ingest.reading import ReadContext
+from gnssice_batch.job.prepare import result_of
+from gnssice_batch.job.report import Proof
+from gnssice_batch.job.rounds import Conduct, Work
+from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status
+from gnssice_batch.store.reading.cells import StoredCells, cells_of_fork
+from gnssice_batch.verification.comparison import Axes, Cells, Findings
+from gnssice_batch.verification.rereading import Claim, Compared, Comparison
+
+ONE_IN: Final = 20
+"""Of so many partitions of a receiver a sample holds one, and one at least."""
+
+
+def verify_partition(done: Done, base: bytes, context: ReadContext, gaps: bool) -> Compared:  # noqa: FBT001 - an argument of a task
+    """Hold a finished partition against its files: what a cluster's worker runs, and the in-process executor too.
+
+    Every epoch must hold exactly what the file it is said to be from says, one of no file nothing at all, and one from
+    before what it held then; no epoch of any file may be left out where no file has one, and the counts must add up.
+
+    Parameters
+    ----------
+    base
+        The fork the partition was begun with.
+    gaps
+        Whether epochs of its files may be left out where no file has one, as ``run.overlap: append`` does.
+
+    Raises
+    ------
+    StoreError
+        When the fork can't be read.
+    """
+    partition, outcome = done.partition, done.outcome
+    stored = cells_of_fork(outcome.fork or base, partition.receiver)
+    grid = stored.template.grid
+    axes = Axes(grid, stored.template.axis.sids, context.bounds[partition.receiver])
+    comparison = Comparison(stored, axes, claims_of(done), context, Findings(partition.key), gaps)
+    before = cells_of_fork(base, partition.receiver)
+    rows = {part.start // grid.unit: part for part in outcome.epochs}
+    for unit in partition.stored_units:
+        for start in range(unit * grid.unit, (unit + 1) * grid.unit, grid.read_unit):
+            span = range(start, start + grid.read_unit)
+            if unit in outcome.written_units:
+                _check_written(comparison, _written_cells(comparison, span, done, rows[unit]), before)
+            else:
+                _check_unwritten(comparison, before.sources(span), span)
+    comparison.close()
+    return comparison.result(partition.key)
+
+
+def claims_of(done: Done) -> list[Claim]:
+    """The files of a partition that gave it anything, by the numbers that its epochs know them by."""
+    parts = {part.file.uri: part for part in done.outcome.files}
+    found = ((index, parts[file.uri]) for index, file in enumerate(done.files))
+    return [
+        Claim(-2 - index, one.file, one.facts.sha256, one.facts.span, one.written, one.status is Status.OK)
+        for index, one in found
+        if one.status is not Status.REJECTED and one.facts.span
+    ]
+
+
+def sample_of(finished: Iterable[Done], seed: str) -> list[Done]:
+    """One in `ONE_IN` of each receiver's partitions, one at least; the same for the same seed."""
+    by_receiver: dict[str, list[Done]] = {}
+    for done in finished:
+        by_receiver.setdefault(done.partition.receiver, []).append(done)
+    return [
+        done
+        for mine in by_receiver.values()
+        for done in drawn(mine, -(-len(mine) // ONE_IN), lambda done: f"{seed} {done.partition.key}")
+    ]
+
+
+def drawn[T](candidates: Iterable[T], number: int, name: Callable[[T], str]) -> list[T]:
+    """So many of the candidates, as a hash of their names decides."""
+    return sorted(candidates, key=lambda one: hashlib.sha256(name(one).encode()).digest())[:number]
+
+
+def prove(work: Work, context: ReadContext, conduct: Conduct) -> Proof:
+    """Before publishing, hold as many finished partitions against their files as the settings ask for.
+
+    Raises
+    ------
+    StoreError
+        When anything differs; the partitions are taken out of the journal, so that a new start makes them again.
+    ArchiveError
+        When a file is gone or changed since it was taken; likewise.
+    """
+    level = conduct.settings.verify
+    written = [done for done in work.done.values() if done.outcome.written_units]
+    proof = Proof(level, units=sum(len(done.outcome.written_units) for done in written))
+    if level == "units" or not written or work.structure is None:
+        return proof
+    chosen = written if level == "full" else sample_of(written, work.journal.record.run)
+    conduct.progress.stage("verify", len(chosen))
+    shared = (work.structure.work_fork, context, conduct.settings.overlap == "append")
+    wanted = takewhile(lambda _: not conduct.stop.requested, chosen)
+    calls = (Task(f"verify/{done.partition.key}", verify_partition, (done, *shared)) for done in wanted)
+    compared: list[Compared] = []
+    for finished in with_retries(conduct.tasks, calls, conduct.settings.task_tries):
+        compared.append(result_of(finished))
+        conduct.progress.finished(finished.key, compared[-1].bytes_read)
+    conduct.stop.raise_if_requested()
+    _refuse_differences(compared, work)
+    return proved(proof, compared)
+
+
+def proved(proof: Proof, compared: Sequence[Compared]) -> Proof:
+    """A proof, with what was compared added up."""
+    return replace(
+        proof,
+        partitions=len(compared),
+        files=sum(one.files for one in compared),
+        epochs=sum(one.epochs for one in compared),
+        cells=sum(one.cells for one in compared),
+    )
+
+
+def _refuse_differences(compared: Iterable[Compared], work: Work) -> None:
+    wrong = [one for one in compared if one.differences or one.absent]
+    for one in wrong:
+        work.journal.drop(one.key)
+    differences = [sentence for one in wrong for sentence in one.first]
+    if differences:
+        count = sum(one.differences for one in wrong)
+        listed = "\n".join(differences)
+        msg = f"nothing was published: {count} differences between what was written and the files it is from:\n{listed}"
+        raise StoreError(msg)
+    absent = [sentence for one in wrong for sentence in one.absent]
+    if absent:
+        msg = "nothing was published: the archive has changed since it was read, start the run again:\n"
+        raise ArchiveError(msg + "\n".join(absent))
+
+
+def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochRows) -> Cells:
+    """What the worker wrote, its files by their numbers; these must be those that it gave back too."""
+    found = comparison.stored.read(span)
+    stored = found["source_file"]
+    numbers = {row: -2 - index for index, row in enumerate(done.rows)}
+    cells = Cells(span.start, stored.copy(), found)
+    for row in np.unique(stored).tolist():
+        cells.source[stored == row] = numbers.get(row, row)
+    said = np.full(len(span), NO_SOURCE, np.int32)
+    first, last = max(span.start, rows.start), min(span.stop, rows.start + len(rows.source))
+    if first < last:
+        said[first - span.start : last - span.start] = rows.source[first - rows.start : last - rows.start]
+    what = "is from another file than the worker has said"
+    comparison.findings.add_epochs(span.start, cells.source != said, comparison.axes, "", what)
+    return cells
+
+
+def _check_written(comparison: Comparison, cells: Cells, before: StoredCells) -> None:
+    span = range(cells.start, cells.start + len(cells.source))
+    known = [NO_SOURCE]
+    for claim in comparison.reaching(span):
+        expected = comparison.expected(claim, span)
+        comparison.compare(cells, claim, expected)
+        comparison.check_not_lost(cells.source, span.start, claim, expected)
+        known.append(claim.source)
+    known.extend(comparison.absent)
+    comparison.check_empty(cells)
+    kept = cells.source >= 0
+    if kept.any():
+        _check_kept(comparison, cells, before, kept)
+    strange = ~kept & ~np.isin(cells.source, known)
+    comparison.findings.add_epochs(
+        span.start, strange, comparison.axes, "", "is said to be from a file that does not reach it"
+    )
+
+
+def _check_kept(comparison: Comparison, cells: Cells, before: StoredCells, kept: npt.NDArray[np.bool_]) -> None:
+    """Epochs of earlier files are what they were before the run."""
+    findings, axes = comparison.findings, comparison.axes
+    former = _as_before(before, range(cells.start, cells.start + len(cells.source)), len(axes.sids))
+    findings.compare(cells, former, kept, axes)
+    moved = kept & (cells.source != former.source)
+    findings.add_epochs(cells.start, moved, axes, "", "is from another file than before the run")
+
+
+def _check_unwritten(comparison: Comparison, sources: npt.NDArray[np.int32], span: range) -> None:
+    """Of a unit that nothing was written into: every epoch of its files was there before."""
+    for claim in comparison.reaching(span):
+        comparison.check_not_lost(sources, span.start, claim, comparison.expected(claim, span))
+
+
+def _as_before(before: StoredCells, span: range, signals: int) -> Cells:
+    """What stood in the store, its signals cut to those of the partition: later ones were not there then."""
+    found = before.read(span)
+    arrays = {name: cells[:, :signals] if cells.ndim > 1 else cells for name, cells in found.items()}
+    return Cells(span.start, found["source_file"], arrays)

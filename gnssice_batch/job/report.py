@@ -1,0 +1,172 @@
+"""What a run came to: outcomes added up per file, a table for people, JSON for machines, an exit code."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
+
+from gnssice_batch.errors import Reason, StoreError
+from gnssice_batch.model.values import FileOutcome, Status, Tally
+
+EXIT_DONE: Final = 0
+EXIT_REFUSED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was proven of a run's work before it was published."""
+
+    level: str = "units"
+    """What the settings asked for: ``units``, ``sample`` or ``full``."""
+    units: int = 0
+    """Write units of which the commit changed exactly those that were planned."""
+    partitions: int = 0
+    """Partitions whose cells were read back and held against a fresh reading of their files."""
+    files: int = 0
+    """Files read again for it."""
+    epochs: int = 0
+    """Epochs compared that a file of the run holds."""
+    cells: int = 0
+    """Cells compared, missing ones included."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """The end of a run."""
+
+    run: str
+    url: str
+    snapshot: str | None
+    """The snapshot that was published; None where there was nothing to publish."""
+    files: Mapping[str, tuple[FileOutcome, ...]] = field(default_factory=dict)
+    """Outcomes by receiver."""
+    partitions: int = 0
+    bytes_read: int = 0
+    seconds: float = 0.0
+    resumed: int = 0
+    """Partitions that an earlier start of this run had finished."""
+    set_aside: tuple[str, ...] = ()
+    """Partitions that killed their workers; their files are rejected."""
+    up_to_date: int = 0
+    """Files that stood in the ledger already."""
+    refused_again: tuple[FileOutcome, ...] = ()
+    """Files that were tried again and refused as the ledger says already; nothing new, and so no part of `files`."""
+    skipped: int = 0
+    """Files of the archive that are no receiver's."""
+    peak_memory_bytes: int = 0
+    """Largest of any worker."""
+    proof: Proof = Proof()
+
+
+def combined(parts: Iterable[FileOutcome]) -> FileOutcome:
+    """One outcome per file from its outcomes in several partitions.
+
+    Raises
+    ------
+    StoreError
+        When what was read is not what was written and refused.
+    """
+    parts = sorted(parts, key=lambda part: part.status is Status.REJECTED and not part.facts.sha256)
+    refused: dict[Reason, Tally] = dict(parts[0].facts.refused)
+    for part in parts:
+        for reason, tally in part.refused.items():
+            refused[reason] = refused.get(reason, Tally()) + tally
+    written = sum((part.written for part in parts), Tally())
+    if any(part.refusal and part.refusal.reason is Reason.KILLED_WORKERS for part in parts):
+        refused[Reason.KILLED_WORKERS] = _read(parts[0]) - written - sum(refused.values(), Tally())
+    whole = replace(
+        parts[0],
+        status=_status(parts[0], refused),
+        written=written,
+        refused=refused,
+        partitions=tuple(sorted({key for part in parts for key in part.partitions})),
+    )
+    _account(whole)
+    return whole
+
+
+def exit_code(report: RunReport, max_refused_fraction: float) -> int:
+    """0, or 1 where a larger part of the files than the settings allow was rejected."""
+    statuses = [outcome.status for outcomes in report.files.values() for outcome in outcomes]
+    rejected = sum(status is Status.REJECTED for status in statuses)
+    return EXIT_REFUSED if statuses and rejected / len(statuses) > max_refused_fraction else EXIT_DONE
+
+
+def as_json(report: RunReport) -> dict[str, object]:
+    """The report as plain JSON values."""
+    return {
+        "run": report.run,
+        "url": report.url,
+        "snapshot": report.snapshot,
+        "partitions": report.partitions,
+        "bytes_read": report.bytes_read,
+        "seconds": round(report.seconds, 3),
+        "resumed": report.resumed,
+        "set_aside": list(report.set_aside),
+        "up_to_date": report.up_to_date,
+        "refused_again": len(report.refused_again),
+        "skipped": report.skipped,
+        "peak_memory_bytes": report.peak_memory_bytes,
+        "proof": asdict(report.proof),
+        "receivers": {receiver: summary(outcomes) for receiver, outcomes in report.files.items()},
+        "refused_files": [_refused_file(outcome) for outcome in refused_files(report)],
+    }
+
+
+def summary(outcomes: Iterable[FileOutcome]) -> dict[str, object]:
+    """Files by status, epochs and observations read and written, refusals by reason, of one receiver."""
+    outcomes = list(outcomes)
+    statuses = Counter(str(outcome.status) for outcome in outcomes)
+    refused: dict[str, int] = {}
+    for outcome in outcomes:
+        for reason, tally in outcome.refused.items():
+            refused[str(reason)] = refused.get(str(reason), 0) + tally.epochs
+    return {
+        "files": {str(status): statuses.get(str(status), 0) for status in Status},
+        "epochs_read": sum(outcome.facts.epochs for outcome in outcomes),
+        "epochs_written": sum(outcome.written.epochs for outcome in outcomes),
+        "epochs_refused": refused,
+        "observations_read": sum(outcome.facts.observations for outcome in outcomes),
+        "observations_written": sum(outcome.written.observations for outcome in outcomes),
+    }
+
+
+def refused_files(report: RunReport) -> tuple[FileOutcome, ...]:
+    """The files that did not end ``ok``, rejected ones first."""
+    odd = [outcome for outcomes in report.files.values() for outcome in outcomes if outcome.status is not Status.OK]
+    return tuple(sorted(odd, key=lambda outcome: (outcome.status is not Status.REJECTED, outcome.file.uri)))
+
+
+def _refused_file(outcome: FileOutcome) -> dict[str, object]:
+    refusal = outcome.refusal
+    return {
+        "file": outcome.file.uri,
+        "receiver": outcome.file.receiver,
+        "status": str(outcome.status),
+        "reason": str(refusal.reason) if refusal else "",
+        "detail": refusal.detail if refusal else "",
+        "line": refusal.line if refusal else 0,
+        "skipped": {str(reason): count for reason, count in outcome.facts.skipped.items() if reason.loses},
+    }
+
+
+def _status(outcome: FileOutcome, refused: Mapping[Reason, Tally]) -> Status:
+    """A file that lost epochs on the grid is partial, whatever the reader thought of it."""
+    if outcome.status is Status.OK and any(reason.loses for reason in refused):
+        return Status.PARTIAL
+    return outcome.status
+
+
+def _read(outcome: FileOutcome) -> Tally:
+    return Tally(outcome.facts.epochs, outcome.facts.observations)
+
+
+def _account(outcome: FileOutcome) -> None:
+    ends = outcome.written + sum(outcome.refused.values(), Tally())
+    read = _read(outcome)
+    if ends != read:
+        msg = (
+            f"{outcome.file.uri}: {read.epochs} epochs with {read.observations} values were read,"
+            f" {ends.epochs} with {ends.observations} are accounted for; nothing was published: please report this"
+        )
+        raise StoreError(msg)

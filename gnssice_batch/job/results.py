@@ -1,0 +1,172 @@
+"""What finished partitions come to: one outcome per file, and what is to be published."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from gnssice_batch.errors import Reason, StoreError
+from gnssice_batch.job.prepare import Prepared
+from gnssice_batch.job.report import combined
+from gnssice_batch.job.rounds import Work
+from gnssice_batch.model.template import unit_chunks
+from gnssice_batch.model.values import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Strategy, Tally
+from gnssice_batch.planning.backlog import SOFTWARE
+from gnssice_batch.planning.plan import prove_single_owners
+from gnssice_batch.store.layout.ledger import Provenance
+from gnssice_batch.store.writing.changes import Units, union
+from gnssice_batch.store.writing.publish import GroupChange, Publication, SourcedRows
+from gnssice_batch.store.writing.structure import Structure
+
+type Outcomes = Mapping[str, tuple[FileOutcome, ...]]
+
+_MESSAGE_LENGTH = 200
+
+
+def publication_of(prepared: Prepared, work: Work, structure: Structure, files: Outcomes) -> Publication:
+    """Everything the run publishes; `files` as `new_ledger_rows` leaves them.
+
+    Raises
+    ------
+    StoreError
+        When a worker wrote outside its partition.
+    """
+    record = work.journal.record
+    return Publication(
+        run=record.run,
+        structure=structure,
+        source_format=prepared.source_format,
+        forks=[done.outcome.fork for done in work.done.values() if done.outcome.fork and done.outcome.written_units],
+        groups={receiver: _group_change(receiver, prepared, work, files[receiver]) for receiver in files},
+        planned=_planned_units(work),
+        provenance=_provenance(prepared, record.run, structure.base, files),
+        metadata={"partitions": len(work.done), "software": SOFTWARE},
+    )
+
+
+def unplanned_outcomes(prepared: Prepared) -> Outcomes:
+    """Receivers without a single readable file in the sample: reported, no group is made for them."""
+    planned = {plan.template.receiver for plan in prepared.plans}
+    files: dict[str, tuple[FileOutcome, ...]] = {}
+    for survey in prepared.surveys:
+        receiver = survey.outcome.file.receiver
+        if receiver not in planned:
+            files[receiver] = (*files.get(receiver, ()), survey.outcome)
+    return files
+
+
+def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
+    """One outcome per file and receiver, in the order of their ledger rows: from the partitions, else from the survey.
+
+    Raises
+    ------
+    StoreError
+        When a planned file has no outcome, or one that does not add up.
+    """
+    parts: dict[str, dict[str, list[FileOutcome]]] = {plan.template.receiver: {} for plan in prepared.plans}
+    for part in _parts(work):
+        parts[part.file.receiver].setdefault(part.file.uri, []).append(part)
+    rejected = (outcome for by_uri in work.rejected.values() for outcome in by_uri.values())
+    for outcome in (*prepared.refused, *rejected):
+        if outcome.file.receiver in parts:
+            parts[outcome.file.receiver].setdefault(outcome.file.uri, [outcome])
+    _check_complete(prepared, parts)
+    return {
+        receiver: tuple(combined(by_uri[uri]) for uri in sorted(by_uri)) for receiver, by_uri in parts.items() if by_uri
+    }
+
+
+def new_ledger_rows(prepared: Prepared, files: Outcomes) -> Outcomes:
+    """The outcomes that the ledger does not hold already: a file refused again as it was before gets no second row."""
+    return {
+        receiver: tuple(outcome for outcome in outcomes if not _refused_as_before(prepared, outcome))
+        for receiver, outcomes in files.items()
+    }
+
+
+def refused_again(prepared: Prepared, files: Outcomes) -> tuple[FileOutcome, ...]:
+    """The outcomes that the ledger holds already."""
+    return tuple(o for outcomes in files.values() for o in outcomes if _refused_as_before(prepared, o))
+
+
+def _refused_as_before(prepared: Prepared, outcome: FileOutcome) -> bool:
+    """Whether the same reader has refused the same file for the same reason; no reader has any part in `unreadable`."""
+    before = prepared.backlog.refused.get(outcome.file.uri)
+    if before is None or outcome.refusal is None or outcome.status is not Status.REJECTED:
+        return False
+    reason = outcome.refusal.reason
+    return before.reason == reason and (reason is Reason.UNREADABLE or before.reader == prepared.backlog.reader)
+
+
+def _parts(work: Work) -> Iterable[FileOutcome]:
+    for done in work.done.values():
+        yield from done.outcome.files
+    for assignment in work.set_aside.values():
+        yield from _killed(assignment)
+
+
+def _killed(assignment: Assignment) -> Iterable[FileOutcome]:
+    key = assignment.partition.key
+    refusal = Refusal(Reason.KILLED_WORKERS, f"partition {key} killed its workers again and again")
+    return (FileOutcome(file, Status.REJECTED, FileFacts(), refusal, partitions=(key,)) for file in assignment.files)
+
+
+def _check_complete(prepared: Prepared, parts: Mapping[str, Mapping[str, object]]) -> None:
+    lost = [
+        file.uri
+        for receiver, by_uri in parts.items()
+        for file in prepared.backlog.files[receiver]
+        if file.uri not in by_uri
+    ]
+    if lost:
+        msg = f"{len(lost)} files without an outcome, e.g. {lost[0]}; nothing was published: please report this"
+        raise StoreError(msg)
+
+
+def _planned_units(work: Work) -> Units:
+    """The write units that the partitions own and their workers have written, all variables and all signals wide.
+
+    Raises
+    ------
+    PlanError
+        When two partitions own one unit.
+    StoreError
+        When a worker wrote outside its own.
+    """
+    prove_single_owners(done.partition for done in work.done.values())
+    planned = []
+    for done in work.done.values():
+        partition, written = done.partition, done.outcome.written_units
+        if not set(written) <= set(partition.stored_units):
+            msg = f"{partition.key}: wrote outside its own write units; nothing was published: please report this"
+            raise StoreError(msg)
+        planned.append(unit_chunks(work.templates[partition.receiver], written, done.axis_length))
+    return union(planned)
+
+
+def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]) -> GroupChange:
+    mine = [done for done in work.done.values() if done.partition.receiver == receiver]
+    displaced: dict[int, Tally] = {}
+    for done in mine:
+        for row, tally in done.outcome.displaced.items():
+            displaced[row] = displaced.get(row, Tally()) + tally
+    return GroupChange(
+        template=work.templates[receiver],
+        current=prepared.backlog.template(receiver),
+        epochs=[rows for done in mine for rows in _sourced(done)],
+        files=files,
+        displaced=displaced,
+    )
+
+
+def _sourced(done: Done) -> Iterable[SourcedRows]:
+    uris = tuple(file.uri for file in done.files[: len(done.rows)])
+    return (SourcedRows(rows, uris, done.rows) for rows in done.outcome.epochs)
+
+
+def _provenance(prepared: Prepared, run: str, base: str, files: Outcomes) -> Provenance:
+    written = sum(outcome.written.epochs for outcomes in files.values() for outcome in outcomes)
+    count = sum(len(outcomes) for outcomes in files.values())
+    message = f"{count} files, {written} epochs, {', '.join(sorted(files))}"
+    written_at = datetime.now(UTC).isoformat(timespec="seconds")
+    strategies = {overlap.strategy for overlap in prepared.backlog.overlaps.values()} - {Strategy.BEST}
+    strategy = str(next(iter(strategies), Strategy.SKIP))
+    return Provenance(run, prepared.backlog.reader, written_at, base, message[:_MESSAGE_LENGTH], strategy)

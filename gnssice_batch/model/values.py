@@ -1,0 +1,266 @@
+"""The values that travel between the stages: source files, partitions, outcomes; all of them frozen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch.errors import Reason
+from gnssice_batch.model.grid import Grid
+
+NO_SOURCE = -1
+"""`EpochRows.source` of an epoch that no file holds."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rank:
+    """Which of two files an epoch is taken from: the larger rank wins, whatever order they arrive in."""
+
+    current: bool
+    """False for a version of a file that the archive has replaced since."""
+    signals: int
+    """Distinct (system, band, code) with values in the file."""
+    version: tuple[int, int]
+    """RINEX version, e.g. (3, 4)."""
+    epochs: int
+    """Epochs in the file."""
+    inverted_hash: str
+    """SHA-256 of the file with every hex digit replaced by 15 minus itself, so that the smaller hash ranks higher."""
+
+    def same_content(self, other: "Rank") -> bool:
+        """Whether both are ranks of the very same bytes."""
+        return self.inverted_hash == other.inverted_hash
+
+
+_INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
+
+
+def rank(signals: int, version: str, epochs: int, sha256: str, *, current: bool = True) -> Rank:
+    """The rank of a file; `version` as its header gives it, e.g. ``3.04``."""
+    return Rank(current, signals, _release(version), epochs, sha256.translate(_INVERTED))
+
+
+@cache
+def _release(version: str) -> tuple[int, int]:
+    major, _, minor = version.partition(".")
+    return int(major or 0), int((minor + "00")[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of the archive, with what its name (or, where that says nothing, its header) says."""
+
+    uri: str
+    """Path below the archive's root: the file's name in the ledger."""
+    receiver: str
+    """Group the file belongs to."""
+    size_bytes: int
+    etag: str
+    """What the archive offers to notice a change: an ETag, or size and modification time."""
+    start_ns: int | None = None
+    """First epoch the name promises, GPS time in ns since 1980-01-06; None where nothing is known."""
+    end_ns: int | None = None
+    """End (exclusive) of what the name promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last epoch of a file as read, GPS time in ns since 1980-01-06, both inclusive."""
+
+    first_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A chunk-aligned span of one receiver: the only unit of work, with one owner."""
+
+    key: str
+    """Receiver and start, e.g. ``canopy_01.2025001T000000``: Dask key, log field and the word in every error."""
+    receiver: str
+    first_unit: int
+    """Index of its first write unit on the group's epoch axis; negative before it."""
+    units: int
+    """Number of its write units."""
+
+    @property
+    def stored_units(self) -> range:
+        """Its write units on the axis; what lies before them is read and counted, and never written."""
+        return range(max(self.first_unit, 0), self.first_unit + self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalAxis:
+    """The signals of a group, in stored order."""
+
+    sids: tuple[str, ...]
+    digest: str
+    """Digest of `sids`: what a worker holds against the stored axis before it writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished partition: all that its publication needs, and all that a later start needs to trust it."""
+
+    partition: Partition
+    origin_ns: int
+    """Origin of the axis that the partition's unit numbers count from."""
+    axis_length: int
+    axis_digest: str
+    """Of the signals the partition was written with; later ones may have been appended since."""
+    files: tuple[SourceFile, ...]
+    """In the order that `EpochRows.source` numbers them; last those that gave nothing."""
+    rows: tuple[int, ...]
+    """The ledger rows of the first of these files, as the plan foresaw them: `source_file` in the fork."""
+    outcome: "PartitionOutcome"
+
+
+class Strategy(StrEnum):
+    """Which file gives an epoch that the store holds already; among the files of one run the rank decides."""
+
+    BEST = "best"
+    SKIP = "skip"
+    APPEND = "append"
+    OVERWRITE = "overwrite"
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What a run may do to a receiver's epochs that were there before it."""
+
+    strategy: Strategy = Strategy.BEST
+    after_ns: int | None = None
+    """Only later epochs are taken, GPS time in ns since 1980-01-06; None: all are."""
+
+
+BY_RANK: Final = Overlap()
+"""The better file gives an epoch, whenever it arrives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Everything a worker needs to do one partition."""
+
+    partition: Partition
+    grid: Grid
+    axis: SignalAxis
+    files: tuple[SourceFile, ...]
+    spans: tuple[Span, ...]
+    """Per file the epochs it is expected to hold, from its name or from reading it."""
+    rows: tuple[int, ...]
+    """Per file the ledger row that it is going to have if the target branch does not move."""
+    stored: Mapping[int, Rank] = field(default_factory=dict)
+    """Ledger row to rank, of the files whose epochs already stand in the partition's units."""
+    overlap: Overlap = BY_RANK
+
+
+class Status(StrEnum):
+    """What became of a file."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Epochs and values of a file that share one fate."""
+
+    epochs: int = 0
+    observations: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.epochs + other.epochs, self.observations + other.observations)
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(self.epochs - other.epochs, self.observations - other.observations)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What reading a file told about it, the same whichever partition read it."""
+
+    sha256: str = ""
+    version: str = ""
+    marker: str = ""
+    receiver_type: str = ""
+    antenna_type: str = ""
+    time_system: str = ""
+    interval_s: float = 0.0
+    span: Span | None = None
+    rank: Rank | None = None
+    epochs: int = 0
+    observations: int = 0
+    """Values read (pseudorange, phase, Doppler and signal strength counted one by one)."""
+    lines: int = 0
+    skipped: Mapping[Reason, int] = field(default_factory=dict)
+    """What the reader passed over or could not read, by reason."""
+    refused: Mapping[Reason, Tally] = field(default_factory=dict)
+    """Epochs and values that were read and belong in no partition at all, by reason."""
+    channels: Mapping[str, int] = field(default_factory=dict)
+    """GLONASS frequency channels the header gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file was refused, or the first thing it lost, with the place."""
+
+    reason: Reason
+    detail: str = ""
+    line: int = 0
+    first_bytes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file, in one partition or (added up) in a run."""
+
+    file: SourceFile
+    status: Status
+    facts: FileFacts
+    refusal: Refusal | None = None
+    written: Tally = Tally()
+    refused: Mapping[Reason, Tally] = field(default_factory=dict)
+    """Epochs and values that this partition (or, added up, any) did not take, by reason."""
+    partitions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRows:
+    """Which file gave each epoch of some whole read units, N epochs."""
+
+    start: int
+    """Index of the first epoch on the group's axis."""
+    source: npt.NDArray[np.int32]
+    """(N,) ledger row kept from before, `NO_SOURCE`, or ``-2 - i`` for file i of the assignment."""
+
+    def with_rows(self, rows: Sequence[int]) -> npt.NDArray[np.int32]:
+        """(N,) `source` with the ledger row ``rows[i]`` for file i of the assignment."""
+        mine = self.source < NO_SOURCE
+        source = self.source.copy()
+        source[mine] = np.asarray(rows, np.int32)[NO_SOURCE - 1 - source[mine]]
+        return source
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionOutcome:
+    """What a worker gives back: either a fork to merge, or what it learned instead."""
+
+    key: str
+    fork: bytes | None
+    """The fork; None when nothing was written because signals are unknown."""
+    files: tuple[FileOutcome, ...]
+    epochs: tuple[EpochRows, ...] = ()
+    """One per write unit that was written, of those read units in it that any file reaches."""
+    written_units: tuple[int, ...] = ()
+    """Write units that were written, on the group's epoch axis; the others had nothing new."""
+    displaced: Mapping[int, Tally] = field(default_factory=dict)
+    """Ledger row of an earlier file to what better files took from it."""
+    unknown_sids: tuple[str, ...] = ()
+    bytes_read: int = 0
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0

@@ -1,0 +1,148 @@
+"""What the store holds: per receiver its span, its filling and what became of its files."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch import config
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.grid import SECOND_NS, gps_datetime
+from gnssice_batch.model.values import Span, Status
+from gnssice_batch.planning.backlog import store_url
+from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, stored_files, stored_groups
+from gnssice_batch.store.reading.size import group_bytes, repository_bytes
+from gnssice_batch.store.repository import Repository, open_existing
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverStatus:
+    """One receiver."""
+
+    receiver: str
+    interval_s: float
+    phase_s: float
+    span: Span | None
+    """First and last epoch of the files that were taken; None where there are none."""
+    filled: int
+    """Epochs that hold observations."""
+    possible: int
+    """Grid epochs from the first to the last epoch."""
+    signals: int
+    files: Mapping[str, int]
+    """Files by status; a file that was taken again counts once, as it ended last."""
+    archive_bytes: int
+    """Size of these files."""
+    stored_bytes: int
+    """Size of the receiver's chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """A repository at the head of the branch that the settings name."""
+
+    url: str
+    snapshot: Snapshot
+    stored_bytes: int
+    """Size of the whole repository, all its versions together."""
+    receivers: tuple[ReceiverStatus, ...]
+
+
+def store_status(settings: config.Settings) -> StoreStatus:
+    """Look at the repository that the settings name.
+
+    Raises
+    ------
+    StoreError
+        When there is none, or it can't be read.
+    """
+    repository = existing_repository(settings)
+    branch = settings.run.branch
+    sizes = group_bytes(repository, branch)
+    groups = stored_groups(repository, branch=branch)
+    return StoreStatus(
+        url=repository.url,
+        snapshot=next(history(repository, branch)),
+        stored_bytes=repository_bytes(repository),
+        receivers=tuple(
+            _receiver_status(groups[name], stored_files(repository, name, branch), sizes.get(name, 0))
+            for name in sorted(groups)
+        ),
+    )
+
+
+def existing_repository(settings: config.Settings) -> Repository:
+    """The repository that the settings name, for reading.
+
+    Raises
+    ------
+    StoreError
+        When there is none, or it can't be read.
+    """
+    repository = open_existing(store_url(settings))
+    if repository is None:
+        msg = f"there is no repository at {store_url(settings)} yet: the first run makes it"
+        raise StoreError(msg)
+    return repository
+
+
+def as_json(found: StoreStatus) -> dict[str, object]:
+    """The store_status as plain JSON values."""
+    return {
+        "url": found.url,
+        "snapshot": {"id": found.snapshot.id, "written_at": found.snapshot.written_at},
+        "stored_bytes": found.stored_bytes,
+        "receivers": {one.receiver: _receiver_json(one) for one in found.receivers},
+    }
+
+
+def _receiver_json(one: ReceiverStatus) -> dict[str, object]:
+    span = one.span
+    return {
+        "first_epoch": str(gps_datetime(span.first_ns)) if span else None,
+        "last_epoch": str(gps_datetime(span.last_ns)) if span else None,
+        "interval_s": one.interval_s,
+        "phase_s": one.phase_s,
+        "epochs_filled": one.filled,
+        "epochs_possible": one.possible,
+        "signals": one.signals,
+        "files": dict(one.files),
+        "archive_bytes": one.archive_bytes,
+        "stored_bytes": one.stored_bytes,
+    }
+
+
+def _receiver_status(
+    group: StoredGroup, files: Mapping[str, npt.NDArray[np.generic]], stored_bytes: int
+) -> ReceiverStatus:
+    grid = group.template.grid
+    latest = latest_rows(files["uri"])
+    statuses = Counter(str(status) for status in files["status"][latest].tolist())
+    span = _span(files)
+    return ReceiverStatus(
+        receiver=group.template.receiver,
+        interval_s=grid.interval_ns / SECOND_NS,
+        phase_s=grid.phase_ns / SECOND_NS,
+        span=span,
+        filled=int(files["epochs_written"].astype(np.int64).sum()),
+        possible=grid.slot(span.last_ns) - grid.slot(span.first_ns) + 1 if span else 0,
+        signals=len(group.template.axis.sids),
+        files={str(status): statuses.get(str(status), 0) for status in Status},
+        archive_bytes=int(files["size_bytes"][latest].astype(np.int64).sum()),
+        stored_bytes=stored_bytes,
+    )
+
+
+def latest_rows(uris: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    """The last row of each file in a ledger, ascending."""
+    return np.array(sorted({uri: row for row, uri in enumerate(uris.tolist())}.values()), np.int64)
+
+
+def _span(files: Mapping[str, npt.NDArray[np.generic]]) -> Span | None:
+    taken = np.flatnonzero(files["epochs_written"].astype(np.int64) > 0)
+    if not taken.size:
+        return None
+    first, last = files["first_epoch"].astype(np.int64), files["last_epoch"].astype(np.int64)
+    return Span(int(first[taken].min()), int(last[taken].max()))

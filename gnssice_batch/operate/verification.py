@@ -1,0 +1,216 @@
+"""A published store held against the archive it was made from: taken files of the ledger are read once more."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch import config
+from gnssice_batch.cluster.executor import Task, executor, with_retries
+from gnssice_batch.errors import StoreError
+from gnssice_batch.ingest.reading import ReadContext
+from gnssice_batch.job.prepare import NoProgress, Progress, result_of
+from gnssice_batch.job.proof import drawn, proved
+from gnssice_batch.job.report import Proof
+from gnssice_batch.model.values import SourceFile, Span, Status, Tally
+from gnssice_batch.operate.status import existing_repository
+from gnssice_batch.planning.backlog import read_context
+from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
+from gnssice_batch.store.reading.contents import stored_groups
+from gnssice_batch.verification.comparison import Axes, Cells, Findings
+from gnssice_batch.verification.rereading import Claim, Compared, Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """What verifying a published store has come to."""
+
+    url: str
+    snapshot: str
+    proof: Proof
+    taken: int
+    """Files that the ledgers say were taken."""
+    differences: int
+    first: tuple[str, ...]
+    """The first differences of every batch, a sentence each."""
+    absent: tuple[str, ...]
+    """Files that can't be compared: the archive does not give them any more, or with other content."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether store and archive say the same wherever both could be read."""
+        return not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A receiver of a published snapshot."""
+
+    url: str
+    snapshot: str
+    receiver: str
+
+    def open(self) -> StoredCells:
+        return cells_of_snapshot(self.url, self.snapshot, self.receiver)
+
+
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """A receiver, and what its ledger says."""
+
+    place: _Place
+    stored: StoredCells
+    ledger: Mapping[str, npt.NDArray[Any]]
+    taken: Sequence[Claim]
+
+
+def verify_store(
+    settings: config.Settings,
+    sample: int | None,
+    receivers: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> StoreReport:
+    """Read taken files again from the archive and compare every epoch that the store says is theirs.
+
+    Parameters
+    ----------
+    sample
+        So many files per receiver, the same ones every time for the same store; None: all.
+    receivers
+        Those to look at; empty: all.
+
+    Raises
+    ------
+    StoreError
+        When there is no store, or no such receiver.
+    """
+    progress = progress or NoProgress()
+    repository = existing_repository(settings)
+    snapshot = repository.head(settings.run.branch)
+    names = _receivers(list(stored_groups(repository, snapshot)), receivers)
+    found = [_receiver(_Place(repository.url, snapshot, name)) for name in names]
+    context = read_context(settings, names)
+    calls = [task for receiver in found for task in _tasks(receiver, sample, context)]
+    compared = _compared(settings, calls, progress)
+    counted = [sentence for receiver in found for sentence in _miscounted(receiver)]
+    return StoreReport(
+        url=repository.url,
+        snapshot=snapshot,
+        proof=proved(Proof("full" if sample is None else "sample"), compared),
+        taken=sum(len(receiver.taken) for receiver in found),
+        differences=sum(one.differences for one in compared) + len(counted),
+        first=(*counted, *(sentence for one in compared for sentence in one.first)),
+        absent=tuple(sentence for one in compared for sentence in one.absent),
+    )
+
+
+def as_json(report: StoreReport) -> dict[str, object]:
+    """The report as plain JSON values."""
+    return {
+        "url": report.url,
+        "snapshot": report.snapshot,
+        "agrees": report.agrees,
+        "taken": report.taken,
+        "compared": {"files": report.proof.files, "epochs": report.proof.epochs, "cells": report.proof.cells},
+        "differences": report.differences,
+        "first_differences": list(report.first),
+        "absent": list(report.absent),
+    }
+
+
+def taken_files(receiver: str, ledger: Mapping[str, npt.NDArray[Any]]) -> list[Claim]:
+    """The files of a ledger that were not rejected, with what it says of each."""
+    rows = np.flatnonzero(ledger["status"] != str(Status.REJECTED)).tolist()
+    return [
+        Claim(
+            source=row,
+            file=SourceFile(ledger["uri"][row], receiver, int(ledger["size_bytes"][row]), ledger["etag"][row]),
+            sha256=ledger["sha256"][row],
+            span=Span(int(ledger["first_epoch"][row]), int(ledger["last_epoch"][row])),
+            written=Tally(int(ledger["epochs_written"][row]), int(ledger["observations_written"][row])),
+            whole=ledger["status"][row] == str(Status.OK),
+        )
+        for row in rows
+    ]
+
+
+def verify_files(place: _Place, claims: Sequence[Claim], context: ReadContext) -> Compared:
+    """Hold a published receiver against some of its files: what a worker runs.
+
+    Raises
+    ------
+    StoreError
+        When the snapshot can't be read.
+    """
+    stored = place.open()
+    axes = Axes(stored.template.grid, stored.template.axis.sids, context.bounds[place.receiver])
+    comparison = Comparison(stored, axes, claims, context, Findings(place.receiver))
+    for span in _spans(axes, claims):
+        reaching = comparison.reaching(span)
+        if not reaching:
+            continue
+        found = stored.read(span)
+        cells = Cells(span.start, found["source_file"], found)
+        comparison.check_empty(cells)
+        for claim in reaching:
+            comparison.compare(cells, claim, comparison.expected(claim, span))
+    comparison.close()
+    return comparison.result(place.receiver)
+
+
+def _receivers(there: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    unknown = sorted(set(wanted) - set(there))
+    if unknown:
+        msg = f"the store has no receiver {', '.join(unknown)}; it has {', '.join(there)}"
+        raise StoreError(msg)
+    return [name for name in there if name in wanted or not wanted]
+
+
+def _receiver(place: _Place) -> _Receiver:
+    stored = place.open()
+    ledger = stored.ledger()
+    return _Receiver(place, stored, ledger, taken_files(place.receiver, ledger))
+
+
+def _tasks(receiver: _Receiver, sample: int | None, context: ReadContext) -> Iterator[Task[Compared]]:
+    """A task for the chosen files that begin in one write unit."""
+    place, grid = receiver.place, receiver.stored.template.grid
+    count = len(receiver.taken) if sample is None else sample
+    batches: dict[int, list[Claim]] = {}
+    for claim in drawn(receiver.taken, count, lambda claim: f"{place.receiver} {claim.file.uri} {claim.sha256}"):
+        batches.setdefault(grid.slot(claim.span.first_ns) // grid.unit, []).append(claim)
+    for unit, batch in sorted(batches.items()):
+        yield Task(f"verify/{place.receiver}/{unit}", verify_files, (place, batch, context))
+
+
+def _compared(settings: config.Settings, calls: Sequence[Task[Compared]], progress: Progress) -> list[Compared]:
+    compared: list[Compared] = []
+    progress.stage("verify", len(calls))
+    with executor(settings.cluster, settings.run.window) as tasks:
+        for finished in with_retries(tasks, calls, settings.run.task_tries):
+            compared.append(result_of(finished))
+            progress.finished(finished.key, compared[-1].bytes_read)
+    return compared
+
+
+def _spans(axes: Axes, claims: Iterable[Claim]) -> list[range]:
+    """The read units that any of the files reaches, in their order."""
+    grid = axes.grid
+    numbers: set[int] = set()
+    for claim in claims:
+        first, last = grid.slot(claim.span.first_ns), grid.slot(claim.span.last_ns)
+        numbers.update(range(max(0, first) // grid.read_unit, min(last, grid.size - 1) // grid.read_unit + 1))
+    return [range(number * grid.read_unit, (number + 1) * grid.read_unit) for number in sorted(numbers)]
+
+
+def _miscounted(receiver: _Receiver) -> list[str]:
+    """The rows of a ledger of which the whole axis does not hold as many epochs as they say."""
+    uris = [*receiver.ledger["uri"].tolist(), "no row of the ledger"]
+    said = np.append(receiver.ledger["epochs_written"].astype(np.int64), 0)
+    counts = receiver.stored.epochs_by_row(len(said) - 1)
+    return [
+        f"{receiver.place.receiver}: {uris[row]}: epochs_written is {said[row]}, {counts[row]} epochs have it as source"
+        for row in np.flatnonzero(said != counts).tolist()
+    ]

@@ -1,0 +1,1 @@
+"""Which partition takes which files."""

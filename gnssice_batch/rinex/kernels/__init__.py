@@ -1,0 +1,1 @@
+"""The body of a RINEX observation file, parsed by compiled code."""

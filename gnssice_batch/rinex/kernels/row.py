@@ -1,0 +1,62 @@
+"""Observation fields of one satellite, put into their row (kernels)."""
+
+from gnssice_batch.rinex.kernels.buffers import Output, Tables
+from gnssice_batch.rinex.kernels.epoch import State, offend
+from gnssice_batch.rinex.kernels.numbers import BAD_VALUE, LINE, POSITION, PSEUDO_OBSERVABLE, ZERO_DOPPLERS
+from gnssice_batch.rinex.primitives.fields import BAD, BLANK, GOOD, Bytes, digit, int64, is_blank, observable
+from gnssice_batch.rinex.primitives.jit import inlined
+
+
+@inlined
+def put_value(state: State, output: Output, row: int, column: int, value: int, zero_counts: int) -> None:
+    """Store a value; 0.0 is missing, but for a Doppler it is settled later."""
+    if value == 0:
+        if not zero_counts:
+            return
+        state[ZERO_DOPPLERS] += 1
+    output.value[row, column] = value
+
+
+@inlined
+def put_indicators(buffer: Bytes, at: int, stop: int, cell: tuple[int, int], state: State, output: Output) -> None:
+    """Store the loss-of-lock indicator at `at` and the signal strength indicator behind it."""
+    row, column = cell
+    lli = digit(buffer, at, stop)
+    ssi = digit(buffer, at + 1, stop)
+    if lli < -1 or ssi < -1:
+        offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
+    output.lli[row, column] = max(lli, -1)
+    output.ssi[row, column] = max(ssi, -1)
+
+
+@inlined
+def take_field(buffer: Bytes, at: int, stop: int) -> tuple[int, int]:
+    """Read an F14.3 field that the end of the line may cut off."""
+    if at + 14 <= stop:
+        return observable(buffer, at)
+    return 0, BLANK if is_blank(buffer, at, stop) else BAD
+
+
+@inlined
+def take_fields(
+    buffer: Bytes, start: int, stop: int, row: int, types: tuple[int, int, int], run: tuple[State, Tables, Output]
+) -> None:
+    """Read the 16-column fields between `start` and `stop` into a row; `types` is (system, first type, end)."""
+    state, tables, output = run
+    system, first, last = types
+    last = min(last, first + (stop - start + 15) // 16)
+    at = start
+    for j in range(first, last):
+        value, status = take_field(buffer, at, stop)
+        column = int64(tables.column_of[system, j])
+        if column < 0:
+            output.counts[PSEUDO_OBSERVABLE] += status == GOOD
+        else:
+            if status == GOOD:
+                put_value(state, output, row, column, value, tables.zero_counts[system, j])
+            put_indicators(buffer, at + 14, stop, (row, column), state, output)
+        if status == BAD:
+            offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
+        at += 16
+    if at < stop and not is_blank(buffer, at, stop):
+        offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])

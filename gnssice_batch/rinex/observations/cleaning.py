@@ -1,0 +1,219 @@
+"""What is settled when all of a part has been read: zero Dopplers, duplicate and reversed epochs, cycle slips."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gnssice_batch.errors import Reason
+from gnssice_batch.rinex.observations.values import MISSING, Observations, Offence
+from gnssice_batch.rinex.primitives.jit import kernel
+
+type Integers = npt.NDArray[np.int64]
+type Indicators = npt.NDArray[np.int8]
+
+
+def clean(read: Observations, *, has_zero_doppler: bool) -> Observations:
+    """Return observations whose epochs are all different, with slips marked where a power failure caused them."""
+    if has_zero_doppler:
+        remove_lone_zeros(read.first_row[-1], read.row_sv, read.value, _companions(read))
+    if (read.time_100ns[1:] <= read.time_100ns[:-1]).any():
+        read = _without_duplicates(read)
+    if read.epoch_flag.any():
+        mark_slips(read.epoch_flag, read.first_row, read.row_sv, read.value, read.lli, _phases(read))
+    return read
+
+
+def _phases(read: Observations) -> Integers:
+    """Return (svs, K) zeros where a column of a satellite is a phase, else the greatest integer."""
+    phases = np.full((len(read.svs), read.value.shape[1]), np.iinfo(np.int64).max)
+    for index, sv in enumerate(read.svs):
+        for k, column in enumerate(read.columns.get(sv[0], ())):
+            if column.kind == "L":
+                phases[index, k] = 0
+    return phases
+
+
+def _companions(read: Observations) -> npt.NDArray[np.bool_]:
+    """Return (svs, K, K) where the second column is another observable of the signal of the first, a Doppler."""
+    width = read.value.shape[1]
+    of_system = {system: np.zeros((width, width), np.bool_) for system in read.columns}
+    for system, columns in read.columns.items():
+        for k, column in enumerate(columns):
+            for other, beside in enumerate(columns):
+                same = (beside.band, beside.letter) == (column.band, column.letter)
+                of_system[system][k, other] = same and column.kind == "D" and beside.kind != "D"
+    return np.stack([of_system[sv[0]] for sv in read.svs])
+
+
+@kernel
+def remove_lone_zeros(
+    rows: int, row_sv: npt.NDArray[np.int16], value: Integers, companions: npt.NDArray[np.bool_]
+) -> None:
+    """Make a Doppler of 0.000 missing where nothing else of its signal was observed in the epoch."""
+    for row in range(rows):
+        zeros = 0
+        for k in range(value.shape[1]):
+            zeros += value[row, k] == 0
+        if zeros:
+            _remove_lone_zeros_of(value[row], companions[row_sv[row]])
+
+
+@kernel
+def _remove_lone_zeros_of(values: Integers, companions: npt.NDArray[np.bool_]) -> None:
+    for k in range(values.size):
+        if values[k] != 0:
+            continue
+        alone = True
+        for other in range(values.size):
+            if companions[k, other] and values[other] != MISSING:
+                alone = False
+        if alone:
+            values[k] = MISSING
+
+
+@kernel
+def mark_slips(
+    epoch_flag: Indicators,
+    first_row: Integers,
+    row_sv: npt.NDArray[np.int16],
+    value: Integers,
+    lli: Indicators,
+    marked: Integers,
+) -> None:
+    """Set bit 0 of the loss-of-lock indicator of the first phase of every signal after a power failure (flag 1).
+
+    `marked` is (svs, K): the number of the power failure that was marked last, 0 where a column is a phase, and the
+    greatest integer elsewhere.
+    """
+    failures = 0
+    for epoch in range(epoch_flag.size):
+        failures += epoch_flag[epoch] == 1
+        if failures == 0:
+            continue
+        for row in range(first_row[epoch], first_row[epoch + 1]):
+            sv = row_sv[row]
+            for k in range(marked.shape[1]):
+                if value[row, k] != MISSING and marked[sv, k] < failures:
+                    marked[sv, k] = failures
+                    lli[row, k] = max(lli[row, k], 0) | 1
+
+
+def _without_duplicates(read: Observations) -> Observations:
+    """Keep one epoch of each time, the one with more observations or else the first; count what was dropped.
+
+    What a dropped epoch says of lost locks goes on to the kept one, or to the next phase of the signal.
+    """
+    owner = _owners(read)
+    keep = owner == np.arange(owner.size)
+    kept = read
+    if not keep.all():
+        _carry(read, owner)
+        kept = _select(read, keep)
+    reversed_epochs = int((np.diff(kept.time_100ns) < 0).sum())
+    return _counted(kept, int((~keep).sum()), reversed_epochs)
+
+
+def _owners(read: Observations) -> Integers:
+    """Return (E,) the epoch that is kept of those of one time: its own number where it is that one."""
+    order = np.argsort(read.time_100ns, kind="stable")
+    times = read.time_100ns[order]
+    starts = np.flatnonzero(np.concatenate(([True], times[1:] != times[:-1])))
+    owner = np.arange(times.size)
+    for begin, end in pairwise([*starts.tolist(), times.size]):
+        if end - begin > 1:
+            same = order[begin:end]
+            owner[same] = same[int(np.argmax([_count(read, int(epoch)) for epoch in same]))]
+    return owner
+
+
+def _carry(read: Observations, owner: Integers) -> None:
+    """Hand power failures and lost locks of epochs that will be dropped on to those that stay."""
+    np.maximum.at(read.epoch_flag, owner, read.epoch_flag.copy())
+    dropped = np.flatnonzero(owner != np.arange(owner.size))
+    dropped = dropped[np.argsort(owner[dropped], kind="stable")]
+    pending = np.where(_phases(read) == 0, 0, -1).astype(np.int8)
+    carry_slips(owner, dropped, Rows(read.first_row, read.row_sv, read.value, read.lli), pending)
+
+
+class Rows(NamedTuple):
+    """The arrays of observations that `carry_slips` works on."""
+
+    first_row: Integers
+    row_sv: npt.NDArray[np.int16]
+    value: Integers
+    lli: Indicators
+
+
+@kernel
+def carry_slips(owner: Integers, dropped: Integers, rows: Rows, pending: Indicators) -> None:
+    """Set bit 0 of the loss-of-lock indicator of the first phase that follows a dropped one that had it.
+
+    `dropped` is sorted by owner. `pending` is (svs, K): 1 where a lost lock is to be handed on, -1 where a column is no
+    phase.
+    """
+    at = 0
+    for epoch in range(owner.size):
+        if owner[epoch] != epoch:
+            continue
+        while at < dropped.size and owner[dropped[at]] == epoch:
+            _take_slips(dropped[at], rows, pending)
+            at += 1
+        _give_slips(epoch, rows, pending)
+
+
+@kernel
+def _take_slips(epoch: int, rows: Rows, pending: Indicators) -> None:
+    for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
+        sv = rows.row_sv[row]
+        for k in range(pending.shape[1]):
+            if pending[sv, k] == 0 and rows.lli[row, k] > 0 and rows.lli[row, k] & 1:
+                pending[sv, k] = 1
+
+
+@kernel
+def _give_slips(epoch: int, rows: Rows, pending: Indicators) -> None:
+    for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
+        sv = rows.row_sv[row]
+        for k in range(pending.shape[1]):
+            if pending[sv, k] == 1 and rows.value[row, k] != MISSING:
+                pending[sv, k] = 0
+                rows.lli[row, k] = max(rows.lli[row, k], 0) | 1
+
+
+def _count(read: Observations, epoch: int) -> int:
+    """Return the number of observations of an epoch."""
+    rows = slice(int(read.first_row[epoch]), int(read.first_row[epoch + 1]))
+    return int((read.value[rows] != MISSING).sum())
+
+
+def _select(read: Observations, keep: npt.NDArray[np.bool_]) -> Observations:
+    """Return the observations with only the epochs that are kept."""
+    sizes = np.diff(read.first_row)
+    rows = np.repeat(keep, sizes)
+    return replace(
+        read,
+        time_100ns=read.time_100ns[keep],
+        epoch_flag=read.epoch_flag[keep],
+        rx_clock_offset_ps=read.rx_clock_offset_ps[keep],
+        first_row=np.concatenate(([0], np.cumsum(sizes[keep]))).astype(np.int64),
+        row_sv=read.row_sv[rows],
+        value=read.value[rows],
+        lli=read.lli[rows],
+        ssi=read.ssi[rows],
+        time_ps=read.time_ps[keep],
+    )
+
+
+def _counted(read: Observations, duplicates: int, reversed_epochs: int) -> Observations:
+    accounting = read.accounting
+    counts = dict(accounting.counts)
+    offence = accounting.offence
+    if duplicates:
+        counts[Reason.DUPLICATE_EPOCH] = duplicates
+        offence = offence or Offence(Reason.DUPLICATE_EPOCH, 0, b"")
+    if reversed_epochs:
+        counts[Reason.REVERSED_EPOCH] = reversed_epochs
+    return replace(read, accounting=replace(accounting, counts=counts, offence=offence))

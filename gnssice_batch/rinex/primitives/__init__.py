@@ -1,0 +1,1 @@
+"""What all kernels are made of: compilation, instructions, fields of a line, calendar dates."""

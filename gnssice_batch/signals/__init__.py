@@ -1,0 +1,31 @@
+"""Satellite systems, bands, tracking codes and signal ids; could be published alone."""
+
+from gnssice_batch.signals.codes import (
+    GLONASS_CHANNELS,
+    KINDS,
+    MAPPING_NAME,
+    MAPPING_VERSION,
+    SYSTEMS,
+    SignalColumn,
+    band_of,
+    columns,
+    frequencies,
+    glonass_channel,
+    sid,
+    split_sid,
+)
+
+__all__ = [
+    "GLONASS_CHANNELS",
+    "KINDS",
+    "MAPPING_NAME",
+    "MAPPING_VERSION",
+    "SYSTEMS",
+    "SignalColumn",
+    "band_of",
+    "columns",
+    "frequencies",
+    "glonass_channel",
+    "sid",
+    "split_sid",
+]

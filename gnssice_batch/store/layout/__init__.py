@@ -1,0 +1,1 @@
+"""How a group is laid out: its arrays, their codecs, the columns of its tables."""

@@ -1,0 +1,1 @@
+"""A published group opened, and what a repository holds."""

@@ -1,0 +1,83 @@
+"""What stands in a group at one moment, in a fork or in a published snapshot, read and never written."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import icechunk
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, GroupTemplate
+from gnssice_batch.store.forks import fork_of
+from gnssice_batch.store.layout.arrays import array, read_template
+from gnssice_batch.store.layout.ledger import read_files
+from gnssice_batch.store.repository import open_existing
+
+_EPOCHS_AT_ONCE = 1 << 21
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCells:
+    """A receiver's group to read cells from."""
+
+    group: zarr.Group
+    template: GroupTemplate
+
+    def read(self, span: range) -> dict[str, npt.NDArray[Any]]:
+        """Every data variable (N, S) and every coordinate along the epochs (N,), by name, of a span of the axis."""
+        rows = slice(span.start, span.stop)
+        specs = (*VARIABLES, *EPOCH_COORDINATES)
+        return {spec.name: np.asarray(array(self.group, spec.name)[rows]) for spec in specs}
+
+    def sources(self, span: range) -> npt.NDArray[np.int32]:
+        """(N,) the ledger row that each epoch of a span of the axis came from."""
+        return np.asarray(array(self.group, "source_file")[span.start : span.stop], np.int32)
+
+    def epochs_by_row(self, rows: int) -> npt.NDArray[np.int64]:
+        """(rows + 1,) epochs of the whole axis that came from each ledger row; last, from rows that are not there."""
+        counts = np.zeros(rows + 1, np.int64)
+        for start in range(0, self.template.grid.size, _EPOCHS_AT_ONCE):
+            sources = self.sources(range(start, min(start + _EPOCHS_AT_ONCE, self.template.grid.size)))
+            counts += np.bincount(np.minimum(sources[sources >= 0], rows), minlength=rows + 1)
+        return counts
+
+    def ledger(self) -> dict[str, npt.NDArray[Any]]:
+        """Every column of ``metadata/files``."""
+        return dict(read_files(self.group))
+
+
+def cells_of_fork(fork: bytes, receiver: str) -> StoredCells:
+    """A receiver as a fork sees it.
+
+    Raises
+    ------
+    StoreError
+        When the bytes are no fork, or the group is none of this job's.
+    """
+    return _opened(fork_of(fork).store, receiver)
+
+
+def cells_of_snapshot(url: str, snapshot: str, receiver: str) -> StoredCells:
+    """A receiver as it was published.
+
+    Raises
+    ------
+    StoreError
+        When there is no such snapshot, or the group is none of this job's.
+    """
+    repository = open_existing(url)
+    if repository is None:
+        msg = f"there is no repository at {url}"
+        raise StoreError(msg)
+    try:
+        return _opened(repository.handle.readonly_session(snapshot_id=snapshot).store, receiver)
+    except icechunk.IcechunkError as error:
+        msg = f"snapshot {snapshot} of {url} can't be read: {error}"
+        raise StoreError(msg) from error
+
+
+def _opened(store: icechunk.IcechunkStore, receiver: str) -> StoredCells:
+    group = zarr.open_group(store, path=receiver, mode="r")
+    return StoredCells(group, read_template(group))

@@ -1,0 +1,127 @@
+"""What a repository holds at one snapshot: its receivers' groups and ledgers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import icechunk
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.template import GroupTemplate
+from gnssice_batch.model.values import NO_SOURCE
+from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.layout.arrays import array, read_template
+from gnssice_batch.store.layout.ledger import Ledger, read_files, read_ledger
+from gnssice_batch.store.repository import MAIN, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGroup:
+    """One receiver as it stands."""
+
+    template: GroupTemplate
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One entry of the history."""
+
+    id: str
+    written_at: str
+    message: str
+
+
+def branch_head(repository: Repository, branch: str) -> str | None:
+    """Snapshot a branch points at; None where there is no such branch."""
+    try:
+        return repository.head(branch)
+    except icechunk.RefNotFoundError:
+        return None
+
+
+def first_snapshot(repository: Repository) -> str:
+    """The empty snapshot that a repository begins with."""
+    return [str(entry.id) for entry in repository.handle.ancestry(branch=MAIN)][-1]
+
+
+@as_store_errors()
+def stored_groups(repository: Repository, snapshot: str | None = None, branch: str = MAIN) -> dict[str, StoredGroup]:
+    """Every receiver's group at a snapshot, or at the head of a branch.
+
+    Raises
+    ------
+    StoreError
+        When a group was not made by this job.
+    """
+    with _root(repository, branch, snapshot) as root:
+        groups = dict(root.groups()) if root is not None else {}
+        return {name: StoredGroup(read_template(group), read_ledger(group)) for name, group in groups.items()}
+
+
+@as_store_errors()
+def stored_receivers(repository: Repository, branch: str = MAIN) -> tuple[str, ...]:
+    """The receivers that have a group, sorted.
+
+    Raises
+    ------
+    StoreError
+        When there is no such branch.
+    """
+    with _root(repository, branch) as root:
+        return tuple(sorted(name for name, _ in root.groups())) if root is not None else ()
+
+
+def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> dict[str, npt.NDArray[np.generic]]:
+    """All columns of a receiver's ledger of files.
+
+    Raises
+    ------
+    StoreError
+        When there is no such receiver.
+    """
+    with _root(repository, branch) as root:
+        return read_files(_group(root, receiver))
+
+
+def last_epoch_ns(repository: Repository, snapshot: str, receiver: str) -> int | None:
+    """The last epoch that a receiver's group holds, GPS time in ns since 1980-01-06; None for an empty one."""
+    with _root(repository, MAIN, snapshot) as root:
+        group = _group(root, receiver)
+        grid, source = read_template(group).grid, array(group, "source_file")
+        for start in range(grid.size - grid.read_unit, -1, -grid.read_unit):
+            held = np.flatnonzero(np.asarray(source[start : start + grid.read_unit]) != NO_SOURCE)
+            if held.size:
+                return grid.time_ns(start + int(held[-1]))
+    return None
+
+
+def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:
+    """Snapshots of a branch, newest first."""
+    for entry in repository.handle.ancestry(branch=branch):
+        yield Snapshot(str(entry.id), entry.written_at.isoformat(timespec="seconds"), str(entry.message))
+
+
+def _group(root: zarr.Group | None, receiver: str) -> zarr.Group:
+    group = root.get(receiver) if root is not None else None
+    if not isinstance(group, zarr.Group):
+        msg = f"the repository has no receiver {receiver!r}"
+        raise StoreError(msg)
+    return group
+
+
+@contextmanager
+def _root(repository: Repository, branch: str, snapshot: str | None = None) -> Iterator[zarr.Group | None]:
+    try:
+        handle = repository.handle
+        session = handle.readonly_session(snapshot_id=snapshot) if snapshot else handle.readonly_session(branch)
+    except icechunk.IcechunkError as error:
+        msg = f"the repository {repository.url} has no branch {branch!r}: {error}"
+        raise StoreError(msg) from error
+    try:
+        yield zarr.open_group(session.store, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        yield None

@@ -1,0 +1,199 @@
+"""A receiver's group as an xarray Dataset: decoded, lazy, and opened without loading anything that grows with time."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import icechunk
+import numpy as np
+import xarray as xr
+import zarr
+from xarray.indexes import Index
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.grid import Grid
+from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, VARIABLES
+from gnssice_batch.store.layout.arrays import array, read_template
+from gnssice_batch.store.reading.regular_times import RegularTimes
+from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
+from gnssice_batch.store.repository import MAIN, Repository, local_path, open_existing
+
+_GPS_EPOCH_NS: Final = int(np.datetime64("1980-01-06", "ns").astype(np.int64))
+_CHUNKS_ALONG_EPOCH: Final = 1_024
+_CHUNK_BYTES: Final = 128 << 20
+_WIDEST_VALUE_BYTES: Final = 8
+_SHOWN: Final = 10
+_ALONG_SID: Final = tuple(spec.name for spec in SID_COORDINATES)
+_CF_TIME: Final = ("units", "calendar")
+
+type Chunks = Mapping[str, int] | Literal["auto"] | None
+
+
+def open_dataset(
+    url: str,
+    group: str,
+    version: str | None = None,
+    branch: str = MAIN,
+    *,
+    chunks: Chunks = "auto",
+    pandas_limit: int = PANDAS_LIMIT,
+) -> xr.Dataset:
+    """Open a receiver's observations at one version of a repository.
+
+    Nothing that grows with the length of the axis is loaded: the epochs follow from the group's origin and interval.
+
+    Parameters
+    ----------
+    url
+        Repository: a local path or ``file://``.
+    group
+        Receiver, e.g. ``canopy_01``.
+    version
+        Tag or snapshot id; None: what the branch holds now.
+    branch
+        Branch, where no version is given.
+    chunks
+        Dask chunks along ``epoch`` and ``sid``. ``"auto"``: whole write units of 64 signals, several together once an
+        axis is longer than 1,024 of them; a selection reads no more of a chunk than it needs. None: no dask, values
+        are read when they are used.
+    pandas_limit
+        Longest axis, in epochs, with an ordinary pandas index. A longer one has an index that computes its times,
+        as have selections of it that are still longer. Two of different kinds can't be aligned with each other: 0 gives
+        both the computing kind.
+
+    Returns
+    -------
+    xarray.Dataset
+        Data variables ``SNR Pseudorange Phase Doppler LLI SSI`` over ``(epoch, sid)``, everything else as coordinates.
+        Epochs are ``datetime64[ns]`` in GPS time; missing is NaN, and -1 in `LLI` and `SSI`.
+
+    Raises
+    ------
+    ConfigError
+        When there is no storage for such a URL.
+    StoreError
+        When there is no such repository, version or group, (the message says what there is),
+        or when the group was made by something else.
+    """
+    session = _session(_repository(url), version, branch)
+    member = _group(session, group)
+    grid = read_template(member).grid
+    _check_ends(member, grid)
+    lazy = xr.open_zarr(
+        session.store,
+        group=group,
+        consolidated=False,
+        zarr_format=3,
+        drop_variables=["epoch", *_ALONG_SID],
+        chunks=_chunks(chunks, grid),
+    )
+    dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
+    dataset.encoding["source"] = url
+    return _ordered(dataset)
+
+
+def dask_chunks(grid: Grid) -> dict[str, int]:
+    """Chunks that keep the number of tasks small on any axis and the bytes of each at 128 MiB or one write unit.
+
+    Along ``sid`` they are as wide as the inner chunks, because a selection of several signals reads whole dask chunks.
+    """
+    wanted = -(-grid.units // _CHUNKS_ALONG_EPOCH)
+    bearable = _CHUNK_BYTES // (grid.unit * SID_READ_UNIT * _WIDEST_VALUE_BYTES)
+    return {"epoch": grid.unit * max(1, min(wanted, bearable)), "sid": SID_READ_UNIT}
+
+
+def _chunks(chunks: Chunks, grid: Grid) -> dict[str, int] | None:
+    if chunks is None:
+        return None
+    return dask_chunks(grid) if isinstance(chunks, str) else dict(chunks)
+
+
+def _repository(url: str) -> Repository:
+    repository = open_existing(url)
+    if repository is None:
+        path = local_path(url)
+        there = next(folder for folder in (path, *path.parents) if folder.is_dir())
+        msg = f"there is no repository at {url}; {there} holds {_listed(_entries(there), 'nothing')}"
+        raise StoreError(msg)
+    return repository
+
+
+def _entries(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+def _session(repository: Repository, version: str | None, branch: str) -> icechunk.Session:
+    handle = repository.handle
+    try:
+        if version is None:
+            return handle.readonly_session(branch)
+        if version in handle.list_tags():
+            return handle.readonly_session(tag=version)
+        return handle.readonly_session(snapshot_id=version)
+    except (icechunk.IcechunkError, ValueError) as error:
+        raise StoreError(_no_version(repository, version, branch)) from error
+
+
+def _no_version(repository: Repository, version: str | None, branch: str) -> str:
+    handle, url = repository.handle, repository.url
+    branches = sorted(handle.list_branches())
+    if version is None:
+        return f"the repository {url} has no branch {branch!r}; it has {_listed(branches)}"
+    latest = [f"{name} at {handle.lookup_branch(name)}" for name in branches]
+    tags = _listed(sorted(handle.list_tags()), "none")
+    return f"the repository {url} has no tag or snapshot {version!r}; tags: {tags}; branches: {_listed(latest)}"
+
+
+def _group(session: icechunk.Session, name: str) -> zarr.Group:
+    try:
+        root = zarr.open_group(session.store, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        msg = "the repository is empty: nothing was published in this version"
+        raise StoreError(msg) from None
+    member = root.get(name) if name.strip("/") else None
+    if not isinstance(member, zarr.Group):
+        msg = f"the repository has no group {name!r}; it has {_listed(sorted(root.group_keys()), 'none')}"
+        raise StoreError(msg)
+    return member
+
+
+def _check_ends(group: zarr.Group, grid: Grid) -> None:
+    epoch = array(group, "epoch")
+    ends = [0, grid.size - 1] if grid.size else []
+    stored = [int(np.asarray(epoch[position])) for position in ends]
+    computed = [grid.time_ns(position) for position in ends]
+    if epoch.shape != (grid.size,) or stored != computed:
+        msg = f"group {group.path!r}: the stored epochs {stored} are not those of its origin and interval, {computed}"
+        raise StoreError(msg)
+
+
+def _listed(names: list[str], nothing: str = "") -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more or nothing
+
+
+def _signals(group: zarr.Group) -> dict[str, xr.Variable]:
+    """The coordinates along ``sid`` in memory, strings as objects: they are few, and compared all the time."""
+    return {name: _in_memory(array(group, name)) for name in _ALONG_SID}
+
+
+def _in_memory(stored: zarr.Array[Any]) -> xr.Variable:
+    values = np.asarray(stored[:])
+    return xr.Variable("sid", values.astype(object) if values.dtype.kind in "TUO" else values, dict(stored.attrs))
+
+
+def _epochs(group: zarr.Group, grid: Grid, pandas_limit: int) -> xr.Coordinates:
+    times_ns = RegularTimes(_GPS_EPOCH_NS + grid.time_ns(0), grid.interval_ns, grid.size)
+    index: Index = epoch_index(times_ns, "epoch", pandas_limit)
+    attributes = dict(array(group, "epoch").attrs)
+    encoding = {"dtype": np.dtype("int64"), **{name: attributes.pop(name) for name in _CF_TIME}}
+    variables = index.create_variables()
+    for variable in variables.values():
+        variable.attrs, variable.encoding = attributes, encoding
+    return xr.Coordinates(variables, dict.fromkeys(variables, index))
+
+
+def _ordered(dataset: xr.Dataset) -> xr.Dataset:
+    """The data variables in the order of the template, others behind them."""
+    ours = [spec.name for spec in VARIABLES if spec.name in dataset.data_vars]
+    return dataset[[*ours, *(name for name in dataset.data_vars if name not in ours)]]

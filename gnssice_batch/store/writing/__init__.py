@@ -1,0 +1,1 @@
+"""Structure, write units and the one commit."""

@@ -1,0 +1,86 @@
+"""What a session or fork has changed, as plain values that can be compared with what was planned."""
+
+from collections.abc import Iterable, Mapping
+from itertools import chain
+
+import icechunk
+
+from gnssice_batch.model.template import OBSERVED_COORDINATES, VARIABLES, GroupTemplate
+
+type Units = Mapping[str, frozenset[tuple[int, ...]]]
+"""Array path to the indices of its changed chunks (shards where the array is sharded)."""
+
+
+def changed_units(session: icechunk.Session) -> Units:
+    """The chunks a session has written, moved or reset and not committed; equal indices are one object."""
+    chunks = session.status().updated_chunks
+    one: dict[tuple[int, ...], tuple[int, ...]] = {}
+    units: dict[str, frozenset[tuple[int, ...]]] = {}
+    while chunks:
+        path, indices = chunks.popitem()
+        if indices:
+            units[path] = frozenset(one.setdefault(index, index) for index in map(tuple, indices))
+    return units
+
+
+def union(parts: Iterable[Units]) -> Units:
+    """All chunks of several changes."""
+    merged: dict[str, set[tuple[int, ...]]] = {}
+    for part in parts:
+        for path, indices in part.items():
+            merged.setdefault(path, set()).update(indices)
+    return {path: frozenset(indices) for path, indices in merged.items()}
+
+
+def differences(found: Units, *expected: Units) -> tuple[str, ...]:
+    """One sentence for every array whose changed chunks are not the expected ones, all parts of these together."""
+    sentences = []
+    for path in sorted(found.keys() | set(chain(*expected))):
+        here = found.get(path, frozenset())
+        wanted = frozenset(chain(*(part.get(path, ()) for part in expected)))
+        if here != wanted:
+            sentences.append(f"{path}: {_some(here - wanted, 'not planned')}{_some(wanted - here, 'missing')}")
+    return tuple(sentences)
+
+
+def coordinate_differences(found: Units, structure: Units, planned: Units, template: GroupTemplate) -> tuple[str, ...]:
+    """One sentence for every coordinate of a group whose changed chunks are not those of its written units.
+
+    A chunk of nothing but the fill value is not stored, so they have to lie within these units; but in each of them
+    some epoch is from a file.
+
+    Parameters
+    ----------
+    structure
+        What the structure writes or moves.
+    planned
+        The write units, as `unit_chunks` gives them.
+    """
+    units = {unit for unit, _ in planned.get(f"/{template.receiver}/{VARIABLES[0].name}", ())}
+    chunks = template.grid.unit // template.grid.read_unit
+    sentences = []
+    for name in OBSERVED_COORDINATES:
+        path = f"/{template.receiver}/{name}"
+        here, moved = found.get(path, frozenset()), structure.get(path, frozenset())
+        outside = frozenset(index for index in here - moved if index[0] // chunks not in units)
+        without = units - {index[0] // chunks for index in here} if name == "source_file" else set()
+        sentences += [
+            f"{path}: {_some(outside, 'outside the written units')}" if outside else "",
+            f"{path}: {_some(moved - here, 'missing')}" if moved - here else "",
+            f"{path}: no chunk in {len(without)} of the written units, e.g. {min(without)}" if without else "",
+        ]
+    return tuple(filter(None, sentences))
+
+
+def without_coordinates(units: Units, receivers: Iterable[str]) -> Units:
+    """Chunks of all arrays but the coordinates of these groups that come from files."""
+    paths = {f"/{receiver}/{name}" for receiver in receivers for name in OBSERVED_COORDINATES}
+    return {path: indices for path, indices in units.items() if path not in paths}
+
+
+def _some(indices: frozenset[tuple[int, ...]], what: str) -> str:
+    if not indices:
+        return ""
+    shown = ", ".join(str(index) for index in sorted(indices)[:3])
+    more = f" and {len(indices) - 3} more" if len(indices) > 3 else ""
+    return f" {len(indices)} chunks {what} ({shown}{more})"

@@ -1,0 +1,85 @@
+"""Old versions and what nothing refers to any more: expired and deleted."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import icechunk
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.store.repository import Repository, local_path, storage
+
+_CHUNKS = "chunks"
+"""Where Icechunk keeps chunks in a repository's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was deleted, or would be."""
+
+    expired: int
+    """Versions that leave the history."""
+    snapshots: int
+    manifests: int
+    chunks: int
+    size_bytes: int
+
+
+def expirable(repository: Repository, cutoff: datetime) -> frozenset[str]:
+    """Snapshots that leave the history: older than a time, neither the first nor what a branch or tag points at."""
+    handle = repository.handle
+    kept = {handle.lookup_branch(branch) for branch in handle.list_branches()}
+    kept |= {handle.lookup_tag(tag) for tag in handle.list_tags()}
+    old = set()
+    for tip in kept:
+        history = list(handle.ancestry(snapshot_id=tip))
+        kept = kept | {history[-1].id}
+        old |= {entry.id for entry in history if entry.written_at < cutoff}
+    return frozenset(str(snapshot) for snapshot in old - kept)
+
+
+def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Collected:
+    """Expire what is older than a time, and delete what nothing refers to and is older too.
+
+    Parameters
+    ----------
+    dry_run
+        Expire and delete nothing, but count what would be: on a copy of the metadata, in a temporary folder.
+
+    Raises
+    ------
+    StoreError
+        When storage fails; what was deleted by then is gone, no version that is kept is harmed.
+    """
+    try:
+        with repository.lock:
+            old = expirable(repository, cutoff)
+            with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
+                if old or not dry_run:
+                    handle.expire_snapshots(cutoff)
+                found = handle.garbage_collect(cutoff, dry_run=dry_run)
+    except (icechunk.IcechunkError, OSError) as error:
+        message = f"the garbage of {repository.url} can't be collected, its versions stand: {error}"
+        raise StoreError(message) from error
+    if found.objects_failed_to_delete:
+        message = f"{found.objects_failed_to_delete} objects of {repository.url} can't be deleted, try again"
+        raise StoreError(message)
+    return Collected(
+        len(old), found.snapshots_deleted, found.manifests_deleted, found.chunks_deleted, found.bytes_deleted
+    )
+
+
+@contextmanager
+def _trial_copy(repository: Repository) -> Iterator[icechunk.Repository]:
+    """A copy of a repository's metadata beside its very chunks: versions may expire there, chunks only be counted."""
+    place = local_path(repository.url)
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / place.name
+        shutil.copytree(place, copy, ignore=lambda inside, _: {_CHUNKS} if Path(inside) == place else set())
+        if (place / _CHUNKS).is_dir():
+            (copy / _CHUNKS).symlink_to(place / _CHUNKS)
+        yield icechunk.Repository.open(storage(str(copy)))

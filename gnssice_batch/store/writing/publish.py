@@ -1,0 +1,223 @@
+"""The one commit that moves the target branch: structure, forks and ledger together, or nothing."""
+
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import icechunk
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from gnssice_batch.errors import RunConflictError, StoreError
+from gnssice_batch.log import logger
+from gnssice_batch.model.template import GroupTemplate
+from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Tally
+from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.forks import fork_of
+from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.columns import write_columns
+from gnssice_batch.store.layout.ledger import Provenance, append_files, row_count
+from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.writing.changes import (
+    Units,
+    changed_units,
+    coordinate_differences,
+    differences,
+    without_coordinates,
+)
+from gnssice_batch.store.writing.conflicts import conflicts
+from gnssice_batch.store.writing.structure import Structure, ensure_root
+
+_TRIES: Final = 10
+_JITTER_S: Final = 0.2
+_RUN: Final = "run"
+_NO_ROW: Final = NO_SOURCE - 1
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedRows:
+    """Epoch rows of some read units, with the files that their numbers stand for."""
+
+    rows: EpochRows
+    uris: tuple[str, ...]
+    """``rows.source == -2 - i`` is the file ``uris[i]``."""
+    foreseen: tuple[int, ...]
+    """Its ledger row in the fork is ``foreseen[i]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """What a run changes in one receiver's group besides the cells that the forks carry."""
+
+    template: GroupTemplate
+    """The group as the structure makes it, or as it is."""
+    current: GroupTemplate | None
+    """The group as it stood at the structure's base; None where the structure makes it."""
+    epochs: Sequence[SourcedRows]
+    files: Sequence[FileOutcome]
+    """In the order of their new ledger rows."""
+    displaced: Mapping[int, Tally]
+    """Ledger row to what better files took from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Everything one run publishes."""
+
+    run: str
+    structure: Structure
+    source_format: str
+    forks: Sequence[bytes]
+    groups: Mapping[str, GroupChange]
+    planned: Units
+    """The write units the partitions own and have written, per array path."""
+    provenance: Provenance
+    metadata: Mapping[str, object]
+    """Commit metadata, under 1 KB."""
+
+
+@as_store_errors()
+def publish(repository: Repository, branch: str, publication: Publication) -> str:
+    """Merge everything into the target branch and commit once, on its head, moved or not.
+
+    Returns
+    -------
+    str
+        Id of the snapshot with this run's work.
+
+    Raises
+    ------
+    RunConflictError
+        When another run moved the branch so that this one's work does not fit, or kept winning.
+    StoreError
+        When the merged changes are not exactly the planned units, or the commit fails; nothing of the run is visible
+        then.
+    """
+    for number in range(_TRIES):
+        with repository.lock:
+            snapshot = _try(repository, branch, publication)
+        if snapshot:
+            return snapshot
+        _log.info("%s moved while committing, trying again", branch, extra={"run": publication.run})
+        time.sleep(random.uniform(0, _JITTER_S * 2**number))  # noqa: S311 - spreads tries, keeps no secret
+    msg = f"{branch!r} kept moving in {_TRIES} tries; nothing of this run was published: start it again"
+    raise RunConflictError(msg)
+
+
+def published_snapshot(repository: Repository, branch: str, run: str, since: str | None = None) -> str | None:
+    """The snapshot of a branch that carries a run's work; None where there is none.
+
+    Parameters
+    ----------
+    since
+        The search ends at this snapshot, older ones can't carry it.
+    """
+    for entry in repository.handle.ancestry(branch=branch):
+        if entry.metadata.get(_RUN) == run:
+            return str(entry.id)
+        if entry.id == since:
+            return None
+    return None
+
+
+def _try(repository: Repository, branch: str, publication: Publication) -> str | None:
+    session = repository.handle.writable_session(branch)
+    _check_against_head(repository, session, publication)
+    ensure_root(session, publication.source_format)
+    merge(session, publication.structure, publication.forks)
+    _check_units(session, publication)
+    _complete(session, publication)
+    try:
+        return str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
+    except icechunk.IcechunkError as error:
+        return _after_failure(repository, branch, publication, error)
+
+
+def _after_failure(
+    repository: Repository, branch: str, publication: Publication, error: icechunk.IcechunkError
+) -> str | None:
+    """A lost answer is no failure: look whether the commit is there before anything is tried again."""
+    there = published_snapshot(repository, branch, publication.run, publication.structure.base)
+    if there or isinstance(error, icechunk.ConflictError):
+        return there
+    msg = f"the commit failed, readers still see the state before this run: {error}"
+    raise StoreError(msg) from error
+
+
+def merge(session: icechunk.Session, structure: Structure, forks: Iterable[bytes]) -> None:
+    """Merge the structure, then every fork, into a session; an open fork takes 20 KB, so there is never but one.
+
+    Raises
+    ------
+    StoreError
+        When Icechunk finds that two changes contradict each other.
+    """
+    try:
+        for fork in chain([structure.change], forks):
+            session.merge(fork_of(fork))
+    except icechunk.IcechunkError as error:
+        msg = f"the work of this run can't be merged, nothing was published: {error}"
+        raise StoreError(msg) from error
+
+
+def _check_against_head(repository: Repository, session: icechunk.Session, publication: Publication) -> None:
+    base = publication.structure.base
+    wanted = {receiver: (change.template, change.current) for receiver, change in publication.groups.items()}
+    fit = conflicts(repository, session, base, wanted, {publication.run: publication.planned})
+    found = (*fit.structure, *fit.units[publication.run])
+    if found:
+        listed = "; ".join(found)
+        msg = f"another run moved the branch from {base} to {session.snapshot_id} and this one does not fit: {listed}"
+        raise RunConflictError(msg)
+
+
+def _check_units(session: icechunk.Session, publication: Publication) -> None:
+    found, structure, planned = changed_units(session), publication.structure.units, publication.planned
+    parts = (without_coordinates(units, publication.groups) for units in (found, structure, planned))
+    wrong = list(differences(*parts))
+    for change in publication.groups.values():
+        wrong += coordinate_differences(found, structure, planned, change.template)
+    if wrong:
+        listed = "\n".join(wrong)
+        msg = f"the merged changes are not the planned write units, nothing was published:\n{listed}"
+        raise StoreError(msg)
+
+
+def _complete(session: icechunk.Session, publication: Publication) -> None:
+    for receiver, change in publication.groups.items():
+        group = zarr.open_group(session.store, path=receiver, mode="r+")
+        _renumber(group, change, row_count(group))
+        append_files(group, change.files, publication.provenance, change.displaced)
+
+
+def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
+    """Write `source_file` again where the ledger gives a partition's files other rows than the plan foresaw.
+
+    It does where another run's rows came first, or where a file of this run gets none.
+    """
+    ledger_rows = {outcome.file.uri: first_row + i for i, outcome in enumerate(change.files)}
+    rows = (
+        (part.rows.start, [_with_ledger_rows(part, ledger_rows)])
+        for part in change.epochs
+        if any(ledger_rows.get(uri) != row for uri, row in zip(part.uris, part.foreseen, strict=True))
+    )
+    write_columns([array(group, "source_file")], rows, fresh=True)
+
+
+def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> npt.NDArray[np.int32]:
+    """(N,) ledger row of every epoch, also of those that this run's files gave."""
+    source = part.rows.with_rows([ledger_rows.get(uri, _NO_ROW) for uri in part.uris])
+    if (source < NO_SOURCE).any():
+        msg = f"epochs of {' or '.join(part.uris)} would have no ledger row; nothing was published: please report this"
+        raise StoreError(msg)
+    return source
+
+
+def _metadata(publication: Publication) -> dict[str, object]:
+    return {_RUN: publication.run, **publication.metadata}

@@ -1,0 +1,203 @@
+"""Structure before data: groups made, lengthened, widened or shifted in a fork of a clean session."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import icechunk
+import numpy as np
+import zarr
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.grid import Grid
+from gnssice_batch.model.template import (
+    EPOCH_COORDINATES,
+    SID_COORDINATES,
+    VARIABLES,
+    ArraySpec,
+    GroupTemplate,
+    signal_columns,
+)
+from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.forks import fork_bytes, fork_of
+from gnssice_batch.store.layout.arrays import array, create_array, layout_attributes, read_template
+from gnssice_batch.store.layout.columns import write_column
+from gnssice_batch.store.layout.ledger import create_ledger
+from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.writing.changes import Units, changed_units
+
+_STAGING = "staging-"
+_EPOCHS_AT_ONCE = 1 << 21
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The structure of a run: what has to be merged at publication, and the fork every task starts from."""
+
+    base: str
+    """Snapshot of the target branch the structure was made on."""
+    branch: str
+    """Staging branch where it is committed."""
+    change: bytes
+    """The structure fork."""
+    work_fork: bytes
+    """The fork of the committed structure; each attempt of a task makes a copy of its own."""
+    units: Units
+    """Chunks the structure itself writes or moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class StructureChange:
+    """What the groups of a repository have to become."""
+
+    templates: Sequence[GroupTemplate]
+    """Groups to make or change; none where every planned unit is there already."""
+    source_format: str
+    """canvodpy's attribute of the root group, written when the repository has none yet."""
+
+
+@as_store_errors()
+def make_structure(
+    repository: Repository, base: str, staging: str, wanted: StructureChange, previous: Structure | None = None
+) -> Structure:
+    """Bring groups to their templates and commit that on a staging branch, readers of other branches see nothing of it.
+
+    Parameters
+    ----------
+    base
+        Snapshot the run was planned on.
+    staging
+        Name of a new branch for this structure.
+    previous
+        The structure of an earlier round of the same run, which this one extends: its arrays stay the same arrays.
+
+    Raises
+    ------
+    StoreError
+        When a group can't become what its template says.
+    """
+    with repository.lock:
+        repository.handle.create_branch(staging, base)
+    session = _with_root(repository, staging, wanted.source_format)
+    fork = fork_of(previous.change) if previous else session.fork()
+    for template in wanted.templates:
+        _apply(fork, template)
+    change = fork_bytes(fork)
+    units = changed_units(fork)
+    if fork.has_uncommitted_changes:
+        session.merge(fork)
+        with repository.lock:
+            session.commit("structure of a run")
+    work = repository.handle.writable_session(staging).fork()
+    return Structure(base, staging, change, fork_bytes(work), units)
+
+
+def staging_branch(run: str, number: int) -> str:
+    """Name of the branch for a structure of a run; no two starts of the run take the same."""
+    return f"{_STAGING}{run}-{number}-{secrets.token_hex(2)}"
+
+
+@as_store_errors()
+def discard_staging(repository: Repository, run: str) -> None:
+    """Remove the staging branches of a run; their snapshots are garbage from then on."""
+    with repository.lock:
+        for branch in repository.handle.list_branches():
+            if branch.startswith(f"{_STAGING}{run}-"):
+                repository.handle.delete_branch(branch)
+
+
+def staged_runs(repository: Repository) -> frozenset[str]:
+    """The runs that have staging branches."""
+    names = (name for name in repository.handle.list_branches() if name.startswith(_STAGING))
+    return frozenset(name.removeprefix(_STAGING).rsplit("-", 2)[0] for name in names)
+
+
+def is_available(repository: Repository, structure: Structure) -> bool:
+    """Whether the staging branch of a structure is still there, and with it what the work forks were made from."""
+    return structure.branch in repository.handle.list_branches()
+
+
+def ensure_root(session: icechunk.Session, source_format: str) -> None:
+    """Make the root group where there is none."""
+    try:
+        zarr.open_group(session.store, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        zarr.create_group(session.store, attributes={"source_format": source_format})
+
+
+def _with_root(repository: Repository, staging: str, source_format: str) -> icechunk.Session:
+    """A clean session in which the root group stands: a structure does not make it, so that first runs can't clash."""
+    session = repository.handle.writable_session(staging)
+    ensure_root(session, source_format)
+    if not session.has_uncommitted_changes:
+        return session
+    with repository.lock:
+        session.commit("root group")
+    return repository.handle.writable_session(staging)
+
+
+def _apply(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
+    if not _has_group(fork, template.receiver):
+        _create(fork, template)
+        return
+    group = zarr.open_group(fork.store, path=template.receiver, mode="r+")
+    _change(fork, group, read_template(group), template)
+
+
+def _has_group(fork: icechunk.ForkSession, receiver: str) -> bool:
+    try:
+        zarr.open_group(fork.store, path=receiver, mode="r")
+    except FileNotFoundError:
+        return False
+    except zarr.errors.ContainsArrayError as error:
+        msg = f"{receiver} is an array in this repository, not a receiver's group"
+        raise StoreError(msg) from error
+    return True
+
+
+def _create(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
+    group = zarr.create_group(fork.store, path=template.receiver, attributes=_attributes(template))
+    for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES):
+        create_array(group, spec, template)
+    _write_signals(group, template)
+    _write_epochs(group, template.grid, 0, template.grid.size)
+    create_ledger(group)
+
+
+def _change(fork: icechunk.ForkSession, group: zarr.Group, old: GroupTemplate, new: GroupTemplate) -> None:
+    before = (old.grid.origin_ns - new.grid.origin_ns) // old.grid.unit_ns
+    for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES):
+        array(group, spec.name).resize(new.shape(spec))
+        if before and "epoch" in spec.dims:
+            fork.shift_array(f"/{new.receiver}/{spec.name}", _offset(spec, new.grid, before))
+    if new.axis != old.axis:
+        _write_signals(group, new)
+    if new.grid != old.grid:
+        added_before = before * new.grid.unit
+        _write_epochs(group, new.grid, 0, added_before)
+        _write_epochs(group, new.grid, added_before + old.grid.size, new.grid.size)
+    group.update_attributes(_attributes(new))
+
+
+def _attributes(template: GroupTemplate) -> dict[str, object]:
+    return {**template.attributes, **layout_attributes(template)}
+
+
+def _offset(spec: ArraySpec, grid: Grid, units: int) -> tuple[int, ...]:
+    """How many chunks along each dimension an array moves when write units are put in front of it."""
+    if len(spec.dims) == 1:
+        return (units * (grid.unit // grid.read_unit),)
+    return (units, 0)
+
+
+def _write_epochs(group: zarr.Group, grid: Grid, start: int, stop: int) -> None:
+    epoch = array(group, "epoch")
+    at_once = max(_EPOCHS_AT_ONCE // grid.read_unit, 1) * grid.read_unit
+    for first in range(start, stop, at_once):
+        last = min(first + at_once, stop)
+        write_column(epoch, first, grid.time_ns(0) + np.arange(first, last, dtype=np.int64) * grid.interval_ns)
+
+
+def _write_signals(group: zarr.Group, template: GroupTemplate) -> None:
+    for name, column in signal_columns(template.axis.sids, template.channels).items():
+        array(group, name)[:] = column

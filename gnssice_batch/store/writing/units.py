@@ -1,0 +1,91 @@
+"""Write units of one partition: read back and written by a worker, in its own copy of the work fork."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import icechunk
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.template import EPOCH_COORDINATES, OBSERVED_COORDINATES, VARIABLES, digest
+from gnssice_batch.model.values import Assignment
+from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.forks import fork_bytes, fork_of
+from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.columns import write_columns
+
+type Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFork:
+    """One attempt's own copy of the work fork, opened at one receiver's group."""
+
+    fork: icechunk.ForkSession
+    group: zarr.Group
+
+    def as_bytes(self) -> bytes:
+        """The fork with everything written into it, as the coordinator merges it."""
+        return fork_bytes(self.fork)
+
+
+@as_store_errors()
+def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
+    """Make a copy of the work fork and hold the stored group against the assignment.
+
+    Raises
+    ------
+    StoreError
+        When the stored axis is not the one this partition was planned for.
+    """
+    copy = fork_of(fork)
+    group = zarr.open_group(copy.store, path=assignment.partition.receiver, mode="r+")
+    _check_axes(group, assignment)
+    return WorkFork(copy, group)
+
+
+@as_store_errors()
+def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays]:
+    """Data variables (epochs, S) and epoch coordinates (epochs,) of a span of the axis."""
+    rows = slice(start, start + epochs)
+    variables = {spec.name: np.asarray(array(work.group, spec.name)[rows]) for spec in VARIABLES}
+    coordinates = {spec.name: np.asarray(array(work.group, spec.name)[rows]) for spec in EPOCH_COORDINATES}
+    return variables, coordinates
+
+
+@as_store_errors()
+def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
+    """Write the data variables of whole read units, all signals wide; all-missing inner chunks are not stored."""
+    for spec in VARIABLES:
+        block = variables[spec.name]
+        array(work.group, spec.name)[start : start + len(block)] = block
+
+
+@as_store_errors()
+def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh: bool) -> None:
+    """Write `OBSERVED_COORDINATES` of whole read units; chunks of nothing but the fill value are not stored.
+
+    Parameters
+    ----------
+    fresh
+        Whether nothing was ever written there: then none of these need to be removed.
+    """
+    columns = [array(work.group, name) for name in OBSERVED_COORDINATES]
+    write_columns(columns, [(start, [coordinates[name] for name in OBSERVED_COORDINATES])], fresh=fresh)
+
+
+def _check_axes(group: zarr.Group, assignment: Assignment) -> None:
+    key, planned = assignment.partition.key, assignment.axis
+    stored = [str(sid) for sid in np.asarray(array(group, "sid")[: len(planned.sids)]).tolist()]
+    if digest(stored) != planned.digest:
+        msg = f"{key}: the stored signal axis is not the one this partition was planned for; start the run again"
+        raise StoreError(msg)
+    snr = array(group, "SNR")
+    found = (group.attrs["origin_ns"], snr.shape[0], (snr.shards or (0,))[0])
+    wanted = (assignment.grid.origin_ns, assignment.grid.size, assignment.grid.unit)
+    if found != wanted:
+        msg = f"{key}: the stored epoch axis (origin, size, unit) is {found}, planned for {wanted}; start the run again"
+        raise StoreError(msg)

@@ -1,0 +1,267 @@
+"""The command line as an operator meets it: in a pipe, 80 columns wide, by exit code and by message."""
+
+import gzip
+import json
+import logging
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gnssice_batch.cli import main
+from gnssice_batch.cli.commands import app
+from gnssice_batch.cli.entry import exit_code, message
+from gnssice_batch.cli.formatting import duration, size
+from gnssice_batch.cli.progress import Lines, Pace
+from gnssice_batch.errors import (
+    ArchiveError,
+    ConfigError,
+    GnssiceError,
+    InterruptedRunError,
+    PlanError,
+    RefusedError,
+    RunConflictError,
+    StoreError,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
+ERRORS = (RefusedError, ConfigError, ArchiveError, PlanError, StoreError, RunConflictError, InterruptedRunError)
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    yield
+    logging.getLogger("gnssice_batch").handlers[:] = [logging.NullHandler()]
+
+
+@pytest.fixture
+def call(capsys):
+    """Run a command; return its exit code, standard output and standard error."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """Two receivers, three hours at 30 s in files of 15 minutes, two of them damaged."""
+    folder = tmp_path_factory.mktemp("simulated")
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", str(folder / "archive"), "--days", "0.125", "--damaged", "2", "--seed", "3"])
+    assert not ended.value.code
+    return folder / "archive"
+
+
+@pytest.fixture
+def settings(simulated, tmp_path):
+    """Settings over a copy of the simulated archive, with a store of the test's own."""
+    shutil.copytree(simulated, tmp_path / "archive")
+    path = tmp_path / "settings.yaml"
+    path.write_text(
+        f"site: here\narchive: {{url: {tmp_path}/archive, layout: '{{receiver}}/**'}}\n"
+        f"store: {{url: {tmp_path}/stores}}\nchunks: {{epoch: 120}}\nrun: {{max_refused_fraction: 0.5}}\n"
+    )
+    return path
+
+
+def test_a_run_and_what_it_leaves(call, settings, tmp_path):
+    code, out, err = call("run", "-c", settings, "--report", tmp_path / "report.json")
+    assert code == 0
+    assert "not_rinex" in out
+    assert "truncated" in out
+    assert re.search(r"INFO ingest: all \d+ done", err)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["snapshot"]
+    assert len(report["refused_files"]) == 2
+    assert {line["status"] for line in report["refused_files"]} == {"rejected", "partial"}
+
+    code, out, _ = call("status", "-c", settings, "--json")
+    stored = json.loads(out)
+    assert code == 0
+    assert stored["snapshot"]["id"] == report["snapshot"]
+    written = {name: receiver["epochs_written"] for name, receiver in report["receivers"].items()}
+    assert {name: receiver["epochs_filled"] for name, receiver in stored["receivers"].items()} == written
+
+    code, out, _ = call("status", "-c", settings)
+    assert all(f"{count:,} of " in out for count in written.values())
+    code, out, _ = call("log", "-c", settings)
+    assert out.splitlines()[0].startswith(report["snapshot"])
+
+    code, out, _ = call("run", "-c", settings)
+    assert code == 0
+    assert "nothing to publish" in out
+
+
+def test_a_plan_changes_nothing(call, settings, tmp_path):
+    code, out, _ = call("plan", "-c", settings, "--set", "chunks.epoch=100")
+    assert code == 0
+    assert "not 100: that is neither whole days nor a part of a day, which has 2880 epochs" in out
+    code, out, _ = call("plan", "-c", settings, "--json", "-")
+    plan = json.loads(out)
+    assert plan["files"] == sum(receiver["files"] for receiver in plan["receivers"].values())
+    assert plan["partitions"] == sum(receiver["partitions"] for receiver in plan["receivers"].values()) > 2
+    assert {receiver["write_unit_note"] for receiver in plan["receivers"].values()} == {""}
+    assert not (tmp_path / "stores").exists()
+
+
+def test_a_report_on_standard_output_stays_json(call, settings):
+    _, out, err = call("run", "-c", settings, "--report", "-")
+    assert json.loads(out)["snapshot"]
+    assert "canopy_01" in err
+
+
+def test_too_many_refused_files_end_with_1(call, settings):
+    code, _, _ = call("run", "-c", settings, "--set", "run.max_refused_fraction=0.001")
+    assert code == 1
+
+
+def test_wrong_settings_end_with_2(call, settings):
+    code, out, err = call("run", "-c", settings, "--set", "cluster.wrokers=3", "--set", "chunks.epoch=0")
+    assert (code, out) == (2, "")
+    assert "  - cluster.wrokers is no setting; did you mean cluster.workers?" in err.splitlines()
+    assert len(err.splitlines()) == 3
+
+
+def test_no_settings_file_is_said(call):
+    code, _, err = call("status")
+    assert code == 2
+    assert "name one with --config FILE" in err
+
+
+def test_a_missing_archive_ends_with_3(call, settings, tmp_path):
+    code, _, err = call("run", "-c", settings, "--set", f"archive.url={tmp_path}/nowhere")
+    assert code == 3
+    assert "Traceback" not in err
+
+
+def test_every_conflict_has_its_line_and_ends_with_4(call, settings):
+    receivers = "archive.receivers={a: {include: ['**']}, b: {include: ['**']}}"
+    code, _, err = call("plan", "-c", settings, "--set", receivers)
+    conflicts = [line for line in err.splitlines() if line.startswith("  - ")]
+    assert code == 4
+    assert len(conflicts) > 2
+    assert all("belongs to several receivers" in line for line in conflicts)
+
+
+def test_no_store_ends_with_5(call, settings):
+    for command in ("status", "log"):
+        code, _, err = call(command, "-c", settings)
+        assert code == 5
+        assert "the first run makes it" in err
+
+
+def test_what_nobody_foresaw_ends_with_70_and_a_traceback(call, tmp_path):
+    (tmp_path / "in_the_way").write_text("")
+    code, _, err = call("simulate", tmp_path / "in_the_way" / "archive")
+    assert code == 70
+    assert "Traceback" in err
+
+
+def test_an_error_of_no_kind_is_unexpected():
+    assert exit_code(GnssiceError("a task died")) == 70
+    assert [exit_code(kind("x")) for kind in ERRORS] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_an_error_is_one_line_or_a_line_per_fault():
+    assert message(StoreError("it is locked")) == "Error: the store can't be used: it is locked"
+    assert message(PlanError(["one", "two"])).splitlines()[1:] == ["  - one", "  - two"]
+
+
+def test_inspect_shows_a_file_and_what_is_odd(call, simulated):
+    file = min(simulated.rglob("*.crx.gz"))
+    code, out, _ = call("inspect", file)
+    assert code == 0
+    assert "30 s found, 30 s stated" in out
+    code, out, _ = call("inspect", file, "--json")
+    seen = json.loads(out)
+    assert seen["parts"][0]["station"] == "C001"
+    assert seen["compact"]
+
+
+def test_inspect_of_what_is_no_rinex_ends_with_1(call, tmp_path):
+    (tmp_path / "page.gz").write_bytes(gzip.compress(b"<html>[bold]not found[/bold]</html>\n"))
+    code, out, _ = call("inspect", tmp_path / "page.gz")
+    assert code == 1
+    assert "not_rinex" in out
+    assert "[bold]not found" in out
+
+
+def test_output_in_a_pipe_is_plain_and_no_wider_than_a_terminal(call, settings):
+    for command in (["plan"], ["run"], ["status"], ["log"]):
+        _, out, err = call(*command, "-c", settings)
+        assert "\x1b" not in out + err
+        assert "\r" not in out + err
+        assert "…" not in out
+        names = (str(settings.parent), ".crx.gz", "INFO", "Repository initialized")
+        own = [line for line in out.splitlines() if not any(name in line for name in names)]
+        assert max(map(len, own), default=0) <= 80
+
+
+def test_the_schema_is_the_settings(call):
+    code, out, _ = call("schema")
+    assert code == 0
+    assert json.loads(out)["properties"].keys() >= {"site", "archive", "store", "cluster"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_a_place_in_the_readme(call, command):
+    code, out, _ = call(command, "--help")
+    assert code == 0
+    assert "Example:" in out
+    assert f"gnssice-batch {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_exit_code_is_documented(call):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, shown, _ = call("run", "--help")
+    for code in (0, 1, *(error.exit_code for error in ERRORS), 70, 130):
+        assert re.search(rf"^\| {code} \|", readme, re.MULTILINE)
+        assert re.search(rf"• {code}:", shown)
+
+
+def test_version(call):
+    assert call("--version")[1].startswith("gnssice_batch ")
+
+
+def test_pace():
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    pace.begin("ingest", 4)
+    now[0] = 10.0
+    pace.add(5_000_000)
+    assert pace.left_s == 30.0
+    assert pace.rate == "5 MB, 500 kB/s"
+
+
+def test_lines_are_said_when_a_stage_begins_and_ends_and_every_ten_seconds(caplog):
+    now = [0.0]
+    logger = logging.getLogger("test_lines")
+    lines = Lines(logger, lambda: now[0])
+    with caplog.at_level(logging.INFO, "test_lines"):
+        lines.stage("ingest", 30)
+        for _ in range(30):
+            now[0] += 1.0
+            lines.finished("key", 1000)
+    assert len(caplog.messages) == 4
+    assert caplog.messages[1].endswith("about 20 s left")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (16_433_113, "16.4 MB"), (2.5e12, "2.5 TB")]
+)
+def test_size(value, text):
+    assert size(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.2, "0.2 s"), (90, "1.5 min"), (7200, "2 h"), (129_600, "1.5 d")])
+def test_duration(value, text):
+    assert duration(value) == text

@@ -1,0 +1,198 @@
+"""The decoder of CRINEX: hand-made differences, and the reference program on every real file."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import hatanaka
+import numpy as np
+import pytest
+
+from gnssice_batch.errors import ReadError, Reason
+from gnssice_batch.rinex import MISSING, Observations, ReadOptions, read
+from gnssice_batch.rinex.containers.unpack import members
+from tests.support.samples import compact, header2, header3, only, reading, record
+
+HEAD1 = compact("1.0", header2())
+HEAD3 = compact("3.0", header3())
+HEAD31 = compact("3.1", header3(version="4.02"))
+
+
+def whole(second: int, *satellites: str, clock: str = "") -> str:
+    """Return an epoch whose line is given whole."""
+    svs = "".join(line[:3] for line in satellites)
+    lines = "".join(line[3:] + "\n" for line in satellites)
+    return f"> 2025 01 01 00 00 {second:02d}.0000000  0{len(satellites):3d}      {svs}\n{clock}\n{lines}"
+
+
+def next_epoch(difference: str, *lines: str, clock: str = "") -> str:
+    return f"{difference}\n{clock}\n" + "".join(line + "\n" for line in lines)
+
+
+def test_differences_of_rising_order_are_undone():
+    values = [1000, 1010, 1030, 1100, 1300, 1250]
+    steps = [1000, 10, 10, 40, 80, -380]
+    text = whole(0, f"G013&{steps[0]}") + "".join(
+        next_epoch(f"{'':19}{second}", str(step)) for second, step in zip("12345", steps[1:], strict=True)
+    )
+    part = only(HEAD3, text)
+    assert part.value[:, 0].tolist() == values
+    assert np.diff(part.time_100ns).tolist() == [10**8] * 5
+
+
+@pytest.mark.parametrize("order", range(6))
+def test_an_arc_keeps_to_its_order(order):
+    values = [7, 12, 40, 41, -100, 3]
+    steps = [values[0]]
+    for number in range(1, len(values)):
+        depth = min(number, order)
+        row = values[: number + 1]
+        for _ in range(depth):
+            row = [after - before for before, after in pairwise(row)]
+        steps.append(row[-1])
+    text = whole(0, f"G01{order}&{steps[0]}") + "".join(
+        next_epoch(f"{'':19}{second}", str(step)) for second, step in enumerate(steps[1:], start=1)
+    )
+    assert only(HEAD3, text).value[:, 0].tolist() == values
+
+
+def test_an_arc_that_was_broken_begins_anew():
+    text = (
+        whole(0, "G013&1000 3&2000") + next_epoch(f"{'':19}1", " 5") + next_epoch(f"{'':19}2", "3&4000 5")
+    )  # fmt: skip
+    assert only(HEAD3, text).value[:, :2].tolist() == [[1000, 2000], [MISSING, 2005], [4000, 2015]]
+
+
+def test_a_satellite_that_was_gone_begins_anew():
+    text = (
+        whole(0, "G013&1000 3&2000   77", "G023&5")
+        + next_epoch(f"{'':19}1{'':14}1{'':8}2&&&", "5")
+        + next_epoch(f"{'':19}2{'':14}2{'':8}1G02", "3&9    8", "5")
+    )
+    part = only(HEAD3, text)
+    assert [part.svs[index] for index in part.row_sv] == ["G01", "G02", "G02", "G01", "G02"]
+    assert part.value[:, 0].tolist() == [1000, 5, 10, 9, 20]
+    assert part.lli[:, 0].tolist() == [7, -1, -1, 8, -1]
+
+
+def test_indicators_are_text_differences():
+    text = whole(0, "G013&1000 3&2000   4567") + next_epoch(f"{'':19}1", "1 1   & 8") + next_epoch(f"{'':19}2", "1 1")
+    part = only(HEAD3, text)
+    assert part.lli[:, :2].tolist() == [[4, 6], [-1, 8], [-1, 8]]
+    assert part.ssi[:, :2].tolist() == [[5, 7], [5, 7], [5, 7]]
+
+
+def test_in_crinex_1_a_blank_observable_takes_its_indicators_with_it():
+    first = "&25  1  1  0  0  0.0000000  0  1G01\n\n3&1000 3&2000   4567\n"
+    text = first + next_epoch(f"{'':17}1", " 1") + next_epoch(f"{'':17}2", "3&5 1")
+    part = only(HEAD1, text)
+    assert part.lli[:, :2].tolist() == [[4, 6], [-1, 6], [-1, 6]]
+    assert part.time_100ns.size == 3
+
+
+def test_receiver_clock_offsets_are_differences_too():
+    text = whole(0, "G013&1", clock="2&1000") + next_epoch(f"{'':19}1", "1", clock="10") + next_epoch(f"{'':19}2", "1")
+    assert only(HEAD3, text).rx_clock_offset_ps.tolist() == [1000, 1010, MISSING]
+    first = "&25  1  1  0  0  0.0000000  0  1G01\n2&1000\n3&1000\n"
+    assert only(HEAD1, first).rx_clock_offset_ps.tolist() == [1_000_000]
+
+
+def test_picoseconds_stand_behind_the_clock_offset():
+    text = whole(0, "G013&1", clock="3&1000 54321") + next_epoch(f"{'':19}1", "1", clock=" 00007")
+    part = only(HEAD31, text)
+    assert part.time_ps.tolist() == [54321, 7]
+    assert part.rx_clock_offset_ps.tolist() == [1000, MISSING]
+
+
+def test_a_whole_epoch_line_ends_all_arcs():
+    found = reading(HEAD3, whole(0, "G013&1000"), whole(1, "G015"), whole(2, "G013&7"))
+    assert found.parts[0].value[:, 0].tolist() == [1000, 7]
+    assert found.accounting.counts == {Reason.CRINEX_DAMAGE: 1}
+    assert found.accounting.line_counts["crinex_damage"] == 3
+
+
+def test_event_records_are_text_and_may_change_the_types():
+    change = "> 2025 01 01 00 00 10.0000000  4  1\n" + record("G    1 L5Q", "SYS / # / OBS TYPES")
+    part = only(HEAD3, whole(0, "G013&1000"), change, whole(20, "G013&5"))
+    assert [column.code for column in part.columns["G"]] == ["C1C", "L1C", "D1C", "S1C", "L5Q"]
+    assert part.value.tolist() == [[1000] + [MISSING] * 4, [MISSING] * 4 + [5]]
+
+
+def test_damage_costs_everything_until_the_next_whole_epoch_line():
+    damaged = next_epoch(f"{'':19}1", "1x") + next_epoch(f"{'':19}2", "1") + next_epoch(f"{'':19}3", "1")
+    text = whole(0, "G013&1000") + damaged + whole(30, "G013&5")
+    found = reading(HEAD3, text)
+    assert found.parts[0].value[:, 0].tolist() == [1000, 5]
+    assert found.accounting.line_counts["crinex_damage"] == 9
+
+
+def test_a_value_too_large_for_its_field_is_damage():
+    found = reading(HEAD3, whole(0, "G013&9999999999999"), next_epoch(f"{'':19}1", "1"), whole(30, "G013&5"))
+    assert found.parts[0].value[:, 0].tolist() == [9999999999999, 5]
+
+
+def test_a_file_cut_inside_a_number_invents_nothing():
+    text = HEAD3 + whole(0, "G013&1000") + next_epoch(f"{'':19}1", "12345")
+    for cut in range(len(HEAD3 + whole(0, "G013&1000")), len(text)):
+        part = only(text[:cut])
+        assert part.value[:, 0].tolist() == [1000]
+
+
+def test_a_file_cut_inside_the_indicators_keeps_none_that_was_changed_behind_the_cut():
+    first = HEAD3 + whole(0, "G013&1000 3&2000   4567")
+    text = (first + next_epoch(f"{'':19}1", "1 1   & 8")).rstrip("\n")
+    for cut in range(len(first), len(text) + 1):
+        assert only(text[:cut]).lli[:, :2].tolist() == [[4, 6]]
+    whole_width = only(text + "    5")
+    assert whole_width.lli[:, :2].tolist() == [[4, 6], [-1, 8]]
+    assert whole_width.ssi[:, :4].tolist() == [[5, 7, -1, -1], [5, 7, -1, 5]]
+
+
+def test_an_unknown_version_of_crinex_is_refused():
+    with pytest.raises(ReadError) as caught:
+        read((compact("2.0", header3()) + whole(0, "G013&1")).encode())
+    assert caught.value.reason == Reason.UNSUPPORTED_VERSION
+
+
+def crinex_files(folder: Path) -> list[Path]:
+    """Return the real files that are CRINEX inside."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        name = path.name.lower()
+        if path.is_file() and (".crx" in name or name.endswith((".z", ".zip")) or "d" in name.split(".")[1][2:3]):
+            found.append(path)
+    return found
+
+
+def differing(ours: Observations, theirs: Observations) -> list[str]:
+    """Name the arrays that differ."""
+    names = ("time_100ns", "epoch_flag", "rx_clock_offset_ps", "first_row", "row_sv", "value", "lli", "ssi")
+    return [name for name in names if not np.array_equal(getattr(ours, name), getattr(theirs, name))]
+
+
+UNREADABLE_BY_CRX2RNX = {"crinex_event_clocks_v4.crx": "CRINEX 3.1, which the version of the package does not know"}
+
+
+@pytest.mark.corpus
+def test_every_real_file_is_decoded_as_the_reference_program_does(shared_data):
+    compared = 0
+    for path in crinex_files(shared_data / "rinex"):
+        content = path.read_bytes()
+        if path.name in UNREADABLE_BY_CRX2RNX or b"COMPACT RINEX" not in next(members(content, 1 << 30)).content[:80]:
+            continue
+        try:
+            ours = read(content)
+        except ReadError as error:
+            assert error.reason == Reason.NO_EPOCHS, path.name  # noqa: PT017 - some files have only a header
+            continue
+        theirs = read(content, ReadOptions(decoder="hatanaka"))
+        assert len(ours.parts) == len(theirs.parts)
+        for mine, other in zip(ours.parts, theirs.parts, strict=True):
+            assert differing(mine, other) == [], path.name
+        assert ours.accounting.lines == next(members(content, 1 << 30)).content.count(b"\n")
+        compared += 1
+    assert compared > 100
+
+
+def test_the_reference_program_reads_what_these_tests_write():
+    text = (HEAD3 + whole(0, "G013&1000 3&2000   4567") + next_epoch(f"{'':19}1", "1 1   & 8")).encode()
+    assert b"1.001" in hatanaka.crx2rnx(text)
