@@ -15,8 +15,8 @@ from gnssice_batch import config
 from gnssice_batch.archive.listing import listing
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import GroupTemplate, shard_width, signal_axis
-from gnssice_batch.planning.backlog import receiver_bounds
 from gnssice_batch.planning.plan import GroupPlan, Learned, plan_group, select, totals, units_of_a_partition
+from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.layout.ledger import Ledger
 
 _FILES = 1_000_000
@@ -58,7 +58,7 @@ def _plan(
     new = {name: select(files, ledgers[name]).files for name, files in by_receiver.items()}
     plans = []
     for name, files in new.items():
-        template, bounds = _template(name), receiver_bounds(settings, name)
+        template, bounds = _template(name), rules_of(settings).bounds(name)
         units = units_of_a_partition(template, files, bounds)
         plans.append(
             plan_group(template, template, files, ledgers[name], Learned(), bounds=bounds, partition_units=units)

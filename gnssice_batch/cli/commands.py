@@ -27,10 +27,11 @@ from gnssice_batch.job.preview import preview
 from gnssice_batch.job.report import as_json as report_json
 from gnssice_batch.job.report import exit_code
 from gnssice_batch.job.run import run as run_job
+from gnssice_batch.job.target import target_of
 from gnssice_batch.model.values import Status
 from gnssice_batch.operate.status import as_json as status_json
 from gnssice_batch.operate.status import existing_repository, store_status
-from gnssice_batch.planning.backlog import SOFTWARE
+from gnssice_batch.planning.rules import SOFTWARE
 from gnssice_batch.simulate import SimulationPlan, network
 from gnssice_batch.simulate import simulate as write_archive
 from gnssice_batch.simulate.damage import damage
@@ -148,7 +149,8 @@ def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_
 def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
     """List the versions of the store, newest first; each can be opened by its id."""
     settings = load_settings(config_file, overrides)
-    tables.show_history(Console(), history(existing_repository(settings), settings.run.branch))
+    target = target_of(settings)
+    tables.show_history(Console(), history(existing_repository(target), target.branch))
 
 
 @app.command(epilog="Example: gnssice-batch inspect ZIMM00CHE_R_20210010000_01D_30S_MO.crx.gz")

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from gnssice_batch import config, log
 from gnssice_batch.cli.formatting import count, duration, size
-from gnssice_batch.job.prepare import Progress as Told
+from gnssice_batch.job.execution import Progress as Told
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
 

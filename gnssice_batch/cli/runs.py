@@ -8,11 +8,11 @@ from rich.console import Console
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
 from gnssice_batch.cli.formatting import count, duration, size
-from gnssice_batch.operate.housekeeping import (
+from gnssice_batch.operate.garbage import collect_garbage
+from gnssice_batch.operate.open_runs import (
     OpenRun,
     abandon,
     as_json,
-    collect_garbage,
     finished_partitions,
     open_run,
     open_runs,

@@ -25,7 +25,7 @@ class Stop:
             Saying that the run can be started again.
         """
         if self.requested:
-            msg = "stopped by SIGTERM; what was finished is journaled, start the same run again to go on"
+            msg = "stopped by SIGTERM: start again to go on; what a run had finished is journaled"
             raise InterruptedRunError(msg)
 
 

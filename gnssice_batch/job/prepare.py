@@ -1,54 +1,26 @@
-"""Before anything is written: look at archive and store, read a sample where a group is new, and plan."""
+"""The plan of a run, from its backlog: a sample is read where a group is new."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from gnssice_batch import config
-from gnssice_batch.cluster.executor import Executor, Finished, Task, with_retries
-from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, PlanError
+from gnssice_batch.cluster.executor import Task
+from gnssice_batch.errors import ConfigError, PlanError
 from gnssice_batch.ingest.reading import ReadContext
+from gnssice_batch.job.execution import Execution, result_of
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, SourceFile, Status
-from gnssice_batch.planning.backlog import Backlog, find_backlog, new_template, read_context
-from gnssice_batch.planning.breaker import Breaker
+from gnssice_batch.planning.backlog import Backlog, new_template
 from gnssice_batch.planning.plan import (
     GroupPlan,
     Learned,
-    Retry,
     Totals,
     plan_group,
     promised_span,
     totals,
     units_of_a_partition,
 )
+from gnssice_batch.planning.rules import Rules
 from gnssice_batch.planning.survey import FileSurvey, sample, survey_file
-
-
-class Progress(Protocol):
-    """What an operator is told while a run goes on."""
-
-    def stage(self, name: str, tasks: int) -> None:
-        """A stage of so many tasks begins."""
-
-    def finished(self, key: str, size_bytes: int) -> None:
-        """A task of the stage is over, having read so many bytes."""
-
-    def dashboard(self, url: str) -> None:
-        """Where the Dask dashboard is."""
-
-
-class NoProgress:
-    """Tells nobody anything."""
-
-    def stage(self, name: str, tasks: int) -> None:
-        """Say nothing."""
-
-    def finished(self, key: str, size_bytes: int) -> None:
-        """Say nothing."""
-
-    def dashboard(self, url: str) -> None:
-        """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,41 +55,37 @@ class Prepared:
 
 
 def prepare(
-    settings: config.Settings,
-    tasks: Executor,
-    progress: Progress,
-    resumed: Mapping[str, GroupTemplate] | None = None,
-    retry: Retry | None = None,
+    backlog: Backlog,
+    rules: Rules,
+    execution: Execution,
+    made: Mapping[str, GroupTemplate] | None = None,
     refused: Iterable[FileOutcome] = (),
 ) -> Prepared:
-    """Look, survey, plan; nothing is changed.
+    """Survey what is new, then plan; nothing is changed.
 
     Parameters
     ----------
-    resumed
+    made
         Groups as an earlier start of the same run has made them; they are not surveyed again.
-    retry
-        Take only the refused files that it wants.
     refused
         Files that the survey of an earlier start of the same run has refused.
 
     Raises
     ------
-    ArchiveError, StoreError
-        When archive or store can't be read.
     PlanError
         Listing the conflicts of all receivers.
     RefusedError
         When most files of the survey are refused for one reason.
+    InterruptedRunError
+        When the job was told to stop.
     """
-    backlog = find_backlog(settings, retry)
-    context = read_context(settings, backlog.files)
-    known = {**{receiver: group.template for receiver, group in backlog.stored.items()}, **(resumed or {})}
-    surveys = _survey(settings, backlog, known, context, tasks, progress) + _earlier(backlog, known, refused)
-    templates = _templates(settings, backlog, known, surveys)
+    context = rules.context(backlog.files)
+    known = {**{receiver: group.template for receiver, group in backlog.stored.items()}, **(made or {})}
+    surveys = _survey(backlog, rules, known, context, execution) + _earlier(backlog, known, refused)
+    templates = _templates(backlog, rules, known, surveys)
     learned = Learned(spans={survey.outcome.file.uri: survey.outcome.facts.span for survey in surveys})
     units = {
-        receiver: settings.run.partition_units
+        receiver: rules.partition_units
         or units_of_a_partition(template, backlog.files[receiver], context.bounds[receiver])
         for receiver, template in templates.items()
     }
@@ -156,34 +124,8 @@ def plan_all(
     )
 
 
-def result_of[R](finished: Finished[R]) -> R:
-    """The result of a task, or the end of the run.
-
-    Raises
-    ------
-    InterruptedRunError
-        When network, operating system or workers failed it every time.
-    GnssiceError
-        What else the task died of, a storage's refusal among it; with its key where it is no error of ours.
-    """
-    if finished.result is not None:
-        return finished.result
-    if isinstance(finished.error, GnssiceError):
-        raise finished.error
-    msg = f"{finished.key}: the task died of {type(finished.error).__name__}: {finished.error}"
-    if finished.transient:
-        again = f"{msg}; it was tried several times. Start again: what a run has finished is journaled"
-        raise InterruptedRunError(again) from finished.error
-    raise GnssiceError(msg) from finished.error
-
-
 def _survey(
-    settings: config.Settings,
-    backlog: Backlog,
-    known: Collection[str],
-    context: ReadContext,
-    tasks: Executor,
-    progress: Progress,
+    backlog: Backlog, rules: Rules, known: Collection[str], context: ReadContext, execution: Execution
 ) -> tuple[FileSurvey, ...]:
     """Read a sample of every new receiver, a larger one while nothing in it can be read, and what has no known time.
 
@@ -192,16 +134,16 @@ def _survey(
     RefusedError
         When most files are refused for one reason, long before the whole of such an archive was asked for.
     """
-    breaker = Breaker(settings.run.breaker_files, settings.run.breaker_fraction, known=backlog.refused.keys())
+    breaker = rules.limits.survey(backlog.refused.keys())
     surveys: list[FileSurvey] = []
-    count = settings.run.sample_files
+    count = rules.sample_files
     while files := _to_survey(backlog, known, context, surveys, count):
-        progress.stage("survey", len(files))
-        calls = (Task(f"survey/{file.uri}", survey_file, (file, context)) for file in files)
-        for finished in with_retries(tasks, calls, settings.run.task_tries):
+        execution.progress.stage("survey", len(files))
+        for finished in execution.run(Task(f"survey/{file.uri}", survey_file, (file, context)) for file in files):
             surveys.append(result_of(finished))
             breaker.check([surveys[-1].outcome])
-            progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
+            execution.progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
+        execution.stop.raise_if_requested()
         count *= 2
     return tuple(sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri)))
 
@@ -227,8 +169,8 @@ def _to_survey(
 
 
 def _templates(
-    settings: config.Settings,
     backlog: Backlog,
+    rules: Rules,
     known: Mapping[str, GroupTemplate],
     surveys: Sequence[FileSurvey],
 ) -> dict[str, GroupTemplate]:
@@ -239,7 +181,7 @@ def _templates(
         if current is None and not usable:
             continue
         try:
-            templates[receiver] = current or new_template(settings, receiver, usable)
+            templates[receiver] = current or new_template(rules, receiver, usable)
         except (PlanError, ConfigError) as error:
             conflicts.append(f"{receiver}: {error}")
     if conflicts:

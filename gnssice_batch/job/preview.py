@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from gnssice_batch import config
-from gnssice_batch.cluster.executor import executor
-from gnssice_batch.job.prepare import Progress, prepare
+from gnssice_batch.job.execution import Progress, execution
+from gnssice_batch.job.prepare import prepare
+from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import SECOND_NS, Grid, epochs_per_day, gps_datetime
 from gnssice_batch.model.values import FileOutcome, Span, Status
-from gnssice_batch.planning.backlog import store_url
+from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.plan import GroupPlan, Totals
+from gnssice_batch.planning.rules import rules_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +48,26 @@ class PlanSummary:
     """Files of the sample that can't be read."""
 
 
-def preview(settings: config.Settings, progress: Progress) -> PlanSummary:
-    """Look at archive and store, read a sample where a group is new, and plan; nothing is changed.
+def preview(settings: config.Settings, progress: Progress | None = None) -> PlanSummary:
+    """Compare the archive with the store, read a sample where a group is new, and plan; nothing is changed.
 
     Raises
     ------
     ArchiveError, PlanError, StoreError
-        As `gnssice_batch.job.prepare.prepare` says.
+        When archive or store can't be read, or do not fit together.
     """
-    with executor(settings.cluster, settings.run.window) as tasks:
-        if tasks.dashboard:
-            progress.dashboard(tasks.dashboard)
-        prepared = prepare(settings, tasks, progress)
+    target, rules = target_of(settings), rules_of(settings)
+    with execution(settings, progress) as workers:
+        backlog = find_backlog(rules, target.url, target.branch)
+        prepared = prepare(backlog, rules, workers)
     outcomes = [survey.outcome for survey in prepared.surveys]
     return PlanSummary(
-        archive=settings.archive.url,
-        store=store_url(settings),
+        archive=rules.archive.url,
+        store=target.url,
         totals=prepared.totals,
-        receivers=tuple(_receiver(plan, settings) for plan in prepared.plans),
-        up_to_date=prepared.backlog.up_to_date,
-        skipped=len(prepared.backlog.listing.skipped),
+        receivers=tuple(_receiver(plan, rules.groups.unit_epochs) for plan in prepared.plans),
+        up_to_date=backlog.up_to_date,
+        skipped=len(backlog.listing.skipped),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
     )
 
@@ -99,7 +101,7 @@ def as_json(found: PlanSummary) -> dict[str, object]:
     }
 
 
-def _receiver(plan: GroupPlan, settings: config.Settings) -> ReceiverPlan:
+def _receiver(plan: GroupPlan, wanted_unit: int) -> ReceiverPlan:
     template, new = plan.template, plan.current is None
     files = {file.uri: file.size_bytes for assignment in plan.assignments for file in assignment.files}
     spans = [span for assignment in plan.assignments for span in assignment.spans]
@@ -113,7 +115,7 @@ def _receiver(plan: GroupPlan, settings: config.Settings) -> ReceiverPlan:
         signals=len(template.axis.sids),
         partitions=len(plan.assignments),
         write_units=sum(len(assignment.partition.stored_units) for assignment in plan.assignments),
-        unit_note=unit_note(template.grid, settings.chunks.epoch, new=new),
+        unit_note=unit_note(template.grid, wanted_unit, new=new),
     )
 
 

@@ -3,22 +3,24 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import takewhile
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.cluster.executor import Task, with_retries
+from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import ArchiveError, StoreError
 from gnssice_batch.ingest.reading import ReadContext
-from gnssice_batch.job.prepare import result_of
+from gnssice_batch.job.execution import Execution, result_of
 from gnssice_batch.job.report import Proof
-from gnssice_batch.job.rounds import Conduct, Work
+from gnssice_batch.job.work import Work
 from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_fork
 from gnssice_batch.verification.comparison import Axes, Cells, Findings
 from gnssice_batch.verification.rereading import Claim, Compared, Comparison
+
+type Level = Literal["units", "sample", "full"]
+"""How much is proven: that the planned units were written; that cells of a sample, or all, are those of the files."""
 
 ONE_IN: Final = 20
 """Of so many partitions of a receiver a sample holds one, and one at least."""
@@ -88,8 +90,13 @@ def drawn[T](candidates: Iterable[T], number: int, name: Callable[[T], str]) -> 
     return sorted(candidates, key=lambda one: hashlib.sha256(name(one).encode()).digest())[:number]
 
 
-def prove(work: Work, context: ReadContext, conduct: Conduct) -> Proof:
-    """Before publishing, hold as many finished partitions against their files as the settings ask for.
+def prove(work: Work, context: ReadContext, level: Level, execution: Execution, *, gaps: bool = False) -> Proof:
+    """Before publishing, compare as many finished partitions with their files as were asked for.
+
+    Parameters
+    ----------
+    gaps
+        Whether epochs of a file may be left out where no file has one, as ``run.overlap: append`` does.
 
     Raises
     ------
@@ -97,24 +104,36 @@ def prove(work: Work, context: ReadContext, conduct: Conduct) -> Proof:
         When anything differs; the partitions are taken out of the journal, so that a new start makes them again.
     ArchiveError
         When a file is gone or changed since it was taken; likewise.
+    InterruptedRunError
+        When the job was told to stop.
     """
-    level = conduct.settings.verify
     written = [done for done in work.done.values() if done.outcome.written_units]
     proof = Proof(level, units=sum(len(done.outcome.written_units) for done in written))
     if level == "units" or not written or work.structure is None:
         return proof
     chosen = written if level == "full" else sample_of(written, work.journal.record.run)
-    conduct.progress.stage("verify", len(chosen))
-    shared = (work.structure.work_fork, context, conduct.settings.overlap == "append")
-    wanted = takewhile(lambda _: not conduct.stop.requested, chosen)
-    calls = (Task(f"verify/{done.partition.key}", verify_partition, (done, *shared)) for done in wanted)
-    compared: list[Compared] = []
-    for finished in with_retries(conduct.tasks, calls, conduct.settings.task_tries):
-        compared.append(result_of(finished))
-        conduct.progress.finished(finished.key, compared[-1].bytes_read)
-    conduct.stop.raise_if_requested()
+    shared = (work.structure.work_fork, context, gaps)
+    calls = (Task(f"verify/{done.partition.key}", verify_partition, (done, *shared)) for done in chosen)
+    compared = compare_all(calls, len(chosen), execution)
     _refuse_differences(compared, work)
     return proved(proof, compared)
+
+
+def compare_all(calls: Iterable[Task[Compared]], count: int, execution: Execution) -> list[Compared]:
+    """The results of so many tasks that compare.
+
+    Raises
+    ------
+    InterruptedRunError
+        When the job was told to stop.
+    """
+    compared: list[Compared] = []
+    execution.progress.stage("verify", count)
+    for finished in execution.run(calls):
+        compared.append(result_of(finished))
+        execution.progress.finished(finished.key, compared[-1].bytes_read)
+    execution.stop.raise_if_requested()
+    return compared
 
 
 def proved(proof: Proof, compared: Sequence[Compared]) -> Proof:

@@ -1,16 +1,17 @@
 """What finished partitions come to: one outcome per file, and what is to be published."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.job.prepare import Prepared
-from gnssice_batch.job.report import combined
-from gnssice_batch.job.rounds import Work
+from gnssice_batch.job.report import Proof, RunReport, combined
+from gnssice_batch.job.work import Work
 from gnssice_batch.model.template import unit_chunks
 from gnssice_batch.model.values import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Strategy, Tally
-from gnssice_batch.planning.backlog import SOFTWARE
 from gnssice_batch.planning.plan import prove_single_owners
+from gnssice_batch.planning.rules import SOFTWARE
 from gnssice_batch.store.layout.ledger import Provenance
 from gnssice_batch.store.writing.changes import Units, union
 from gnssice_batch.store.writing.publish import GroupChange, Publication, SourcedRows
@@ -42,7 +43,38 @@ def publication_of(prepared: Prepared, work: Work, structure: Structure, files: 
     )
 
 
-def unplanned_outcomes(prepared: Prepared) -> Outcomes:
+def up_to_date_report(prepared: Prepared, url: str, run: str) -> RunReport:
+    """What a run has to say that had nothing to do, or has not begun."""
+    return RunReport(
+        run=run,
+        url=url,
+        snapshot=None,
+        files=_unplanned_outcomes(prepared),
+        up_to_date=prepared.backlog.up_to_date,
+        skipped=len(prepared.backlog.listing.skipped),
+    )
+
+
+def report_of(prepared: Prepared, work: Work, files: Outcomes, proof: Proof, snapshot: str | None) -> RunReport:
+    """The summary of a run that is over."""
+    news = new_ledger_rows(prepared, files)
+    outcomes = [done.outcome for done in work.done.values()]
+    report = up_to_date_report(prepared, work.repository.url, work.journal.record.run)
+    return replace(
+        report,
+        snapshot=snapshot,
+        files={**report.files, **{receiver: outcomes for receiver, outcomes in news.items() if outcomes}},
+        refused_again=refused_again(prepared, files),
+        partitions=len(outcomes),
+        resumed=work.resumed,
+        set_aside=tuple(work.set_aside),
+        bytes_read=sum(outcome.bytes_read for outcome in outcomes),
+        peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
+        proof=proof,
+    )
+
+
+def _unplanned_outcomes(prepared: Prepared) -> Outcomes:
     """Receivers without a single readable file in the sample: reported, no group is made for them."""
     planned = {plan.template.receiver for plan in prepared.plans}
     files: dict[str, tuple[FileOutcome, ...]] = {}

@@ -1,21 +1,18 @@
-"""The rounds of a run: plan, make the structure, send partitions out, learn, journal; until nothing is pending."""
+"""The rounds of a run: make the structure, send partitions out, learn, plan again; until nothing is pending."""
 
-from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from dataclasses import replace
 
-from gnssice_batch import config
-from gnssice_batch.cluster.executor import Executor, Task, with_retries
+from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import PlanError
 from gnssice_batch.ingest.partition import ingest_partition
-from gnssice_batch.job.interruption import Stop
-from gnssice_batch.job.journal import Journal
-from gnssice_batch.job.prepare import Prepared, Progress, plan_all, result_of
+from gnssice_batch.job.execution import Execution, result_of
+from gnssice_batch.job.prepare import Prepared, plan_all
+from gnssice_batch.job.work import Work
 from gnssice_batch.log import logger
-from gnssice_batch.model.template import GroupTemplate, digest, grown_axis
-from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
-from gnssice_batch.planning.breaker import Breaker
+from gnssice_batch.model.template import GroupTemplate, digest
+from gnssice_batch.model.values import Assignment, Done, PartitionOutcome
+from gnssice_batch.planning.breaker import Breaker, BreakerLimits
 from gnssice_batch.planning.plan import GroupPlan, Learned, pending
-from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.structure import Structure, StructureChange, make_structure, staging_branch
 
 _log = logger(__name__)
@@ -23,70 +20,7 @@ _log = logger(__name__)
 _MOST_ROUNDS = 20
 
 
-@dataclass(slots=True)
-class Work:
-    """What the rounds of a run have come to."""
-
-    repository: Repository
-    journal: Journal
-    spans: dict[str, Span | None]
-    """True span per file that was read."""
-    sids: dict[str, frozenset[str]] = field(default_factory=dict)
-    """Per receiver the signals that its axis lacked."""
-    channels: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Per receiver the GLONASS channels that the headers of its files give."""
-    done: dict[str, Done] = field(default_factory=dict)
-    """Partition key to what was done last; partitions that met unknown signals are not in here."""
-    templates: dict[str, GroupTemplate] = field(default_factory=dict)
-    """Receiver to its group as it is planned, and as the structure makes it where that is needed."""
-    structure: Structure | None = None
-    """The latest; each extends the one before, so it holds everything."""
-    set_aside: dict[str, Assignment] = field(default_factory=dict)
-    """Partitions that killed their workers."""
-    rejected: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
-    """By partition and URI the files that were refused in it; no later plan has them."""
-    structures: int = 0
-    """How many structures this start has made."""
-    resumed: int = 0
-    """Partitions that an earlier start had finished."""
-
-    def learn(self, receiver: str, outcome: PartitionOutcome) -> None:
-        """Take down what reading the files of a partition has shown."""
-        self.spans.update({part.file.uri: part.facts.span for part in outcome.files})
-        self.sids[receiver] = self.sids.get(receiver, frozenset()).union(outcome.unknown_sids)
-        channels = self.channels.setdefault(receiver, {})
-        for part in outcome.files:
-            channels.update(part.facts.channels)
-
-    def note_rejected(self, outcome: PartitionOutcome) -> None:
-        """Take down the files that were refused in a partition, whatever becomes of it."""
-        rejected = {part.file.uri: part for part in outcome.files if part.status is Status.REJECTED}
-        if rejected:
-            self.rejected.setdefault(outcome.key, {}).update(rejected)
-
-    def with_rejected(self, outcome: PartitionOutcome) -> PartitionOutcome:
-        """The outcome with the files that an earlier round refused, so that the journal has them result_of too."""
-        met = {part.file.uri for part in outcome.files}
-        earlier = (part for uri, part in self.rejected.get(outcome.key, {}).items() if uri not in met)
-        return replace(outcome, files=(*outcome.files, *earlier))
-
-    def grown(self, template: GroupTemplate) -> GroupTemplate:
-        """A group with the signals it lacked; GLONASS channels that it has stored stay as they are."""
-        axis = grown_axis(template.axis, self.sids.get(template.receiver, frozenset()))
-        return replace(template, axis=axis, channels={**self.channels.get(template.receiver, {}), **template.channels})
-
-
-@dataclass(frozen=True, slots=True)
-class Conduct:
-    """Who does the work, who is told, and who may stop it."""
-
-    settings: config.Run
-    tasks: Executor
-    progress: Progress
-    stop: Stop
-
-
-def work_through(prepared: Prepared, work: Work, conduct: Conduct) -> Structure:
+def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Execution) -> Structure:
     """Do every partition, and again what reading the files showed to be planned wrongly.
 
     Parameters
@@ -106,19 +40,21 @@ def work_through(prepared: Prepared, work: Work, conduct: Conduct) -> Structure:
     PlanError
         When the plan does not settle.
     RefusedError
-        When the settings do not allow what was refused.
+        When the limits do not allow what was refused.
+    InterruptedRunError
+        When the job was told to stop.
     """
     plans = prepared.plans
-    _breaker(prepared, conduct.settings)
+    _breaker(prepared, limits)
     for number in range(_MOST_ROUNDS):
         _forget_unplanned(work, plans)
         todo = _pending(work, plans)
         structure = _structure(work, plans, prepared)
         if not todo:
             return structure
-        conduct.progress.stage("ingest again" if number else "ingest", len(todo))
-        _send_out(todo, prepared, work, conduct)
-        conduct.stop.raise_if_requested()
+        execution.progress.stage("ingest again" if number else "ingest", len(todo))
+        _send_out(todo, prepared, work, _breaker(prepared, limits), execution)
+        execution.stop.raise_if_requested()
         made = {receiver: work.grown(template) for receiver, template in work.templates.items()}
         plans = plan_all(prepared, Learned(work.spans, work.sids), made)
     raise PlanError([f"{assignment.partition.key}: still pending after {_MOST_ROUNDS} rounds" for assignment in todo])
@@ -138,9 +74,7 @@ def _forget_unplanned(work: Work, plans: tuple[GroupPlan, ...]) -> None:
     planned = {one.partition.key: one for plan in plans for one in plan.assignments}
     for key, one in list(work.done.items()):
         if key not in planned or not _still_holds(planned[key], one):
-            work.note_rejected(one.outcome)
-            del work.done[key]
-            work.journal.drop(key)
+            work.forget(one)
 
 
 def _still_holds(assignment: Assignment, done: Done) -> bool:
@@ -174,13 +108,11 @@ def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
     return one is not None and (one.grid, one.axis) == (other.grid, other.axis)
 
 
-def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, conduct: Conduct) -> None:
-    settings = conduct.settings
+def _send_out(
+    todo: tuple[Assignment, ...], prepared: Prepared, work: Work, breaker: Breaker, execution: Execution
+) -> None:
     sent: dict[str, Assignment] = {}
-    breaker = _breaker(prepared, settings)
-    wanted = takewhile(lambda _: not conduct.stop.requested, todo)
-    calls = (_call(assignment, prepared, work, sent) for assignment in wanted)
-    for finished in with_retries(conduct.tasks, calls, settings.task_tries):
+    for finished in execution.run(_call(assignment, prepared, work, sent) for assignment in todo):
         assignment = sent[finished.key]
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
@@ -189,13 +121,12 @@ def _send_out(todo: tuple[Assignment, ...], prepared: Prepared, work: Work, cond
         outcome = result_of(finished)
         _learn(work, assignment, outcome)
         breaker.check(outcome.files)
-        conduct.progress.finished(outcome.key, outcome.bytes_read)
+        execution.progress.finished(outcome.key, outcome.bytes_read)
 
 
-def _breaker(prepared: Prepared, settings: config.Run) -> Breaker:
+def _breaker(prepared: Prepared, limits: BreakerLimits) -> Breaker:
     """A breaker that has seen what the survey has read."""
-    known = prepared.backlog.refused.keys()
-    breaker = Breaker(settings.breaker_files, settings.breaker_fraction, settings.on_error == "fail", known)
+    breaker = limits.work(prepared.backlog.refused.keys())
     breaker.check(survey.outcome for survey in prepared.surveys)
     return breaker
 
@@ -218,21 +149,9 @@ def _call(
 
 
 def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> None:
-    receiver = assignment.partition.receiver
     if outcome.unknown_sids:
         _log.info("%d unknown signals, the axis grows", len(outcome.unknown_sids), extra={"partition": outcome.key})
     else:
-        done = finished_partition(assignment, work.with_rejected(outcome))
-        work.journal.keep(done)
-        work.done[outcome.key] = done
-    work.learn(receiver, outcome)
+        work.note_done(assignment, outcome)
+    work.learn(assignment.partition.receiver, outcome)
     work.note_rejected(outcome)
-
-
-def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Done:
-    """What is kept of a partition that was written."""
-    axis = assignment.axis
-    named = set(assignment.files)
-    files = (*assignment.files, *(part.file for part in outcome.files if part.file not in named))
-    origin_ns, rows = assignment.grid.origin_ns, assignment.rows
-    return Done(assignment.partition, origin_ns, len(axis.sids), axis.digest, files, rows, outcome)

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, Reason
+from gnssice_batch.job.target import target_of
 from gnssice_batch.model.values import Status
 from gnssice_batch.operate.status import existing_repository, latest_rows
-from gnssice_batch.planning.backlog import reader_name
 from gnssice_batch.planning.plan import Retry
+from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.reading.contents import stored_files, stored_receivers
 
 
@@ -61,12 +62,13 @@ def refused(
     StoreError
         When there is no repository, or it can't be read.
     """
-    repository, branch = existing_repository(settings), settings.run.branch
+    target = target_of(settings)
+    repository, branch = existing_repository(target), target.branch
     known = stored_receivers(repository, branch)
     _check("receiver", receivers, known)
     _check("reason", reasons, [str(reason) for reason in Reason])
     statuses = {Status.REJECTED, Status.PARTIAL} if partial else {Status.REJECTED}
-    present = reader_name(settings)
+    present = rules_of(settings).reader
     found = (
         file
         for receiver in receivers or known
@@ -97,9 +99,10 @@ def retry_of(
     StoreError
         When there is no repository, or it can't be read.
     """
-    _check("receiver", receivers, stored_receivers(existing_repository(settings), settings.run.branch))
+    target = target_of(settings)
+    _check("receiver", receivers, stored_receivers(existing_repository(target), target.branch))
     _check("reason", reasons, [str(reason) for reason in Reason])
-    return Retry(frozenset(reasons), frozenset(receivers), reader_name(settings) if older_reader else None)
+    return Retry(frozenset(reasons), frozenset(receivers), rules_of(settings).reader if older_reader else None)
 
 
 def as_json(files: Collection[Refused]) -> dict[str, object]:

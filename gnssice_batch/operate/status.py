@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from gnssice_batch import config
 from gnssice_batch.errors import StoreError
+from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.grid import SECOND_NS, gps_datetime
 from gnssice_batch.model.values import Span, Status
-from gnssice_batch.planning.backlog import store_url
 from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, stored_files, stored_groups
 from gnssice_batch.store.reading.size import group_bytes, repository_bytes
 from gnssice_batch.store.repository import Repository, open_existing
@@ -58,8 +58,8 @@ def store_status(settings: config.Settings) -> StoreStatus:
     StoreError
         When there is none, or it can't be read.
     """
-    repository = existing_repository(settings)
-    branch = settings.run.branch
+    target = target_of(settings)
+    repository, branch = existing_repository(target), target.branch
     sizes = group_bytes(repository, branch)
     groups = stored_groups(repository, branch=branch)
     return StoreStatus(
@@ -73,17 +73,17 @@ def store_status(settings: config.Settings) -> StoreStatus:
     )
 
 
-def existing_repository(settings: config.Settings) -> Repository:
-    """The repository that the settings name, for reading.
+def existing_repository(target: Target) -> Repository:
+    """The repository of a target, for reading.
 
     Raises
     ------
     StoreError
         When there is none, or it can't be read.
     """
-    repository = open_existing(store_url(settings))
+    repository = open_existing(target.url)
     if repository is None:
-        msg = f"there is no repository at {store_url(settings)} yet: the first run makes it"
+        msg = f"there is no repository at {target.url} yet: the first run makes it"
         raise StoreError(msg)
     return repository
 

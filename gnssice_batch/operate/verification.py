@@ -8,15 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch import config
-from gnssice_batch.cluster.executor import Task, executor, with_retries
+from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import StoreError
 from gnssice_batch.ingest.reading import ReadContext
-from gnssice_batch.job.prepare import NoProgress, Progress, result_of
-from gnssice_batch.job.proof import drawn, proved
+from gnssice_batch.job.execution import Progress, execution
+from gnssice_batch.job.proof import compare_all, drawn, proved
 from gnssice_batch.job.report import Proof
+from gnssice_batch.job.target import target_of
 from gnssice_batch.model.values import SourceFile, Span, Status, Tally
 from gnssice_batch.operate.status import existing_repository
-from gnssice_batch.planning.backlog import read_context
+from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
 from gnssice_batch.store.reading.contents import stored_groups
 from gnssice_batch.verification.comparison import Axes, Cells, Findings
@@ -86,14 +87,15 @@ def verify_store(
     StoreError
         When there is no store, or no such receiver.
     """
-    progress = progress or NoProgress()
-    repository = existing_repository(settings)
-    snapshot = repository.head(settings.run.branch)
+    target = target_of(settings)
+    repository = existing_repository(target)
+    snapshot = repository.head(target.branch)
     names = _receivers(list(stored_groups(repository, snapshot)), receivers)
     found = [_receiver(_Place(repository.url, snapshot, name)) for name in names]
-    context = read_context(settings, names)
+    context = rules_of(settings).context(names)
     calls = [task for receiver in found for task in _tasks(receiver, sample, context)]
-    compared = _compared(settings, calls, progress)
+    with execution(settings, progress) as workers:
+        compared = compare_all(calls, len(calls), workers)
     counted = [sentence for receiver in found for sentence in _miscounted(receiver)]
     return StoreReport(
         url=repository.url,
@@ -183,16 +185,6 @@ def _tasks(receiver: _Receiver, sample: int | None, context: ReadContext) -> Ite
         batches.setdefault(grid.slot(claim.span.first_ns) // grid.unit, []).append(claim)
     for unit, batch in sorted(batches.items()):
         yield Task(f"verify/{place.receiver}/{unit}", verify_files, (place, batch, context))
-
-
-def _compared(settings: config.Settings, calls: Sequence[Task[Compared]], progress: Progress) -> list[Compared]:
-    compared: list[Compared] = []
-    progress.stage("verify", len(calls))
-    with executor(settings.cluster, settings.run.window) as tasks:
-        for finished in with_retries(tasks, calls, settings.run.task_tries):
-            compared.append(result_of(finished))
-            progress.finished(finished.key, compared[-1].bytes_read)
-    return compared
 
 
 def _spans(axes: Axes, claims: Iterable[Claim]) -> list[range]:

@@ -8,6 +8,23 @@ from gnssice_batch.errors import Reason, RefusedError
 from gnssice_batch.model.values import FileOutcome, Status
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerLimits:
+    """When a run is stopped because of what it refuses."""
+
+    files: int
+    fraction: float
+    first_stops: bool = False
+
+    def survey(self, known: Collection[str] = ()) -> "Breaker":
+        """A breaker for files that are only looked at: no single one stops the run."""
+        return Breaker(self.files, self.fraction, known=known)
+
+    def work(self, known: Collection[str] = ()) -> "Breaker":
+        """A breaker for files that are taken."""
+        return Breaker(self.files, self.fraction, self.first_stops, known)
+
+
 @dataclass(slots=True)
 class Breaker:
     """Stops a run in which most files fail in the same way: an archive without access, a reader that went wrong."""

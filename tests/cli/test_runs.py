@@ -14,14 +14,15 @@ import pytest
 
 from gnssice_batch.cli import main
 from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
+from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.journal import Lease, _now, _process_started, open_journals, seal
-from gnssice_batch.job.prepare import NoProgress
-from gnssice_batch.job.run import journal_folder, run
-from gnssice_batch.operate.housekeeping import (
-    _for_writing,
+from gnssice_batch.job.run import run
+from gnssice_batch.job.target import target_of
+from gnssice_batch.operate.garbage import collect_garbage
+from gnssice_batch.operate.open_runs import (
     abandon,
-    collect_garbage,
     finished_partitions,
+    for_writing,
     open_run,
     open_runs,
 )
@@ -95,7 +96,7 @@ def other_process():
 
 
 def lease(chosen, run_name, held):
-    journal_folder(chosen).below(run_name).write("lease.json", seal(dump(held)))
+    target_of(chosen).journals.below(run_name).write("lease.json", seal(dump(held)))
 
 
 def test_no_runs(chosen):
@@ -173,7 +174,7 @@ def test_the_dead_are_not_at_work(chosen, other_process, changes):
 @pytest.mark.parametrize("damage", [b"", b"gnssice-journal 1 3 00\n{}"], ids=["empty", "changed"])
 def test_a_run_whose_record_is_damaged_can_be_given_up_and_stops_garbage_collection(chosen, damage):
     name_of_run = interrupted(chosen)
-    journal_folder(chosen).below(name_of_run).write("run.json", damage)
+    target_of(chosen).journals.below(name_of_run).write("run.json", damage)
     (found,) = open_runs(chosen)
     assert (found.run, found.record, found.partitions) == (name_of_run, None, 2)
     with pytest.raises(StoreError, match=name_of_run):
@@ -184,9 +185,9 @@ def test_a_run_whose_record_is_damaged_can_be_given_up_and_stops_garbage_collect
 
 def test_a_published_run_whose_journal_is_left_is_said_to_be_one(chosen):
     name_of_run = interrupted(chosen)
-    record = open_journals(journal_folder(chosen))[0].record
+    record = open_journals(target_of(chosen).journals)[0].record
     assert run(chosen).run == name_of_run
-    journal_folder(chosen).below(name_of_run).write("run.json", seal(dump(record)))
+    target_of(chosen).journals.below(name_of_run).write("run.json", seal(dump(record)))
     assert open_run(chosen, name_of_run).snapshot == head(chosen)
     assert run(chosen).snapshot is None
     assert open_runs(chosen) == ()
@@ -216,7 +217,7 @@ def test_what_it_guards_against(chosen):
     """Without the guard the chunks of an open run are gone, though its journal stands."""
     interrupted(chosen)
     written = chunks(chosen)
-    assert collect(_for_writing(chosen), datetime.now(UTC), dry_run=False).chunks == len(written)
+    assert collect(for_writing(target_of(chosen)), datetime.now(UTC), dry_run=False).chunks == len(written)
     assert open_runs(chosen)[0].partitions == 2
 
 
@@ -281,7 +282,7 @@ def test_the_version_that_an_open_run_was_planned_on_does_not_expire(chosen, tmp
     write(tmp_path / "archive", hours(30, 36))
     name_of_run = interrupted(chosen, partitions=1)
     run(chosen.model_copy(update={"attributes": {"Institution": "another"}}))
-    (journal,) = open_journals(journal_folder(chosen))
+    (journal,) = open_journals(target_of(chosen).journals)
     later = replace(journal.record, started="2999-01-01T00:00:00+00:00")
     journal.folder.write("run.json", seal(dump(later)))
     with pytest.raises(StoreError, match=name_of_run):
@@ -301,7 +302,7 @@ def test_a_staging_branch_without_a_journal_here_is_an_open_run_too(chosen, tmp_
 
 def test_a_staging_branch_that_is_left_can_be_removed(chosen):
     name_of_run = interrupted(chosen)
-    journal_folder(chosen).remove()
+    target_of(chosen).journals.remove()
     abandon(chosen, name_of_run)
     assert branches(chosen) == {"main"}
     with pytest.raises(ConfigError):

@@ -20,11 +20,12 @@ from pathlib import Path
 from tests.failures import counting
 
 PHASES = {
+    "listing": ("gnssice_batch.job.run", "find_backlog"),
     "plan": ("gnssice_batch.job.run", "prepare"),
     "structure": ("gnssice_batch.job.rounds", "_structure"),
     "tasks": ("gnssice_batch.job.rounds", "_send_out"),
     "merge": ("gnssice_batch.job.run", "publish"),
-    "removal": ("gnssice_batch.job.run", "_clear"),
+    "removal": ("gnssice_batch.job.start", "_clear"),
 }
 """Phase to the function it is the time of; removal is what follows the commit."""
 

@@ -2,7 +2,7 @@
 
 import shutil
 
-from gnssice_batch.job.prepare import NoProgress
+from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.run import run
 from gnssice_batch.model.values import Status
 from tests.support.runs import (

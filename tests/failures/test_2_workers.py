@@ -184,7 +184,7 @@ class TestTheDiskOfTheStoreIsFull:
             write(self, name, content)
 
         monkeypatch.setattr(Folder, "write", no_lease)
-        monkeypatch.setattr("gnssice_batch.job.run._BEAT_S", 0.01)
+        monkeypatch.setattr("gnssice_batch.job.start._BEAT_S", 0.01)
         files = hourly(0, 6)
         chosen = site(tmp_path, files)
         run(chosen)

@@ -12,7 +12,7 @@ from gnssice_batch.cli.entry import exit_code
 from gnssice_batch.config import Settings
 from gnssice_batch.errors import InterruptedRunError
 from gnssice_batch.job.run import run
-from gnssice_batch.operate.housekeeping import abandon, open_runs
+from gnssice_batch.operate.open_runs import abandon, open_runs
 from tests.failures import counting
 from tests.failures.field import journaled, journals, settings_of, write_settings
 from tests.failures.processes import coordinator, finished, wait_until

@@ -154,7 +154,19 @@ class TestABackfillBesideAnIncrementalRun:
         check_as_in_one_run(tmp_path, chosen, stored | backfill | late)
 
 
-STEPS = ("_adopted", "resume", "prepare", "ensure_branch", "_begin", "work_through", "publish", "_clear")
+STEPS = {
+    "_adopted": "start",
+    "resume": "start",
+    "find_backlog": "run",
+    "prepare": "run",
+    "ensure_branch": "start",
+    "_begin": "start",
+    "ingest": "run",
+    "publish": "run",
+    "_clear": "start",
+}
+"""Function to the module of the coordinator that calls it."""
+
 STORED, MINE = hourly(0, 48), hourly(6, 12, 18)
 MOVES = {
     "a prepend": hourly(-30),
@@ -165,7 +177,8 @@ MOVES = {
 }
 QUICK = {step: {"a prepend"} for step in STEPS}
 """Of each step the moves that are among the quick tests."""
-QUICK |= {"publish": MOVES.keys(), "prepare": {"the same units"}, "work_through": {"a prepend", "the same units"}}
+QUICK |= {step: {"the same units"} for step in ("find_backlog", "prepare")}
+QUICK |= {"publish": MOVES.keys(), "ingest": {"a prepend", "the same units"}}
 
 
 def _marks(step, move):
@@ -255,7 +268,8 @@ class TestAWorkerWritesWrongValues:
 def move_before(monkeypatch, step, other):
     """Let another run publish just before a step of this one begins, once."""
     moved = []
-    original = getattr(importlib.import_module("gnssice_batch.job.run"), step)
+    module = f"gnssice_batch.job.{STEPS[step]}"
+    original = getattr(importlib.import_module(module), step)
 
     def after_the_move(*arguments, **named):
         if not moved:
@@ -263,5 +277,5 @@ def move_before(monkeypatch, step, other):
             run(other)
         return original(*arguments, **named)
 
-    monkeypatch.setattr(f"gnssice_batch.job.run.{step}", after_the_move)
+    monkeypatch.setattr(f"{module}.{step}", after_the_move)
     return moved

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from gnssice_batch.ingest.align import empty_block, later_slots, outranks, winning_slots
-from gnssice_batch.job.prepare import NoProgress
+from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.preview import preview
 from gnssice_batch.job.run import run
 from gnssice_batch.model.grid import SECOND_NS, empty_grid

@@ -13,7 +13,7 @@ from gnssice_batch.cli import main
 from gnssice_batch.errors import ArchiveError, StoreError
 from gnssice_batch.ingest import partition as ingest
 from gnssice_batch.ingest.align import fill_block
-from gnssice_batch.job.prepare import NoProgress
+from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.proof import sample_of
 from gnssice_batch.job.run import run
 from gnssice_batch.model.values import Done, Partition, PartitionOutcome

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gnssice_batch.errors import PlanError, Reason, StoreError
-from gnssice_batch.job.prepare import NoProgress
+from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.report import exit_code
 from gnssice_batch.job.run import run
 from gnssice_batch.model.values import Status

@@ -11,7 +11,8 @@ import gnssice_batch.job.run
 from gnssice_batch.errors import StoreError
 from gnssice_batch.ingest import partition as ingest
 from gnssice_batch.job.journal import open_journals
-from gnssice_batch.job.run import journal_folder, run
+from gnssice_batch.job.run import run
+from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import VARIABLES, GroupTemplate, signal_axis, unit_chunks
 from gnssice_batch.model.values import FileFacts, FileOutcome, SourceFile, Status
@@ -46,7 +47,7 @@ def halted(chosen, after=1):
     """Interrupt a run after so many partitions; return what its journal has of them."""
     with pytest.raises(Interrupt):
         run(chosen, Hook("ingest", interrupt, after))
-    (journal,) = open_journals(journal_folder(chosen))
+    (journal,) = open_journals(target_of(chosen).journals)
     return list(journal.partitions().values())
 
 

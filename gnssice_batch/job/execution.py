@@ -1,0 +1,96 @@
+"""How the tasks of a job are run: by whom, how often, who is told, and who may stop it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from gnssice_batch import config
+from gnssice_batch.cluster.executor import Executor, Finished, Task, executor, with_retries
+from gnssice_batch.errors import GnssiceError, InterruptedRunError
+from gnssice_batch.job.interruption import Stop, stoppable
+
+
+class Progress(Protocol):
+    """What an operator is told while a run goes on."""
+
+    def stage(self, name: str, tasks: int) -> None:
+        """A stage of so many tasks begins."""
+
+    def finished(self, key: str, size_bytes: int) -> None:
+        """A task of the stage is over, having read so many bytes."""
+
+    def dashboard(self, url: str) -> None:
+        """Where the Dask dashboard is."""
+
+
+class NoProgress:
+    """Tells nobody anything."""
+
+    def stage(self, name: str, tasks: int) -> None:
+        """Say nothing."""
+
+    def finished(self, key: str, size_bytes: int) -> None:
+        """Say nothing."""
+
+    def dashboard(self, url: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """Runs the tasks of a job."""
+
+    tasks: Executor
+    tries: int
+    """How often a task is run at most that storage, network or a worker failed."""
+    progress: Progress
+    stop: Stop
+
+    def run[R](self, calls: Iterable[Task[R]]) -> Iterator[Finished[R]]:
+        """Run tasks and yield each as it ends; none is submitted once the job was told to stop."""
+        return with_retries(self.tasks, self._until_stopped(calls), self.tries)
+
+    def _until_stopped[R](self, calls: Iterable[Task[R]]) -> Iterator[Task[R]]:
+        waiting = iter(calls)
+        while not self.stop.requested and (call := next(waiting, None)):
+            yield call
+
+
+@contextmanager
+def execution(settings: config.Settings, progress: Progress | None = None) -> Iterator[Execution]:
+    """Where and how the settings want tasks to run, for as long as the context lasts.
+
+    Raises
+    ------
+    ConfigError
+        When there is no scheduler at the address.
+    """
+    told, run = progress or NoProgress(), settings.run
+    with ExitStack() as stack:
+        stop = stack.enter_context(stoppable(run.grace_s))
+        tasks = stack.enter_context(executor(settings.cluster, run.window))
+        if tasks.dashboard:
+            told.dashboard(tasks.dashboard)
+        yield Execution(tasks, run.task_tries, told, stop)
+
+
+def result_of[R](finished: Finished[R]) -> R:
+    """The result of a task, or the end of the run.
+
+    Raises
+    ------
+    InterruptedRunError
+        When network, operating system or workers failed it every time.
+    GnssiceError
+        What else the task died of, a storage's refusal among it; with its key where it is no error of ours.
+    """
+    if finished.result is not None:
+        return finished.result
+    if isinstance(finished.error, GnssiceError):
+        raise finished.error
+    msg = f"{finished.key}: the task died of {type(finished.error).__name__}: {finished.error}"
+    if finished.transient:
+        again = f"{msg}; it was tried several times. Start again: what a run has finished is journaled"
+        raise InterruptedRunError(again) from finished.error
+    raise GnssiceError(msg) from finished.error

@@ -1,0 +1,158 @@
+"""The lifetime of one start of a run, from the journal it adopts to the journal it removes."""
+
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.job.journal import Journal, RunRecord, begin, resumable
+from gnssice_batch.job.prepare import Prepared
+from gnssice_batch.job.replanning import MovedError
+from gnssice_batch.job.resume import Resumed, resume
+from gnssice_batch.job.target import Target
+from gnssice_batch.job.work import Work, work_of
+from gnssice_batch.log import logger
+from gnssice_batch.model.values import FileOutcome
+from gnssice_batch.planning.rules import SOFTWARE
+from gnssice_batch.store.repository import (
+    Repository,
+    ensure_branch,
+    open_repository,
+    repository_exists,
+    tag_snapshot,
+)
+from gnssice_batch.store.writing.publish import published_snapshot
+from gnssice_batch.store.writing.structure import discard_staging
+
+_log = logger(__name__)
+
+_BEAT_S = 15.0
+
+
+@dataclass(slots=True)
+class Start:
+    """One start of a run."""
+
+    target: Target
+    run: str
+    """Name of the run: that of the adopted journal, else a new one."""
+    beats: ExitStack
+    """Holds the heartbeat of the journal."""
+    repository: Repository | None = None
+    journal: Journal | None = None
+    resumed: Resumed = field(default_factory=Resumed)
+    """What of an earlier start still holds."""
+
+    @property
+    def refused(self) -> tuple[FileOutcome, ...]:
+        """Files that the survey of an earlier start has refused."""
+        return self.journal.surveyed() if self.journal else ()
+
+    def check_head(self, snapshot: str | None) -> None:
+        """Check that the plan was made on the very head that earlier work was compared with.
+
+        Raises
+        ------
+        MovedError
+            When the branch has moved in between.
+        """
+        if self.resumed.head and self.resumed.head != snapshot:
+            raise MovedError("the branch moved again while this run was planned", self.run)
+
+    def begin(self, prepared: Prepared) -> Work:
+        """Open the repository and the journal, make both where they are not there yet.
+
+        Raises
+        ------
+        StoreError
+            When the repository or the journal can't be written.
+        """
+        self.repository = self.repository or open_repository(self.target.url, self.target.options)
+        ensure_branch(self.repository, self.target.branch)
+        if self.journal is None:
+            self.journal = _begin(self.target, self.run, prepared.backlog.base(self.repository))
+            self.beats.enter_context(_heartbeat(self.journal))
+        self.journal.keep_surveyed(prepared.refused)
+        return work_of(self.repository, self.journal, prepared, self.resumed)
+
+
+@contextmanager
+def start_of(target: Target) -> Iterator[Start]:
+    """Start a run, or go on with the one that an earlier start with the same settings has left.
+
+    At a good end nothing is left beside the store; where an exception ends it, the journal stands.
+
+    Raises
+    ------
+    RunConflictError
+        When another process is at work on that run.
+    """
+    repository, journal = _adopted(target)
+    with ExitStack() as beats:
+        start = Start(target, journal.record.run if journal else _new_name(), beats, repository, journal)
+        if repository and journal:
+            beats.enter_context(_heartbeat(journal))
+            start.resumed = resume(repository, target.branch, journal)
+        yield start
+    if start.repository and start.journal:
+        _clear(start.repository, start.journal)
+
+
+def tag_published(target: Target, repository: Repository, snapshot: str) -> None:
+    """Tag what a run has published, where the settings want that."""
+    if target.tag:
+        tag_snapshot(repository, target.tag, snapshot)
+
+
+def _new_name() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _adopted(target: Target) -> tuple[Repository | None, Journal | None]:
+    """The repository, if there is one, and the journal of an earlier start with the same settings, if it left one."""
+    if not repository_exists(target.url):
+        return None, None
+    repository = open_repository(target.url, target.options)
+    with repository.lock:
+        journal = resumable(target.journals, target.identity, target.branch, target.secrets)
+    if journal and (snapshot := published_snapshot(repository, target.branch, journal.record.run)):
+        tag_published(target, repository, snapshot)
+        _clear(repository, journal)
+        journal = None
+    return repository, journal
+
+
+def _begin(target: Target, run: str, base: str) -> Journal:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    record = RunRecord(run, target.identity, target.branch, base, started, SOFTWARE)
+    return begin(target.journals, record, target.secrets)
+
+
+@contextmanager
+def _heartbeat(journal: Journal) -> Iterator[None]:
+    """Renew the lease of a run for as long as the context lasts."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(_BEAT_S):
+            try:
+                journal.renew()
+            except StoreError as error:
+                _log.warning("no sign of life: %s", error, extra={"run": journal.record.run})
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _clear(repository: Repository, journal: Journal) -> None:
+    """Remove what a run has left beside the store: the staging branches first, the journal last."""
+    discard_staging(repository, journal.record.run)
+    journal.remove()

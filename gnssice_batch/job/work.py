@@ -1,0 +1,102 @@
+"""What a run has done so far, and what it has found out by doing it."""
+
+from dataclasses import dataclass, field, replace
+
+from gnssice_batch.job.journal import Journal
+from gnssice_batch.job.prepare import Prepared
+from gnssice_batch.job.resume import Resumed
+from gnssice_batch.model.template import GroupTemplate, grown_axis
+from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
+from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.writing.structure import Structure
+
+
+@dataclass(slots=True)
+class Work:
+    """What a run has done so far."""
+
+    repository: Repository
+    journal: Journal
+    spans: dict[str, Span | None]
+    """True span per file that was read."""
+    sids: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Per receiver the signals that its axis lacked."""
+    channels: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Per receiver the GLONASS channels that the headers of its files give."""
+    done: dict[str, Done] = field(default_factory=dict)
+    """Partition key to what was done last; partitions that met unknown signals are not in here."""
+    templates: dict[str, GroupTemplate] = field(default_factory=dict)
+    """Receiver to its group as it is planned, and as the structure makes it where that is needed."""
+    structure: Structure | None = None
+    """The latest; each extends the one before, so it holds everything."""
+    set_aside: dict[str, Assignment] = field(default_factory=dict)
+    """Partitions that killed their workers."""
+    rejected: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
+    """By partition and URI the files that were refused in it; no later plan has them."""
+    structures: int = 0
+    """How many structures this start has made."""
+    resumed: int = 0
+    """Partitions that an earlier start had finished."""
+
+    def learn(self, receiver: str, outcome: PartitionOutcome) -> None:
+        """Take down what reading the files of a partition has shown."""
+        self.spans.update({part.file.uri: part.facts.span for part in outcome.files})
+        self.sids[receiver] = self.sids.get(receiver, frozenset()).union(outcome.unknown_sids)
+        channels = self.channels.setdefault(receiver, {})
+        for part in outcome.files:
+            channels.update(part.facts.channels)
+
+    def note_rejected(self, outcome: PartitionOutcome) -> None:
+        """Take down the files that were refused in a partition, whatever becomes of it."""
+        rejected = {part.file.uri: part for part in outcome.files if part.status is Status.REJECTED}
+        if rejected:
+            self.rejected.setdefault(outcome.key, {}).update(rejected)
+
+    def with_rejected(self, outcome: PartitionOutcome) -> PartitionOutcome:
+        """The outcome with the files that an earlier round refused, so that the journal answers for them too."""
+        met = {part.file.uri for part in outcome.files}
+        earlier = (part for uri, part in self.rejected.get(outcome.key, {}).items() if uri not in met)
+        return replace(outcome, files=(*outcome.files, *earlier))
+
+    def grown(self, template: GroupTemplate) -> GroupTemplate:
+        """A group with the signals it lacked; GLONASS channels that it has stored stay as they are."""
+        axis = grown_axis(template.axis, self.sids.get(template.receiver, frozenset()))
+        return replace(template, axis=axis, channels={**self.channels.get(template.receiver, {}), **template.channels})
+
+    def note_done(self, assignment: Assignment, outcome: PartitionOutcome) -> None:
+        """Journal a partition that was written, and keep it."""
+        done = finished_partition(assignment, self.with_rejected(outcome))
+        self.journal.keep(done)
+        self.done[outcome.key] = done
+
+    def forget(self, done: Done) -> None:
+        """Take a partition out again that does not fit the plan any more."""
+        key = done.partition.key
+        self.note_rejected(done.outcome)
+        del self.done[key]
+        self.journal.drop(key)
+
+
+def work_of(repository: Repository, journal: Journal, prepared: Prepared, resumed: Resumed) -> Work:
+    """The work as an earlier start has left it, its findings learned again."""
+    work = Work(
+        repository,
+        journal,
+        dict(prepared.learned.spans),
+        done=dict(resumed.done),
+        templates=dict(resumed.templates),
+        structure=resumed.structure,
+        resumed=len(resumed.done),
+    )
+    for done in resumed.done.values():
+        work.learn(done.partition.receiver, done.outcome)
+    return work
+
+
+def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Done:
+    """What is kept of a partition that was written."""
+    axis = assignment.axis
+    named = set(assignment.files)
+    files = (*assignment.files, *(part.file for part in outcome.files if part.file not in named))
+    origin_ns, rows = assignment.grid.origin_ns, assignment.rows
+    return Done(assignment.partition, origin_ns, len(axis.sids), axis.digest, files, rows, outcome)

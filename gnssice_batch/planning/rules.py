@@ -1,0 +1,100 @@
+"""What planning follows: the settings of archive, grids, reader and new groups, looked up once."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
+
+from gnssice_batch import config
+from gnssice_batch.archive.listing import access
+from gnssice_batch.ingest.align import Bounds
+from gnssice_batch.ingest.reading import ReadContext
+from gnssice_batch.model.grid import DAY_NS
+from gnssice_batch.model.values import Strategy
+from gnssice_batch.planning.breaker import BreakerLimits
+from gnssice_batch.rinex import READER_VERSION, ReadOptions
+
+_GPS_EPOCH = date(1980, 1, 6)
+_DAYS_AHEAD = timedelta(days=2)
+
+SOFTWARE = f"gnssice_batch {version('gnssice-batch')}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewGroups:
+    """What new groups are made with."""
+
+    site: str
+    unit_epochs: int
+    """Wanted epochs of a write unit."""
+    profile: str
+    algorithm: str
+    level: int
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What planning follows."""
+
+    archive: config.Archive
+    grid_of: Callable[[str], config.Grid]
+    """Receiver to the settings of its grid."""
+    options: ReadOptions
+    reader: str
+    """Program and reader with their versions, as the ledger says who read a file."""
+    strategy: Strategy
+    groups: NewGroups
+    limits: BreakerLimits
+    sample_files: int
+    """Files per new receiver that are read before its group is made."""
+    partition_units: int | None
+    """Write units of a partition; None: what suits the files."""
+
+    def bounds(self, receiver: str) -> Bounds:
+        """Plausible dates and snapping tolerance of a receiver."""
+        grid = self.grid_of(receiver)
+        latest = grid.latest or datetime.now(UTC).date() + _DAYS_AHEAD
+        return Bounds(_day_ns(grid.earliest), _day_ns(latest), grid.tolerance_ns)
+
+    def context(self, receivers: Iterable[str]) -> ReadContext:
+        """How workers read the files of these receivers."""
+        bounds = {receiver: self.bounds(receiver) for receiver in receivers}
+        return ReadContext(access(self.archive), self.options, bounds)
+
+
+def rules_of(settings: config.Settings) -> Rules:
+    """What the settings say of planning."""
+    run, reader = settings.run, settings.reader
+    return Rules(
+        archive=settings.archive,
+        grid_of=settings.grid_of,
+        options=ReadOptions(
+            reader=reader.kind,
+            decoder=reader.decoder,
+            max_unpacked_bytes=reader.max_unpacked_bytes,
+            signal_overrides=reader.signal_overrides,
+        ),
+        reader=f"{SOFTWARE}, reader {READER_VERSION} {reader.kind}, decoder {reader.decoder}",
+        strategy=Strategy(run.overlap),
+        groups=_new_groups(settings),
+        limits=BreakerLimits(run.breaker_files, run.breaker_fraction, run.on_error == "fail"),
+        sample_files=run.sample_files,
+        partition_units=run.partition_units,
+    )
+
+
+def _new_groups(settings: config.Settings) -> NewGroups:
+    codec = settings.icechunk
+    return NewGroups(
+        site=settings.site,
+        unit_epochs=settings.chunks.epoch,
+        profile=settings.encoding.profile,
+        algorithm=codec.compression_algorithm,
+        level=codec.compression_level,
+        attributes=settings.attributes,
+    )
+
+
+def _day_ns(day: date) -> int:
+    return (day - _GPS_EPOCH).days * DAY_NS
