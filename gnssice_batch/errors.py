@@ -53,6 +53,7 @@ class Reason(StrEnum):
     BAD_HEADER_RECORD = "bad_header_record"
     OFF_GRID = "off_grid"
     OUT_OF_BOUNDS = "out_of_bounds"
+    IMPLAUSIBLE_DATE = "implausible_date"
 
     COMMENT = "comment"
     BLANK_LINE = "blank_line"

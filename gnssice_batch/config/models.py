@@ -73,6 +73,13 @@ class Grid(_Section):
         None, description="Epochs after this day are refused as implausible; null is two days after today."
     )
 
+    max_gap_days: int | None = Field(
+        366,
+        gt=0,
+        description="Files that lie more days than this from their receiver's other data are refused as implausible; "
+        "null: any distance is plausible.",
+    )
+
     _resolution = field_validator("interval_s", "phase_s", "tolerance_s")(_whole_ticks)
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """From observations to a dense block on the epoch grid: every epoch is placed, state or counted, none rounded."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,16 @@ class Bounds:
     earliest_ns: int
     latest_ns: int
     tolerance_ns: int
+    gap_ns: int | None = None
+    """Longest emptiness inside a file, or between it and its receiver's other data; None: any."""
+
+    def within(self, span: Span) -> "Bounds":
+        """These bounds, narrowed to a span."""
+        return replace(
+            self,
+            earliest_ns=max(self.earliest_ns, span.first_ns),
+            latest_ns=min(self.latest_ns, span.last_ns + 1),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,19 @@ def span(observations: Observations, bounds: Bounds) -> Span | None:
     """First and last plausible epoch of a file; None where there is none."""
     times = observations.time_100ns[plausible(observations, bounds)] * 100
     return Span(int(times.min()), int(times.max())) if times.size else None
+
+
+def likely_bounds(parts: Iterable[Observations], bounds: Bounds) -> Bounds:
+    """The bounds of a file: narrowed to where most of its epochs lie, if others lie an absurd distance from them."""
+    if bounds.gap_ns is None:
+        return bounds
+    times = np.sort(np.concatenate([part.time_100ns[plausible(part, bounds)] for part in parts])) * 100
+    jumps = np.flatnonzero(np.diff(times) > bounds.gap_ns) + 1
+    if not jumps.size:
+        return bounds
+    begins = np.array([0, *jumps.tolist(), times.size])
+    most = int(np.argmax(np.diff(begins)))
+    return bounds.within(Span(int(times[begins[most]]), int(times[begins[most + 1] - 1])))
 
 
 def place(observations: Observations, grid: Grid, start: int, epochs: int, bounds: Bounds) -> Placement:

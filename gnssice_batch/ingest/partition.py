@@ -196,13 +196,14 @@ def _start(task: _Task, unit: int) -> _UnitState:
 
 def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
     result, grid, source = task.sources.get(index), task.assignment.grid, -2 - index
-    if result.facts.rank is None or task.sources.unknown:
+    if result.facts.rank is None or result.facts.span is None or task.sources.unknown:
         return
+    bounds = task.bounds.within(result.facts.span)
     block, overlap = state.block, task.assignment.overlap
     if any(result.facts.rank.same_content(other) for other in state.ranks.values()):
         state.duplicates.add(index)
     for part in result.parts:
-        placement = place(part, grid, block.start, len(block.source), task.bounds)
+        placement = place(part, grid, block.start, len(block.source), bounds)
         state.placed[index] = state.placed.get(index, Tally()) + placement.placed
         _add(state.refused.setdefault(index, {}), placement.refused)
         state.ranks[source] = result.facts.rank

@@ -8,7 +8,7 @@ import numpy as np
 
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.errors import ArchiveError, ReadError, Reason
-from gnssice_batch.ingest.align import Bounds, out_of_bounds, span, values_per_epoch
+from gnssice_batch.ingest.align import Bounds, likely_bounds, out_of_bounds, span, values_per_epoch
 from gnssice_batch.model.values import FileFacts, Refusal, SourceFile, Span, Status, Tally, rank
 from gnssice_batch.rinex import Observations, Reading, ReadOptions, read, signals
 from gnssice_batch.signals import split_sid
@@ -96,9 +96,12 @@ def _facts(
     everything = [_total(part) for part in reading.parts]
     total = sum(everything, Tally())
     kinds = {(sid[0], *split_sid(sid)[1:]) for sid in sids}
+    outside = sum((out_of_bounds(part, bounds) for part in parts), Tally())
+    likely = likely_bounds(parts, bounds)
     refused = {
         Reason.OTHER_MARKER: sum((_total(part) for part in foreign), Tally()),
-        Reason.OUT_OF_BOUNDS: sum((out_of_bounds(part, bounds) for part in parts), Tally()),
+        Reason.OUT_OF_BOUNDS: outside,
+        Reason.IMPLAUSIBLE_DATE: sum((out_of_bounds(part, likely) for part in parts), Tally()) - outside,
     }
     return FileFacts(
         sha256=sha256,
@@ -108,7 +111,7 @@ def _facts(
         antenna_type=header.antenna_type or "",
         time_system=header.time_system,
         interval_s=interval_100ns(parts) / _TICKS_PER_S,
-        span=_span(parts, bounds),
+        span=_span(parts, likely),
         rank=rank(len(kinds), header.version, total.epochs, sha256),
         epochs=total.epochs,
         observations=total.observations,

@@ -4,18 +4,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gnssice_batch.cluster.executor import Task
-from gnssice_batch.errors import ConfigError, PlanError
+from gnssice_batch.errors import ConfigError, PlanError, Reason
+from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.job.execution import Execution, result_of
 from gnssice_batch.model.template import GroupTemplate
-from gnssice_batch.model.values import FileOutcome, SourceFile, Status
+from gnssice_batch.model.values import FileOutcome, Refusal, SourceFile, Span, Status, Tally
 from gnssice_batch.planning.backlog import Backlog, new_template
+from gnssice_batch.planning.breaker import Breaker
+from gnssice_batch.planning.growth import distance, implausible, promised_span, stored_span, unconfirmed
 from gnssice_batch.planning.plan import (
     GroupPlan,
     Learned,
     Totals,
     plan_group,
-    promised_span,
     totals,
     units_of_a_partition,
 )
@@ -47,6 +49,17 @@ class Prepared:
     def refused(self) -> tuple[FileOutcome, ...]:
         """What became of the files that the survey has refused."""
         return tuple(survey.outcome for survey in self.surveys if survey.outcome.status is Status.REJECTED)
+
+    def implausible(self, outcome: FileOutcome) -> FileOutcome:
+        """A file that was read, as one refused because of its date."""
+        file, facts = outcome.file, outcome.facts
+        gap_ns = self.context.bounds[file.receiver].gap_ns
+        detail = distance(file, facts.span, gap_ns) if facts.span and gap_ns else ""
+        everything = {Reason.IMPLAUSIBLE_DATE: Tally(facts.epochs, facts.observations)}
+        refusal = Refusal(Reason.IMPLAUSIBLE_DATE, detail)
+        return FileOutcome(
+            file, Status.REJECTED, replace(facts, refused=everything), refusal, partitions=outcome.partitions
+        )
 
     @property
     def totals(self) -> Totals:
@@ -81,8 +94,8 @@ def prepare(
     """
     context = rules.context(backlog.files)
     known = {**{receiver: group.template for receiver, group in backlog.stored.items()}, **(made or {})}
-    surveys = _survey(backlog, rules, known, context, execution) + _earlier(backlog, known, refused)
-    templates = _templates(backlog, rules, known, surveys)
+    sampled = _survey(backlog, rules, known, context, execution) + _earlier(backlog, known, refused)
+    surveys, templates = _confirmed(backlog, rules, known, context, sampled, execution)
     learned = Learned(spans={survey.outcome.file.uri: survey.outcome.facts.span for survey in surveys})
     units = {
         receiver: rules.partition_units
@@ -138,14 +151,65 @@ def _survey(
     surveys: list[FileSurvey] = []
     count = rules.sample_files
     while files := _to_survey(backlog, known, context, surveys, count):
-        execution.progress.stage("survey", len(files))
-        for finished in execution.run(Task(f"survey/{file.uri}", survey_file, (file, context)) for file in files):
-            surveys.append(result_of(finished))
-            breaker.check([surveys[-1].outcome])
-            execution.progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
-        execution.stop.raise_if_requested()
+        surveys += _read(files, context, breaker, execution)
         count *= 2
-    return tuple(sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri)))
+    return tuple(surveys)
+
+
+def _confirmed(
+    backlog: Backlog,
+    rules: Rules,
+    known: Mapping[str, GroupTemplate],
+    context: ReadContext,
+    surveys: tuple[FileSurvey, ...],
+    execution: Execution,
+) -> tuple[tuple[FileSurvey, ...], dict[str, GroupTemplate]]:
+    """The surveys and the groups, once no axis would grow by what a name alone promises: its file is read before."""
+    breaker = rules.limits.survey(backlog.refused.keys())
+    count = 1
+    while True:
+        templates = _templates(backlog, rules, known, surveys, context)
+        outermost = [_outermost(backlog, templates[name], context.bounds[name], surveys, count) for name in templates]
+        files = [file for some in outermost for file in some]
+        if not files:
+            in_order = sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri))
+            return tuple(in_order), templates
+        surveys = (*surveys, *_read(files, context, breaker, execution))
+        count *= 2
+
+
+def _outermost(
+    backlog: Backlog, template: GroupTemplate, bounds: Bounds, surveys: Iterable[FileSurvey], count: int
+) -> list[SourceFile]:
+    receiver = template.receiver
+    mine = [survey.outcome for survey in surveys if survey.outcome.file.receiver == receiver]
+    read = {outcome.file.uri: outcome.facts.span for outcome in mine}
+    read |= dict.fromkeys(_strays(backlog, receiver, bounds, mine))
+    files: Iterable[SourceFile] = backlog.files[receiver]
+    after_ns = backlog.overlaps[receiver].after_ns
+    if after_ns is not None:
+        files = (file for file in files if file.end_ns is not None and file.end_ns > after_ns)
+    return unconfirmed(files, read, template.grid, bounds, count)
+
+
+def _strays(backlog: Backlog, receiver: str, bounds: Bounds, outcomes: Iterable[FileOutcome]) -> Mapping[str, Span]:
+    """The files that were read and lie an absurd distance from the other data of their receiver."""
+    read = {outcome.file.uri: outcome.facts.span for outcome in outcomes}
+    spans = {file.uri: promised_span(file, 1, bounds) for file in backlog.files[receiver]} | read
+    return implausible(spans, read.keys(), stored_span(backlog.ledger(receiver)), bounds.gap_ns)
+
+
+def _read(
+    files: Sequence[SourceFile], context: ReadContext, breaker: Breaker, execution: Execution
+) -> list[FileSurvey]:
+    surveys: list[FileSurvey] = []
+    execution.progress.stage("survey", len(files))
+    for finished in execution.run(Task(f"survey/{file.uri}", survey_file, (file, context)) for file in files):
+        surveys.append(result_of(finished))
+        breaker.check([surveys[-1].outcome])
+        execution.progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
+    execution.stop.raise_if_requested()
+    return surveys
 
 
 def _earlier(backlog: Backlog, known: Collection[str], refused: Iterable[FileOutcome]) -> tuple[FileSurvey, ...]:
@@ -173,6 +237,7 @@ def _templates(
     rules: Rules,
     known: Mapping[str, GroupTemplate],
     surveys: Sequence[FileSurvey],
+    context: ReadContext,
 ) -> dict[str, GroupTemplate]:
     templates, conflicts = {}, []
     for receiver in backlog.files:
@@ -181,12 +246,19 @@ def _templates(
         if current is None and not usable:
             continue
         try:
-            templates[receiver] = current or new_template(rules, receiver, usable)
+            templates[receiver] = current or new_template(rules, receiver, _near(receiver, surveys, backlog, context))
         except (PlanError, ConfigError) as error:
             conflicts.append(f"{receiver}: {error}")
     if conflicts:
         raise PlanError(conflicts)
     return templates
+
+
+def _near(receiver: str, surveys: Iterable[FileSurvey], backlog: Backlog, context: ReadContext) -> list[FileSurvey]:
+    """The surveys of a receiver's readable files that lie no absurd distance from its other data."""
+    mine = [survey for survey in surveys if survey.outcome.file.receiver == receiver]
+    strays = _strays(backlog, receiver, context.bounds[receiver], [survey.outcome for survey in mine])
+    return [survey for survey in _usable(mine, receiver) if survey.outcome.file.uri not in strays]
 
 
 def _usable(surveys: Iterable[FileSurvey], receiver: str) -> list[FileSurvey]:

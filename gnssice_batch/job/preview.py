@@ -60,7 +60,9 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
     with execution(settings, progress) as workers:
         backlog = find_backlog(rules, target.url, target.branch)
         prepared = prepare(backlog, rules, workers)
-    outcomes = [survey.outcome for survey in prepared.surveys]
+    strays = {uri for plan in prepared.plans for uri in plan.implausible}
+    surveyed = (survey.outcome for survey in prepared.surveys)
+    outcomes = [prepared.implausible(outcome) if outcome.file.uri in strays else outcome for outcome in surveyed]
     return PlanSummary(
         archive=rules.archive.url,
         store=target.url,

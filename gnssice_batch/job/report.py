@@ -7,6 +7,7 @@ from typing import Final
 
 from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.model.values import FileOutcome, Status, Tally
+from gnssice_batch.planning.growth import misdated
 
 EXIT_DONE: Final = 0
 EXIT_REFUSED: Final = 1
@@ -109,6 +110,7 @@ def as_json(report: RunReport) -> dict[str, object]:
         "peak_memory_bytes": report.peak_memory_bytes,
         "proof": asdict(report.proof),
         "receivers": {receiver: summary(outcomes) for receiver, outcomes in report.files.items()},
+        "misdated_files": [{"file": one.file.uri, "what": said} for one, said in misdated_files(report)],
         "refused_files": [_refused_file(outcome) for outcome in refused_files(report)],
     }
 
@@ -170,3 +172,10 @@ def _account(outcome: FileOutcome) -> None:
             f" {ends.epochs} with {ends.observations} are accounted for; nothing was published: please report this"
         )
         raise StoreError(msg)
+
+
+def misdated_files(report: RunReport) -> tuple[tuple[FileOutcome, str], ...]:
+    """The files whose name and content are more than a day apart, each with a sentence that says so."""
+    outcomes = (outcome for outcomes in report.files.values() for outcome in outcomes)
+    found = ((outcome, misdated(outcome.file, outcome.facts.span)) for outcome in outcomes)
+    return tuple((outcome, said) for outcome, said in found if said)

@@ -100,10 +100,19 @@ def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
     for outcome in (*prepared.refused, *rejected):
         if outcome.file.receiver in parts:
             parts[outcome.file.receiver].setdefault(outcome.file.uri, [outcome])
+    for outcome in _implausible(prepared, work):
+        parts[outcome.file.receiver][outcome.file.uri] = [outcome]
     _check_complete(prepared, parts)
     return {
         receiver: tuple(combined(by_uri[uri]) for uri in sorted(by_uri)) for receiver, by_uri in parts.items() if by_uri
     }
+
+
+def _implausible(prepared: Prepared, work: Work) -> Iterable[FileOutcome]:
+    """The files that were read, by the survey or in a partition, and are refused because of their date."""
+    read = {survey.outcome.file.uri: survey.outcome for survey in prepared.surveys} | work.read
+    read |= {part.file.uri: part for part in _parts(work) if part.file.uri in work.implausible}
+    return (prepared.implausible(read[uri]) for uri in work.implausible)
 
 
 def new_ledger_rows(prepared: Prepared, files: Outcomes) -> Outcomes:

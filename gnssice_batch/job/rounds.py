@@ -12,7 +12,7 @@ from gnssice_batch.log import logger
 from gnssice_batch.model.template import GroupTemplate, digest
 from gnssice_batch.model.values import Assignment, Done, PartitionOutcome
 from gnssice_batch.planning.breaker import Breaker, BreakerLimits
-from gnssice_batch.planning.plan import GroupPlan, Learned, pending
+from gnssice_batch.planning.plan import GroupPlan, pending
 from gnssice_batch.store.writing.structure import Structure, StructureChange, make_structure, staging_branch
 
 _log = logger(__name__)
@@ -47,6 +47,7 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
     plans = prepared.plans
     _breaker(prepared, limits)
     for number in range(_MOST_ROUNDS):
+        work.implausible = frozenset(uri for plan in plans for uri in plan.implausible)
         _forget_unplanned(work, plans)
         todo = _pending(work, plans)
         structure = _structure(work, plans, prepared)
@@ -56,7 +57,7 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
         _send_out(todo, prepared, work, _breaker(prepared, limits), execution)
         execution.stop.raise_if_requested()
         made = {receiver: work.grown(template) for receiver, template in work.templates.items()}
-        plans = plan_all(prepared, Learned(work.spans, work.sids), made)
+        plans = plan_all(prepared, work.learned, made)
     raise PlanError([f"{assignment.partition.key}: still pending after {_MOST_ROUNDS} rounds" for assignment in todo])
 
 

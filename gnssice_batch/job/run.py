@@ -54,7 +54,7 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
         When the run stops; nothing of it is visible in the store then.
     """
     started = time.monotonic()
-    order = Order(target_of(settings, retry), rules_of(settings), settings.run.verify, retry)
+    order = Order(target_of(settings, retry), rules_of(settings, retry), settings.run.verify, retry)
     with execution(settings, progress) as workers:
         report = until_it_fits(lambda: _phases(order, workers), workers.progress)
     return replace(report, seconds=time.monotonic() - started)

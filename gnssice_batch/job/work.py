@@ -7,6 +7,7 @@ from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.resume import Resumed
 from gnssice_batch.model.template import GroupTemplate, grown_axis
 from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
+from gnssice_batch.planning.plan import Learned
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.structure import Structure
 
@@ -33,6 +34,10 @@ class Work:
     """Partitions that killed their workers."""
     rejected: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
     """By partition and URI the files that were refused in it; no later plan has them."""
+    read: dict[str, FileOutcome] = field(default_factory=dict)
+    """By URI what became of files in partitions that no later plan has."""
+    implausible: frozenset[str] = frozenset()
+    """URIs of the files that lie an absurd distance from the other data of their receiver."""
     structures: int = 0
     """How many structures this start has made."""
     resumed: int = 0
@@ -58,6 +63,13 @@ class Work:
         earlier = (part for uri, part in self.rejected.get(outcome.key, {}).items() if uri not in met)
         return replace(outcome, files=(*outcome.files, *earlier))
 
+    @property
+    def learned(self) -> Learned:
+        """What the next plan has to know."""
+        parts = (part for done in self.done.values() for part in done.outcome.files)
+        taken = frozenset(part.file.uri for part in parts if part.written.epochs)
+        return Learned(self.spans, self.sids, taken)
+
     def grown(self, template: GroupTemplate) -> GroupTemplate:
         """A group with the signals it lacked; GLONASS channels that it has stored stay as they are."""
         axis = grown_axis(template.axis, self.sids.get(template.receiver, frozenset()))
@@ -73,6 +85,7 @@ class Work:
         """Take a partition out again that does not fit the plan any more."""
         key = done.partition.key
         self.note_rejected(done.outcome)
+        self.read.update({part.file.uri: part for part in done.outcome.files})
         del self.done[key]
         self.journal.drop(key)
 

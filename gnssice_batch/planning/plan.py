@@ -18,6 +18,7 @@ from gnssice_batch.model.template import (
     task_memory_bytes,
 )
 from gnssice_batch.model.values import BY_RANK, Assignment, Overlap, Partition, Rank, SourceFile, Span
+from gnssice_batch.planning.growth import implausible, promised_span, stored_span
 from gnssice_batch.store.layout.ledger import Ledger, StoredRefusal
 
 _ROWS_TO_FILE_BYTES = 16
@@ -32,6 +33,8 @@ class Learned:
     """True span per file, None for a file that has no epoch to give."""
     sids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Signals per receiver that its axis lacked."""
+    taken: frozenset[str] = frozenset()
+    """Files of which epochs stand in finished partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class GroupPlan:
     current: GroupTemplate | None
     """The group as it is; None where there is none."""
     assignments: tuple[Assignment, ...]
+    implausible: Mapping[str, Span] = field(default_factory=dict)
+    """By URI the true spans of files that lie an absurd distance from the receiver's other data: in no assignment."""
 
     @property
     def changes_structure(self) -> bool:
@@ -167,6 +172,9 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
         When two partitions would own one write unit.
     """
     spans = {file.uri: _span(file, template.grid.interval_ns, learned, bounds) for file in files}
+    far = implausible(spans, learned.spans.keys(), stored_span(ledger), bounds.gap_ns)
+    strays = {uri: span for uri, span in far.items() if uri not in learned.taken}
+    spans |= dict.fromkeys(strays)
     grid = _covering(template.grid, [span for span in spans.values() if span], overlap.after_ns)
     axis = grown_axis(template.axis, learned.sids.get(template.receiver, frozenset()))
     target = replace(template, grid=grid, axis=axis)
@@ -188,15 +196,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
         for partition, taken in owners.items()
     )
     prove_single_owners([assignment.partition for assignment in assignments])
-    return GroupPlan(target, current, assignments)
-
-
-def promised_span(file: SourceFile, interval_ns: int, bounds: Bounds) -> Span | None:
-    """First and last epoch that a file's name promises; None where it promises nothing plausible."""
-    if file.start_ns is None or file.end_ns is None:
-        return None
-    first, end = max(file.start_ns, bounds.earliest_ns), min(file.end_ns, bounds.latest_ns)
-    return Span(first, max(first, end - interval_ns)) if first < end else None
+    return GroupPlan(target, current, assignments, strays)
 
 
 def units_of_a_partition(template: GroupTemplate, files: Iterable[SourceFile], bounds: Bounds) -> int:

@@ -7,11 +7,13 @@ from importlib.metadata import version
 
 from gnssice_batch import config
 from gnssice_batch.archive.listing import access
+from gnssice_batch.errors import Reason
 from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.model.grid import DAY_NS
 from gnssice_batch.model.values import Strategy
 from gnssice_batch.planning.breaker import BreakerLimits
+from gnssice_batch.planning.plan import Retry
 from gnssice_batch.rinex import READER_VERSION, ReadOptions
 
 _GPS_EPOCH = date(1980, 1, 6)
@@ -50,12 +52,15 @@ class Rules:
     """Files per new receiver that are read before its group is made."""
     partition_units: int | None
     """Write units of a partition; None: what suits the files."""
+    any_date: bool = False
+    """Whether files an absurd distance from their receiver's other data are taken."""
 
     def bounds(self, receiver: str) -> Bounds:
         """Plausible dates and snapping tolerance of a receiver."""
         grid = self.grid_of(receiver)
         latest = grid.latest or datetime.now(UTC).date() + _DAYS_AHEAD
-        return Bounds(_day_ns(grid.earliest), _day_ns(latest), grid.tolerance_ns)
+        gap_ns = None if grid.max_gap_days is None or self.any_date else grid.max_gap_days * DAY_NS
+        return Bounds(_day_ns(grid.earliest), _day_ns(latest), grid.tolerance_ns, gap_ns)
 
     def context(self, receivers: Iterable[str]) -> ReadContext:
         """How workers read the files of these receivers."""
@@ -63,8 +68,14 @@ class Rules:
         return ReadContext(access(self.archive), self.options, bounds)
 
 
-def rules_of(settings: config.Settings) -> Rules:
-    """What the settings say of planning."""
+def rules_of(settings: config.Settings, retry: Retry | None = None) -> Rules:
+    """What the settings say of planning.
+
+    Parameters
+    ----------
+    retry
+        What refused files are taken again: naming ``implausible_date`` is the consent to dates that are.
+    """
     run, reader = settings.run, settings.reader
     return Rules(
         archive=settings.archive,
@@ -81,6 +92,7 @@ def rules_of(settings: config.Settings) -> Rules:
         limits=BreakerLimits(run.breaker_files, run.breaker_fraction, run.on_error == "fail"),
         sample_files=run.sample_files,
         partition_units=run.partition_units,
+        any_date=retry is not None and Reason.IMPLAUSIBLE_DATE in retry.reasons,
     )
 
 

@@ -82,7 +82,8 @@ class Comparison:
         slot = self.axes.grid.slot
         first, last = slot(claim.span.first_ns), slot(claim.span.last_ns)
         window = range(max(span.start, first), min(span.stop, last + 1))
-        return fresh_cells(self._files[claim.source].parts, self.axes, window, claim.source)
+        axes = replace(self.axes, bounds=self.axes.bounds.within(claim.span))
+        return fresh_cells(self._files[claim.source].parts, axes, window, claim.source)
 
     def compare(self, cells: Cells, claim: Claim, expected: Cells) -> None:
         """Compare the epochs that are said to be from a claim's file."""
