@@ -1,4 +1,4 @@
-"""The error tree, sorted by the reaction an error calls for, and the reasons a file is refused for.
+"""The error tree, sorted by the reaction an error calls for; with the reasons for which observations are lost.
 
 GnssiceError
 ├── ConfigError                fix the settings          exit 2

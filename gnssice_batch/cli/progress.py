@@ -1,4 +1,4 @@
-"""How a run goes on: a bar where someone watches, log lines where nobody does."""
+"""The progress of a run: a bar on a terminal, log lines elsewhere."""
 
 import logging
 import sys

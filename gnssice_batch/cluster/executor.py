@@ -1,4 +1,4 @@
-"""Where tasks run: in this process, or on Dask workers; both run the very same functions and answer in the same way."""
+"""Executors: tasks run in this process, or on Dask workers, behind one interface."""
 
 import random
 import secrets

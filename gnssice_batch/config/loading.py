@@ -1,4 +1,4 @@
-"""From a YAML file, the environment and the command line to settings, or to one sentence per fault."""
+"""Settings from a YAML file, environment variables, command-line overrides."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""What can be set, with its default, its bounds and its meaning."""
+"""The model of the settings: every key with its default, its bounds, its meaning."""
 
 import hashlib
 import re

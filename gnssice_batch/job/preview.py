@@ -1,4 +1,4 @@
-"""What a run would do, before anything is changed: the plan as plain facts, for people and as JSON."""
+"""The dry run: what a run would do, as plain values."""
 
 from dataclasses import dataclass
 
@@ -46,6 +46,10 @@ class PlanSummary:
     """Files that are no receiver's."""
     refused: tuple[FileOutcome, ...]
     """Files of the sample that can't be read."""
+
+    def as_json(self) -> dict[str, object]:
+        """The plan as plain JSON values."""
+        return as_json(self)
 
 
 def preview(settings: config.Settings, progress: Progress | None = None) -> PlanSummary:

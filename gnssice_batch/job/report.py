@@ -1,4 +1,4 @@
-"""What a run came to: outcomes added up per file, a table for people, JSON for machines, an exit code."""
+"""The report of a run: outcomes per file, totals, exit code."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -56,6 +56,10 @@ class RunReport:
     peak_memory_bytes: int = 0
     """Largest of any worker."""
     proof: Proof = Proof()
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain JSON values."""
+        return as_json(self)
 
 
 def combined(parts: Iterable[FileOutcome]) -> FileOutcome:

@@ -1,4 +1,4 @@
-"""The values that travel between the stages: source files, partitions, outcomes; all of them frozen."""
+"""The frozen values that travel between the stages: source files, partitions, outcomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the store holds: per receiver its span, its filling and what became of its files."""
+"""The status of a store: span, epochs, signals, files, size of each receiver."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -48,6 +48,10 @@ class StoreStatus:
     stored_bytes: int
     """Size of the whole repository, all its versions together."""
     receivers: tuple[ReceiverStatus, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """The status as plain JSON values."""
+        return as_json(self)
 
 
 def store_status(settings: config.Settings) -> StoreStatus:

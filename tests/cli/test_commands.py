@@ -225,7 +225,7 @@ def test_every_exit_code_is_documented(call):
     _, shown, _ = call("run", "--help")
     for code in (0, 1, *(error.exit_code for error in ERRORS), 70, 130):
         assert re.search(rf"^\| {code} \|", readme, re.MULTILINE)
-        assert re.search(rf"• {code}:", shown)
+        assert re.search(rf"^ +{code} +\w", shown, re.MULTILINE)
 
 
 def test_version(call):

@@ -1,4 +1,4 @@
-"""What a repository holds at one snapshot: its receivers' groups and ledgers."""
+"""The contents of a repository at one snapshot: groups, ledgers, history."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

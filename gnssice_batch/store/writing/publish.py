@@ -1,4 +1,4 @@
-"""The one commit that moves the target branch: structure, forks and ledger together, or nothing."""
+"""Publishing: the one commit that moves the target branch, with structure, data, ledger together."""
 
 import random
 import time
