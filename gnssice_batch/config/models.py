@@ -287,7 +287,7 @@ class Log(_Section):
 
 
 class Settings(_Section):
-    """Everything a run is told."""
+    """All settings of a run."""
 
     site: str = Field(description="Name of the site: a folder of the store.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     archive: Archive

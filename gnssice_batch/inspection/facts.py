@@ -61,7 +61,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Everything that reading one file told."""
+    """What the reader sees in one file."""
 
     name: str
     size_bytes: int

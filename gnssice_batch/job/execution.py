@@ -12,7 +12,7 @@ from gnssice_batch.job.interruption import Stop, stoppable
 
 
 class Progress(Protocol):
-    """What an operator is told while a run goes on."""
+    """Callbacks that receive the progress of a run."""
 
     def stage(self, name: str, tasks: int) -> None:
         """A stage of so many tasks begins."""

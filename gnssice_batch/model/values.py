@@ -159,7 +159,7 @@ class Assignment:
 
 
 class Status(StrEnum):
-    """What became of a file."""
+    """The outcome of a file in one word."""
 
     OK = "ok"
     PARTIAL = "partial"
@@ -168,7 +168,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Epochs and values of a file that share one fate."""
+    """A count of epochs with the values in them."""
 
     epochs: int = 0
     observations: int = 0

@@ -19,7 +19,7 @@ from gnssice_batch.store.repository import Repository, open_existing
 
 @dataclass(frozen=True, slots=True)
 class ReceiverStatus:
-    """One receiver."""
+    """The status of one receiver."""
 
     receiver: str
     interval_s: float
@@ -41,7 +41,7 @@ class ReceiverStatus:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """A repository at the head of the branch that the settings name."""
+    """The status of a repository, at the head of ``run.branch``."""
 
     url: str
     snapshot: Snapshot

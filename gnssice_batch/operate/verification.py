@@ -26,7 +26,7 @@ from gnssice_batch.verification.rereading import Claim, Compared, Comparison
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What verifying a published store has come to."""
+    """The result of verifying a published store."""
 
     url: str
     snapshot: str

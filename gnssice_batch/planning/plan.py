@@ -55,7 +55,7 @@ class GroupPlan:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a plan costs."""
+    """The cost of a plan."""
 
     files: int
     size_bytes: int

@@ -28,7 +28,7 @@ class StoredGroup:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One entry of the history."""
+    """One version of a repository."""
 
     id: str
     written_at: str
