@@ -22,8 +22,8 @@ PAGES = {
     "runs": (
         "Plan and run",
         (
-            "plan run PlanSummary ReceiverPlan Totals Grid RunReport Proof FileOutcome FileFacts SourceFile Status Refusal"
-            " Tally Span Progress"
+            "plan run PlanSummary ReceiverPlan Totals Grid RunReport Proof FileOutcome FileFacts SourceFile Status"
+            " Refusal Tally Span Progress"
         ),
     ),
     "store": ("The store", "open_dataset status verify StoreStatus ReceiverStatus Snapshot StoreReport"),
@@ -31,8 +31,8 @@ PAGES = {
     "errors": (
         "Errors and reasons",
         (
-            "GnssiceError ConfigError ArchiveError PlanError StoreError RunConflictError RefusedError InterruptedRunError"
-            " ReadError Reason"
+            "GnssiceError ConfigError ArchiveError PlanError StoreError RunConflictError RefusedError"
+            " InterruptedRunError ReadError Reason"
         ),
     ),
 }
@@ -53,9 +53,9 @@ def _index() -> str:
         "# The Python interface",
         NOTICE,
         (
-            "Everything here is imported from `gnssice_batch`. `import gnssice_batch` is fast: what a name needs is loaded"
-            " when the name is used. Results are frozen dataclasses; those of functions have `.as_json()`, which returns"
-            " what the command of the same name prints with `--json`."
+            "Everything here is imported from `gnssice_batch`. `import gnssice_batch` is fast: what a name needs is"
+            " loaded when the name is used. Results are frozen dataclasses; those that functions return have"
+            " `.as_json()`, which gives what the command of the same name prints as JSON."
         ),
     ]
     for page, (title, names) in PAGES.items():
