@@ -1,4 +1,4 @@
-"""How the tasks of a job are run: by whom, how often, who is told, and who may stop it."""
+"""The execution of tasks: by whom, how often, who is told of it, who may stop it."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager

@@ -1,4 +1,4 @@
-"""Planning again when another run was faster and the work does not fit its result."""
+"""Replanning when another run was faster, so that the work does not fit its result."""
 
 import random
 import time

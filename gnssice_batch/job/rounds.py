@@ -1,4 +1,4 @@
-"""The rounds of a run: make the structure, send partitions out, learn, plan again; until nothing is pending."""
+"""The rounds of a run: make the structure, submit partitions, learn, plan again, until none is pending."""
 
 from dataclasses import replace
 
