@@ -247,9 +247,7 @@ class Run(_Section):
     max_refused_fraction: float = Field(
         0.05, ge=0, le=1, description="A run that rejects a larger fraction of its files ends with exit code 1."
     )
-    branch: str = Field(
-        "main", min_length=1, description="Branch to publish on; created from main if it does not exist."
-    )
+    branch: str = Field("main", min_length=1, description="Branch to publish on; created from main if missing.")
     tag: str | None = Field(None, min_length=1, description="Tag for the published snapshot.")
     overlap: Literal["best", "skip", "append", "overwrite"] = Field(
         "best", description="Which file gives an epoch that several have, see docs/overlap.md."

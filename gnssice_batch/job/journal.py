@@ -265,7 +265,7 @@ def _record(folder: Folder) -> RunRecord | None:
     try:
         record: RunRecord = load(RunRecord, unseal(folder.read(_RECORD)))
     except (ValueError, FileNotFoundError) as error:
-        _log.warning("%s is no journal this program can use: %s", folder.url, error)
+        _log.warning("%s is not a journal that this program can use: %s", folder.url, error)
         return None
     return record
 

@@ -116,7 +116,7 @@ def _send_out(
         assignment = sent[finished.key]
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
-            _log.error("set aside: %s", finished.error, extra={"partition": finished.key})
+            _log.error("partition set aside: %s", finished.error, extra={"partition": finished.key})
             continue
         outcome = result_of(finished)
         _learn(work, assignment, outcome)
@@ -150,7 +150,7 @@ def _call(
 
 def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> None:
     if outcome.unknown_sids:
-        _log.info("%d unknown signals, the axis grows", len(outcome.unknown_sids), extra={"partition": outcome.key})
+        _log.info("%d new signals are added to the axis", len(outcome.unknown_sids), extra={"partition": outcome.key})
     else:
         work.note_done(assignment, outcome)
     work.learn(assignment.partition.receiver, outcome)

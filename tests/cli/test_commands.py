@@ -127,7 +127,7 @@ def test_too_many_refused_files_end_with_1(call, settings):
 def test_wrong_settings_end_with_2(call, settings):
     code, out, err = call("run", "-c", settings, "--set", "cluster.wrokers=3", "--set", "chunks.epoch=0")
     assert (code, out) == (2, "")
-    assert "  - cluster.wrokers is no setting; did you mean cluster.workers?" in err.splitlines()
+    assert "  - cluster.wrokers is not a setting; did you mean cluster.workers?" in err.splitlines()
     assert len(err.splitlines()) == 3
 
 
