@@ -153,7 +153,7 @@ def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_
 def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
     """List the versions of the store, newest first.
 
-    Each can be opened by its id.
+    From Python, open_dataset(url, receiver, version=ID) opens one of them.
     """
     from rich.console import Console
 
@@ -205,7 +205,7 @@ def simulate(  # noqa: PLR0913 - one parameter per option
     systems: Annotated[str, typer.Option(help="Satellite systems, any of GRECJS.")] = "GREC",
     packing: Annotated[Packing, typer.Option(help="Compact or plain RINEX, with or without gzip.")] = Packing.CRX_GZ,
     damaged: Annotated[int, typer.Option(min=0, help="Number of files to damage, in ways found in archives.")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed: the same seed writes the same archive.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same archive.")] = 0,
 ) -> None:
     """Write a simulated archive.
 

@@ -85,7 +85,7 @@ def gc(
     *,
     older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Keep what is younger than this.")],
     delete: Annotated[
-        bool, typer.Option("--delete/--dry-run", help="Delete, or only count what would be deleted (default).")
+        bool, typer.Option("--delete/--dry-run", help="Delete, or only count what would be deleted.")
     ] = False,
     as_json_text: JsonFlag = False,
 ) -> None:

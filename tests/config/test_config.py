@@ -183,7 +183,7 @@ def test_placeholders(tmp_path):
     ("text", "sentence"),
     [
         ("site: a\nsite: b\n", "'site' appears twice"),
-        ("- a\n", "should hold keys and values"),
+        ("- a\n", "should contain keys and values"),
         ("site: [", "is not valid YAML"),
     ],
 )
