@@ -11,7 +11,7 @@ PYTHONS := python3 python3.12 python3.13 python3.14
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-annotate
 
-.PHONY: help setup demo test long golden fuzz chaos lint bench lock clean
+.PHONY: help setup demo test long golden fuzz chaos lint bench reference lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -59,6 +59,9 @@ lint: $(READY) ## Check rules, format and types.
 
 bench: $(READY) ## Measure against the peers, on real files, and print the ratios.
 	$(BIN)/python -m benchmarks
+
+reference: $(READY) ## Write docs/reference/ again, from the docstrings.
+	$(BIN)/python docs/make_reference.py
 
 lock: $(READY) ## Resolve the libraries again and write both lock files with hashes.
 	$(COMPILE) --output-file requirements.txt pyproject.toml

@@ -1,4 +1,4 @@
-"""The error tree, sorted by the reaction an error calls for, and the reasons a file is refused for.
+"""The error tree, sorted by the reaction an error calls for; with the reasons for which observations are lost.
 
 GnssiceError
 ├── ConfigError                fix the settings          exit 2
@@ -6,8 +6,8 @@ GnssiceError
 ├── PlanError                  fix archive or template   exit 4   lists every conflict
 ├── StoreError                 storage or conflict       exit 5   says what stands
 │   └── RunConflictError       another run won           exit 6   start again
-├── RefusedError               too much was refused      exit 1   look at the reasons
-├── InterruptedRunError        stopped from outside      exit 7   journaled: start again to go on
+├── RefusedError               too many files rejected   exit 1   look at the reasons
+├── InterruptedRunError        stopped from outside      exit 7   start again to resume
 └── ReadError      one file's fault: never stops a run, becomes the file's outcome
 """
 
@@ -17,10 +17,10 @@ from typing import ClassVar, override
 
 
 class Reason(StrEnum):
-    """Why something in an archive was refused or skipped; append-only, the values are stored in ledgers.
+    """Why a file was rejected, or what was lost or skipped in it; append-only, the values are stored in ledgers.
 
-    The first block refuses a whole file, the second counts what a file that was kept has lost,
-    the third counts what was passed over without any observation being lost.
+    The first block rejects a whole file, the second counts what a partially ingested file has lost,
+    the third counts what was skipped without any observation being lost.
     """
 
     EMPTY = "empty"
@@ -89,7 +89,7 @@ _HARMLESS = frozenset(
 
 
 class GnssiceError(Exception):
-    """The base of everything this package raises on purpose."""
+    """The base of all errors of this package."""
 
     exit_code: ClassVar[int] = 1
 
@@ -133,19 +133,19 @@ class StoreError(GnssiceError):
 
 
 class RunConflictError(StoreError):
-    """Another run is at work, or was faster; nothing is lost: start again."""
+    """Another run is active, or published first; nothing is lost: start again."""
 
     exit_code = 6
 
 
 class RefusedError(GnssiceError):
-    """The run was stopped because too many files were refused, or one where the settings allow none."""
+    """Too many files were rejected, or one where the settings allow none; the run was stopped."""
 
     exit_code = 1
 
 
 class InterruptedRunError(GnssiceError):
-    """The run was told to stop; what it had finished is journaled: start it again to go on."""
+    """The run was stopped from outside; its journal keeps what it had finished: start it again to resume."""
 
     exit_code = 7
 

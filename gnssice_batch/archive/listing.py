@@ -1,4 +1,4 @@
-"""The archive: which files there are, whose they are and what their names promise; and their bytes."""
+"""The source files of an archive: listed, assigned to receivers, fetched."""
 
 import re
 import time

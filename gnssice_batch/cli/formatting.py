@@ -1,9 +1,9 @@
 """Numbers as an operator reads them."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from gnssice_batch.inspection.facts import moment
-from gnssice_batch.model.values import Span
+if TYPE_CHECKING:
+    from gnssice_batch.model.values import Span
 
 _BYTES_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _DURATIONS_S: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -25,8 +25,10 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def span(first_and_last: Span | None) -> str:
+def span(first_and_last: "Span | None") -> str:
     """``2025-01-01 00:00:00 to 2025-01-01 11:59:55``."""
+    from gnssice_batch.inspection.facts import moment
+
     if first_and_last is None:
         return "none"
     return f"{moment(first_and_last.first_ns // 100)} to {moment(first_and_last.last_ns // 100)}"

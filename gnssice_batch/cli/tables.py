@@ -1,4 +1,4 @@
-"""What a command found, as text that fits 80 columns and stays whole in a file."""
+"""The results of commands as text that fits 80 columns."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

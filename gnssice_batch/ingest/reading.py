@@ -1,4 +1,4 @@
-"""One source file: from its bytes to observations, the facts the ledger keeps, and why it was refused if it was."""
+"""One source file read: bytes to observations, with its outcome."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the parser sees in one file, as plain facts; what is odd about them is said in `warnings_of`. Pure."""
+"""The facts of one file as the reader sees it; pure."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Everything that reading one file told."""
+    """What the reader sees in one file."""
 
     name: str
     size_bytes: int
@@ -76,6 +76,12 @@ class Inspection:
     parts: tuple[Part, ...] = ()
     lines: int = 0
     skipped: Mapping[Reason, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    """What to be warned of, a sentence each; `gnssice_batch.inspect` fills them in."""
+
+    def as_json(self) -> dict[str, object]:
+        """The inspection as plain JSON values."""
+        return as_json(self, self.warnings)
 
 
 def inspect(content: bytes, name: str, options: ReadOptions | None = None) -> Inspection:

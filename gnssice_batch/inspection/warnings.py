@@ -1,4 +1,4 @@
-"""What is odd about a file: name against content, header against body, and what the body itself shows. Pure."""
+"""Warnings about one file: its name against its content, its header against its body; pure."""
 
 from collections.abc import Iterator
 from typing import Final

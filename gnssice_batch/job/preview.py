@@ -1,4 +1,4 @@
-"""What a run would do, before anything is changed: the plan as plain facts, for people and as JSON."""
+"""The dry run: what a run would do, as plain values."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ from gnssice_batch.planning.rules import rules_of
 
 @dataclass(frozen=True, slots=True)
 class ReceiverPlan:
-    """What would be done for one receiver."""
+    """The plan for one receiver."""
 
     receiver: str
     new: bool
-    """Whether the group has to be made."""
+    """Whether the group does not exist yet."""
     files: int
     size_bytes: int
     span: Span | None
@@ -34,18 +34,22 @@ class ReceiverPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """What a run would do."""
+    """A plan: what a run would do."""
 
     archive: str
     store: str
     totals: Totals
     receivers: tuple[ReceiverPlan, ...]
     up_to_date: int
-    """Files that stand in the ledger already."""
+    """Files that are in the ledger already."""
     skipped: int
-    """Files that are no receiver's."""
+    """Files that belong to no receiver."""
     refused: tuple[FileOutcome, ...]
-    """Files of the sample that can't be read."""
+    """Rejected files of the sample."""
+
+    def as_json(self) -> dict[str, object]:
+        """The plan as plain JSON values."""
+        return as_json(self)
 
 
 def preview(settings: config.Settings, progress: Progress | None = None) -> PlanSummary:

@@ -1,4 +1,4 @@
-"""What a run came to: outcomes added up per file, a table for people, JSON for machines, an exit code."""
+"""The report of a run: outcomes per file, totals, exit code."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,14 +15,14 @@ EXIT_REFUSED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was proven of a run's work before it was published."""
+    """What was verified before publishing."""
 
     level: str = "units"
     """What the settings asked for: ``units``, ``sample`` or ``full``."""
     units: int = 0
     """Write units of which the commit changed exactly those that were planned."""
     partitions: int = 0
-    """Partitions whose cells were read back and held against a fresh reading of their files."""
+    """Partitions whose cells were read back and compared with a fresh reading of their files."""
     files: int = 0
     """Files read again for it."""
     epochs: int = 0
@@ -33,7 +33,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """The end of a run."""
+    """The report of a run."""
 
     run: str
     url: str
@@ -49,14 +49,18 @@ class RunReport:
     set_aside: tuple[str, ...] = ()
     """Partitions that killed their workers; their files are rejected."""
     up_to_date: int = 0
-    """Files that stood in the ledger already."""
+    """Files that were in the ledger already."""
     refused_again: tuple[FileOutcome, ...] = ()
-    """Files that were tried again and refused as the ledger says already; nothing new, and so no part of `files`."""
+    """Files that were read again and rejected for the same reason as before; not part of `files`."""
     skipped: int = 0
-    """Files of the archive that are no receiver's."""
+    """Files that belong to no receiver."""
     peak_memory_bytes: int = 0
     """Largest of any worker."""
     proof: Proof = Proof()
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain JSON values."""
+        return as_json(self)
 
 
 def combined(parts: Iterable[FileOutcome]) -> FileOutcome:

@@ -1,4 +1,4 @@
-"""What finished partitions come to: one outcome per file, and what is to be published."""
+"""The results of finished partitions: one outcome per file, ledger rows, the publication."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The values that travel between the stages: source files, partitions, outcomes; all of them frozen."""
+"""The frozen values that travel between the stages: source files, partitions, outcomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -159,7 +159,7 @@ class Assignment:
 
 
 class Status(StrEnum):
-    """What became of a file."""
+    """The outcome of a file in one word."""
 
     OK = "ok"
     PARTIAL = "partial"
@@ -168,7 +168,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Epochs and values of a file that share one fate."""
+    """A count of epochs with the values in them."""
 
     epochs: int = 0
     observations: int = 0

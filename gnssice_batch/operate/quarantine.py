@@ -1,4 +1,4 @@
-"""Files that were refused, as the ledger has them, and which of them are to be read again."""
+"""The quarantine: rejected files in the ledger, chosen for a retry."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""What there is to do: the archive as listed against the store as it stands."""
+"""The backlog: files of the archive that the store does not hold yet."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What planning follows: the settings of archive, grids, reader and new groups, looked up once."""
+"""The rules of planning: settings of archive, grids, reader, new groups, looked up once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

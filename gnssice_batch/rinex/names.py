@@ -1,4 +1,4 @@
-"""What the name of a RINEX file says; a hint only, the content is the truth.
+"""What the name of a RINEX file promises: a hint only, the content decides.
 
 Known are the short names of RINEX 2, the long names of RINEX 3 and 4, and canvodpy's names, which look like long ones.
 """

@@ -1,4 +1,4 @@
-"""The bytes of an archive's file to observations."""
+"""The entry of the reader: bytes of a file to observations."""
 
 from collections import Counter
 from collections.abc import Mapping

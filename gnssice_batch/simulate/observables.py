@@ -1,4 +1,4 @@
-"""What a receiver measures on each signal: pseudorange, phase, Doppler and signal strength, as exact integers."""
+"""The observables of each signal: pseudorange, phase, Doppler, signal strength, as exact integers."""
 
 from dataclasses import dataclass
 from functools import cache

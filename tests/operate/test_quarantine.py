@@ -211,7 +211,7 @@ def test_the_commands(call, chosen, tmp_path):
     listed = json.loads(call("quarantine", "list", "--json", "--all")[1])["files"]
     assert {file["file"] for file in listed} == {BAD, CUT, GONE}
     code, out = call("quarantine", "retry")
-    assert (code, "2 files refused again as before" in out) == (0, True)
+    assert (code, "2 files rejected again for the same reason" in out) == (0, True)
     _unlock(tmp_path)
     code, out = call("quarantine", "retry", "--reason", "unreadable", "--receiver", GROUP)
     assert (code, "0 files refused again" in out) == (0, True)

@@ -1,4 +1,4 @@
-"""Compressed streams: gzip, compress (``.Z``) and bzip2, never unpacked beyond a limit."""
+"""Compressed streams (gzip, compress, bzip2), never decompressed beyond a limit."""
 
 import bz2
 from collections.abc import Buffer, Callable, Mapping

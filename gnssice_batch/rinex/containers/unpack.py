@@ -1,4 +1,4 @@
-"""Unpack what an archive holds, the container decided by content and never by name.
+"""Unpacking of a file, with its container told by content, never by name.
 
 gzip, compress (``.Z``), bzip2, zip and tar, in one another to a small depth. What the members are is not looked at
 here: the reader decides that by their content too.

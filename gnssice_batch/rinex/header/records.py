@@ -1,4 +1,4 @@
-"""Header lines of RINEX observation files, read record by record into a header (RINEX 2 table A1, 3 and 4 table A2)."""
+"""Header records parsed into a header (RINEX 2 table A1; RINEX 3 or 4 table A2)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace

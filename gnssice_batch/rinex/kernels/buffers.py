@@ -1,4 +1,4 @@
-"""The arrays that the kernels read from and write to."""
+"""The arrays that the kernels read from or write to."""
 
 from typing import NamedTuple, Self
 

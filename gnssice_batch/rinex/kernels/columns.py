@@ -1,4 +1,4 @@
-"""Where the declared observation types of a header are stored: columns by system, in order of appearance."""
+"""The columns of each system, from the observation types that a header declares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The walk over the body of a CRINEX 1.0, 3.0 or 3.1 file, straight to integer rows (kernels).
+"""The body of a CRINEX 1.0, 3.0 or 3.1 file, decoded straight to integer rows (kernels).
 
 Hatanaka's format: an epoch line that is given whole (``&`` in CRINEX 1, ``>`` in CRINEX 3) or as a text difference to
 the one before, a line for the receiver clock offset, then a line per satellite with the differences of its observables

@@ -1,4 +1,4 @@
-"""Satellite lines and clock lines of CRINEX: differences undone on integers (kernels)."""
+"""Satellite lines, clock lines of CRINEX: differences undone on integers (kernels)."""
 
 from typing import Final
 

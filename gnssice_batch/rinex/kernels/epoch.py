@@ -1,4 +1,4 @@
-"""Epoch records and the steps that all walks share (kernels)."""
+"""Epoch records, with the steps that the kernels of all formats share (kernels)."""
 
 from typing import Final
 

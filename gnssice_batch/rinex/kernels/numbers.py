@@ -1,4 +1,4 @@
-"""Numbers that the kernels and the code around them agree on: slots of the state, outcomes, line categories."""
+"""The constants of the kernels: slots of the state, outcomes, line categories."""
 
 from typing import Final
 

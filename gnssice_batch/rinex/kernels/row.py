@@ -1,4 +1,4 @@
-"""Observation fields of one satellite, put into their row (kernels)."""
+"""The observation fields of one satellite, put into their row (kernels)."""
 
 from gnssice_batch.rinex.kernels.buffers import Output, Tables
 from gnssice_batch.rinex.kernels.epoch import State, offend

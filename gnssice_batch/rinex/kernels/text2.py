@@ -1,4 +1,4 @@
-"""The walk over the body of a RINEX 2 text file (kernels)."""
+"""The body of a RINEX 2 text file (kernels)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What is settled when all of a part has been read: zero Dopplers, duplicate and reversed epochs, cycle slips."""
+"""The last step of reading a part: zero Dopplers, duplicate epochs, reversed epochs, cycle slips settled."""
 
 from dataclasses import replace
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What one RINEX observation file says, as rows of integers; nothing rounded, nothing invented."""
+"""The observations of one RINEX file as rows of integers; nothing rounded, nothing invented."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The ledger of a receiver: which files were taken or refused, written in the very commit that writes their data."""
+"""The ledger of a receiver: the outcome of every file, committed together with the data."""
 
 import json
 from collections.abc import Mapping, Sequence
