@@ -24,3 +24,11 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("the real RINEX files are not on this machine (../shared/data)")
     return path
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Settings of the small store of `support.published`, made without proof."""
+    from tests.support.published import ingested
+
+    return ingested(tmp_path)[0]
