@@ -42,6 +42,10 @@ FORBIDDEN_NAMES = {"data", "info"}
 LONGEST_FUNCTION, USUAL_FUNCTION, USUAL_PART, LONGEST_FILE = 50, 20, 0.85, 400
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+TESTS = PACKAGE.parent / "tests"
+NO_MIRROR = {"failures", "golden", "support"}
+"""Folders of tests that stand for no folder of the package: failures of whole runs, expected values, shared support."""
+
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 FUNCTIONS = [
     (path, node)
@@ -199,6 +203,14 @@ def test_function_lengths(capsys):
 def test_file_lengths():
     lengths = {str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
     assert {name: length for name, length in lengths.items() if length >= LONGEST_FILE} == {}
+
+
+def test_tests_mirror_the_package():
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("*.py")}
+    known = {folder for folder in folders if folder.parts[:1] and folder.parts[0] not in NO_MIRROR}
+    assert [str(folder) for folder in known if not (PACKAGE / folder).is_dir()] == []
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in TESTS.rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
 def words(name):

@@ -1,5 +1,6 @@
 """Small archives written by hand, and what a repository holds, compared by label; read with icechunk and zarr alone."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -157,9 +158,23 @@ def branches(settings: Settings) -> set[str]:
 
 
 def column(array: zarr.Array) -> np.ndarray:
-    """Everything in an array, strings as objects."""
-    cells = np.asarray(array[:])
+    """Everything in an array, strings as objects; where it has no chunk its cells are the fill value, and not read."""
+    cells = np.full(array.shape, array.fill_value, array.dtype)
+    for first, last in _with_chunks(array):
+        cells[first:last] = array[first:last]
     return cells.astype(object) if cells.dtype.kind == "T" else cells
+
+
+def _with_chunks(array: zarr.Array) -> list[tuple[int, int]]:
+    """Parts of the first axis, first and behind the last index, in which an array has chunks."""
+    length = (array.shards or array.chunks)[0]
+    found = sorted({position[0] for position in asyncio.run(_chunk_positions(array))})
+    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1) if found else []
+    return [(int(run[0]) * length, int(run[-1] + 1) * length) for run in runs]
+
+
+async def _chunk_positions(array: zarr.Array) -> list[tuple[int, ...]]:
+    return [tuple(position) async for position in array.store.session.chunk_coordinates(f"/{array.path}")]
 
 
 def stored(settings: Settings, group: str) -> Stored:
