@@ -88,13 +88,17 @@ def plan(
     json_to: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the plan as JSON too; - for standard output.")
     ] = None,
+    *,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="Name every file that no receiver takes, and why.")
+    ] = False,
 ) -> None:
     """Show what a run would do, and what it would cost. Changes nothing."""
     settings = load_settings(config_file, overrides)
     with progress_display(settings.log) as progress:
         found = preview(settings, progress)
     if json_to != STDOUT:
-        tables.show_plan(Console(), found)
+        tables.show_plan(Console(), found, all_skipped=skipped)
     if json_to:
         write_json(plan_json(found), json_to)
 
@@ -115,7 +119,7 @@ def run(
     A run that stopped is simply started again. It ends with one of these codes:
 
     - 0: all is written, or was there already
-    - 1: more files were refused than the settings allow
+    - 1: more files were rejected than the settings allow
     - 2: the settings are wrong
     - 3: the archive can't be read
     - 4: archive and store do not fit together
@@ -159,7 +163,7 @@ def inspect(
     *,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what the parser sees in one file, and what is odd about it. Ends with 1 when the file is refused."""
+    """Show what the parser sees in one file, and what is odd about it. Ends with 1 when the file is rejected."""
     folder, _, name = file.rpartition("/")
     content = ArchiveAccess(Folder(folder or ("/" if file.startswith("/") else "."))).fetch(name)
     seen = inspect_content(content, name)

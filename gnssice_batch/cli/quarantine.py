@@ -1,4 +1,4 @@
-"""The commands about refused files: which there are and why, and to read them again."""
+"""The commands about rejected files: which there are and why, and to read them again."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final
@@ -8,15 +8,17 @@ from rich.console import Console
 
 from gnssice_batch.cli import tables
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
-from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.formatting import count, outcome_text
 from gnssice_batch.cli.progress import progress_display
+from gnssice_batch.errors import Reason
 from gnssice_batch.job.report import exit_code
 from gnssice_batch.job.run import run
+from gnssice_batch.model.values import Refusal, Status
 from gnssice_batch.operate.quarantine import Refused, as_json, refused, retry_of
 
 _MOST_SHOWN: Final = 100
 
-quarantine = typer.Typer(no_args_is_help=True, help="Refused files: list them, read them again.")
+quarantine = typer.Typer(no_args_is_help=True, help="Rejected files: list them, read them again.")
 app.add_typer(quarantine, name="quarantine")
 
 ReceiverOption = Annotated[
@@ -34,10 +36,10 @@ def list_refused(
     *,
     receiver: ReceiverOption = None,
     reason: ReasonOption = None,
-    partial: Annotated[bool, typer.Option("--all", help="Those too that were taken in part.")] = False,
+    partial: Annotated[bool, typer.Option("--all", help="Partial files too.")] = False,
     as_json_text: JsonFlag = False,
 ) -> None:
-    """Show the files that were refused: why, in which line, and what that line begins with."""
+    """Show the rejected files: every reason with its count, the line of the first, and what that line begins with."""
     files = refused(load_settings(config_file, overrides), receiver or (), reason or (), partial=partial)
     if as_json_text:
         write_json(as_json(files), STDOUT)
@@ -53,10 +55,10 @@ def retry_refused(
     receiver: ReceiverOption = None,
     reason: ReasonOption = None,
     older_reader: Annotated[
-        bool, typer.Option("--older-reader", help="Only those that another version of the reader refused.")
+        bool, typer.Option("--older-reader", help="Only those that another version of the reader rejected.")
     ] = False,
 ) -> None:
-    """Read the refused files again, and nothing else, in one commit; without any that is readable now there is none.
+    """Read the rejected files again, and nothing else, in one commit; without any that is readable now there is none.
 
     Files that the archive did not give (reason unreadable) need no retry: every run tries them again.
     It ends with the codes of run.
@@ -66,7 +68,7 @@ def retry_refused(
     with progress_display(settings.log) as progress:
         report = run(settings, progress, wanted)
     tables.show_report(Console(), report)
-    typer.echo(f"{count(len(report.refused_again), 'file')} refused again as before")
+    typer.echo(f"{count(len(report.refused_again), 'file')} rejected again as before")
     raise typer.Exit(exit_code(report, settings.run.max_refused_fraction))
 
 
@@ -75,10 +77,10 @@ def _show(console: Console, files: Sequence[Refused]) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     for file in files[:_MOST_SHOWN]:
-        where = f" (line {file.line:,})" if file.line else ""
+        refusal = Refusal(Reason(file.reason), file.detail, file.line) if file.reason else None
         older = "; by an older reader" if file.older_reader else ""
         say(f"{file.receiver}  {file.file}")
-        say(f"    {file.status}: {file.reason}{f', {file.detail}' if file.detail else ''}{where}{older}")
+        say(f"    {outcome_text(Status(file.status), refusal, file.reasons)}{older}")
         if file.first_bytes:
             say(f"    line begins {file.first_bytes!a}")
     if len(files) > _MOST_SHOWN:
