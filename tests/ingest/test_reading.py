@@ -17,7 +17,7 @@ from gnssice_batch.inspection import facts
 from gnssice_batch.job.report import as_json, exit_code
 from gnssice_batch.job.run import run
 from gnssice_batch.model.values import Status
-from gnssice_batch.planning.backlog import read_context
+from gnssice_batch.planning.rules import rules_of
 from tests.support.runs import (
     DAY_ONE_S,
     check_ledger,
@@ -59,7 +59,7 @@ def source_file(chosen, uri=VICTIM):
 
 
 def context_of(chosen, **changes):
-    made = read_context(chosen, [GROUP])
+    made = rules_of(chosen).context([GROUP])
     return ReadContext(made.archive, made.options, made.bounds, **changes)
 
 
