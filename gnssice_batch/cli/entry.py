@@ -30,7 +30,7 @@ _WHAT: Final[tuple[tuple[type[GnssiceError], str], ...]] = (
     (PlanError, "archive and store do not fit together"),
     (RunConflictError, "another run is in the way"),
     (StoreError, "the store can't be used"),
-    (RefusedError, "too much was refused"),
+    (RefusedError, "too many files were rejected"),
     (InterruptedRunError, "interrupted"),
     (GnssiceError, "the run stopped"),
 )

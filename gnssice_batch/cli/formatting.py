@@ -56,4 +56,4 @@ def outcome_text(status: Status, refusal: Refusal | None, reasons: Mapping[str, 
 
 
 def _counted(reasons: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {reason}" for reason, number in reasons.items())
+    return ", ".join(f"{number:,} x {reason}" for reason, number in reasons.items())
