@@ -50,9 +50,10 @@ def _made_with(template: GroupTemplate | None) -> str:
 
 
 def _checked(survey: FileSurvey, wanted: str) -> FileSurvey:
+    """The survey, rejected if its file has another marker; a file of several stations is read for the wanted one later."""
     outcome = survey.outcome
     refusal = other_marker(outcome.facts, wanted)
-    if refusal is None or outcome.status is Status.REJECTED:
+    if refusal is None or outcome.status is Status.REJECTED or refusal.reason in outcome.facts.refused:
         return survey
     refused = {refusal.reason: Tally(outcome.facts.epochs, outcome.facts.observations)}
     facts = replace(outcome.facts, refused=refused)

@@ -27,14 +27,12 @@ from gnssice_batch.errors import (
 
 TWO_FAULTS = (
     f"{'3.04':>9}{'':11}{'OBSERVATION DATA':20}{'M':20}RINEX VERSION / TYPE\n"
-    f"{'NAST':60}MARKER NAME\n{'G    1 C1C':60}SYS / # / OBS TYPES\n{'':60}END OF HEADER\n"
+    f"{'NAST':60}MARKER NAME\n{'G    1 C1C':60}SYS / # / OBS TYPES\n{'':60}END OF HEADER\nrubbish\n"
     + "".join(
-        f"> 2025 01 01 00 0{minute}  0.0000000  0  2\n{'rubbish\n' if not minute else ''}"
-        "G01  20000000.000\nG02  2000x000.000\n"
-        for minute in range(3)
+        f"> 2025 01 01 00 0{minute}  0.0000000  0  2\nG01  20000000.000\nG02  2000x000.000\n" for minute in range(3)
     )
 )
-"""Three epochs with a bad value each, and a stray line in the first."""
+"""A stray line, then three epochs with a bad value each."""
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
@@ -173,15 +171,15 @@ def test_all_reasons_of_a_file_are_told_with_their_counts(call, settings, tmp_pa
     archive = tmp_path / "archive"
     shutil.rmtree(archive)
     text = TWO_FAULTS.encode()
-    for name, content in (("ok", text), ("bad", text.replace(b"> 2025 01", b"> 2025 13"))):
+    for name, content in (("ok", text), ("bad", text.replace(b"rubbish\n", b"").replace(b"> 2025 01", b"> 2025 13"))):
         (archive / name).mkdir(parents=True)
         (archive / name / "NAST00XXX_R_20250010000_01H_01M_MO.rnx").write_bytes(content)
     _, out, _ = call("run", "-c", settings, "--set", "grid.interval_s=30")
-    assert "      partial: 3 x bad_value, 1 x stray_line, first stray_line (line 6); 3 epochs written\n" in out
+    assert "      partial: 3 x bad_value, 1 x stray_line, first stray_line (line 5); 3 epochs written\n" in out
     told = "no_epochs, there is no usable epoch in it; first comes bad_epoch_record (line 5); also 3 x bad_epoch_record"
     assert f"      rejected: {told}" in out
     _, out, _ = call("quarantine", "list", "-c", settings, "--all")
-    assert "    partial: 3 x bad_value, 1 x stray_line, first stray_line (line 6)\n    line begins 'rubbish'\n" in out
+    assert "    partial: 3 x bad_value, 1 x stray_line, first stray_line (line 5)\n    line begins 'rubbish'\n" in out
     bad = next(archive.glob("bad/*"))
     code, out, _ = call("inspect", bad)
     assert code == 1

@@ -120,7 +120,7 @@ def test_files_outside_the_sample_are_held_against_it(chosen, tmp_path):
 def test_a_run_that_is_gone_on_with_knows_the_marker(chosen, tmp_path, monkeypatch):
     """It makes no survey again: the group as it was made says which marker it has."""
     write(tmp_path / "archive", {uri: content for day in range(4, 9) for uri, content in file_of(day, "AAAA").items()})
-    write(tmp_path / "archive", file_of(8, "CCCC"))
+    write(tmp_path / "archive", file_of(6, "CCCC"))
     strict = one_marker(chosen)
     strict = strict.model_copy(update={"run": strict.run.model_copy(update={"sample_files": 3})})
     ingest_partition, done = rounds.ingest_partition, []
@@ -137,14 +137,14 @@ def test_a_run_that_is_gone_on_with_knows_the_marker(chosen, tmp_path, monkeypat
             run(strict)
     report = run(strict)
     assert report.resumed == 2
-    assert rejected(report) == {BBBB: Reason.OTHER_MARKER, name(DAY_ONE_S + 8 * DAY): Reason.OTHER_MARKER}
+    assert rejected(report) == {BBBB: Reason.OTHER_MARKER, name(DAY_ONE_S + 6 * DAY): Reason.OTHER_MARKER}
     check_ledger(strict, GROUP)
 
 
 def test_of_a_file_of_two_stations_the_wanted_one_is_taken(chosen, tmp_path):
     start = DAY_ONE_S + 4 * DAY
     two = rinex(span_s(start, 1), ("G01",), marker="BBBB") + rinex(span_s(start + 3600, 1), ("G01",), marker="AAAA")
-    write(tmp_path / "archive", {name(start): two})
+    write(tmp_path / "archive", {name(start): two} | file_of(5, "AAAA"))
     strict = one_marker(chosen)
     report = run(strict)
     (outcome,) = [one for one in report.files[GROUP] if one.file.uri == name(start)]
@@ -157,7 +157,7 @@ def test_the_stations_of_one_folder(shared_data, tmp_path, strict):
     faults = shared_data / "faults"
     files = {f"rec/{each}.rnx": (faults / f"{each}.rnx").read_bytes() for each in ("station_aaaa", "station_bbbb")}
     write(tmp_path / "archive", files)
-    chosen = settings(tmp_path, archive={"one_marker": strict})
+    chosen = one_marker(settings(tmp_path)) if strict else settings(tmp_path)
     assert preview(chosen).receivers[0].markers == ({"AAAA": 1} if strict else {"AAAA": 1, "BBBB": 1})
     report = run(chosen)
     assert report.markers == ({} if strict else {GROUP: {"AAAA": 1, "BBBB": 1}})
@@ -167,6 +167,6 @@ def test_the_stations_of_one_folder(shared_data, tmp_path, strict):
 def test_a_blank_marker_is_not_another_one(shared_data, tmp_path):
     content = (shared_data / "faults" / "no_marker.rnx").read_bytes()
     write(tmp_path / "archive", {"rec/no_marker.rnx": content} | file_of(0, "AAAA"))
-    report = run(settings(tmp_path, archive={"one_marker": True}))
+    report = run(one_marker(settings(tmp_path)))
     assert rejected(report) == {}
     assert report.markers == {}
