@@ -144,8 +144,8 @@ def listing(
     ArchiveError, PlanError, RefusedError
         As `list_files` says.
     """
-    left_out = {uri: why for uri in sorted(entries) if (why := _left_out(uri, settings))}
-    hints = {uri: parse_name(uri) for uri in sorted(entries) if uri not in left_out}
+    left_out = {uri: why for uri in entries if (why := _left_out(uri, settings))}
+    hints = {uri: parse_name(uri) for uri in sorted(entries.keys() - left_out.keys())}
     observations = [uri for uri, hint in hints.items() if hint is None or hint.kind == "observation"]
     named = (uri for uri in observations if hints[uri] is not None)
     asked = _headers(access(settings), _by_use(hints, observations, settings), named, watched)

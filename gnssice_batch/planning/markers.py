@@ -50,7 +50,7 @@ def _made_with(template: GroupTemplate | None) -> str:
 
 
 def _checked(survey: FileSurvey, wanted: str) -> FileSurvey:
-    """The survey, rejected if its file has another marker; a file of several stations is read for the wanted one later."""
+    """The survey, rejected if its file has another marker; one of several stations is left to its partition."""
     outcome = survey.outcome
     refusal = other_marker(outcome.facts, wanted)
     if refusal is None or outcome.status is Status.REJECTED or refusal.reason in outcome.facts.refused:
