@@ -14,7 +14,7 @@ from gnssice_batch.rinex.names import NameHint
 FOREIGN: Final = frozenset({Reason.NOT_RINEX, Reason.NOT_OBSERVATIONS, Reason.EMPTY})
 """What is no fault of a file that never claimed to hold observations."""
 
-_CALLED_RINEX: Final = re.compile(r"\.(rnx|crx|\d\d[od])(\.(gz|z|bz2|zip))?$", re.IGNORECASE)
+_CALLED_RINEX: Final = re.compile(r"\.(rnx|crx|\d\d[od])(\.(gz|z|bz2|xz|zst|zip))?$", re.IGNORECASE)
 
 
 class SkipKind(StrEnum):
