@@ -249,7 +249,9 @@ def _templates(
         if current is None and not usable:
             continue
         try:
-            templates[receiver] = current or new_template(rules, receiver, _near(receiver, surveys, backlog, context))
+            templates[receiver] = current or new_template(
+                rules, receiver, _near(receiver, surveys, backlog, context) or usable
+            )
         except (PlanError, ConfigError) as error:
             conflicts.append(f"{receiver}: {error}")
     if conflicts:
