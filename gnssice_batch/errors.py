@@ -11,9 +11,9 @@ GnssiceError
 └── ReadError      one file's fault: never stops a run, becomes the file's outcome
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 
 class Reason(StrEnum):
@@ -163,20 +163,36 @@ class ReadError(GnssiceError):
         Line number of the first offence, counted from 1 in the unpacked file; 0 where there is none.
     first_bytes
         The first bytes of the offending line.
+    counts
+        What was lost on the way to it, by reason.
+    lines
+        Lines of the unpacked file; 0 where they were not counted.
     """
 
-    def __init__(self, reason: Reason, detail: str, *, line: int = 0, first_bytes: bytes = b"") -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        line: int = 0,
+        first_bytes: bytes = b"",
+        counts: Mapping[Reason, int] | None = None,
+        lines: int = 0,
+    ) -> None:
         self.reason = reason
         self.detail = detail
         self.line = line
         self.first_bytes = bytes(first_bytes[:80])
+        self.counts = dict(counts or {})
+        self.lines = lines
         where = f" (line {line})" if line else ""
         super().__init__(f"{reason}: {detail}{where}")
 
     @override
     def __reduce__(self) -> tuple[object, ...]:
-        return _read_error, (self.reason, self.detail, self.line, self.first_bytes)
+        place = {"line": self.line, "first_bytes": self.first_bytes, "counts": self.counts, "lines": self.lines}
+        return _read_error, (self.reason, self.detail, place)
 
 
-def _read_error(reason: Reason, detail: str, line: int, first_bytes: bytes) -> ReadError:
-    return ReadError(reason, detail, line=line, first_bytes=first_bytes)
+def _read_error(reason: Reason, detail: str, place: Mapping[str, Any]) -> ReadError:
+    return ReadError(reason, detail, **place)

@@ -69,6 +69,10 @@ def plan(
     json_to: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Also write the plan as JSON; - is standard output.")
     ] = None,
+    *,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="Name every file that no receiver takes, and why.")
+    ] = False,
 ) -> None:
     """Show what a run would do, and its cost; a dry run.
 
@@ -83,7 +87,7 @@ def plan(
     with progress_display(settings.log) as progress:
         found = api.plan(settings, progress)
     if json_to != STDOUT:
-        tables.show_plan(Console(), found)
+        tables.show_plan(Console(), found, all_skipped=skipped)
     if json_to:
         write_json(found.as_json(), json_to)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
-from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.formatting import count, outcome_text
 
 if TYPE_CHECKING:
     from gnssice_batch.operate.quarantine import Refused
@@ -36,7 +36,7 @@ def list_refused(
 ) -> None:
     """List the rejected files.
 
-    Shows for each the reason, and the number and the first bytes of the offending line.
+    Shows for each every reason with its count, and the number and the first bytes of the first offending line.
     """
     from gnssice_batch.operate.quarantine import as_json, refused
 
@@ -83,16 +83,19 @@ def retry_refused(
 def _show(files: "Sequence[Refused]") -> None:
     from rich.console import Console
 
+    from gnssice_batch.errors import Reason
+    from gnssice_batch.model.values import Refusal, Status
+
     console = Console()
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     for file in files[:_MOST_SHOWN]:
-        where = f" (line {file.line:,})" if file.line else ""
+        refusal = Refusal(Reason(file.reason), file.detail, file.line) if file.reason else None
         older = "; by another version of the reader" if file.older_reader else ""
         say(f"{file.receiver}  {file.file}")
-        say(f"    {file.status}: {file.reason}{f', {file.detail}' if file.detail else ''}{where}{older}")
+        say(f"    {outcome_text(Status(file.status), refusal, file.reasons)}{older}")
         if file.first_bytes:
             say(f"    line begins {file.first_bytes!a}")
     if len(files) > _MOST_SHOWN:

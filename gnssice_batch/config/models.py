@@ -140,6 +140,10 @@ class Archive(_Section):
     receivers: dict[str, Receiver] = Field(
         default_factory=dict, description="Group name to the files of that receiver; empty: by the layout."
     )
+    one_marker: bool = Field(
+        False,  # noqa: FBT003
+        description="Reject a file whose header names another marker than the receiver's other files.",
+    )
     storage_options: Options = Field(description="Options for fsspec.")
 
     @field_validator("layout")

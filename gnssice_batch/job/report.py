@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
+from gnssice_batch.archive.skipped import SkippedFile, by_kind
 from gnssice_batch.errors import Reason, StoreError
+from gnssice_batch.model.reasons import ranked_reasons
 from gnssice_batch.model.values import FileOutcome, Status, Tally
 from gnssice_batch.planning.growth import misdated
 
@@ -52,11 +54,20 @@ class RunReport:
     """Files that were in the ledger already."""
     refused_again: tuple[FileOutcome, ...] = ()
     """Files that were read again and rejected for the same reason as before; not part of `files`."""
-    skipped: int = 0
+    skipped_files: tuple[SkippedFile, ...] = ()
     """Files that belong to no receiver."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Receivers that no group was made for, and why; none of their files is in the ledger, the next run tries again."""
+    markers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Receivers whose files name several markers: files by marker, those of earlier runs among them."""
     peak_memory_bytes: int = 0
     """Largest of any worker."""
     proof: Proof = Proof()
+
+    @property
+    def skipped(self) -> int:
+        """Number of files that belong to no receiver."""
+        return len(self.skipped_files)
 
     def as_json(self) -> dict[str, object]:
         """The report as plain JSON values."""
@@ -111,6 +122,10 @@ def as_json(report: RunReport) -> dict[str, object]:
         "up_to_date": report.up_to_date,
         "refused_again": len(report.refused_again),
         "skipped": report.skipped,
+        "skipped_by_kind": by_kind(report.skipped_files),
+        "skipped_files": skipped_json(report.skipped_files),
+        "left_out": dict(report.left_out),
+        "markers": {receiver: dict(markers) for receiver, markers in report.markers.items()},
         "peak_memory_bytes": report.peak_memory_bytes,
         "proof": asdict(report.proof),
         "receivers": {receiver: summary(outcomes) for receiver, outcomes in report.files.items()},
@@ -138,9 +153,23 @@ def summary(outcomes: Iterable[FileOutcome]) -> dict[str, object]:
 
 
 def refused_files(report: RunReport) -> tuple[FileOutcome, ...]:
-    """The files that did not end ``ok``, rejected ones first."""
+    """The files that were rejected or are partial, rejected ones first."""
     odd = [outcome for outcomes in report.files.values() for outcome in outcomes if outcome.status is not Status.OK]
     return tuple(sorted(odd, key=lambda outcome: (outcome.status is not Status.REJECTED, outcome.file.uri)))
+
+
+def all_reasons(outcome: FileOutcome) -> dict[Reason, int]:
+    """Why a file was rejected or is partial, all with their counts, the one that matters most first."""
+    rejected_for = outcome.refusal.reason if outcome.refusal and outcome.status is Status.REJECTED else None
+    return ranked_reasons(rejected_for, outcome.facts.skipped, outcome.refused or outcome.facts.refused)
+
+
+def skipped_json(files: Iterable[SkippedFile]) -> list[dict[str, object]]:
+    """Skipped files as plain JSON values."""
+    return [
+        {"file": file.uri, "kind": str(file.kind), "reason": file.why, "observations": file.observations}
+        for file in files
+    ]
 
 
 def _refused_file(outcome: FileOutcome) -> dict[str, object]:
@@ -152,7 +181,8 @@ def _refused_file(outcome: FileOutcome) -> dict[str, object]:
         "reason": str(refusal.reason) if refusal else "",
         "detail": refusal.detail if refusal else "",
         "line": refusal.line if refusal else 0,
-        "skipped": {str(reason): count for reason, count in outcome.facts.skipped.items() if reason.loses},
+        "first_bytes": refusal.first_bytes.decode("latin-1") if refusal else "",
+        "reasons": {str(reason): count for reason, count in all_reasons(outcome).items()},
     }
 
 

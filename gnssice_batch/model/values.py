@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.errors import Reason
+from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.model.grid import Grid
 
 NO_SOURCE = -1
@@ -213,6 +213,11 @@ class Refusal:
     detail: str = ""
     line: int = 0
     first_bytes: bytes = b""
+
+    @classmethod
+    def of(cls, error: ReadError) -> "Refusal":
+        """The refusal of a file that could not be read."""
+        return cls(error.reason, error.detail, error.line, error.first_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from gnssice_batch.archive.listing import Listing, list_files
 from gnssice_batch.model.grid import empty_grid
+from gnssice_batch.model.markers import main_marker
 from gnssice_batch.model.template import (
     NON_INDEX_COORDINATES,
     GroupTemplate,
@@ -124,7 +125,10 @@ def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> 
         algorithm=groups.algorithm,
         level=groups.level,
         channels=channels(surveys),
-        attributes=_attributes(groups, receiver),
+        attributes={
+            **_attributes(groups, receiver),
+            "marker": main_marker(survey.outcome.facts.marker for survey in surveys),
+        },
     )
 
 

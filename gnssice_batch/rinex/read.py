@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.containers.unpack import Member, members, unpack_prefix
@@ -13,6 +13,8 @@ from gnssice_batch.rinex.kernels.body import observations_of
 from gnssice_batch.rinex.observations.values import Accounting, Observations, Offence
 from gnssice_batch.rinex.readers.georinex_reader import georinex_observations
 from gnssice_batch.rinex.readers.hatanaka_decoder import text_of
+
+_FOREIGN: Final = {Reason.NOT_RINEX, Reason.NOT_OBSERVATIONS, Reason.EMPTY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,14 @@ def read(content: bytes, options: ReadOptions | None = None) -> Reading:
     """
     chosen = options or ReadOptions()
     parts: list[Observations] = []
-    refused: list[tuple[ReadError, int]] = []
+    refused: list[_RefusedMember] = []
     for member in members(content, chosen.max_unpacked_bytes):
         try:
             parts.extend(_parts_of(member, chosen))
         except ReadError as error:
-            refused.append((error, _line_count(member.content)))
+            refused.append(_RefusedMember(member.name, error, _line_count(member.content)))
     if not parts:
-        raise refused[0][0] if refused else ReadError(Reason.EMPTY, "there is nothing in it")
+        raise _nothing_readable(refused)
     return Reading(tuple(parts), _sum(parts, refused))
 
 
@@ -87,6 +89,19 @@ def read_header(prefix: bytes) -> Header:
     return header_text(with_line_feeds(unpack_prefix(prefix)), 0).header
 
 
+class _RefusedMember(NamedTuple):
+    """A member of a container that gives nothing."""
+
+    name: str
+    error: ReadError
+    lines: int
+
+    @property
+    def told(self) -> str:
+        """Which member it is and what is wrong with it."""
+        return f"{self.name or 'a member'}: {self.error.reason}, {self.error.detail}"
+
+
 def _parts_of(member: Member, options: ReadOptions) -> list[Observations]:
     """Read one member of a container."""
     if member.fault is not None and (member.fault != Reason.TRUNCATED or not member.content):
@@ -99,10 +114,56 @@ def _parts_of(member: Member, options: ReadOptions) -> list[Observations]:
     else:
         parts = list(observations_of(content, options.signal_overrides))
     if not any(part.time_100ns.size for part in parts):
-        raise ReadError(Reason.NO_EPOCHS, "there is no usable epoch in it")
+        raise _no_epochs(parts)
     if member.fault is not None:
         parts[-1] = _truncated(parts[-1], member.content)
-    return parts
+    return [_in_member(part, member.name) for part in parts]
+
+
+def _no_epochs(parts: list[Observations]) -> ReadError:
+    """Return the error for parts without an epoch, with the first thing that was wrong and all that was."""
+    accounting = _sum(parts, [])
+    offence = accounting.offence
+    if offence is None:
+        return ReadError(Reason.NO_EPOCHS, "there is no epoch in it", counts=accounting.counts, lines=accounting.lines)
+    return ReadError(
+        Reason.NO_EPOCHS,
+        f"there is no usable epoch in it; first comes {offence.reason}",
+        line=offence.line,
+        first_bytes=offence.first_bytes,
+        counts=accounting.counts,
+        lines=accounting.lines,
+    )
+
+
+def _nothing_readable(refused: list[_RefusedMember]) -> ReadError:
+    """Return the error for a file without a readable member: its only one's, or the one that most members have.
+
+    What is no observation file at all says least about a container, whatever number there is of it.
+    """
+    if not refused:
+        return ReadError(Reason.EMPTY, "there is nothing in it")
+    if len(refused) == 1:
+        return refused[0].error
+    counts = Counter(member.error.reason for member in refused)
+    first = min(refused, key=lambda member: (member.error.reason in _FOREIGN, -counts[member.error.reason]))
+    return ReadError(
+        first.error.reason,
+        f"none of {len(refused)} members can be read; {first.told}",
+        line=first.error.line,
+        first_bytes=first.error.first_bytes,
+        counts=counts,
+        lines=sum(member.lines for member in refused),
+    )
+
+
+def _in_member(part: Observations, name: str) -> Observations:
+    """Say in which member of a container the first offence of a part is."""
+    accounting = part.accounting
+    if not name or accounting.offence is None:
+        return part
+    offence = replace(accounting.offence, detail=f"in {name}")
+    return replace(part, accounting=replace(accounting, offence=offence))
 
 
 def _truncated(part: Observations, content: bytes) -> Observations:
@@ -119,7 +180,7 @@ def _line_count(content: bytes) -> int:
     return content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
 
 
-def _sum(parts: list[Observations], refused: list[tuple[ReadError, int]]) -> Accounting:
+def _sum(parts: list[Observations], refused: list[_RefusedMember]) -> Accounting:
     """Add up what was skipped in all parts."""
     if len(parts) == 1 and not refused:
         return parts[0].accounting
@@ -127,10 +188,13 @@ def _sum(parts: list[Observations], refused: list[tuple[ReadError, int]]) -> Acc
     for part in parts:
         lines.update(part.accounting.line_counts)
         counts.update(part.accounting.counts)
-    for _, count in refused:
-        lines[Reason.MEMBER_REFUSED] += count
+    for member in refused:
+        lines[Reason.MEMBER_REFUSED] += member.lines
         counts[Reason.MEMBER_REFUSED] += 1
     offences = [part.accounting.offence for part in parts if part.accounting.offence is not None]
+    offences += [
+        Offence(Reason.MEMBER_REFUSED, member.error.line, member.error.first_bytes, member.told) for member in refused
+    ]
     return Accounting(
         lines=lines.total(),
         line_counts=dict(lines),

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
+from gnssice_batch.rinex.header.faults import first_fault
 from gnssice_batch.rinex.header.records import KNOWN_LABELS, Draft, add, label_of
 from gnssice_batch.rinex.header.text import HeaderText, header_text
 from gnssice_batch.rinex.header.values import Header
@@ -84,13 +85,17 @@ class Parser:
     block: list[str] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, content: bytes, text: HeaderText, overrides: Overrides, line: int) -> "Parser":
-        """Return a parser that stands behind a header; `line` lines come before that header."""
+    def begin(cls, content: bytes, text: HeaderText, overrides: Overrides, line: int, start: int = 0) -> "Parser":
+        """Return a parser that stands behind a header, which begins at `start`, behind `line` lines."""
         state = np.zeros(numbers.STATE_SIZE, np.int64)
         state[numbers.POSITION] = text.end
         state[numbers.LINE] = line
         state[numbers.COMPACT_MAJOR] = text.compact
-        return cls.with_header(content, text.header, overrides, state, text.lines)
+        parser = cls.with_header(content, text.header, overrides, state, text.lines)
+        if text.header.faults:
+            place = first_fault(content[start : text.end])
+            parser.mark_offence(Reason.BAD_HEADER_RECORD, line + place.line, start + place.begin)
+        return parser
 
     @classmethod
     def with_header(
@@ -160,21 +165,26 @@ class Parser:
 
     def _next_file(self) -> "Parser | None":
         """Begin again at a header in the middle of the file; what can't be begun is passed over."""
+        start = int(self.state[numbers.POSITION])
         try:
-            text = header_text(self.content, int(self.state[numbers.POSITION]))
+            text = header_text(self.content, start)
         except ReadError as error:
             self._offend(Reason.BAD_HEADER_RECORD if error.reason != Reason.TRUNCATED else error.reason)
             self._pass_line(Reason.BAD_HEADER_RECORD, counted=False)
             return None
-        return Parser.begin(self.content, text, self.overrides, int(self.state[numbers.LINE]))
+        return Parser.begin(self.content, text, self.overrides, int(self.state[numbers.LINE]), start)
 
     def _amend(self, lines: list[str]) -> "Parser | None":
         """Put header records into force."""
         draft = Draft.of(self.header)
-        for line in lines:
+        for index, line in enumerate(lines):
             if label_of(line) and not add(draft, line):
                 self._count(Reason.UNKNOWN_LABEL)
+            if len(draft.faults) > len(self.header.faults):
+                self.mark_offence(Reason.BAD_HEADER_RECORD, *self._passed(len(lines) - index))
         header = draft.freeze(compact=bool(self.state[numbers.COMPACT_MAJOR]))
+        if len(header.faults) > len(self.header.faults):
+            self.mark_offence(Reason.BAD_HEADER_RECORD, *self._passed(len(lines)))
         moved = header.marker_name.casefold() != self.header.marker_name.casefold()
         if moved and self.header.marker_name and self.state[numbers.EPOCHS] + self.state[numbers.OPEN]:
             return Parser.with_header(self.content, header, self.overrides, self.state.copy(), 0)
@@ -215,10 +225,21 @@ class Parser:
 
     def _offend(self, reason: Reason) -> None:
         self._count(reason)
+        self.mark_offence(reason, int(self.state[numbers.LINE]) + 1, int(self.state[numbers.POSITION]))
+
+    def mark_offence(self, reason: Reason, line: int, position: int) -> None:
+        """Note an offence that is counted elsewhere, if it is the first."""
         if self.state[numbers.OFFENCE] < 0:
             self.state[numbers.OFFENCE] = numbers.number(reason)
-            self.state[numbers.OFFENCE_LINE] = self.state[numbers.LINE] + 1
-            self.state[numbers.OFFENCE_POSITION] = self.state[numbers.POSITION]
+            self.state[numbers.OFFENCE_LINE] = line
+            self.state[numbers.OFFENCE_POSITION] = position
+
+    def _passed(self, lines: int) -> tuple[int, int]:
+        """Return number and first byte of the line that so many lines ago was the current one."""
+        position = int(self.state[numbers.POSITION])
+        for _ in range(lines):
+            position = self.content.rfind(b"\n", 0, position - 1) + 1
+        return int(self.state[numbers.LINE]) - lines + 1, position
 
     def finish(self) -> Observations:
         """Return what was read; an epoch that a header or another station follows ends there."""

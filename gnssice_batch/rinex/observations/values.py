@@ -44,6 +44,8 @@ class Offence:
     line: int
     """Line number in the unpacked text or CRINEX, counted from 1."""
     first_bytes: bytes
+    detail: str = ""
+    """What the reason alone does not say, e.g. in which member of a container it is."""
 
 
 @dataclass(frozen=True, slots=True)
