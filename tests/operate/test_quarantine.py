@@ -214,6 +214,6 @@ def test_the_commands(call, chosen, tmp_path):
     assert (code, "2 files rejected again for the same reason" in out) == (0, True)
     _unlock(tmp_path)
     code, out = call("quarantine", "retry", "--reason", "unreadable", "--receiver", GROUP)
-    assert (code, "0 files refused again" in out) == (0, True)
+    assert (code, "0 files rejected again" in out) == (0, True)
     assert GONE in stored(chosen, GROUP).uri
     assert call("quarantine", "retry", "--reason", "nonsense")[0] == 2
