@@ -76,8 +76,8 @@ class Grid(_Section):
     max_gap_days: int | None = Field(
         366,
         gt=0,
-        description="Files that lie more days than this from their receiver's other data are refused as implausible; "
-        "null: any distance is plausible.",
+        description="Longest gap between a file and the other data of its receiver, in days; what is further away is "
+        "rejected as implausible_date. null: any gap is plausible.",
     )
 
     _resolution = field_validator("interval_s", "phase_s", "tolerance_s")(_whole_ticks)
