@@ -16,8 +16,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 No example has a deadline: the first one of a process pays for what libraries load when they are first used.
 """
 
-NOT_QUICK = {"cli", "cluster", "failures", "job", "operate", "store"}
-"""Folders whose tests use repositories, processes or clusters; ``--quick`` leaves them out."""
+NOT_QUICK = {"cli", "cluster", "failures", "job", "operate", "store", "test_api.py"}
+"""Where tests use repositories, processes or clusters; ``--quick`` leaves them out."""
 LONGEST_FIRST = (
     "failures/test_chaos_short.py",
     "job/test_archives_real.py",
