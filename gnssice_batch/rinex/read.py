@@ -6,7 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gnssice_batch.errors import ReadError, Reason
-from gnssice_batch.rinex.containers.unpack import Member, members, unpack_prefix
+from gnssice_batch.rinex.containers.unpack import (
+    NOT_UNPACKED,
+    Member,
+    container_of,
+    members,
+    not_unpacked,
+    unpack_prefix,
+)
 from gnssice_batch.rinex.header.text import header_text, is_compact, with_line_feeds
 from gnssice_batch.rinex.header.values import Header
 from gnssice_batch.rinex.kernels.body import observations_of
@@ -92,9 +99,13 @@ def read_header(prefix: bytes) -> Header:
     Raises
     ------
     ReadError
-        If there is no complete header of RINEX observations in it.
+        If there is no complete header of RINEX observations in it, or it is packed in a way that is not unpacked.
     """
-    return header_text(with_line_feeds(unpack_prefix(prefix)), 0).header
+    content = unpack_prefix(prefix)
+    kind = container_of(content)
+    if kind in NOT_UNPACKED:
+        raise not_unpacked(kind)
+    return header_text(with_line_feeds(content), 0).header
 
 
 def _claims_nothing(member: Member, error: ReadError) -> bool:

@@ -96,19 +96,13 @@ def unpack_prefix(prefix: bytes) -> bytes:
     Returns
     -------
     bytes
-        At most `PREFIX_BYTES`; what could be unpacked before the end or the first damage, which may be nothing.
-
-    Raises
-    ------
-    ReadError
-        ``UNSUPPORTED_CONTAINER``
+        At most `PREFIX_BYTES`; what could be unpacked before the end or the first damage, which may be nothing. A
+        container of `NOT_UNPACKED` comes as it is.
     """
     for _ in range(_DEPTH):
         kind = container_of(prefix)
-        if kind is None:
+        if kind is None or kind in NOT_UNPACKED:
             break
-        if kind in NOT_UNPACKED:
-            raise _not_unpacked(kind)
         prefix = _first_file(kind, prefix)
     return prefix[:PREFIX_BYTES]
 
@@ -141,7 +135,7 @@ def _members(name: str, content: bytes, limit: int, depth: int) -> Iterator[Memb
     if kind is None:
         yield _plain(name, content, limit)
     elif kind in NOT_UNPACKED:
-        raise _not_unpacked(kind)
+        raise not_unpacked(kind)
     elif depth == _DEPTH:
         raise ReadError(Reason.UNPACK_LIMIT, f"containers are nested deeper than {_DEPTH}")
     elif kind == "tar":
@@ -173,7 +167,8 @@ def _unpack(kind: str, content: bytes, limit: int) -> Unpacked:
     return unpacked
 
 
-def _not_unpacked(kind: str) -> ReadError:
+def not_unpacked(kind: str) -> ReadError:
+    """Return the error for one of `NOT_UNPACKED`."""
     return ReadError(Reason.UNSUPPORTED_CONTAINER, f"{kind}: unpack it, or pack it as gzip")
 
 
