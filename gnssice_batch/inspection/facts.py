@@ -102,7 +102,9 @@ def inspect(content: bytes, name: str, options: ReadOptions | None = None) -> In
     parts = tuple(_part(part) for part in reading.parts if part.time_100ns.size)
     counts = reading.accounting.counts
     status = Status.PARTIAL if any(reason.loses for reason in counts) else Status.OK
-    return Inspection(*packing, compact, status, _first_loss(reading), parts, reading.accounting.lines, dict(counts), reading.others)
+    return Inspection(
+        *packing, compact, status, _first_loss(reading), parts, reading.accounting.lines, dict(counts), reading.others
+    )
 
 
 def moment(time_100ns: int) -> str:

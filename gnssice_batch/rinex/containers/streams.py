@@ -106,7 +106,7 @@ def _streams(content: bytes, limit: int, kind: _Kind) -> Unpacked:
     """Unpack streams that follow one another; the whole ones stand when what follows them is damaged or is none."""
     done: list[bytes] = []
     view = memoryview(content)
-    while view and (not done or view[0]):
+    while view:
         if done and not _may_be(kind.magic, view):
             return Unpacked(_joined(done), detail="bytes follow that are no stream", oddity=Reason.TRAILING_BYTES)
         one, used = _one_stream(view, limit, kind.start(), kind.broken)
@@ -116,7 +116,7 @@ def _streams(content: bytes, limit: int, kind: _Kind) -> Unpacked:
         if one.fault is not None:
             return Unpacked(_joined(done), one.fault, one.detail)
         limit -= len(one.content)
-        view = view[used:]
+        view = _behind_padding(view[used:])
     return Unpacked(_joined(done))
 
 
@@ -140,6 +140,11 @@ def _one_stream(view: memoryview, limit: int, stream: _Decompressor, broken: typ
         used += len(piece)
         room = limit + 1
     return Unpacked(_joined(chunks)), used - len(stream.unused_data)
+
+
+def _behind_padding(view: memoryview) -> memoryview:
+    """Pass over the NUL bytes that a tape or xz puts behind a stream."""
+    return view[len(view) - len(bytes(view).lstrip(b"\0")) :] if view and not view[0] else view
 
 
 def _may_be(magic: bytes, view: memoryview) -> bool:

@@ -166,7 +166,7 @@ def is_misplaced(buffer: Bytes, at: int, stop: int, room: int, state: State, tab
 def misfit_of_surplus(buffer: Bytes, first: int, surplus: int, needed: int) -> int:
     """Return `FITS` if a line, behind those that an epoch needs, shows nothing against them.
 
-    What is no line of observations does not. Blank lines do not if no line before them can be the one too many: none is
+    What is no line of an epoch does not. Blank lines do not if no line before them can be the one too many: none is
     blank, none stands there twice.
     """
     at, blank = surplus, True
@@ -174,7 +174,7 @@ def misfit_of_surplus(buffer: Bytes, first: int, surplus: int, needed: int) -> i
         end = line_end(buffer, at)
         stop = text_end(buffer, at, end)
         blank = stop == at or is_comment(buffer, at, stop)
-        if not blank and is_observations(buffer, at, stop):
+        if not blank and (is_observations(buffer, at, stop) or goes_on_with_list(buffer, at, stop)):
             return LINE_COUNT
         if not blank and at == surplus:
             return FITS

@@ -269,7 +269,7 @@ BOMBS = {
     "gzip of many streams": gzip.compress(bytes(LIMIT // 8)) * 9,
     "bzip2": bz2.compress(bytes(LIMIT)),
     "compress": ncompress.compress(bytes(LIMIT)),
-    "xz": lzma.compress(bytes(LIMIT)),
+    "xz": lzma.compress(bytes(LIMIT), preset=0),
     "zip": zipped({"a": bytes(LIMIT)}),
     "tar": gzip.compress(tar({"a": bytes(LIMIT)})),
     "gzip in gzip": gzip.compress(gzip.compress(bytes(LIMIT))),

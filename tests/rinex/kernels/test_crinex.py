@@ -136,7 +136,7 @@ def test_a_satellite_line_lost_or_doubled_costs_its_epoch():
 def test_the_shared_file_of_clock_offsets_without_a_start(shared_data):
     found = reading((shared_data / "faults" / "crx3-clock-offset-without-a-start.crx").read_text())
     (part,) = found.parts
-    assert part.value[:, 0].tolist() == [20_000_000_000, 20_000_001_000, 20_000_003_000, 20_000_006_000, 20_000_010_000]
+    assert part.value[:, 0].tolist() == [20_000_000_000 + 1000 * number for number in range(5)]
     assert (part.value[:, 1] != MISSING).all()
     assert (part.rx_clock_offset_ps == MISSING).all()
     assert found.accounting.counts == {Reason.BAD_VALUE: 5}

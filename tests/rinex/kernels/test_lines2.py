@@ -107,6 +107,8 @@ def test_a_line_of_more_fields_than_are_left_was_exchanged(one, other):
 
 def test_a_lost_epoch_record_costs_the_epoch_before_it_too():
     check_refused(reading(ONE, listed(0, svs(2)), single(2), single(1), listed(50, svs(1)), single(1)), 6)
+    _, more = listed(0, svs(13)).splitlines(keepends=True)
+    check_refused(reading(ONE, listed(0, svs(2)), single(2), more, single(13), GOOD), 6)
 
 
 def test_a_continuation_of_the_list_that_is_lost_or_stands_elsewhere_costs_the_epoch():
@@ -114,6 +116,7 @@ def test_a_continuation_of_the_list_that_is_lost_or_stands_elsewhere_costs_the_e
     lines = single(14).splitlines(keepends=True)
     check_refused(reading(ONE, first, *lines, GOOD), 6)
     check_refused(reading(ONE, first, lines[0], more, *lines[1:], GOOD), 6)
+    check_refused(reading(ONE, first, lines[11], *lines[:11], more, *lines[12:], GOOD), 6)
     check_refused(reading(ONE, first, " hello\n", more, *lines, GOOD), 6)
     check_refused(reading(ONE, first, more, more, *lines, GOOD), 6)
     check_refused(reading(ONE, first, more, more, *lines[1:], GOOD), 6)
