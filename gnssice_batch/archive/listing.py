@@ -30,7 +30,7 @@ _FETCH_PAUSE_S: Final = 0.2
 _UNKNOWN: Final = ""
 _FOREIGN: Final = {Reason.NOT_RINEX, Reason.NOT_OBSERVATIONS, Reason.EMPTY}
 """What is no fault of a file that never claimed to check observations."""
-_CALLED_RINEX: Final = re.compile(r"\.(rnx|crx|\d\d[od])(\.(gz|z|bz2|xz|zst|zip))?$", re.IGNORECASE)
+_CALLED_RINEX: Final = re.compile(r"\.(rnx|crx|\d\d[od])(\.(gz|z|bz2|zip))?$", re.IGNORECASE)
 
 type Hold = Callable[[Iterable[FileOutcome]], None]
 """Is told what became of files as it is known, and raises `RefusedError` when too many fail in one way."""
