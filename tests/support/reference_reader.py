@@ -266,7 +266,7 @@ def record_of_line(line: str, header: Header) -> Record | None:
 # RINEX 1 and 2
 
 EPOCH_2 = re.compile(r" [ \d]\d( [ \d]\d){4}[ \d.]{11}..[ 0-6][ \d]{3}", re.ASCII)
-EVENT_2 = re.compile(r" {26}..[2-6][ \d]{3}", re.ASCII)
+EVENT_2 = re.compile(r" {28}[2-6][ \d]{3}", re.ASCII)
 LIST_2 = re.compile(r" {32}(?P<names>([A-Z ][ \d]\d)+)", re.ASCII)
 """A line that goes on with the satellites of an epoch (table A2: 32X, 12(A1,I2))."""
 VALUE_2 = re.compile(r"(.{16})*.{10}\.")
@@ -337,6 +337,7 @@ def satellites_2(line: str, body: list[str], count: int, header: Header) -> tupl
         names, body = names.ljust(len(names) + -len(names) % 3) + more["names"], body[1:]
     own_system = header.file_system if header.file_system != "M" else "G"
     tokens = [names[first : first + 3] for first in range(0, len(names), 3)]
+    tokens = tokens[:count] + [token for token in tokens[count:] if re.fullmatch(r"[A-Z][ \d]\d", token)]
     return [satellite_name(token, own_system) for token in tokens], body
 
 

@@ -47,6 +47,7 @@ from gnssice_batch.rinex.kernels.numbers import (
     HEADER_BLOCK,
     LABELLED_LINE,
     LINE,
+    LINE_COUNT,
     LINE_EPOCH,
     LINE_OBSERVATION,
     NAMES,
@@ -128,6 +129,7 @@ def take_epoch_line(buffer: Bytes, stop: int, run: Run) -> int:
     """Take a line that has the form of an epoch record."""
     state, tables, output = run
     start = state[POSITION]
+    follows_refused = state[SKIPPING] >= 0
     state[SKIPPING] = -1
     flag = flag_of(buffer, start + 28, stop)
     if flag < 0:
@@ -140,6 +142,8 @@ def take_epoch_line(buffer: Bytes, stop: int, run: Run) -> int:
         return skip_epoch(buffer, run, TRUNCATED if stop == buffer.size else BAD_EPOCH_RECORD)
     listed, lines = read_list(buffer, count, state, tables)
     reason = misfit(buffer, lines, listed, int64(tables.type_count[0]), state, tables)
+    if reason == FITS and listed != count and follows_refused:
+        reason = LINE_COUNT
     if reason != FITS:
         return skip_epoch(buffer, run, reason)
     open_epoch(state, output, time_100ns, flag, count)

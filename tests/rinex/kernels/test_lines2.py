@@ -131,6 +131,14 @@ def test_a_list_that_the_lines_bear_out_rules_over_the_count():
     assert found.accounting.counts == {Reason.SATELLITE_COUNT: 1}
 
 
+def test_such_a_list_is_not_believed_behind_lines_that_may_be_its_own():
+    first, more = listed(0, svs(13)).splitlines(keepends=True)
+    lines = single(13).splitlines(keepends=True)
+    found = reading(ONE, lines[0], more, first, *lines[1:], GOOD)
+    assert own(found.parts[0]) == {"G01": 1}
+    assert found.accounting.counts == {Reason.BAD_EPOCH_RECORD: 1, Reason.LINE_COUNT: 1}
+
+
 def test_a_list_that_the_lines_do_not_bear_out_costs_the_epoch():
     check_refused(reading(ONE, listed(0, svs(3), declared=2), single(2), GOOD), 6)
     check_refused(reading(ONE, listed(0, svs(3), declared=5), single(5), GOOD), 6)
