@@ -35,6 +35,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     FASTER_THAN_GRID = "faster_than_grid"
     READER_FAILED = "reader_failed"
+    UNSUPPORTED_CONTAINER = "unsupported_container"
     KILLED_WORKERS = "killed_workers"
 
     TRUNCATED = "truncated"
@@ -54,6 +55,7 @@ class Reason(StrEnum):
     OFF_GRID = "off_grid"
     OUT_OF_BOUNDS = "out_of_bounds"
     IMPLAUSIBLE_DATE = "implausible_date"
+    LINE_COUNT = "line_count"
 
     COMMENT = "comment"
     BLANK_LINE = "blank_line"
@@ -65,6 +67,9 @@ class Reason(StrEnum):
     REVERSED_EPOCH = "reversed_epoch"
     SUPERSEDED = "superseded"
     DUPLICATE_CONTENT = "duplicate_content"
+    OTHER_MEMBER = "other_member"
+    TRAILING_BYTES = "trailing_bytes"
+    HEADER_ODDITY = "header_oddity"
 
     @property
     def loses(self) -> bool:
@@ -84,6 +89,9 @@ _HARMLESS = frozenset(
         Reason.REVERSED_EPOCH,
         Reason.SUPERSEDED,
         Reason.DUPLICATE_CONTENT,
+        Reason.OTHER_MEMBER,
+        Reason.TRAILING_BYTES,
+        Reason.HEADER_ODDITY,
     }
 )
 

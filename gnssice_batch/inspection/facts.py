@@ -77,7 +77,7 @@ class Inspection:
     size_bytes: int
     sha256: str
     container: str | None
-    """gzip, compress, bzip2, zip or tar; None for none."""
+    """gzip, compress, bzip2, xz, zip or tar, or one that is not unpacked; None for none."""
     compact: bool
     """Whether it is CRINEX."""
     status: Status
@@ -86,6 +86,8 @@ class Inspection:
     parts: tuple[Part, ...] = ()
     lines: int = 0
     skipped: Mapping[Reason, int] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    """Names of the files in the container that are no observations and never claimed to be."""
     warnings: tuple[str, ...] = ()
     """What to be warned of, a sentence each; `gnssice_batch.inspect` fills them in."""
 
@@ -124,7 +126,9 @@ def inspect(content: bytes, name: str, options: ReadOptions | None = None) -> In
         return Inspection(*packing, compact, Status.REJECTED, refusal, lines=error.lines, skipped=error.counts)
     counts = reading.accounting.counts
     status = Status.PARTIAL if any(reason.loses for reason in counts) else Status.OK
-    return Inspection(*packing, compact, status, _first_loss(reading), parts, reading.accounting.lines, dict(counts))
+    return Inspection(
+        *packing, compact, status, _first_loss(reading), parts, reading.accounting.lines, dict(counts), reading.others
+    )
 
 
 def moment(time_100ns: int) -> str:

@@ -6,10 +6,18 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
 from gnssice_batch.errors import ReadError, Reason
-from gnssice_batch.rinex.containers.unpack import Member, members, unpack_prefix
+from gnssice_batch.rinex.containers.unpack import (
+    NOT_UNPACKED,
+    Member,
+    container_of,
+    members,
+    not_unpacked,
+    unpack_prefix,
+)
 from gnssice_batch.rinex.header.text import header_text, is_compact, with_line_feeds
 from gnssice_batch.rinex.header.values import Header
 from gnssice_batch.rinex.kernels.body import observations_of
+from gnssice_batch.rinex.names import claims_observations
 from gnssice_batch.rinex.observations.values import Accounting, Observations, Offence
 from gnssice_batch.rinex.readers.georinex_reader import georinex_observations
 from gnssice_batch.rinex.readers.hatanaka_decoder import text_of
@@ -38,6 +46,8 @@ class Reading:
     """In the order of the file: one a member of a container, a header, or a station."""
     accounting: Accounting
     """Of all parts and refused members together."""
+    others: tuple[str, ...] = ()
+    """Names of the members that never claimed to be observations; passed over, ``other_member``."""
 
 
 def read(content: bytes, options: ReadOptions | None = None) -> Reading:
@@ -63,14 +73,21 @@ def read(content: bytes, options: ReadOptions | None = None) -> Reading:
     chosen = options or ReadOptions()
     parts: list[Observations] = []
     refused: list[_RefusedMember] = []
+    others: list[tuple[Member, ReadError]] = []
     for member in members(content, chosen.max_unpacked_bytes):
         try:
             parts.extend(_parts_of(member, chosen))
         except ReadError as error:
-            refused.append(_RefusedMember(member.name, error, _line_count(member.content)))
+            if _claims_nothing(member, error):
+                others.append((member, error))
+            else:
+                refused.append(_RefusedMember(member.name, error, _line_count(member.content)))
+    if not parts and others and not refused:
+        raise others[0][1]
     if not parts:
         raise _nothing_readable(refused)
-    return Reading(tuple(parts), _sum(parts, refused))
+    accounting = _with_others(_sum(parts, refused), [member for member, _ in others])
+    return Reading(tuple(parts), accounting, tuple(member.name for member, _ in others))
 
 
 def read_header(prefix: bytes) -> Header:
@@ -84,9 +101,34 @@ def read_header(prefix: bytes) -> Header:
     Raises
     ------
     ReadError
-        If there is no complete header of RINEX observations in it.
+        If there is no complete header of RINEX observations in it, or it is packed in a way that is not unpacked.
     """
-    return header_text(with_line_feeds(unpack_prefix(prefix)), 0).header
+    content = unpack_prefix(prefix)
+    kind = container_of(content)
+    if kind in NOT_UNPACKED:
+        raise not_unpacked(kind)
+    return header_text(with_line_feeds(content), 0).header
+
+
+def _claims_nothing(member: Member, error: ReadError) -> bool:
+    """Whether a member of a container that gives nothing was never called observations: then nothing is lost."""
+    if error.reason == Reason.NOT_OBSERVATIONS:
+        return True
+    claimed = claims_observations(member.name) if member.name else True
+    return claimed is False or (claimed is None and error.reason in {Reason.NOT_RINEX, Reason.EMPTY})
+
+
+def _with_others(accounting: Accounting, others: list[Member]) -> Accounting:
+    """Count the members that are no observations, and their lines."""
+    if not others:
+        return accounting
+    lines = sum(_line_count(member.content) for member in others)
+    return replace(
+        accounting,
+        lines=accounting.lines + lines,
+        line_counts={**accounting.line_counts, Reason.OTHER_MEMBER: lines},
+        counts={**accounting.counts, Reason.OTHER_MEMBER: len(others)},
+    )
 
 
 class _RefusedMember(NamedTuple):
@@ -117,6 +159,8 @@ def _parts_of(member: Member, options: ReadOptions) -> list[Observations]:
         raise _no_epochs(parts)
     if member.fault is not None:
         parts[-1] = _truncated(parts[-1], member.content)
+    if member.oddity is not None:
+        parts[-1] = _with_oddity(parts[-1], member.oddity)
     return [_in_member(part, member.name) for part in parts]
 
 
@@ -174,6 +218,12 @@ def _truncated(part: Observations, content: bytes) -> Observations:
     offence = accounting.offence or Offence(Reason.TRUNCATED, _line_count(content), b"")
     counts = {**accounting.counts, Reason.TRUNCATED: 1}
     return replace(part, accounting=replace(accounting, counts=counts, offence=offence))
+
+
+def _with_oddity(part: Observations, oddity: Reason) -> Observations:
+    """Count something odd about a part's container that has cost nothing."""
+    accounting = part.accounting
+    return replace(part, accounting=replace(accounting, counts={**accounting.counts, oddity: 1}))
 
 
 def _line_count(content: bytes) -> int:

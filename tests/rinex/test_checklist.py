@@ -87,11 +87,6 @@ def test_satellites_beyond_the_usual_numbers_are_kept():
     assert only(text, epoch3(0, 6), *(satellite(sv, 1) for sv in svs)).svs == svs
 
 
-def test_zero_is_missing_but_a_doppler_beside_a_value_is_not():
-    part = only(header3(), epoch3(0, 2), satellite("G01", 0.0, 5.0, 0.0, 0.0), satellite("G02", 0.0, None, 0.0, 0.0))
-    assert part.value.tolist() == [[MISSING, 5000, 0, MISSING], [MISSING] * 4]
-
-
 def test_indicators_are_carried_as_written():
     row = "G01" + field(20000000, "4", "7") + field(105000000, "7", "9") + field(1) + field(45) + "\n"
     part = only(header3(), epoch3(0, 1), row)

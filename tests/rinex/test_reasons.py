@@ -87,7 +87,10 @@ PARTIAL = {
         header2(), " 25  0  1  0  0  0.0000000  0  1G01\n", field(1), "\n", GOOD2, Reason.BAD_EPOCH_RECORD, 6,
     ),
     "RINEX 2: an unknown system": (header2(), epoch2(0, "X01"), field(1), "\n", GOOD2, Reason.BAD_SATELLITE, 7),
-    "RINEX 2: an early epoch": (header2(), epoch2(0, "G01G02"), field(1), "\n", GOOD2, Reason.SATELLITE_COUNT, 6),
+    "RINEX 2: an early epoch": (header2(), epoch2(0, "G01G02"), field(1), "\n", GOOD2, Reason.LINE_COUNT, 6),
+    "RINEX 2: a wrong count": (
+        header2(), f"{epoch2(0, 'G01')[:31]}2G01\n", field(1), "\n", GOOD2, Reason.SATELLITE_COUNT, 6,
+    ),
     "RINEX 2: the end of the file": (header2(), GOOD2, epoch2(40, "G01G02"), field(1), "\n", Reason.TRUNCATED, 8),
     "RINEX 2: a list that the file ends in": (
         header2(), GOOD2, f" 25  1  1  0  0 40.0000000  0 13{'G01G02G03G04G05G06G07G08G09G10G11G12'}\n",

@@ -131,16 +131,10 @@ def read_as(
     fields = {
         column.code: written[declared] for declared, column in zip(codes, signals, strict=True) if column is not None
     }
-    tracked = {code[1:] for code, cell in fields.items() if cell.value}
     for code, cell in fields.items():
-        triple = (cell.value if is_value(code, cell, tracked) else None, cell.lli, cell.ssi)
+        triple = (cell.value or None, cell.lli, cell.ssi)
         if triple != (None, None, None):
             yield (sv, code), triple
-
-
-def is_value(code: str, cell: reference_reader.Cell, tracked: set[str]) -> bool:
-    """Tell whether a field is a value: 0.0 is none, but a Doppler of 0.0 beside another value of its signal is."""
-    return cell.value is not None and (cell.value != 0 or (code[0] == "D" and code[1:] in tracked))
 
 
 def differences(found: list[EpochCells], expected: list[EpochCells]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Header records parsed into a header (RINEX 2 table A1; RINEX 3 or 4 table A2)."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
@@ -23,6 +24,7 @@ LABEL_COLUMN: Final = 60
 
 _OWN_TIME: Final = {"G": "GPS", "R": "GLO", "E": "GAL", "J": "QZS", "C": "BDT", "I": "IRN", "S": "GPS"}
 _TIME_NAMES: Final = {**{name: name for name in TIME_SYSTEMS}, "UTC": "GLO", "BDS": "BDT", "GLN": "GLO"}
+_TIME_SYSTEM_COLUMN: Final = 48
 _SCALES: Final = (1, 10, 100, 1000)
 
 
@@ -37,6 +39,7 @@ class Draft:
     glonass_fcn: dict[str, int] = field(default_factory=dict)
     unknown_labels: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    oddities: list[str] = field(default_factory=list)
     system: str = ""
     """System that continuation lines belong to."""
     shift: PhaseShift | None = None
@@ -55,6 +58,7 @@ class Draft:
             glonass_fcn=dict(header.glonass_fcn),
             unknown_labels=dict(header.unknown_labels),
             faults=list(header.faults),
+            oddities=list(header.oddities),
         )
 
     def copy(self) -> "Draft":
@@ -68,6 +72,7 @@ class Draft:
             glonass_fcn=self.glonass_fcn.copy(),
             unknown_labels=self.unknown_labels.copy(),
             faults=self.faults.copy(),
+            oddities=self.oddities.copy(),
         )
 
     def freeze(self, *, compact: bool = False) -> Header:
@@ -82,6 +87,7 @@ class Draft:
             "glonass_fcn": MappingProxyType(self.glonass_fcn),
             "unknown_labels": MappingProxyType(self.unknown_labels),
             "faults": tuple(dict.fromkeys(self.faults)),
+            "oddities": tuple(dict.fromkeys(self.oddities)),
         }
         return Header(**self.values, **own)
 
@@ -231,25 +237,32 @@ def _scale_factor(draft: Draft, line: str) -> None:
 
 
 def _calendar(line: str) -> _Calendar:
-    """Read a time as five I6 fields and F13.7, in 100 ns of the calendar it is written in."""
-    year, month, day, hour, minute = (int(line[at : at + 6]) for at in range(0, 30, 6))
-    whole, _, fraction = line[30:43].strip().partition(".")
+    """Read a time as five I6 fields and F13.7, in 100 ns of the calendar it is written in.
+
+    A blank stands before each number, so that they are told apart wherever they begin.
+    """
+    words = line[:LABEL_COLUMN].split()[:6]
+    year, month, day, hour, minute = (int(word) for word in words[:5])
+    whole, _, fraction = words[5].partition(".") if len(words) > 5 else ("", "", "")
     in_range = 1 <= month <= 12 and 0 <= hour < 24 and 0 <= minute < 60 and GPS_EPOCH.year <= year < 2200
     if not in_range or not 1 <= day <= days_in_month(year, month):
         raise ValueError(line)
-    seconds = int(whole) * SECOND_100NS + int((fraction + "0000000")[:7])
+    seconds = int(whole or 0) * SECOND_100NS + int((fraction + "0000000")[:7])
     return _Calendar(days_since_gps_epoch(year, month, day) * DAY_100NS + (hour * 60 + minute) * MINUTE_100NS + seconds)
 
 
 def _first_time(draft: Draft, line: str) -> None:
-    name = line[43:LABEL_COLUMN].strip().upper()[:3]
-    if name:
-        if name not in _TIME_NAMES:
-            draft.faults.append(f"time system {name!r} is unknown")
-        else:
-            draft.values["time_system"] = _TIME_NAMES[name]
-            draft.values["time_system_source"] = "header"
-    draft.values["time_first_100ns"] = _calendar(line)
+    """Read TIME OF FIRST OBS: the time, 5X, then A3 for the time system, which is told by being a word."""
+    word = re.search(r"[A-Z]+", line[:LABEL_COLUMN].upper())
+    name = _TIME_NAMES.get(word[0][:3]) if word else None
+    if name is not None:
+        draft.values["time_system"] = name
+        draft.values["time_system_source"] = "header"
+    if word and name is None:
+        draft.oddities.append(f"time system {line[word.start() : word.end()]!r} is not known")
+    elif word and word.start() != _TIME_SYSTEM_COLUMN:
+        draft.oddities.append(f"time system {name} stands in column {word.start() + 1}, not {_TIME_SYSTEM_COLUMN + 1}")
+    draft.values["time_first_100ns"] = _calendar(line[: word.start()] if word else line)
 
 
 def _last_time(draft: Draft, line: str) -> None:

@@ -74,6 +74,8 @@ class Header:
     """Header lines that were passed over, by label."""
     faults: tuple[str, ...] = ()
     """What is wrong with header records, one sentence each."""
+    oddities: tuple[str, ...] = ()
+    """What is odd about header records and loses no value, one sentence each."""
 
     @property
     def major(self) -> int:

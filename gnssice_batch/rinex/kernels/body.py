@@ -1,5 +1,6 @@
 """One unpacked RINEX or CRINEX file to observations: kernels for the lines, Python for the header records."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.header.faults import first_fault
-from gnssice_batch.rinex.header.records import KNOWN_LABELS, Draft, add, label_of
+from gnssice_batch.rinex.header.records import KNOWN_LABELS, LABEL_COLUMN, Draft, add, label_of
 from gnssice_batch.rinex.header.text import HeaderText, header_text
 from gnssice_batch.rinex.header.values import Header
 from gnssice_batch.rinex.kernels import numbers
@@ -24,10 +25,9 @@ from gnssice_batch.rinex.primitives.time import shift_100ns
 from gnssice_batch.signals import SYSTEMS
 
 _SAMPLE_BYTES = 1 << 13
-_AT_ZERO = (
-    *(numbers.OPEN, numbers.EPOCHS, numbers.ROWS, numbers.SVS),
-    *(numbers.ZERO_DOPPLERS, numbers.WRAPPED, numbers.REFUSED_AT),
-)
+_EPOCH_3 = re.compile(r">( \d{4}( [ \d]\d){4}[ \d][ \d]\d\.\d{7}| {28})  [0-6][ \d]{2}\d", re.ASCII)
+_EPOCH_2 = re.compile(r"[ &]([ \d]\d( [ \d]\d){4}[ \d][ \d]\d\.\d{7}| {25})  [0-6][ \d]{2}\d", re.ASCII)
+_AT_ZERO = (numbers.OPEN, numbers.EPOCHS, numbers.ROWS, numbers.SVS, numbers.WRAPPED, numbers.REFUSED_AT)
 _SPARE_ROWS = 1100
 """No epoch has more satellites."""
 
@@ -207,9 +207,12 @@ class Parser:
         return self.content[start : len(self.content) if end < 0 else end].decode("latin-1").rstrip("\r\0 ")
 
     def _begins_epoch(self, line: str) -> bool:
-        if self.header.major >= 3:
-            return line.startswith(">")
-        return bool(self.state[numbers.COMPACT_MAJOR]) and line.startswith("&")
+        """Whether a line inside an event is an epoch record for certain: by all of its columns, and without a label.
+
+        The number of lines that the event has announced is then wrong; else it rules, whatever they begin with.
+        """
+        record = _EPOCH_3 if self.header.major >= 3 else _EPOCH_2
+        return record.match(line) is not None and not line[LABEL_COLUMN : LABEL_COLUMN + 1].isalpha()
 
     def _pass_line(self, reason: Reason, *, counted: bool = True) -> None:
         """Put the current line into a category and go to the next one."""
@@ -264,8 +267,7 @@ class Parser:
                 columns=self._columns({sv[0] for sv in svs}),
                 accounting=self._accounting(),
                 time_ps=output.time_ps[:epochs],
-            ),
-            has_zero_doppler=bool(self.state[numbers.ZERO_DOPPLERS]),
+            )
         )
 
     def _columns(self, seen: set[str]) -> dict[str, tuple[Column, ...]]:
@@ -279,6 +281,7 @@ class Parser:
         unknown = sum(self.header.unknown_labels.values())
         output.counts[numbers.number(Reason.BAD_HEADER_RECORD)] += faults
         output.counts[numbers.number(Reason.UNKNOWN_LABEL)] += unknown
+        output.counts[numbers.number(Reason.HEADER_ODDITY)] += len(self.header.oddities)
         offence = None
         if state[numbers.OFFENCE] >= 0:
             at = int(state[numbers.OFFENCE_POSITION])

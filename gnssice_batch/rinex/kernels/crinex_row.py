@@ -148,7 +148,7 @@ def take_observable(buffer: Bytes, begin: int, end: int, field: tuple[int, int, 
     if column < 0:
         output.counts[PSEUDO_OBSERVABLE] += 1
     else:
-        put_value(state, output, row, column, number, tables.zero_counts[system, U(j)])
+        put_value(output, row, column, number)
     return True
 
 
