@@ -65,6 +65,7 @@ class Reason(StrEnum):
     REVERSED_EPOCH = "reversed_epoch"
     SUPERSEDED = "superseded"
     DUPLICATE_CONTENT = "duplicate_content"
+    JOINED_EPOCH = "joined_epoch"
 
     @property
     def loses(self) -> bool:
@@ -84,6 +85,7 @@ _HARMLESS = frozenset(
         Reason.REVERSED_EPOCH,
         Reason.SUPERSEDED,
         Reason.DUPLICATE_CONTENT,
+        Reason.JOINED_EPOCH,
     }
 )
 
