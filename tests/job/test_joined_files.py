@@ -20,6 +20,7 @@ from gnssice_batch.job.run import run
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.operate.status import store_status
 from gnssice_batch.operate.verification import verify_store
+from gnssice_batch.store.layout.ledger import read_ledger
 from tests.support.joined import FILES, STEP_S, Model, Sparse
 from tests.support.runs import (
     DAY_ONE_S,
@@ -297,6 +298,19 @@ def test_a_group_of_an_older_version_gets_what_it_lacks(tmp_path):
     assert held(chosen) == modelled(model, np.asarray(open_group(chosen, GROUP)["sid"][:]).tolist())
     check_ledger(chosen, GROUP)
     assert verify_store(chosen, None).agrees
+
+
+def test_the_ledger_tells_damage_from_what_a_grid_has_refused(tmp_path):
+    """Both files are partial; a later run ranks them as this one did."""
+    off_grid = rinex([DAY_ONE_S, DAY_ONE_S + STEP_S, DAY_ONE_S + STEP_S + 100], ("G01",))
+    files = {"rec/a.rnx": WEST.content, "rec/b.rnx": off_grid, "rec/c.rnx": Sparse(EAST.epochs, damaged=True).content}
+    write(tmp_path / "archive", files)
+    chosen = sparse_settings(tmp_path)
+    outcomes = run(chosen).files[GROUP]
+    kept = read_ledger(open_group(chosen, GROUP))
+    assert [str(outcome.status) for outcome in outcomes] == ["ok", "partial", "partial"]
+    assert [kept.rank(number) for number in range(3)] == [outcome.facts.rank for outcome in outcomes]
+    assert [kept.rank(number).intact for number in range(3)] == [True, True, False]
 
 
 def test_joined_signals_move_with_the_axis(tmp_path):
