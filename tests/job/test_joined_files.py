@@ -302,7 +302,7 @@ def test_a_group_of_an_older_version_gets_what_it_lacks(tmp_path):
 
 def test_the_ledger_tells_damage_from_what_a_grid_has_refused(tmp_path):
     """Both files are partial; a later run ranks them as this one did."""
-    off_grid = rinex([DAY_ONE_S, DAY_ONE_S + STEP_S, DAY_ONE_S + STEP_S + 100], ("G01",))
+    off_grid = rinex([DAY_ONE_S, DAY_ONE_S + STEP_S, DAY_ONE_S + 2 * STEP_S + 100], ("G01",))
     files = {"rec/a.rnx": WEST.content, "rec/b.rnx": off_grid, "rec/c.rnx": Sparse(EAST.epochs, damaged=True).content}
     write(tmp_path / "archive", files)
     chosen = sparse_settings(tmp_path)
