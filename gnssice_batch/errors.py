@@ -70,6 +70,7 @@ class Reason(StrEnum):
     OTHER_MEMBER = "other_member"
     TRAILING_BYTES = "trailing_bytes"
     HEADER_ODDITY = "header_oddity"
+    JOINED_EPOCH = "joined_epoch"
 
     @property
     def loses(self) -> bool:
@@ -92,6 +93,7 @@ _HARMLESS = frozenset(
         Reason.OTHER_MEMBER,
         Reason.TRAILING_BYTES,
         Reason.HEADER_ODDITY,
+        Reason.JOINED_EPOCH,
     }
 )
 

@@ -1,7 +1,7 @@
 """Observations aligned to the epoch grid: every epoch is placed, superseded or counted, none rounded silently."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.model.grid import SECOND_NS, Grid
-from gnssice_batch.model.template import VARIABLES
-from gnssice_batch.model.values import NO_SOURCE, Overlap, Rank, Span, Strategy, Tally
+from gnssice_batch.model.template import JOINED, VARIABLES
+from gnssice_batch.model.values import NO_SOURCE, Overlap, Span, Tally
 from gnssice_batch.rinex.observations.dense import rows_of, scatter_row, targets
 from gnssice_batch.rinex.observations.presence import values_per_row
 from gnssice_batch.rinex.observations.values import MISSING, Observations
@@ -37,6 +37,8 @@ class Block:
     """(N,) seconds."""
     values: npt.NDArray[np.int64]
     """(N,) number of values of the epoch's observation variables."""
+    joined: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """(N, S) by name of a coordinate what it is for signals from another file than the epoch's; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def fill_block(
     source: int,
     sids: Mapping[str, int],
 ) -> None:
-    """Write epochs of a file into a block, whole epochs at a time; what stood in their slots is erased.
+    """Write epochs of a file into slots of a block that have nothing yet.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ def fill_block(
     placement
         Of these observations in this block.
     slot
-        (E,) those slots of the placement that the file may take, -1 elsewhere.
+        (E,) those slots of the placement that no file has, -1 elsewhere.
     source
         What `Block.source` says of these epochs.
     sids
@@ -172,22 +174,34 @@ def fill_block(
     """
     arrays = tuple(block.arrays[spec.name] for spec in VARIABLES)
     rows = rows_of(observations)
-    _spread(slot, block.source != NO_SOURCE, rows, targets(observations, sids), arrays)
+    _spread(slot, rows, targets(observations, sids), arrays)
     here = slot >= 0
     slots = slot[here]
-    clock = observations.rx_clock_offset_ps[here]
+    flag, clock, offset = told_of_epochs(observations, placement)
     block.source[slots] = source
-    block.epoch_flag[slots] = observations.epoch_flag[here]
-    block.rx_clock_offset[slots] = np.where(clock == MISSING, np.nan, clock / _PS_PER_S)
-    block.epoch_offset[slots] = placement.offset_ns[here] / SECOND_NS
+    block.epoch_flag[slots] = flag[here]
+    block.rx_clock_offset[slots] = clock[here]
+    block.epoch_offset[slots] = offset[here]
     block.values[slots] = placement.values[here]
 
 
+def told_of_epochs(
+    observations: Observations, placement: Placement
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(E,) flag, clock offset in seconds, and observed minus grid time in seconds."""
+    clock = observations.rx_clock_offset_ps
+    clock_s = np.where(clock == MISSING, np.nan, clock / _PS_PER_S)
+    return observations.epoch_flag, clock_s, placement.offset_ns / SECOND_NS
+
+
 def block_of(
-    start: int, variables: Mapping[str, npt.NDArray[Any]], coordinates: Mapping[str, npt.NDArray[Any]]
+    start: int,
+    variables: Mapping[str, npt.NDArray[Any]],
+    coordinates: Mapping[str, npt.NDArray[Any]],
+    joined: Mapping[str, npt.NDArray[Any]],
 ) -> Block:
-    """The block of a write unit as it stands in the store; `variables` (N, S), `coordinates` (N,)."""
-    arrays = {spec.name: np.ascontiguousarray(variables[spec.name].T).T for spec in VARIABLES}
+    """The block of a write unit as it stands in the store; `variables` and `joined` (N, S), `coordinates` (N,)."""
+    arrays = {spec.name: _sid_major(variables[spec.name]) for spec in VARIABLES}
     values = sum((np.isfinite(arrays[name]).sum(axis=1) for name in _VALUES), np.zeros(1, np.int64))
     return Block(
         start,
@@ -197,30 +211,48 @@ def block_of(
         coordinates["rx_clock_offset"].copy(),
         coordinates["epoch_offset"].copy(),
         values,
+        {spec.name.rpartition("/")[2]: _sid_major(joined[spec.name]) for spec in JOINED if joined},
     )
 
 
+def _sid_major(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.ascontiguousarray(cells.T).T
+
+
 def tallies_by_source(block: Block) -> dict[int, Tally]:
-    """Epochs and values that each source holds in a block."""
+    """Epochs that each source is the main one of or has a signal in, and the values that are from it."""
     sources, inverse, epochs = np.unique(block.source, return_inverse=True, return_counts=True)
     values = np.bincount(inverse, weights=block.values, minlength=sources.size).astype(np.int64)
     held = zip(sources.tolist(), epochs.tolist(), values.tolist(), strict=True)
-    return {source: Tally(epochs, values) for source, epochs, values in held if source != NO_SOURCE}
+    tallies = {source: Tally(epochs, values) for source, epochs, values in held if source != NO_SOURCE}
+    for guest, given, host in _joined_cells(block):
+        tallies[guest] = tallies.get(guest, Tally()) + given
+        tallies[host] -= Tally(0, given.observations)
+    return tallies
 
 
-def outranks(rank: Rank, holder: Rank, strategy: Strategy, *, stored: bool) -> bool:
-    """Whether a file takes an epoch from the one that holds it.
+def joined_by_source(block: Block) -> dict[int, int]:
+    """Epochs that each source has a signal in while another is the main one."""
+    epochs: dict[int, int] = {}
+    for guest, given, _ in _joined_cells(block):
+        epochs[guest] = epochs.get(guest, 0) + given.epochs
+    return epochs
 
-    Parameters
-    ----------
-    stored
-        Whether the holder stood in the store before the run; among the files of a run the rank decides alone.
-    """
-    if rank.same_content(holder):
-        return False
-    if not stored or strategy is Strategy.BEST:
-        return rank > holder
-    return strategy is Strategy.OVERWRITE
+
+def _joined_cells(block: Block) -> Iterator[tuple[int, Tally, int]]:
+    """Every file that is joined to epochs of another one, what it gives to these, and that other one."""
+    if not block.joined:
+        return
+    source = block.joined["source_file"]
+    n, j = np.nonzero(source != NO_SOURCE)
+    values = sum(np.isfinite(block.arrays[name][n, j]).astype(np.int64) for name in _VALUES)
+    cells = np.stack([source[n, j], block.source[n], n], axis=1)
+    epochs, inverse = np.unique(cells, axis=0, return_inverse=True)
+    of_epoch = np.bincount(inverse.ravel(), weights=values, minlength=len(epochs)).astype(np.int64)
+    pairs, inverse = np.unique(epochs[:, :2], axis=0, return_inverse=True)
+    for index, (guest, host) in enumerate(pairs.tolist()):
+        chosen = inverse.ravel() == index
+        yield guest, Tally(int(chosen.sum()), int(of_epoch[chosen].sum())), host
 
 
 def later_slots(slot: npt.NDArray[np.int64], grid: Grid, start: int, overlap: Overlap) -> npt.NDArray[np.int64]:
@@ -231,35 +263,36 @@ def later_slots(slot: npt.NDArray[np.int64], grid: Grid, start: int, overlap: Ov
     return later
 
 
-def winning_slots(
-    block: Block,
-    slot: npt.NDArray[np.int64],
-    rank: Rank,
-    ranks: Mapping[int, Rank],
-    strategy: Strategy = Strategy.BEST,
-) -> npt.NDArray[np.int64]:
-    """The slots a file may take: those that are empty or held by a file that it outranks; -1 elsewhere.
+def empty_slots(block: Block, slot: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """(E,) those slots that no file has, -1 for others."""
+    empty: npt.NDArray[np.int64] = np.where((slot >= 0) & (block.source[slot] == NO_SOURCE), slot, -1)
+    return empty
 
-    Content that stood in the store and comes again with the run counts as the run's, or the order of the files would
-    matter.
+
+def beside_earlier_parts(placement: Placement, offset_ns: npt.NDArray[np.int64]) -> Placement:
+    """The placement of one of several parts of a file, beside those before it.
+
+    An epoch that an earlier part has is joined to that one and does not count twice; one at a slot where an earlier
+    part has another time is refused as ``duplicate_epoch``.
 
     Parameters
     ----------
-    slot
-        (E,) slots the file wants, -1 where it wants none.
-    ranks
-        Rank of every source that may stand in the block, and of the files of the run so far, this one included.
+    offset_ns
+        (N,) observed minus grid time of the epochs of the file so far, `MISSING` where it has none; filled in place.
     """
-    holder = np.where(slot >= 0, block.source[slot], NO_SOURCE)
-    of_run = {its.inverted_hash: its for source, its in ranks.items() if source < 0}
-    stronger = []
-    for source in np.unique(holder[holder != NO_SOURCE]).tolist():
-        twin = of_run.get(ranks[source].inverted_hash)
-        stored = source >= 0 and (twin is None or strategy is not Strategy.OVERWRITE)
-        if not outranks(rank, twin or ranks[source], strategy, stored=stored):
-            stronger.append(source)
-    taken: npt.NDArray[np.int64] = np.where(np.isin(holder, stronger), -1, slot)
-    return taken
+    earlier = np.where(placement.slot >= 0, offset_ns[placement.slot], MISSING)
+    joined = earlier == placement.offset_ns
+    slot = np.where((earlier != MISSING) & ~joined, -1, placement.slot)
+    refused = dict(placement.refused)
+    second = _tally(placement.values, (placement.slot >= 0) & (slot < 0))
+    if second.epochs:
+        refused[Reason.DUPLICATE_EPOCH] = refused.get(Reason.DUPLICATE_EPOCH, Tally()) + second
+    again = int(joined.sum())
+    if again:
+        refused[Reason.JOINED_EPOCH] = Tally(again, 0)
+    offset_ns[slot[slot >= 0]] = placement.offset_ns[slot >= 0]
+    placed = _tally(placement.values, slot >= 0) - Tally(again, 0)
+    return replace(placement, slot=slot, placed=placed, refused=refused)
 
 
 def _first_of_each_slot(slot: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -278,23 +311,9 @@ def _tally(values: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Tall
 
 
 @kernel
-def _spread(slot: Any, occupied: Any, rows: Any, columns: Any, arrays: Any) -> None:
+def _spread(slot: Any, rows: Any, columns: Any, arrays: Any) -> None:
     for e in range(slot.size):
         if slot[e] < 0:
             continue
-        if occupied[slot[e]]:
-            _erase(slot[e], arrays)
         for row in range(rows.first_row[e], rows.first_row[e + 1]):
             scatter_row(rows, row, slot[e], columns, arrays)
-
-
-@kernel
-def _erase(n: Any, arrays: Any) -> None:
-    snr, pseudorange, phase, doppler, lli, ssi = arrays
-    for j in range(snr.shape[1]):
-        snr[n, j] = np.nan
-        pseudorange[n, j] = np.nan
-        phase[n, j] = np.nan
-        doppler[n, j] = np.nan
-        lli[n, j] = -1
-        ssi[n, j] = -1

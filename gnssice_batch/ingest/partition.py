@@ -6,24 +6,46 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.ingest.align import (
     Block,
     Bounds,
+    Placement,
+    beside_earlier_parts,
     block_of,
     empty_block,
+    empty_slots,
     fill_block,
+    joined_by_source,
     later_slots,
     place,
     tallies_by_source,
-    winning_slots,
 )
+from gnssice_batch.ingest.joining import contested_slots, join_block, standing
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
 from gnssice_batch.ingest.sources import Sources
-from gnssice_batch.model.values import Assignment, EpochRows, FileOutcome, PartitionOutcome, Rank, Tally
-from gnssice_batch.store.writing.units import WorkFork, open_work_fork, read_epochs, write_coordinates, write_epochs
+from gnssice_batch.model.template import JOINED, JOINED_SOURCE
+from gnssice_batch.model.values import (
+    Assignment,
+    EpochRows,
+    FileOutcome,
+    PartitionOutcome,
+    Rank,
+    Tally,
+    with_rows,
+)
+from gnssice_batch.rinex.observations.values import MISSING, Observations
+from gnssice_batch.store.writing.units import (
+    WorkFork,
+    open_work_fork,
+    read_epochs,
+    read_joined,
+    write_coordinates,
+    write_epochs,
+)
 
 _KIB = 1024
 
@@ -42,6 +64,8 @@ class _Unit:
     refused: Mapping[int, Mapping[Reason, Tally]]
     """By file of the assignment."""
     displaced: Mapping[int, Tally]
+    joined: Mapping[int, int]
+    """By source, epochs that it has a signal in and is not the main source of; of ledger rows, how many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +89,12 @@ class _UnitState:
     ranks: dict[int, Rank] = field(default_factory=dict)
     before: Mapping[int, Tally] = field(default_factory=dict)
     """What stored files held in it."""
+    joined_before: Mapping[int, int] = field(default_factory=dict)
+    """Epochs of other sources that stored files had a signal in."""
     placed: dict[int, Tally] = field(default_factory=dict)
     refused: dict[int, dict[Reason, Tally]] = field(default_factory=dict)
+    offset_ns: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)
+    """(N,) by file of several parts: observed minus grid time of the epochs placed so far."""
     duplicates: set[int] = field(default_factory=set)
     """Files whose very content takes part already, under another name or from an earlier run."""
     changed: bool = False
@@ -110,6 +138,7 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
         epochs=() if unknown else tuple(unit.rows for unit in units.values() if unit.written),
         written_units=() if unknown else tuple(sorted(n for n, unit in units.items() if unit.written)),
         displaced={} if unknown else _sums(unit.displaced for unit in units.values()),
+        joined={} if unknown else _joined_since(units.values()),
         unknown_sids=unknown,
         bytes_read=sources.bytes_read,
         seconds=time.monotonic() - started,
@@ -124,7 +153,7 @@ def _make_units(task: _Task) -> dict[int, _Unit]:
     pending = list(range(partition.first_unit, partition.first_unit + partition.units))
     while pending and not sources.unknown:
         unit = pending.pop(0)
-        units[unit] = _make_unit(task, unit, pending, fresh=unit not in units)
+        units[unit] = _make_unit(task, unit, pending, again=unit in units)
         if not pending:
             sources.read_all()
             pending = [n for n, made in units.items() if not made.considered.issuperset(sources.reaching(n))]
@@ -132,26 +161,29 @@ def _make_units(task: _Task) -> dict[int, _Unit]:
     return units
 
 
-def _make_unit(task: _Task, unit: int, pending: Collection[int], *, fresh: bool) -> _Unit:
+def _make_unit(task: _Task, unit: int, pending: Collection[int], *, again: bool) -> _Unit:
     """Align the files of a unit and write it; over again if reading a file showed epochs outside the window.
 
     Parameters
     ----------
-    fresh
-        Whether the unit is made for the first time.
+    again
+        Whether the unit was made before.
     """
     state, files = _aligned(task, unit, pending)
     if not _may_be_stored(task, unit) and not _covers(state.block, task.sources.window(unit)):
         state, files = _aligned(task, unit, pending)
     block, before = state.block, state.before
-    rows = EpochRows(block.start, block.source)
+    joined = joined_by_source(block)
+    rows = EpochRows(block.start, block.source, bool(joined))
     held = tallies_by_source(block)
     lost = {source: tally - held.get(source, Tally()) for source, tally in before.items()}
-    displaced = {source: tally for source, tally in lost.items() if tally.epochs}
+    displaced = {source: tally for source, tally in lost.items() if tally != Tally()}
     written = state.changed and not task.sources.unknown
     if written:
-        _write(task, block, rows, fresh=fresh and not _may_be_stored(task, unit))
-    return _Unit(rows, frozenset(files), written, held, _refused(state, held), displaced)
+        _write(task, unit, block, rows, again=again)
+    for source, epochs in state.joined_before.items():
+        joined[source] = joined.get(source, 0) - epochs
+    return _Unit(rows, frozenset(files), written, held, _refused(state, held), displaced, joined)
 
 
 def _aligned(task: _Task, unit: int, pending: Collection[int]) -> tuple[_UnitState, list[int]]:
@@ -172,7 +204,8 @@ def _covers(block: Block, window: range) -> bool:
     return block.start <= window.start and window.stop <= block.start + len(block.source)
 
 
-def _write(task: _Task, block: Block, rows: EpochRows, *, fresh: bool) -> None:
+def _write(task: _Task, unit: int, block: Block, rows: EpochRows, *, again: bool) -> None:
+    """Write a unit, over what an earlier making of it has written where there was one."""
     coordinates: dict[str, npt.NDArray[Any]] = {
         "source_file": rows.with_rows(task.assignment.rows),
         "epoch_flag": block.epoch_flag,
@@ -180,6 +213,11 @@ def _write(task: _Task, block: Block, rows: EpochRows, *, fresh: bool) -> None:
         "epoch_offset": block.epoch_offset,
     }
     write_epochs(task.work, block.start, block.arrays)
+    if block.joined:
+        write_epochs(task.work, block.start, _joined_arrays(task, block))
+    elif again and read_joined(task.work, block.start, len(block.source)):
+        write_epochs(task.work, block.start, _nothing_joined(block))
+    fresh = not again and not _may_be_stored(task, unit)
     write_coordinates(task.work, block.start, coordinates, fresh=fresh)
 
 
@@ -190,8 +228,9 @@ def _start(task: _Task, unit: int) -> _UnitState:
         window = task.sources.window(unit)
         return _UnitState(empty_block(window.start, len(window), len(task.sids)), dict(stored))
     start = unit * grid.unit
-    block = block_of(start, *read_epochs(task.before, start, grid.unit))
-    return _UnitState(block, dict(stored), tallies_by_source(block))
+    joined = read_joined(task.before, start, grid.unit)
+    block = block_of(start, *read_epochs(task.before, start, grid.unit), joined)
+    return _UnitState(block, dict(stored), tallies_by_source(block), joined_by_source(block))
 
 
 def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
@@ -204,13 +243,32 @@ def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
         state.duplicates.add(index)
     for part in result.parts:
         placement = place(part, grid, block.start, len(block.source), bounds)
+        if len(result.parts) > 1:
+            nowhere = np.full(len(block.source), MISSING)
+            placement = beside_earlier_parts(placement, state.offset_ns.setdefault(index, nowhere))
         state.placed[index] = state.placed.get(index, Tally()) + placement.placed
         _add(state.refused.setdefault(index, {}), placement.refused)
         state.ranks[source] = result.facts.rank
         wanted = later_slots(placement.slot, grid, block.start, overlap)
-        taken = winning_slots(block, wanted, result.facts.rank, state.ranks, overlap.strategy)
-        state.changed |= bool((taken >= 0).any())
-        fill_block(block, part, placement, taken, source, task.sids)
+        _lay(task, state, part, placement, wanted, source)
+
+
+def _lay(
+    task: _Task,
+    state: _UnitState,
+    part: Observations,
+    placement: Placement,
+    wanted: npt.NDArray[np.int64],
+    source: int,
+) -> None:
+    """Lay epochs of a file where no other file has them, and join them to what others have."""
+    block, strategy = state.block, task.assignment.overlap.strategy
+    empty, contested = empty_slots(block, wanted), contested_slots(block, wanted, strategy)
+    state.changed |= bool((empty >= 0).any())
+    fill_block(block, part, placement, empty, source, task.sids)
+    if (contested >= 0).any():
+        its = standing(block, source, state.ranks, strategy)
+        state.changed |= join_block(block, part, placement, contested, its, task.sids)
 
 
 def _refused(state: _UnitState, held: Mapping[int, Tally]) -> dict[int, Mapping[Reason, Tally]]:
@@ -219,11 +277,11 @@ def _refused(state: _UnitState, held: Mapping[int, Tally]) -> dict[int, Mapping[
     for index, placed in state.placed.items():
         lost = placed - held.get(-2 - index, Tally())
         reason = Reason.DUPLICATE_CONTENT if index in state.duplicates else Reason.SUPERSEDED
-        refused[index] = {**state.refused[index], **({reason: lost} if lost.epochs else {})}
+        refused[index] = {**state.refused[index], **({reason: lost} if lost != Tally() else {})}
     return refused
 
 
-def _file_outcome(index: int, task: _Task, units: Iterable[_Unit]) -> FileOutcome:
+def _file_outcome(index: int, task: _Task, units: Collection[_Unit]) -> FileOutcome:
     result: ReadFile = task.sources.results[index]
     refused: dict[Reason, Tally] = {}
     written = Tally()
@@ -231,7 +289,28 @@ def _file_outcome(index: int, task: _Task, units: Iterable[_Unit]) -> FileOutcom
         written += unit.held.get(-2 - index, Tally())
         _add(refused, unit.refused.get(index, {}))
     key = task.assignment.partition.key
-    return FileOutcome(result.file, result.status, result.facts, result.refusal, written, refused, (key,))
+    joined = sum(unit.joined.get(-2 - index, 0) for unit in units)
+    return FileOutcome(result.file, result.status, result.facts, result.refusal, written, refused, (key,), joined)
+
+
+def _joined_since(units: Iterable[_Unit]) -> dict[int, int]:
+    """By ledger row, how many more epochs have another main source than before."""
+    more: dict[int, int] = {}
+    for unit in units:
+        for source, epochs in unit.joined.items():
+            if source >= 0 and epochs:
+                more[source] = more.get(source, 0) + epochs
+    return more
+
+
+def _nothing_joined(block: Block) -> dict[str, npt.NDArray[Any]]:
+    shape = block.arrays["SNR"].shape
+    return {spec.name: np.full(shape, spec.fill, spec.dtype) for spec in JOINED}
+
+
+def _joined_arrays(task: _Task, block: Block) -> dict[str, npt.NDArray[Any]]:
+    arrays = {spec.name: block.joined[spec.name.rpartition("/")[2]] for spec in JOINED}
+    return {**arrays, JOINED_SOURCE: with_rows(arrays[JOINED_SOURCE], task.assignment.rows)}
 
 
 def _sums[K](parts: Iterable[Mapping[K, Tally]]) -> dict[K, Tally]:

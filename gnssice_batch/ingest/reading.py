@@ -114,6 +114,7 @@ def _facts(
     foreign: list[Observations],
 ) -> FileFacts:
     header = parts[0].header
+    lost = any(reason.loses for reason in reading.accounting.counts)
     everything = [_total(part) for part in reading.parts]
     total = sum(everything, Tally())
     kinds = {(sid[0], *split_sid(sid)[1:]) for sid in sids}
@@ -133,7 +134,7 @@ def _facts(
         time_system=header.time_system,
         interval_s=interval_100ns(parts) / _TICKS_PER_S,
         span=_span(parts, likely),
-        rank=rank(len(kinds), header.version, total.epochs, sha256),
+        rank=rank(len(kinds), header.version, total.epochs, sha256, intact=not lost),
         epochs=total.epochs,
         observations=total.observations,
         lines=reading.accounting.lines,

@@ -1,9 +1,9 @@
 """Compiles all kernels ahead of time, into numba's cache on disk."""
 
-import numpy as np
-
 from gnssice_batch.ingest.align import Bounds, empty_block, fill_block, place
+from gnssice_batch.ingest.joining import join_block, standing
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
+from gnssice_batch.model.values import Strategy, rank
 from gnssice_batch.rinex import dense, read
 from gnssice_batch.rinex.kernels.crinex import parse_crinex
 from gnssice_batch.rinex.primitives.jit import kept_in
@@ -32,5 +32,7 @@ def _read(content: bytes) -> None:
         bounds = Bounds(int(time_ns[0]) - DAY_NS, int(time_ns[-1]) + DAY_NS, 0)
         block = empty_block(start, time_ns.size, len(sids))
         placement = place(part, grid, start, time_ns.size, bounds)
-        for slot in (placement.slot, placement.slot, np.full_like(placement.slot, -1)):
-            fill_block(block, part, placement, slot, -2, {sid: index for index, sid in enumerate(sids)})
+        places = {sid: index for index, sid in enumerate(sids)}
+        fill_block(block, part, placement, placement.slot, -2, places)
+        its = standing(block, -2, {-2: rank(0, "", 0, "")}, Strategy.BEST)
+        join_block(block, part, placement, placement.slot, its, places)

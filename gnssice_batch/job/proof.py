@@ -1,7 +1,7 @@
 """The proof before publishing: what workers wrote, compared with a fresh reading of the files."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -168,9 +168,10 @@ def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochR
     found = comparison.stored.read(span)
     stored = found["source_file"]
     numbers = {row: -2 - index for index, row in enumerate(done.rows)}
-    cells = Cells(span.start, stored.copy(), found)
-    for row in np.unique(stored).tolist():
-        cells.source[stored == row] = numbers.get(row, row)
+    joined = comparison.stored.joined(span)
+    if joined:
+        joined["source_file"] = _numbered(joined["source_file"], numbers)
+    cells = Cells(span.start, _numbered(stored, numbers), found, joined)
     said = np.full(len(span), NO_SOURCE, np.int32)
     first, last = max(span.start, rows.start), min(span.stop, rows.start + len(rows.source))
     if first < last:
@@ -180,6 +181,14 @@ def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochR
     return cells
 
 
+def _numbered(sources: npt.NDArray[np.int32], numbers: Mapping[int, int]) -> npt.NDArray[np.int32]:
+    """Sources of any shape, the files of the run by their numbers in place of their ledger rows."""
+    numbered = sources.copy()
+    for row in np.unique(sources).tolist():
+        numbered[sources == row] = numbers.get(row, row)
+    return numbered
+
+
 def _check_written(comparison: Comparison, cells: Cells, before: StoredCells) -> None:
     span = range(cells.start, cells.start + len(cells.source))
     known = [NO_SOURCE]
@@ -187,22 +196,31 @@ def _check_written(comparison: Comparison, cells: Cells, before: StoredCells) ->
         expected = comparison.expected(claim, span)
         comparison.compare(cells, claim, expected)
         comparison.check_not_lost(cells.source, span.start, claim, expected)
+        comparison.check_no_signal_lost(cells, claim, expected)
         known.append(claim.source)
     known.extend(comparison.absent)
     comparison.check_empty(cells)
     kept = cells.source >= 0
-    if kept.any():
+    if kept.any() or cells.joined:
         _check_kept(comparison, cells, before, kept)
     strange = ~kept & ~np.isin(cells.source, known)
+    if cells.joined:
+        strange |= ((cells.joined["source_file"] < 0) & ~np.isin(cells.joined["source_file"], known)).any(axis=1)
     comparison.findings.add_epochs(
         span.start, strange, comparison.axes, "", "is said to be from a file that does not reach it"
     )
 
 
 def _check_kept(comparison: Comparison, cells: Cells, before: StoredCells, kept: npt.NDArray[np.bool_]) -> None:
-    """Epochs of earlier files are what they were before the run."""
+    """Epochs and signals of earlier files are what they were before the run."""
     findings, axes = comparison.findings, comparison.axes
     former = _as_before(before, range(cells.start, cells.start + len(cells.source)), len(axes.sids))
+    if cells.joined or former.joined:
+        its = (cells.holder() >= 0) & cells.has_value()
+        findings.compare_signals(cells, former, its, axes)
+        other = (its & (cells.holder() != former.holder())).any(axis=1)
+        findings.add_epochs(cells.start, other, axes, "", "has signals from other files than before the run")
+        kept = kept & ~np.logical_or.reduce([each.guests().any(axis=1) for each in (cells, former) if each.joined])
     findings.compare(cells, former, kept, axes)
     moved = kept & (cells.source != former.source)
     findings.add_epochs(cells.start, moved, axes, "", "is from another file than before the run")
@@ -218,4 +236,5 @@ def _as_before(before: StoredCells, span: range, signals: int) -> Cells:
     """What stood in the store, its signals cut to those of the partition: later ones were not there then."""
     found = before.read(span)
     arrays = {name: cells[:, :signals] if cells.ndim > 1 else cells for name, cells in found.items()}
-    return Cells(span.start, found["source_file"], arrays)
+    joined = {name: part[:, :signals] for name, part in before.joined(span).items()}
+    return Cells(span.start, found["source_file"], arrays, joined)

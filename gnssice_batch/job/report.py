@@ -96,6 +96,7 @@ def combined(parts: Iterable[FileOutcome]) -> FileOutcome:
         written=written,
         refused=refused,
         partitions=tuple(sorted({key for part in parts for key in part.partitions})),
+        joined=sum(part.joined for part in parts),
     )
     _account(whole)
     return whole
@@ -146,6 +147,7 @@ def summary(outcomes: Iterable[FileOutcome]) -> dict[str, object]:
         "files": {str(status): statuses.get(str(status), 0) for status in Status},
         "epochs_read": sum(outcome.facts.epochs for outcome in outcomes),
         "epochs_written": sum(outcome.written.epochs for outcome in outcomes),
+        "epochs_joined": sum(outcome.joined for outcome in outcomes),
         "epochs_refused": refused,
         "observations_read": sum(outcome.facts.observations for outcome in outcomes),
         "observations_written": sum(outcome.written.observations for outcome in outcomes),

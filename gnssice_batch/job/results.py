@@ -218,7 +218,10 @@ def _planned_units(work: Work) -> Units:
 def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]) -> GroupChange:
     mine = [done for done in work.done.values() if done.partition.receiver == receiver]
     displaced: dict[int, Tally] = {}
+    joined: dict[int, int] = {}
     for done in mine:
+        for row, epochs in done.outcome.joined.items():
+            joined[row] = joined.get(row, 0) + epochs
         for row, tally in done.outcome.displaced.items():
             displaced[row] = displaced.get(row, Tally()) + tally
     return GroupChange(
@@ -227,6 +230,7 @@ def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[Fi
         epochs=[rows for done in mine for rows in _sourced(done)],
         files=files,
         displaced=displaced,
+        joined=joined,
     )
 
 
@@ -236,7 +240,7 @@ def _sourced(done: Done) -> Iterable[SourcedRows]:
 
 
 def _provenance(prepared: Prepared, run: str, base: str, files: Outcomes) -> Provenance:
-    written = sum(outcome.written.epochs for outcomes in files.values() for outcome in outcomes)
+    written = sum(outcome.written.epochs - outcome.joined for outcomes in files.values() for outcome in outcomes)
     count = sum(len(outcomes) for outcomes in files.values())
     message = f"{count} files, {written} epochs, {', '.join(sorted(files))}"
     written_at = datetime.now(UTC).isoformat(timespec="seconds")

@@ -106,7 +106,7 @@ def _extended(work: Work, templates: list[GroupTemplate], prepared: Prepared) ->
 
 
 def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
-    return one is not None and (one.grid, one.axis) == (other.grid, other.axis)
+    return one is not None and one.structure == other.structure
 
 
 def _send_out(

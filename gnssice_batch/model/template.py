@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -96,6 +96,18 @@ EPOCH_COORDINATES: Final = (
 OBSERVED_COORDINATES: Final = ("source_file", "epoch_flag", "rx_clock_offset", "epoch_offset")
 """Coordinates along ``epoch`` that come from files: written with the data variables of the same epochs."""
 
+
+def _joined(name: str) -> ArraySpec:
+    spec = next(spec for spec in EPOCH_COORDINATES if spec.name == name)
+    comment = "Of signals that are from another file than source_file says of their epoch; else the fill value"
+    return replace(spec, name=f"metadata/joined/{name}", dims=_CUBE, attributes={**spec.attributes, "comment": comment})
+
+
+JOINED: Final = tuple(map(_joined, OBSERVED_COORDINATES))
+"""`OBSERVED_COORDINATES`, in their order, signal by signal where files were joined; elsewhere nothing is stored."""
+
+JOINED_SOURCE: Final = "metadata/joined/source_file"
+
 NON_INDEX_COORDINATES: Final = tuple(
     spec.name for spec in (*EPOCH_COORDINATES, *SID_COORDINATES) if spec.name not in {"epoch", "sid"}
 )
@@ -119,6 +131,13 @@ class GroupTemplate:
     channels: Mapping[str, int]
     """GLONASS frequency channels that the files' headers told, e.g. ``{"R01": 1}``."""
     attributes: Mapping[str, object]
+    joins: bool = True
+    """Whether the arrays of `JOINED` are there: groups of older versions get them when they are next changed."""
+
+    @property
+    def structure(self) -> tuple[Grid, SignalAxis, bool]:
+        """What a run can change of a group's structure."""
+        return self.grid, self.axis, self.joins
 
     def shape(self, spec: ArraySpec) -> tuple[int, ...]:
         """Shape of an array of this group."""
@@ -198,10 +217,15 @@ def digest(sids: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sids).encode()).hexdigest()[:16]
 
 
-def task_memory_bytes(grid: Grid, signals: int) -> int:
+def task_memory_bytes(grid: Grid, signals: int, *, joins: bool = False) -> int:
     """Memory of the dense block of one write unit, and of its encoded copy, in bytes.
 
     A block holds 26 bytes a cell (`VARIABLES`); while an array is encoded a copy of the widest one stands beside it.
+
+    Parameters
+    ----------
+    joins
+        Whether files may be joined in it: that takes another 21 bytes a cell (`JOINED`).
     """
     cells = grid.unit * shard_width(signals)
-    return cells * (26 + 8)
+    return cells * (26 + 8 + (21 if joins else 0))

@@ -18,10 +18,12 @@ NO_SOURCE = -1
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rank:
-    """Which of two files an epoch is taken from: the larger rank wins, whatever order they arrive in."""
+    """Which of two files a signal of an epoch is taken from: the larger rank wins, whatever order they arrive in."""
 
     current: bool
     """False for a version of a file that the archive has replaced since."""
+    intact: bool
+    """Whether the reader has lost nothing of the file."""
     signals: int
     """Distinct (system, band, code) with values in the file."""
     version: tuple[int, int]
@@ -39,9 +41,9 @@ class Rank:
 _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 
 
-def rank(signals: int, version: str, epochs: int, sha256: str, *, current: bool = True) -> Rank:
+def rank(signals: int, version: str, epochs: int, sha256: str, *, current: bool = True, intact: bool = True) -> Rank:
     """The rank of a file; `version` as its header gives it, e.g. ``3.04``."""
-    return Rank(current, signals, _release(version), epochs, sha256.translate(_INVERTED))
+    return Rank(current, intact, signals, _release(version), epochs, sha256.translate(_INVERTED))
 
 
 @cache
@@ -154,7 +156,7 @@ class Assignment:
     rows: tuple[int, ...]
     """Per file the ledger row that it is going to have if the target branch does not move."""
     stored: Mapping[int, Rank] = field(default_factory=dict)
-    """Ledger row to rank, of the files whose epochs already stand in the partition's units."""
+    """Ledger row to rank, of the files that cells of the partition's units may be from already."""
     overlap: Overlap = BY_RANK
 
 
@@ -229,9 +231,12 @@ class FileOutcome:
     facts: FileFacts
     refusal: Refusal | None = None
     written: Tally = Tally()
+    """Epochs that it is the source of or gave a signal to, and the values that are from it."""
     refused: Mapping[Reason, Tally] = field(default_factory=dict)
     """Epochs and values that this partition (or, added up, any) did not take, by reason."""
     partitions: tuple[str, ...] = ()
+    joined: int = 0
+    """Those of its written epochs that another file is the main source of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +247,20 @@ class EpochRows:
     """Index of the first epoch on the group's axis."""
     source: npt.NDArray[np.int32]
     """(N,) ledger row kept from before, `NO_SOURCE`, or ``-2 - i`` for file i of the assignment."""
+    joined: bool = False
+    """Whether signals of some of these epochs are from other files than their epochs."""
 
     def with_rows(self, rows: Sequence[int]) -> npt.NDArray[np.int32]:
         """(N,) `source` with the ledger row ``rows[i]`` for file i of the assignment."""
-        mine = self.source < NO_SOURCE
-        source = self.source.copy()
-        source[mine] = np.asarray(rows, np.int32)[NO_SOURCE - 1 - source[mine]]
-        return source
+        return with_rows(self.source, rows)
+
+
+def with_rows(source: npt.NDArray[np.int32], rows: Sequence[int]) -> npt.NDArray[np.int32]:
+    """Sources of any shape with the ledger row ``rows[i]`` for file i of the assignment."""
+    mine = source < NO_SOURCE
+    numbered = source.copy()
+    numbered[mine] = np.asarray(rows, np.int32)[NO_SOURCE - 1 - numbered[mine]]
+    return numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,3 +281,5 @@ class PartitionOutcome:
     bytes_read: int = 0
     seconds: float = 0.0
     peak_memory_bytes: int = 0
+    joined: Mapping[int, int] = field(default_factory=dict)
+    """Ledger row of an earlier file to how many more of its epochs have another main source now."""

@@ -130,7 +130,7 @@ def _receiver_status(
         interval_s=grid.interval_ns / SECOND_NS,
         phase_s=grid.phase_ns / SECOND_NS,
         span=span,
-        filled=int(files["epochs_written"].astype(np.int64).sum()),
+        filled=int((files["epochs_written"].astype(np.int64) - files["epochs_joined"].astype(np.int64)).sum()),
         possible=grid.slot(span.last_ns) - grid.slot(span.first_ns) + 1 if span else 0,
         signals=len(group.template.axis.sids),
         files={str(status): statuses.get(str(status), 0) for status in Status},

@@ -158,7 +158,7 @@ def verify_files(place: _Place, claims: Sequence[Claim], context: ReadContext) -
         if not reaching:
             continue
         found = stored.read(span)
-        cells = Cells(span.start, found["source_file"], found)
+        cells = Cells(span.start, found["source_file"], found, stored.joined(span))
         comparison.check_empty(cells)
         for claim in reaching:
             comparison.compare(cells, claim, comparison.expected(claim, span))
@@ -202,9 +202,11 @@ def _spans(axes: Axes, claims: Iterable[Claim]) -> list[range]:
 
 
 def _miscounted(receiver: _Receiver) -> list[str]:
-    """The rows of a ledger of which the whole axis does not hold as many epochs as they say."""
+    """The rows of a ledger that are not the main source of as many epochs of the whole axis as they say."""
     uris = [*receiver.ledger["uri"].tolist(), "no row of the ledger"]
-    said = np.append(receiver.ledger["epochs_written"].astype(np.int64), 0)
+    ledger = receiver.ledger
+    main = ledger["epochs_written"].astype(np.int64) - ledger["epochs_joined"].astype(np.int64)
+    said = np.append(main, 0)
     counts = receiver.stored.epochs_by_row(len(said) - 1)
     return [
         f"{receiver.place.receiver}: {uris[row]}: epochs_written is {said[row]}, {counts[row]} epochs have it as source"

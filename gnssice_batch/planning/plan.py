@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +53,7 @@ class GroupPlan:
     @property
     def changes_structure(self) -> bool:
         """Whether the group has to be made, lengthened, widened or shifted."""
-        return self.current is None or (self.current.grid, self.current.axis) != (
-            self.template.grid,
-            self.template.axis,
-        )
+        return self.current is None or self.current.structure != self.template.structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +175,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
     spans |= dict.fromkeys(strays)
     grid = _covering(template.grid, [span for span in spans.values() if span], overlap.after_ns)
     axis = grown_axis(template.axis, learned.sids.get(template.receiver, frozenset()))
-    target = replace(template, grid=grid, axis=axis)
+    target = replace(template, grid=grid, axis=axis, joins=True)
     owners = _files_by_partition(target, files, spans, partition_units)
     replaced = {file.uri for file in files}
     stored = _stored_ranks(ledger, grid, list(owners), replaced)
@@ -371,4 +369,11 @@ def _references(plan: GroupPlan) -> int:
 
 def _memory_bytes(template: GroupTemplate, assignment: Assignment) -> int:
     largest = max((file.size_bytes for file in assignment.files), default=0)
-    return task_memory_bytes(template.grid, len(template.axis.sids)) + _ROWS_TO_FILE_BYTES * largest
+    joins = bool(assignment.stored) or _overlap(assignment.spans)
+    return task_memory_bytes(template.grid, len(template.axis.sids), joins=joins) + _ROWS_TO_FILE_BYTES * largest
+
+
+def _overlap(spans: Iterable[Span]) -> bool:
+    """Whether any two spans have an epoch in common."""
+    ordered = sorted((span.first_ns, span.last_ns) for span in spans)
+    return any(other[0] <= one[1] for one, other in pairwise(ordered))

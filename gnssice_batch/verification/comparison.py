@@ -44,6 +44,31 @@ class Cells:
     """(N,) the file each epoch is from, `NO_SOURCE` where there is none."""
     arrays: Arrays
     """By name: `VARIABLES`, `epoch_flag`, `rx_clock_offset` and `epoch_offset`."""
+    joined: Arrays = field(default_factory=dict)
+    """By name, also `source_file`: (N, S) of signals that are from another file than `source` says; empty for none."""
+
+    def holder(self) -> npt.NDArray[np.int32]:
+        """(N, S) the file that each signal is from; of those without values the file of the epoch."""
+        shape = self.arrays["SNR"].shape
+        source = np.broadcast_to(self.source[:, None], shape)
+        return np.where(self.guests(), self.joined["source_file"], source) if self.joined else source
+
+    def guests(self) -> npt.NDArray[np.bool_]:
+        """(N, S) whether a signal is from another file than its epoch."""
+        joined: npt.NDArray[np.bool_] = self.joined["source_file"] != NO_SOURCE
+        return joined
+
+    def told(self, name: str) -> npt.NDArray[Any]:
+        """(N, S) a coordinate along the epochs, as the file of each signal says."""
+        along = np.broadcast_to(self.arrays[name][:, None], self.arrays["SNR"].shape)
+        return np.where(self.guests(), self.joined[name], along) if self.joined else along
+
+    def has_value(self) -> npt.NDArray[np.bool_]:
+        """(N, S) whether a signal has a value."""
+        there: npt.NDArray[np.bool_] = np.logical_or.reduce(
+            [np.isfinite(self.arrays[name]) for name in _VALUES.values()]
+        )
+        return there
 
     def values(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Number of values in the chosen epochs."""
@@ -117,6 +142,20 @@ class Findings:
                 self.add(uri, f"{cell} is {there} in the store, {here} {'in the file' if uri else 'expected'}")
             self.count += max(0, len(wrong) - _MOST_KEPT)
 
+    def compare_signals(
+        self, stored: Cells, expected: Cells, chosen: npt.NDArray[np.bool_], axes: Axes, uri: str = ""
+    ) -> None:
+        """Compare the chosen signals (N, S) bit by bit, and what their files say of their epochs."""
+        for spec in _COMPARED:
+            along = len(spec.dims) == 1
+            found, wanted = (each.told(spec.name) if along else each.arrays[spec.name] for each in (stored, expected))
+            self.cells += 0 if along else int(chosen.sum())
+            wrong = np.argwhere(chosen & (_bits(found) != _bits(wanted)))
+            for at in wrong[:_MOST_KEPT]:
+                cell = _cell(spec.name, stored.start + int(at[0]), at, axes)
+                self.add(uri, f"{cell} is {found[tuple(at)]} in the store, {wanted[tuple(at)]} expected")
+            self.count += max(0, len(wrong) - _MOST_KEPT)
+
 
 def missing_cells(start: int, epochs: int, signals: int) -> Cells:
     """Epochs that nothing is known of."""
@@ -129,7 +168,7 @@ def fresh_cells(parts: Iterable[Observations], axes: Axes, span: range, source: 
     """What a file as just read says of a span of the grid.
 
     An epoch belongs to the nearest mark of the grid, if it is within the tolerance; of several at one mark the fullest
-    of the first part that has any.
+    of the first part that has any. To it comes what later parts have of the very same time and it has not.
 
     Parameters
     ----------
@@ -141,7 +180,10 @@ def fresh_cells(parts: Iterable[Observations], axes: Axes, span: range, source: 
     cells = missing_cells(span.start, len(span), len(axes.sids))
     for part in parts:
         placed = _placed(part, axes, span)
-        placed = placed.only(cells.source[placed.slot] == NO_SOURCE)
+        again = cells.source[placed.slot] != NO_SOURCE
+        if again.any():
+            _fill_beside(cells, part, placed.only(again), axes)
+        placed = placed.only(~again)
         _fill(cells.arrays, part, placed, _columns(part, axes.sids))
         _fill_epochs(cells.arrays, part, placed)
         cells.source[placed.slot] = source
@@ -153,9 +195,14 @@ def moment(axes: Axes, index: int) -> str:
     return str(gps_datetime(axes.grid.time_ns(index))).removesuffix("000000")
 
 
-def held(cells: Cells, chosen: npt.NDArray[np.bool_]) -> Tally:
-    """The chosen epochs, and the values in them."""
-    return Tally(int(chosen.sum()), cells.values(chosen))
+def held(cells: Cells, source: int) -> Tally:
+    """The epochs that are from a file or have a signal from it, and the values from it."""
+    main = cells.source == source
+    if not cells.joined:
+        return Tally(int(main.sum()), cells.values(main))
+    its = cells.holder() == source
+    epochs = main | (its & cells.guests()).any(axis=1)
+    return Tally(int(epochs.sum()), sum(int((np.isfinite(cells.arrays[n]) & its).sum()) for n in _VALUES.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +278,22 @@ def _fill(arrays: Arrays, part: Observations, placed: _Placed, columns: _Columns
     put("LLI", "L", part.lli >= 0, part.lli)
     put("SSI", "C", part.ssi >= 0, part.ssi)
     put("SSI", "L", part.ssi >= 0, part.ssi)
+
+
+def _fill_beside(cells: Cells, part: Observations, placed: _Placed, axes: Axes) -> None:
+    """Give epochs that an earlier part has the signals that it lacks."""
+    other = missing_cells(cells.start, len(cells.source), len(axes.sids))
+    same = cells.arrays["epoch_offset"][placed.slot] == placed.offset_ns / 1e9
+    _fill(other.arrays, part, placed.only(same), _columns(part, axes.sids))
+    lacking = _told(other) > _told(cells)
+    for spec in VARIABLES:
+        cells.arrays[spec.name][lacking] = other.arrays[spec.name][lacking]
+
+
+def _told(cells: Cells) -> npt.NDArray[np.int8]:
+    """(N, S) 2 where a signal has a value, 1 where it has nothing but an indicator, else 0."""
+    indicated = (cells.arrays["LLI"] >= 0) | (cells.arrays["SSI"] >= 0)
+    return np.where(cells.has_value(), np.int8(2), indicated.astype(np.int8))
 
 
 def _fill_epochs(arrays: Arrays, part: Observations, placed: _Placed) -> None:

@@ -86,15 +86,28 @@ class Comparison:
         return fresh_cells(self._files[claim.source].parts, axes, window, claim.source)
 
     def compare(self, cells: Cells, claim: Claim, expected: Cells) -> None:
-        """Compare the epochs that are said to be from a claim's file."""
+        """Compare the epochs that are said to be from a claim's file, and the signals in epochs of others."""
         chosen = cells.source == claim.source
-        self.held[claim.source] = self.held.get(claim.source, Tally()) + held(cells, chosen)
+        self.held[claim.source] = self.held.get(claim.source, Tally()) + held(cells, claim.source)
         inside = _part(cells, expected)
+        if cells.joined:
+            self._compare_joined(cells, inside, claim, expected)
+            expected = _beside_guests(expected, inside)
         said = (inside.source == claim.source) & (expected.source == claim.source)
         self.findings.compare(inside, expected, said, self.axes, claim.file.uri)
         first = expected.start - cells.start
         chosen[first : first + said.size] &= ~said
         self.findings.add_epochs(cells.start, chosen, self.axes, claim.file.uri, "is said to be from it and is not")
+
+    def _compare_joined(self, cells: Cells, inside: Cells, claim: Claim, expected: Cells) -> None:
+        """Compare the signals that a claim's file is said to have given to epochs of others."""
+        its = inside.guests() & (inside.holder() == claim.source)
+        given = its & (expected.source == claim.source)[:, None]
+        self.findings.compare_signals(inside, expected, given, self.axes, claim.file.uri)
+        first = expected.start - cells.start
+        wrong = (cells.guests() & (cells.holder() == claim.source)).any(axis=1)
+        wrong[first : first + len(expected.source)] = (its & ~given).any(axis=1)
+        self.findings.add_epochs(cells.start, wrong, self.axes, claim.file.uri, "is said to have signals from it")
 
     def check_empty(self, cells: Cells) -> None:
         """Epochs of no file hold nothing."""
@@ -115,6 +128,16 @@ class Comparison:
         empty = sources[first : first + len(expected.source)] == NO_SOURCE
         lost = empty & (expected.source == claim.source)
         self.findings.add_epochs(expected.start, lost, self.axes, claim.file.uri, "is in the file and not in the store")
+
+    def check_no_signal_lost(self, cells: Cells, claim: Claim, expected: Cells) -> None:
+        """No signal of a file is left out of an epoch of another file of the run where no file has it."""
+        inside = _part(cells, expected)
+        others = (inside.source < NO_SOURCE) & (inside.source != claim.source) & (expected.source == claim.source)
+        if not others.any():
+            return
+        lost = (expected.has_value() & ~inside.has_value()).any(axis=1) & others
+        what = "has signals in the file that are not in the store"
+        self.findings.add_epochs(expected.start, lost, self.axes, claim.file.uri, what)
 
     def close(self) -> None:
         """Hold the counts against what is said to be in the store."""
@@ -183,4 +206,15 @@ def _part(cells: Cells, like: Cells) -> Cells:
     """Those epochs of some cells that others have."""
     first = like.start - cells.start
     rows = slice(first, first + len(like.source))
-    return Cells(like.start, cells.source[rows], {name: cells_[rows] for name, cells_ in cells.arrays.items()})
+    arrays, joined = ({name: of[rows] for name, of in part.items()} for part in (cells.arrays, cells.joined))
+    return Cells(like.start, cells.source[rows], arrays, joined)
+
+
+def _beside_guests(expected: Cells, stored: Cells) -> Cells:
+    """What is expected of a file, with the signals of others as they are stored."""
+    guests = stored.guests()
+    arrays = {
+        name: np.where(guests, stored.arrays[name], cells) if cells.ndim > 1 else cells
+        for name, cells in expected.arrays.items()
+    }
+    return Cells(expected.start, expected.source, arrays)

@@ -1,3 +1,6 @@
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,24 +11,35 @@ from gnssice_batch.ingest.align import (
     Bounds,
     block_of,
     empty_block,
+    empty_slots,
     fill_block,
     out_of_bounds,
     place,
     span,
     tallies_by_source,
     values_per_epoch,
-    winning_slots,
 )
+from gnssice_batch.ingest.joining import contested_slots, join_block, standing
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import VARIABLES
-from gnssice_batch.model.values import NO_SOURCE, Span, Tally, rank
+from gnssice_batch.model.values import NO_SOURCE, Span, Strategy, Tally, rank
 from gnssice_batch.rinex import dense, read
 from tests.support.runs import DAY_ONE_S, rinex, span_s
 
 GRID = empty_grid(30 * SECOND_NS, 0, 720, DAY_ONE_S * SECOND_NS)
 BOUNDS = Bounds(0, 2 * DAY_ONE_S * SECOND_NS, 5_000_000)
 SIDS = {"G01|L1|C": 2, "G02|L1|C": 0, "R03|G1|C": 5}
+BEST = Strategy.BEST
 LOW, HIGH = rank(3, "3.04", 100, "ff"), rank(3, "3.04", 100, "00")
+
+
+class Damaged(NamedTuple):
+    """What is ranked of a file that has lost something."""
+
+    signals: int
+    version: str
+    epochs: int
+    sha256: str
 
 
 def observations(times, *args, **content):
@@ -35,9 +49,10 @@ def observations(times, *args, **content):
 
 def laid(block, part, source, its_rank, ranks):
     placement = place(part, GRID, block.start, len(block.source), BOUNDS)
-    taken = winning_slots(block, placement.slot, its_rank, ranks)
-    fill_block(block, part, placement, taken, source, SIDS)
     ranks[source] = its_rank
+    empty, contested = (each(block, placement.slot) for each in (empty_slots, partial(contested_slots, strategy=BEST)))
+    fill_block(block, part, placement, empty, source, SIDS)
+    join_block(block, part, placement, contested, standing(block, source, ranks, BEST), SIDS)
     return placement
 
 
@@ -45,6 +60,8 @@ def laid(block, part, source, its_rank, ranks):
     ("better", "worse"),
     [
         ((4, "3.04", 1, "ff"), (3, "4.02", 99, "00")),
+        ((1, "2.11", 1, "ff"), Damaged(4, "4.02", 99, "00")),
+        (Damaged(4, "3.04", 1, "ff"), Damaged(3, "4.02", 99, "00")),
         ((3, "3.05", 1, "ff"), (3, "3.04", 99, "00")),
         ((3, "3.1", 1, "ff"), (3, "3.04", 99, "00")),
         ((3, "3.04", 2, "ff"), (3, "3.04", 1, "00")),
@@ -53,7 +70,8 @@ def laid(block, part, source, its_rank, ranks):
     ],
 )
 def test_ranks(better, worse):
-    assert rank(*better) > rank(*worse)
+    one, other = (rank(*each, intact=not isinstance(each, Damaged)) for each in (better, worse))
+    assert one > other
 
 
 def test_a_file_is_laid_as_the_reader_reads_it():
@@ -115,30 +133,34 @@ def test_implausible_epochs_count_as_out_of_bounds():
 
 @given(st.permutations(range(4)))
 @settings(max_examples=24, deadline=None)
-def test_an_epoch_comes_whole_from_the_best_file_in_any_order(order):
-    """Nothing of the files that were laid before is left in it."""
+def test_a_satellite_comes_from_the_best_file_in_any_order(order):
+    """And an epoch is said to be from the best of all that have satellites in it."""
     spans = [(0, 90, ("G01", "G02", "R03")), (30, 60, ("G01",)), (60, 120, ("G02", "R03")), (45, 75, ("R03",))]
     block, ranks = empty_block(0, 720, 6), {}
     for index in order:
         first, last, svs = spans[index]
         part = observations([DAY_ONE_S + 30 * slot for slot in range(first, last)], svs, salt=index)
         laid(block, part, -2 - index, rank(index, "3.04", 1, f"{index:02x}"), ranks)
-    owners = np.full(720, NO_SOURCE)
-    for index, (first, last, _) in enumerate(spans):
-        owners[first:last] = -2 - index
+    holders = np.full((720, 6), NO_SOURCE)
+    for index, (first, last, svs) in enumerate(spans):
+        holders[first:last, [column for sid, column in SIDS.items() if sid[:3] in svs]] = -2 - index
+    owners = np.where(holders == NO_SOURCE, 0, holders).min(axis=1)
+    owners[owners == 0] = NO_SOURCE
     np.testing.assert_array_equal(block.source, owners)
     there = np.isfinite(block.arrays["Phase"])
-    for source in np.unique(owners).tolist():
-        svs = () if source == NO_SOURCE else spans[-2 - source][2]
-        columns = sorted(column for sid, column in SIDS.items() if sid[:3] in svs)
-        for row in there[owners == source]:
-            assert np.flatnonzero(row).tolist() == columns
-    counted = there.sum(axis=1) * 4
+    np.testing.assert_array_equal(there, holders != NO_SOURCE)
+    guests = there & (holders != owners[:, None])
+    np.testing.assert_array_equal(block.joined["source_file"], np.where(guests, holders, NO_SOURCE))
+    its = {source: holders == source for source in range(-5, -1)}
     assert tallies_by_source(block) == {
-        int(source): Tally(int((owners == source).sum()), int(counted[owners == source].sum()))
-        for source in np.unique(owners)
-        if source != NO_SOURCE
+        source: Tally(int(cells.any(axis=1).sum()), 4 * int(cells.sum())) for source, cells in its.items()
     }
+    phases = block.arrays["Phase"]
+    for index, (first, last, svs) in enumerate(spans):
+        part = observations([DAY_ONE_S + 30 * slot for slot in range(first, last)], svs, salt=index)
+        expected = dense(part, ("G02|L1|C", "", "G01|L1|C", "", "", "R03|G1|C")).phase
+        held = its[-2 - index][first:last]
+        np.testing.assert_array_equal(phases[first:last][held], expected[held])
 
 
 def test_an_equal_rank_takes_nothing():
@@ -160,7 +182,7 @@ def test_a_stored_unit_becomes_the_same_block_again():
         "rx_clock_offset": block.rx_clock_offset,
         "epoch_offset": block.epoch_offset,
     }
-    again = block_of(720, block.arrays, coordinates)
+    again = block_of(720, block.arrays, coordinates, {})
     for spec in VARIABLES:
         np.testing.assert_array_equal(again.arrays[spec.name], block.arrays[spec.name])
         assert again.arrays[spec.name].flags.f_contiguous

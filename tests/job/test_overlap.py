@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -11,12 +9,12 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from gnssice_batch.ingest.align import empty_block, later_slots, outranks, winning_slots
+from gnssice_batch.ingest.align import later_slots
 from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.preview import preview
 from gnssice_batch.job.run import run
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
-from gnssice_batch.model.values import BY_RANK, NO_SOURCE, Overlap, Status, Strategy, rank
+from gnssice_batch.model.values import BY_RANK, Overlap, Status, Strategy, rank
 from gnssice_batch.operate.verification import verify_store
 from tests.support.runs import (
     DAY_ONE_S,
@@ -35,30 +33,22 @@ from tests.support.runs import (
 
 GROUP = "rec"
 STEP_S = 600
-LOW, HIGH = rank(1, "3.04", 9, "fe"), rank(2, "3.04", 9, "ff")
 
 
-def _rank_of(signals, version, epochs, salt):
+def _rank_of(signals, version, epochs, salt, intact):
     """A rank as files have it: other content, other hash."""
-    return rank(signals, version, epochs, hashlib.sha256(f"{signals} {version} {epochs} {salt}".encode()).hexdigest())
+    content = f"{signals} {version} {epochs} {salt} {intact}"
+    return rank(signals, version, epochs, hashlib.sha256(content.encode()).hexdigest(), intact=intact)
 
 
 RANKS = st.builds(
-    _rank_of, st.integers(1, 3), st.sampled_from(["2.11", "3.04", "3.05"]), st.integers(1, 3), st.integers(0, 1)
+    _rank_of,
+    st.integers(1, 3),
+    st.sampled_from(["2.11", "3.04", "3.05"]),
+    st.integers(1, 3),
+    st.integers(0, 1),
+    st.booleans(),
 )
-
-
-@pytest.mark.parametrize(
-    ("strategy", "stored_lower", "stored_higher"),
-    [("best", True, False), ("skip", False, False), ("append", False, False), ("overwrite", True, True)],
-)
-def test_who_takes_an_epoch(strategy, stored_lower, stored_higher):
-    strategy = Strategy(strategy)
-    assert outranks(HIGH, LOW, strategy, stored=True) == stored_lower
-    assert outranks(LOW, HIGH, strategy, stored=True) == stored_higher
-    assert outranks(HIGH, LOW, strategy, stored=False)
-    assert not outranks(LOW, HIGH, strategy, stored=False)
-    assert not outranks(LOW, LOW, strategy, stored=False)
 
 
 @given(RANKS, RANKS, RANKS)
@@ -66,50 +56,6 @@ def test_ranks_are_a_strict_order(one, other, third):
     assert [one > other, one == other, other > one].count(True) == 1
     if one > other > third:
         assert one > third
-
-
-CONTENTS = [
-    (_rank_of(1 + number % 3, ["3.04", "3.05"][number // 3 % 2], 1 + number % 2, number), {0, *slots})
-    for number, slots in enumerate([{1}, {2}, {3}, {1, 2}, {1, 3}, {2, 3}, {1, 2, 3}])
-]
-"""Ranks of files and the epochs that each has, of four."""
-
-
-@given(
-    st.sampled_from(Strategy),
-    st.lists(st.none() | st.tuples(st.sampled_from(CONTENTS), st.booleans()), min_size=4, max_size=4),
-    st.lists(st.sampled_from(CONTENTS), min_size=1, max_size=4),
-)
-def test_the_order_of_a_runs_files_does_not_matter(strategy, before, files):
-    """Whatever stood there, replaced since or the same as now, every order leaves every epoch with the same content."""
-    held = [
-        replace(each[0][0], current=each[1]) if each and slot in each[0][1] else None
-        for slot, each in enumerate(before)
-    ]
-    results = {tuple(_contents(strategy, held, order)) for order in permutations(files)}
-    assert results == {tuple(_model(strategy, held[slot], [r for r, has in files if slot in has]) for slot in range(4))}
-
-
-def _contents(strategy, before, files):
-    """Lay files into a block of four epochs one after another; the hash of what ends up at each."""
-    block = empty_block(0, 4, 1)
-    ranks = {row: held for row, held in enumerate(before) if held}
-    block.source[:] = [row if held else NO_SOURCE for row, held in enumerate(before)]
-    for index, (its, slots) in enumerate(files):
-        ranks[-2 - index] = its
-        taken = winning_slots(block, np.array(sorted(slots)), its, ranks, strategy)
-        block.source[taken[taken >= 0]] = -2 - index
-    return [None if source == NO_SOURCE else ranks[source].inverted_hash for source in block.source.tolist()]
-
-
-def _model(strategy, held, rivals):
-    if held is None or not rivals:
-        left = held or max(rivals, default=None)
-    elif strategy is Strategy.BEST:
-        left = max([*rivals, *([] if any(its.same_content(held) for its in rivals) else [held])])
-    else:
-        left = max(rivals) if strategy is Strategy.OVERWRITE else held
-    return left.inverted_hash if left else None
 
 
 @given(st.integers(-2000, 2000), st.integers(0, 1440))

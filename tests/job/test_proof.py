@@ -6,6 +6,7 @@ import pytest
 from gnssice_batch.errors import ArchiveError, StoreError
 from gnssice_batch.ingest import partition as ingest
 from gnssice_batch.ingest.align import fill_block
+from gnssice_batch.ingest.joining import join_block
 from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.proof import sample_of
 from gnssice_batch.job.run import run
@@ -202,11 +203,13 @@ def test_a_worker_that_spoils_what_was_there(tmp_path, monkeypatch):
     chosen, _ = ingested(tmp_path, {FIRST: FILES[FIRST]}, run=FULL)
     before = head(chosen)
 
-    def spoil(block, _at, _):
+    def spoil(block, *args):
+        changed = join_block(block, *args)
         block.arrays["SNR"][np.flatnonzero(block.source >= 0)[0], 0] += 1
+        return changed
 
     write(tmp_path / "archive", {SECOND: rinex(span_s(DAY_ONE_S + 3600, 4), svs=("G01", "G02", "R03", "E09"))})
-    monkeypatch.setattr(ingest, "fill_block", damaging(spoil))
+    monkeypatch.setattr(ingest, "join_block", spoil)
     with pytest.raises(StoreError, match="expected"):
         run(chosen)
     assert head(chosen) == before

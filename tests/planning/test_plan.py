@@ -272,6 +272,15 @@ def test_totals():
     assert totals([]).partitions == 0
 
 
+def test_memory_of_joins_is_counted_where_files_may_meet():
+    """They may where their spans do, and where the store has files already."""
+    apart, meeting = (planned([file(1, DAY_ONE_NS), file(2, DAY_ONE_NS + int(hours * HOUR_NS))]) for hours in (1, 0.5))
+    (assignment,) = apart.assignments
+    beside = replace(apart, assignments=(replace(assignment, stored={0: rank(1, "3.04", 1, "ab")}),))
+    least, *others = (totals([plan]).task_memory_bytes for plan in (apart, meeting, beside))
+    assert others == [least + 720 * 64 * 21] * 2
+
+
 def test_whether_the_structure_changes():
     made = planned([file(0, DAY_ONE_NS)])
     assert made.changes_structure

@@ -162,3 +162,38 @@ def test_reversed_epochs_are_kept_and_counted():
 
 def test_an_epoch_without_satellites_is_an_epoch():
     assert only(header3(), epoch3(0, 0), GOOD).first_row.tolist() == [0, 0, 1]
+
+
+def test_records_of_one_time_with_different_satellites_are_joined():
+    part = only(header3(), epoch3(0, 1), satellite("G01", 1), epoch3(0, 1), satellite("G02", 2), epoch3(30, 1), WHOLE)
+    assert [part.svs[sv] for sv in part.row_sv] == ["G01", "G02", "G01"]
+    assert part.first_row.tolist() == [0, 2, 3]
+    assert part.value[:2, 0].tolist() == [1000, 2000]
+    assert part.accounting.counts == {Reason.JOINED_EPOCH: 1}
+    assert not Reason.JOINED_EPOCH.loses
+    assert part.accounting.offence is None
+
+
+def test_a_satellite_in_two_records_of_one_time_stays_as_the_fuller_says():
+    """The others of both records stay; the record that had it too counts as a duplicate."""
+    first = epoch3(0, 2) + satellite("G01", 1) + satellite("G02", 1, 2)
+    second = epoch3(0, 3) + satellite("G01", 3, 4) + satellite("G02", 5) + satellite("G03", 6)
+    for records in ((first, second), (second, first)):
+        part = only(header3(), *records, epoch3(30, 1), WHOLE)
+        rows = {part.svs[sv]: value[:2].tolist() for sv, value in zip(part.row_sv[:3], part.value, strict=False)}
+        assert rows == {"G01": [3000, 4000], "G02": [1000, 2000], "G03": [6000, MISSING]}
+        assert part.accounting.counts == {Reason.DUPLICATE_EPOCH: 1}
+
+
+def test_a_joined_record_keeps_its_own_slips_and_hands_none_on():
+    slipped = satellite("G02", 1, 2).rstrip("\n").ljust(33) + "1\n"
+    part = only(
+        header3(), epoch3(0, 1), satellite("G01", 1, 2), epoch3(0, 1), slipped, epoch3(30, 1), satellite("G02", 1, 2)
+    )
+    assert part.lli[:, 1].tolist() == [-1, 1, -1]
+
+
+def test_records_of_one_time_may_lie_apart():
+    part = only(header3(), epoch3(0, 1), satellite("G01", 1), epoch3(30, 1), WHOLE, epoch3(0, 1), satellite("G02", 2))
+    assert [part.svs[sv] for sv in part.row_sv] == ["G01", "G02", "G01"]
+    assert part.accounting.counts == {Reason.JOINED_EPOCH: 1}

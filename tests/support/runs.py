@@ -72,12 +72,12 @@ def rinex(
         f"{version:>9}{'':11}{'OBSERVATION DATA':20}{'M':20}RINEX VERSION / TYPE",
         f"{marker:60}MARKER NAME",
         *(f"{f'{system}  {len(codes):3d}{types}':60}SYS / # / OBS TYPES" for system in systems),
-        f"{_first(times[0]):60}TIME OF FIRST OBS",
+        f"{first_obs(times[0]):60}TIME OF FIRST OBS",
         f"{'':60}END OF HEADER",
     ]
     for number, time in enumerate(times):
         flag = (flags or {}).get(number, 0)
-        lines.append(f"> {_calendar(time)}  {flag}{len(svs):3d}")
+        lines.append(f"> {calendar(time)}  {flag}{len(svs):3d}")
         lines.extend(sv + "".join(_field(sv, code, time, salt) for code in codes) for sv in svs)
     return ("\n".join(line.rstrip() for line in lines) + "\n").encode()
 
@@ -87,13 +87,15 @@ def _field(sv: str, code: str, time_s: float, salt: int) -> str:
     return f"{value(sv, code, time_s, salt) / 1000:14.3f}{indicators}"
 
 
-def _calendar(time_s: float) -> str:
+def calendar(time_s: float) -> str:
+    """An epoch's time as RINEX 3 writes it."""
     ticks = round(time_s * 10**6) * 10
     moment = GPS_START + timedelta(seconds=ticks // 10**7)
     return f"{moment:%Y %m %d %H %M}{moment.second + ticks % 10**7 / 10**7:11.7f}"
 
 
-def _first(time_s: float) -> str:
+def first_obs(time_s: float) -> str:
+    """A time of the header's, GPS."""
     moment = GPS_START + timedelta(seconds=int(time_s))
     fields = (moment.year, moment.month, moment.day, moment.hour, moment.minute)
     return "".join(f"{field:6d}" for field in fields) + f"{moment.second:13.7f}     GPS"
@@ -264,20 +266,29 @@ def check_ledger(settings: Settings, group: str) -> None:
     """Hold that each row accounts for what was read, and says of the store what stands there."""
     rows = ledger(settings, group)
     everything = columns_of(open_group(settings, group))
-    per_epoch = sum(np.isfinite(everything[key]).sum(axis=1) for key in VALUES)
+    cells = sum(np.isfinite(everything[key]).astype(np.int64) for key in VALUES)
+    joined = joined_sources(settings, group)
+    holder = np.where(joined >= 0, joined, everything["source_file"][:, None])
     for index in range(rows["uri"].size):
         refused = json.loads(rows["refused"][index])
         for place, unit in enumerate(("epochs", "observations")):
             lost = sum(tally[place] for tally in refused.values())
             assert rows[f"{unit}_read"][index] == rows[f"{unit}_written"][index] + lost, (rows["uri"][index], unit)
-        mine = everything["source_file"] == index
-        assert rows["epochs_written"][index] == mine.sum(), rows["uri"][index]
-        assert rows["observations_written"][index] == per_epoch[mine].sum(), rows["uri"][index]
+        mine, guest = everything["source_file"] == index, (joined == index).any(axis=1)
+        assert rows["epochs_written"][index] == (mine | guest).sum(), rows["uri"][index]
+        assert rows["epochs_joined"][index] == guest.sum(), rows["uri"][index]
+        assert not (mine & guest).any()
+        assert rows["observations_written"][index] == cells[holder == index].sum(), rows["uri"][index]
     assert everything["source_file"].max(initial=-1) < rows["uri"].size
     filled = everything["source_file"] >= 0
     np.testing.assert_array_equal(everything["epoch_flag"] >= 0, filled)
     assert not everything["epoch_offset"][~filled].any()
     check_table(settings, group, rows)
+
+
+def joined_sources(settings: Settings, group: str) -> np.ndarray:
+    """Ledger row of every signal that is from another file than its epoch (epoch, sid); -1 elsewhere."""
+    return np.asarray(open_group(settings, group)["metadata/joined/source_file"][:])
 
 
 def check_table(settings: Settings, group: str, rows: Mapping[str, np.ndarray]) -> None:

@@ -1,5 +1,6 @@
 """The last step of reading a part: duplicate epochs, reversed epochs, cycle slips settled."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -62,18 +63,77 @@ def mark_slips(
 
 
 def _without_duplicates(read: Observations) -> Observations:
-    """Keep one epoch of each time, the one with more observations or else the first; count what was dropped.
+    """Keep one epoch of each time, the one with more observations or else the first, and join the others to it.
 
-    What a dropped epoch says of lost locks goes on to the kept one, or to the next phase of the signal.
+    A satellite that several of them have stays as the one with more observations says, else the first; what a dropped
+    record of it says of lost locks goes on to the kept one, or to the next phase of the signal. Epochs that were joined
+    without that are counted as such, others as duplicates.
     """
     owner = _owners(read)
-    keep = owner == np.arange(owner.size)
-    kept = read
-    if not keep.all():
-        _carry(read, owner)
-        kept = _select(read, keep)
+    joined = np.flatnonzero(owner != np.arange(owner.size))
+    kept, doubled = read, 0
+    if joined.size:
+        rows = _rows(read, owner)
+        kept = _joined(read, owner, rows)
+        doubled = int(np.unique(rows.epoch[rows.several & (owner[rows.epoch] != rows.epoch)]).size)
     reversed_epochs = int((np.diff(kept.time_100ns) < 0).sum())
-    return _counted(kept, int((~keep).sum()), reversed_epochs)
+    counts = {
+        Reason.DUPLICATE_EPOCH: doubled,
+        Reason.JOINED_EPOCH: joined.size - doubled,
+        Reason.REVERSED_EPOCH: reversed_epochs,
+    }
+    return _counted(kept, counts)
+
+
+class _RowsOfEpochs(NamedTuple):
+    """The R rows of observations of which several epochs are to be one."""
+
+    epoch: Integers
+    """(R,) the epoch each stands in."""
+    stays: npt.NDArray[np.bool_]
+    """(R,) whether it is the fullest of its satellite in the epochs of one time, or the first of those."""
+    several: npt.NDArray[np.bool_]
+    """(R,) whether there are others of its satellite."""
+
+
+def _rows(read: Observations, owner: Integers) -> _RowsOfEpochs:
+    """Find the rows that stay."""
+    epoch = np.repeat(np.arange(owner.size), np.diff(read.first_row))
+    into, values = owner[epoch], (read.value != MISSING).sum(axis=1)
+    order = np.lexsort((-values, read.row_sv, into))
+    same = (np.diff(into[order]) == 0) & (np.diff(read.row_sv[order]) == 0)
+    first, last = np.concatenate(([True], ~same)), np.concatenate((~same, [True]))
+    stays, several = np.empty(epoch.size, np.bool_), np.empty(epoch.size, np.bool_)
+    stays[order], several[order] = first, ~(first & last)
+    return _RowsOfEpochs(epoch, stays, several)
+
+
+def _joined(read: Observations, owner: Integers, rows: _RowsOfEpochs) -> Observations:
+    """Return one epoch of each time, with the rows that stay."""
+    keep = owner == np.arange(owner.size)
+    number = np.cumsum(keep) - 1
+    into = number[owner[rows.epoch]]
+    order = np.argsort(into, kind="stable")
+    chosen, lost = order[rows.stays[order]], order[~rows.stays[order]]
+    first_row = np.searchsorted(into[chosen], np.arange(int(keep.sum()) + 1))
+    flag, clock = read.epoch_flag.copy(), read.rx_clock_offset_ps.copy()
+    np.maximum.at(flag, owner, read.epoch_flag)
+    for epoch in np.flatnonzero(~keep & (clock != MISSING)).tolist():
+        clock[owner[epoch]] = clock[epoch] if clock[owner[epoch]] == MISSING else clock[owner[epoch]]
+    kept = replace(
+        read,
+        time_100ns=read.time_100ns[keep],
+        epoch_flag=flag[keep],
+        rx_clock_offset_ps=clock[keep],
+        first_row=first_row.astype(np.int64),
+        row_sv=read.row_sv[chosen],
+        value=read.value[chosen],
+        lli=read.lli[chosen],
+        ssi=read.ssi[chosen],
+        time_ps=read.time_ps[keep],
+    )
+    _carry(read, kept, lost, np.searchsorted(into[lost], np.arange(first_row.size)))
+    return kept
 
 
 def _owners(read: Observations) -> Integers:
@@ -89,13 +149,11 @@ def _owners(read: Observations) -> Integers:
     return owner
 
 
-def _carry(read: Observations, owner: Integers) -> None:
-    """Hand power failures and lost locks of epochs that will be dropped on to those that stay."""
-    np.maximum.at(read.epoch_flag, owner, read.epoch_flag.copy())
-    dropped = np.flatnonzero(owner != np.arange(owner.size))
-    dropped = dropped[np.argsort(owner[dropped], kind="stable")]
+def _carry(read: Observations, kept: Observations, lost: Integers, first_lost: Integers) -> None:
+    """Hand the lost locks of rows that were dropped on to those that stay."""
     pending = np.where(_phases(read) == 0, 0, -1).astype(np.int8)
-    carry_slips(owner, dropped, Rows(read.first_row, read.row_sv, read.value, read.lli), pending)
+    before, after = (Rows(part.first_row, part.row_sv, part.value, part.lli) for part in (read, kept))
+    carry_slips(lost, first_lost, before, after, pending)
 
 
 class Rows(NamedTuple):
@@ -108,29 +166,24 @@ class Rows(NamedTuple):
 
 
 @kernel
-def carry_slips(owner: Integers, dropped: Integers, rows: Rows, pending: Indicators) -> None:
+def carry_slips(lost: Integers, first_lost: Integers, before: Rows, after: Rows, pending: Indicators) -> None:
     """Set bit 0 of the loss-of-lock indicator of the first phase that follows a dropped one that had it.
 
-    `dropped` is sorted by owner. `pending` is (svs, K): 1 where a lost lock is to be handed on, -1 where a column is no
-    phase.
+    The dropped rows of epoch e of `after` are ``lost[first_lost[e]:first_lost[e + 1]]`` of `before`. `pending` is
+    (svs, K): 1 where a lost lock is to be handed on, -1 where a column is no phase.
     """
-    at = 0
-    for epoch in range(owner.size):
-        if owner[epoch] != epoch:
-            continue
-        while at < dropped.size and owner[dropped[at]] == epoch:
-            _take_slips(dropped[at], rows, pending)
-            at += 1
-        _give_slips(epoch, rows, pending)
+    for epoch in range(after.first_row.size - 1):
+        for at in range(first_lost[epoch], first_lost[epoch + 1]):
+            _take_slips(lost[at], before, pending)
+        _give_slips(epoch, after, pending)
 
 
 @kernel
-def _take_slips(epoch: int, rows: Rows, pending: Indicators) -> None:
-    for row in range(rows.first_row[epoch], rows.first_row[epoch + 1]):
-        sv = rows.row_sv[row]
-        for k in range(pending.shape[1]):
-            if pending[sv, k] == 0 and rows.lli[row, k] > 0 and rows.lli[row, k] & 1:
-                pending[sv, k] = 1
+def _take_slips(row: int, rows: Rows, pending: Indicators) -> None:
+    sv = rows.row_sv[row]
+    for k in range(pending.shape[1]):
+        if pending[sv, k] == 0 and rows.lli[row, k] > 0 and rows.lli[row, k] & 1:
+            pending[sv, k] = 1
 
 
 @kernel
@@ -149,31 +202,10 @@ def _count(read: Observations, epoch: int) -> int:
     return int((read.value[rows] != MISSING).sum())
 
 
-def _select(read: Observations, keep: npt.NDArray[np.bool_]) -> Observations:
-    """Return the observations with only the epochs that are kept."""
-    sizes = np.diff(read.first_row)
-    rows = np.repeat(keep, sizes)
-    return replace(
-        read,
-        time_100ns=read.time_100ns[keep],
-        epoch_flag=read.epoch_flag[keep],
-        rx_clock_offset_ps=read.rx_clock_offset_ps[keep],
-        first_row=np.concatenate(([0], np.cumsum(sizes[keep]))).astype(np.int64),
-        row_sv=read.row_sv[rows],
-        value=read.value[rows],
-        lli=read.lli[rows],
-        ssi=read.ssi[rows],
-        time_ps=read.time_ps[keep],
-    )
-
-
-def _counted(read: Observations, duplicates: int, reversed_epochs: int) -> Observations:
+def _counted(read: Observations, more: Mapping[Reason, int]) -> Observations:
     accounting = read.accounting
-    counts = dict(accounting.counts)
+    counts = {**accounting.counts, **{reason: count for reason, count in more.items() if count}}
     offence = accounting.offence
-    if duplicates:
-        counts[Reason.DUPLICATE_EPOCH] = duplicates
+    if more[Reason.DUPLICATE_EPOCH]:
         offence = offence or Offence(Reason.DUPLICATE_EPOCH, 0, b"")
-    if reversed_epochs:
-        counts[Reason.REVERSED_EPOCH] = reversed_epochs
     return replace(read, accounting=replace(accounting, counts=counts, offence=offence))

@@ -4,12 +4,21 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import zarr
 from zarr.core.common import JSON
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import SECOND_NS, Grid
-from gnssice_batch.model.template import LAYOUT_VERSION, NO_FCN, ArraySpec, GroupTemplate, signal_axis
+from gnssice_batch.model.template import (
+    JOINED,
+    JOINED_SOURCE,
+    LAYOUT_VERSION,
+    NO_FCN,
+    ArraySpec,
+    GroupTemplate,
+    signal_axis,
+)
 from gnssice_batch.store.layout.codecs import encoding
 
 _LAYOUT = frozenset(
@@ -52,6 +61,15 @@ def create_array(group: zarr.Group, spec: ArraySpec, template: GroupTemplate) ->
         serializer=codecs.serializer,
         compressors=codecs.compressors,
     )
+
+
+def joined_cells(group: zarr.Group, start: int, epochs: int) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of `JOINED` (epochs, S) by name of a span of the axis; none where no files were joined in it."""
+    rows = slice(start, start + epochs)
+    source = group.get(JOINED_SOURCE)
+    if not isinstance(source, zarr.Array) or (np.asarray(source[rows]) == source.fill_value).all():
+        return {}
+    return {spec.name: np.asarray(array(group, spec.name)[rows]) for spec in JOINED}
 
 
 def layout_attributes(template: GroupTemplate) -> dict[str, object]:
@@ -104,6 +122,7 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         level=_integer(attributes, "encoding_level"),
         channels=_channels(group),
         attributes={name: value for name, value in attributes.items() if name not in _LAYOUT},
+        joins=isinstance(group.get(JOINED_SOURCE), zarr.Array),
     )
 
 

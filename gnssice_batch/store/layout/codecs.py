@@ -10,6 +10,7 @@ array                     ``default``                    ``compact``
 ``Phase``
 ``SNR``, ``Doppler``      transpose, bytes, zstd         transpose, numcodecs.pcodec
 ``LLI``, ``SSI``          transpose, bytes, zstd         transpose, bytes, numcodecs.bz2
+``metadata/joined``       transpose, bytes, zstd         the same
 ``epoch``                 numcodecs.delta, bytes, zstd   the same
 other numbers             bytes, zstd                    the same
 strings                   vlen-utf8, zstd                the same
@@ -36,12 +37,13 @@ from zarr.codecs.numcodecs import BZ2, Delta, FixedScaleOffset, PCodec
 from zarr.core.metadata import ArrayV3Metadata
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.model.template import VARIABLES
+from gnssice_batch.model.template import JOINED, VARIABLES
 
 PROFILES: Final = ("default", "compact")
 ALGORITHMS: Final = ("zstd", "gzip")
 
 _VARIABLES: Final = frozenset(spec.name for spec in VARIABLES)
+_JOINED: Final = frozenset(spec.name for spec in JOINED)
 _SCALED: Final = frozenset({"Pseudorange", "Phase"})
 _STEPS_PER_UNIT: Final = 1_000_000
 _PCODEC_LEVEL: Final = 11
@@ -73,7 +75,8 @@ def encoding(name: str, dtype: str, *, profile: str, level: int, algorithm: str 
     Parameters
     ----------
     name
-        Name of the array. The data variables are ``(epoch, sid)``, every other array has one dimension.
+        Name of the array. The data variables and those of ``metadata/joined`` are ``(epoch, sid)``, every other array
+        has one dimension.
     dtype
         Its numpy dtype, or ``str`` for variable-length UTF-8.
     profile
@@ -91,10 +94,10 @@ def encoding(name: str, dtype: str, *, profile: str, level: int, algorithm: str 
     if profile not in PROFILES:
         raise ConfigError(f"encoding profile {profile!r} is none of {', '.join(PROFILES)}")
     compressor = _compressor(algorithm, level)
-    if name not in _VARIABLES:
+    if name not in _VARIABLES | _JOINED:
         return ArrayEncoding(_coordinate_filters(name, dtype), "auto", (compressor,))
     sid_major = TransposeCodec(order=(1, 0))
-    if profile == "default":
+    if profile == "default" or name in _JOINED:
         return ArrayEncoding((sid_major,), "auto", (compressor,))
     if np.dtype(dtype).kind != "f":
         return ArrayEncoding((sid_major,), "auto", (BZ2(level=_BZ2_LEVEL),))

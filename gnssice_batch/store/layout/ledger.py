@@ -1,8 +1,10 @@
 """The ledger of a receiver: the outcome of every file, committed together with the data."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 import numpy as np
@@ -52,6 +54,7 @@ FILE_COLUMNS: Final[Mapping[str, str]] = {
     "epochs_written": "int64",
     "observations_read": "int64",
     "observations_written": "int64",
+    "epochs_joined": "int64",
     "signals": "int64",
     "skipped": "str",
     "refused": "str",
@@ -61,7 +64,10 @@ FILE_COLUMNS: Final[Mapping[str, str]] = {
     "run": "str",
     "read_at": "str",
 }
-"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason."""
+"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason.
+
+Ledgers of older versions get the columns that they lack when rows are appended; until then they read as 0.
+"""
 
 TABLE_COLUMNS: Final[Mapping[str, str]] = {
     "index": "int64",
@@ -121,6 +127,8 @@ class Ledger:
     epochs: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     sha256: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
     marker: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
+    damaged: frozenset[int] = frozenset()
+    """Rows of files of which the reader has lost something."""
     refusals: Mapping[int, StoredRefusal] = field(default_factory=dict)
     """By row, of rejected files."""
 
@@ -130,7 +138,14 @@ class Ledger:
     def rank(self, row: int, *, current: bool = True) -> Rank:
         """Rank of the file of a row; `current` where the archive has not replaced it since."""
         version, sha256 = str(self.version[row]), str(self.sha256[row])
-        return rank(int(self.signals[row]), version, int(self.epochs[row]), sha256, current=current)
+        return rank(
+            int(self.signals[row]),
+            version,
+            int(self.epochs[row]),
+            sha256,
+            current=current,
+            intact=row not in self.damaged,
+        )
 
     def markers(self) -> dict[str, str]:
         """By URI the marker of each file that was taken, as it was read last."""
@@ -153,7 +168,7 @@ def read_ledger(group: zarr.Group) -> Ledger:
     columns = ("uri", "size_bytes", "etag", "status", "first_epoch", "last_epoch")
     ranks = ("signals", "version", "epochs_read", "sha256")
     ledger = Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks, "marker")))
-    return replace(ledger, refusals=_refusals(table, ledger.status))
+    return replace(ledger, refusals=_refusals(table, ledger.status), damaged=frozenset(_damaged(table, ledger.status)))
 
 
 def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
@@ -168,11 +183,23 @@ def row_count(group: zarr.Group) -> int:
 
 
 def append_files(
-    group: zarr.Group, outcomes: Sequence[FileOutcome], provenance: Provenance, displaced: Mapping[int, Tally]
+    group: zarr.Group,
+    outcomes: Sequence[FileOutcome],
+    provenance: Provenance,
+    displaced: Mapping[int, Tally],
+    joined: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
-    """Append one row a file to both tables, and take from older rows what other files' better epochs displaced."""
+    """Append one row a file to both tables, and take from older rows what better files displaced.
+
+    Parameters
+    ----------
+    joined
+        By older row, how many more of its epochs have another main source now.
+    """
     table = _table(group, "files")
+    _add_columns(table)
     _displace(table, displaced)
+    _add_to(table, "epochs_joined", joined)
     _append(table, FILE_COLUMNS, [_file_row(outcome, provenance) for outcome in outcomes])
     taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
     canvod = _table(group, "table")
@@ -206,7 +233,19 @@ def _table(group: zarr.Group, name: str) -> zarr.Group:
     return table
 
 
+def _add_columns(table: zarr.Group) -> None:
+    """Make the columns that a ledger of an older version lacks."""
+    rows = array(table, "uri").shape
+    for name, dtype in FILE_COLUMNS.items():
+        if name not in table:
+            _create_column(table, name, dtype)
+            array(table, name).resize(rows)
+
+
 def _column(table: zarr.Group, name: str) -> npt.NDArray[np.generic]:
+    if name not in table:
+        dtype = object if FILE_COLUMNS[name] == "str" else FILE_COLUMNS[name]
+        return np.full(array(table, "uri").shape, "" if dtype is object else 0, dtype)
     column = np.asarray(array(table, name)[:])
     return column.astype(object) if FILE_COLUMNS[name] == "str" else column
 
@@ -217,6 +256,22 @@ def _refusals(table: zarr.Group, status: npt.NDArray[np.object_]) -> dict[int, S
         return {}
     reasons, readers = (np.asarray(array(table, name)[:])[rows].tolist() for name in ("reason", "reader"))
     return dict(zip(rows.tolist(), map(StoredRefusal, reasons, readers), strict=True))
+
+
+def _damaged(table: zarr.Group, status: npt.NDArray[np.object_]) -> Iterator[int]:
+    """The rows of partial files of which the reader has lost something; others are only not all on the grid."""
+    rows = np.flatnonzero(status == Status.PARTIAL.value)
+    if not rows.size:
+        return
+    skipped = np.asarray(array(table, "skipped")[:])[rows].tolist()
+    for row, counts in zip(rows.tolist(), skipped, strict=True):
+        if any(_loses(reason) for reason in json.loads(counts or "{}")):
+            yield row
+
+
+@cache
+def _loses(reason: str) -> bool:
+    return reason not in Reason or Reason(reason).loses
 
 
 def _append(table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -241,13 +296,18 @@ def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
 def _displace(table: zarr.Group, displaced: Mapping[int, Tally]) -> None:
     if not displaced:
         return
-    rows = np.array(sorted(displaced))
-    for name in ("epochs", "observations"):
-        column = array(table, f"{name}_written")
-        written = np.asarray(column[:])
-        written[rows] -= [getattr(displaced[row], name) for row in rows]
-        column[:] = written
-    _displace_refused(table, displaced, rows)
+    _add_to(table, "epochs_written", {row: -lost.epochs for row, lost in displaced.items()})
+    _add_to(table, "observations_written", {row: -lost.observations for row, lost in displaced.items()})
+    _displace_refused(table, displaced, np.array(sorted(displaced)))
+
+
+def _add_to(table: zarr.Group, name: str, more: Mapping[int, int]) -> None:
+    if not more:
+        return
+    column = array(table, name)
+    cells = np.asarray(column[:])
+    cells[list(more)] += list(more.values())
+    column[:] = cells
 
 
 def _displace_refused(table: zarr.Group, displaced: Mapping[int, Tally], rows: npt.NDArray[np.int64]) -> None:
@@ -288,6 +348,7 @@ def _file_row(outcome: FileOutcome, provenance: Provenance) -> dict[str, object]
         "epochs_written": outcome.written.epochs,
         "observations_read": facts.observations,
         "observations_written": outcome.written.observations,
+        "epochs_joined": outcome.joined,
         "signals": facts.rank.signals if facts.rank else 0,
         "skipped": _by_reason(facts.skipped),
         "refused": _by_reason({r: [t.epochs, t.observations] for r, t in outcome.refused.items()}),

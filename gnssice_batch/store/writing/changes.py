@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
+from typing import Final
 
 import icechunk
 
-from gnssice_batch.model.template import OBSERVED_COORDINATES, VARIABLES, GroupTemplate
+from gnssice_batch.model.template import JOINED, OBSERVED_COORDINATES, VARIABLES, GroupTemplate
+
+_FROM_FILES: Final = (*OBSERVED_COORDINATES, *(spec.name for spec in JOINED))
 
 type Units = Mapping[str, frozenset[tuple[int, ...]]]
 """Array path to the indices of its changed chunks (shards where the array is sharded)."""
@@ -57,9 +60,10 @@ def coordinate_differences(found: Units, structure: Units, planned: Units, templ
         The write units, as `unit_chunks` gives them.
     """
     units = {unit for unit, _ in planned.get(f"/{template.receiver}/{VARIABLES[0].name}", ())}
-    chunks = template.grid.unit // template.grid.read_unit
+    along_epoch = template.grid.unit // template.grid.read_unit
     sentences = []
-    for name in OBSERVED_COORDINATES:
+    for name in _FROM_FILES:
+        chunks = along_epoch if name in OBSERVED_COORDINATES else 1
         path = f"/{template.receiver}/{name}"
         here, moved = found.get(path, frozenset()), structure.get(path, frozenset())
         outside = frozenset(index for index in here - moved if index[0] // chunks not in units)
@@ -74,7 +78,7 @@ def coordinate_differences(found: Units, structure: Units, planned: Units, templ
 
 def without_coordinates(units: Units, receivers: Iterable[str]) -> Units:
     """Chunks of all arrays but the coordinates of these groups that come from files."""
-    paths = {f"/{receiver}/{name}" for receiver in receivers for name in OBSERVED_COORDINATES}
+    paths = {f"/{receiver}/{name}" for receiver in receivers for name in _FROM_FILES}
     return {path: indices for path, indices in units.items() if path not in paths}
 
 

@@ -39,7 +39,7 @@ def conflicts_at(repository: Repository, head: str, base: str, wanted: Wanted, u
     grown = tuple(
         f"{receiver} was changed by another run"
         for receiver, (_, current) in wanted.items()
-        if current and (other := heads[receiver]) and (other.grid, other.axis) != (current.grid, current.axis)
+        if current and (other := heads[receiver]) and other.structure != current.structure
     )
     return Conflicts((*fit.structure, *grown), fit.units)
 
@@ -85,8 +85,8 @@ def _group_conflict(
         return f"{receiver} was made by another run" if head else ""
     if head is None:
         return f"{receiver} is gone"
-    if (current.grid, current.axis) != (target.grid, target.axis):
-        changed = (head.grid, head.axis) != (current.grid, current.axis)
+    if current.structure != target.structure:
+        changed = head.structure != current.structure
         return f"{receiver} was changed by another run, and this one changes it too" if changed else ""
     if not same_indices(target, head):
         return f"the axes of {receiver} are not those this run was planned for"

@@ -3,9 +3,9 @@
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import icechunk
 import numpy as np
@@ -14,7 +14,7 @@ import zarr
 
 from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
-from gnssice_batch.model.template import GroupTemplate
+from gnssice_batch.model.template import JOINED_SOURCE, GroupTemplate
 from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Tally
 from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.forks import fork_of
@@ -64,6 +64,8 @@ class GroupChange:
     """In the order of their new ledger rows."""
     displaced: Mapping[int, Tally]
     """Ledger row to what better files took from it."""
+    joined: Mapping[int, int] = field(default_factory=dict)
+    """Ledger row to how many more of its epochs have another main source now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ def _complete(session: icechunk.Session, publication: Publication) -> None:
     for receiver, change in publication.groups.items():
         group = zarr.open_group(session.store, path=receiver, mode="r+")
         _renumber(group, change, row_count(group))
-        append_files(group, change.files, publication.provenance, change.displaced)
+        append_files(group, change.files, publication.provenance, change.displaced, change.joined)
 
 
 def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
@@ -202,12 +204,27 @@ def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
     It does where another run's rows came first, or where a file of this run gets none.
     """
     ledger_rows = {outcome.file.uri: first_row + i for i, outcome in enumerate(change.files)}
-    rows = (
-        (part.rows.start, [_with_ledger_rows(part, ledger_rows)])
+    moved = [
+        part
         for part in change.epochs
         if any(ledger_rows.get(uri) != row for uri, row in zip(part.uris, part.foreseen, strict=True))
-    )
+    ]
+    rows = ((part.rows.start, [_with_ledger_rows(part, ledger_rows)]) for part in moved)
     write_columns([array(group, "source_file")], rows, fresh=True)
+    for part in moved:
+        if part.rows.joined:
+            _renumber_joined(array(group, JOINED_SOURCE), part, ledger_rows)
+
+
+def _renumber_joined(sources: zarr.Array[Any], part: SourcedRows, ledger_rows: Mapping[str, int]) -> None:
+    """Write the sources of joined signals again: rows from the first foreseen one on are those of this run's files."""
+    rows = slice(part.rows.start, part.rows.start + len(part.rows.source))
+    cells = np.asarray(sources[rows])
+    numbered = cells.copy()
+    for uri, foreseen in zip(part.uris, part.foreseen, strict=True):
+        if (mine := cells == foreseen).any():
+            numbered[mine] = ledger_rows[uri]
+    sources[rows] = numbered
 
 
 def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> npt.NDArray[np.int32]:

@@ -12,6 +12,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import (
     EPOCH_COORDINATES,
+    JOINED,
     SID_COORDINATES,
     VARIABLES,
     ArraySpec,
@@ -162,14 +163,23 @@ def _create(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
     _write_signals(group, template)
     _write_epochs(group, template.grid, 0, template.grid.size)
     create_ledger(group)
+    _create_joined(group, template)
+
+
+def _create_joined(group: zarr.Group, template: GroupTemplate) -> None:
+    group.create_group(JOINED[0].name.rpartition("/")[0])
+    for spec in JOINED:
+        create_array(group, spec, template)
 
 
 def _change(fork: icechunk.ForkSession, group: zarr.Group, old: GroupTemplate, new: GroupTemplate) -> None:
     before = (old.grid.origin_ns - new.grid.origin_ns) // old.grid.unit_ns
-    for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES):
+    for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES, *(JOINED if old.joins else ())):
         array(group, spec.name).resize(new.shape(spec))
         if before and "epoch" in spec.dims:
             fork.shift_array(f"/{new.receiver}/{spec.name}", _offset(spec, new.grid, before))
+    if new.joins and not old.joins:
+        _create_joined(group, new)
     if new.axis != old.axis:
         _write_signals(group, new)
     if new.grid != old.grid:

@@ -14,7 +14,7 @@ from gnssice_batch.model.template import EPOCH_COORDINATES, OBSERVED_COORDINATES
 from gnssice_batch.model.values import Assignment
 from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.arrays import array, joined_cells
 from gnssice_batch.store.layout.columns import write_columns
 
 type Arrays = Mapping[str, npt.NDArray[Any]]
@@ -57,11 +57,16 @@ def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays
 
 
 @as_store_errors()
+def read_joined(work: WorkFork, start: int, epochs: int) -> Arrays:
+    """Arrays of `JOINED` (epochs, S) by name of a span of the axis; none where no files were joined in it."""
+    return joined_cells(work.group, start, epochs)
+
+
+@as_store_errors()
 def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
-    """Write the data variables of whole read units, all signals wide; all-missing inner chunks are not stored."""
-    for spec in VARIABLES:
-        block = variables[spec.name]
-        array(work.group, spec.name)[start : start + len(block)] = block
+    """Write data variables or `JOINED` of whole read units, all signals wide; all-missing chunks are not stored."""
+    for name, block in variables.items():
+        array(work.group, name)[start : start + len(block)] = block
 
 
 @as_store_errors()

@@ -22,7 +22,20 @@ from gnssice_batch.store.reading.cells import cells_of_fork
 from gnssice_batch.store.writing import publish as publishing
 from gnssice_batch.store.writing.changes import changed_units, coordinate_differences
 from tests.failures.small import GROUP, Hook, Interrupt, check_as_in_one_run, hourly, interrupt, journal_files, site
-from tests.support.runs import DAY_ONE_S, check_ledger, messages, name, repository, rinex, row, span_s, stored, write
+from tests.support.runs import (
+    DAY_ONE_S,
+    check_ledger,
+    joined_sources,
+    ledger,
+    messages,
+    name,
+    repository,
+    rinex,
+    row,
+    span_s,
+    stored,
+    write,
+)
 
 UNIT = 720
 
@@ -82,6 +95,23 @@ def test_where_another_run_has_come_first_the_sources_are_written_again(tmp_path
     check_as_in_one_run(tmp_path, chosen, before | mine | theirs)
 
 
+def test_sources_of_joined_signals_are_written_again_too(tmp_path, renumbered):
+    """Of files of the run joined to each other, and to one that was there."""
+    before, theirs = hourly(0, 48), hourly(24, 25)
+    guests = {
+        name(DAY_ONE_S + 3600 * hour, "01H", "GUST"): rinex(span_s(DAY_ONE_S + 3600 * hour, 1), ("E05",))
+        for hour in (0, 2)
+    }
+    mine = hourly(2) | guests
+    run(site(tmp_path, before, "stored"))
+    chosen, other = site(tmp_path, mine, run={"verify": "full"}), site(tmp_path, theirs, "theirs")
+    run(chosen, Hook("ingest", lambda: run(other)))
+    assert renumbered == [0]
+    check_as_in_one_run(tmp_path, chosen, before | mine | theirs)
+    uris, sources = ledger(chosen, GROUP)["uri"], joined_sources(chosen, GROUP)
+    assert sorted({uris[row] for row in np.unique(sources[sources >= 0]).tolist()}) == sorted(guests)
+
+
 def test_where_the_ledger_has_grown_under_a_journal(tmp_path, renumbered):
     before, mine, theirs = hourly(0, 48), hourly(6, 12), hourly(24)
     run(site(tmp_path, before, "stored"))
@@ -120,9 +150,9 @@ def test_every_try_numbers_anew(tmp_path, monkeypatch, renumbered):
     run(chosen)
     write(tmp_path / "archive", more := hourly(12, 18))
 
-    def beaten(group, outcomes, provenance, displaced):
+    def beaten(group, outcomes, provenance, *displaced):
         monkeypatch.setattr(publishing, "append_files", append_files)
-        append_files(group, outcomes, provenance, displaced)
+        append_files(group, outcomes, provenance, *displaced)
         session = _handle(chosen).writable_session("main")
         row_of_others = FileOutcome(SourceFile("rec/theirs", GROUP, 1, ""), Status.REJECTED, FileFacts())
         append_files(zarr.open_group(session.store, path=GROUP, mode="r+"), [row_of_others], provenance, {})

@@ -9,6 +9,8 @@ from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.model.template import (
     EPOCH_COORDINATES,
+    JOINED,
+    JOINED_SOURCE,
     SID_COORDINATES,
     VARIABLES,
     grown_axis,
@@ -97,7 +99,7 @@ def test_a_group_is_made_as_its_template_says(repository, profile):
     publish(repository, structured(repository, made))
     group = group_of(repository)
     assert {name for name, _ in group.arrays()} == {spec.name for spec in SPECS}
-    for spec in SPECS:
+    for spec in (*SPECS, *JOINED):
         array = group[spec.name]
         assert array.shape == made.shape(spec), spec.name
         assert array.metadata.dimension_names == spec.dims
@@ -120,7 +122,7 @@ def test_a_group_is_made_as_its_template_says(repository, profile):
 def test_the_stored_codecs_are_the_configured_ones(repository, profile):
     publish(repository, structured(repository, template(profile=profile)))
     group = group_of(repository)
-    for spec in SPECS:
+    for spec in (*SPECS, *JOINED):
         found = stored_codecs(group[spec.name])
         chosen = encoding(spec.name, spec.dtype, profile=profile, level=7)
         wanted = [codec.to_dict() for codec in (*chosen.filters, *chosen.compressors)]
@@ -254,6 +256,7 @@ def test_a_published_group_becomes_another_and_keeps_its_data(repository, change
     publish(repository, structure, *(written(structure, made, unit) for unit in (0, 1)))
     rows = zarr.open_group((session := repository.handle.writable_session("main")).store, path="rec", mode="r+")
     rows["source_file"][:] = np.arange(2 * UNIT)
+    rows[JOINED_SOURCE][:] = guests = np.arange(2 * UNIT)[:, None] + np.arange(len(made.axis.sids))
     session.commit("rows")
     discard_staging(repository, "run")
     wanted = template(**change, width=made.shard_sids)
@@ -271,10 +274,13 @@ def test_a_published_group_becomes_another_and_keeps_its_data(repository, change
     np.testing.assert_array_equal(group["source_file"][moved * UNIT : (moved + 2) * UNIT], np.arange(2 * UNIT))
     assert (group["source_file"][: moved * UNIT] == -1).all()
     assert (group["source_file"][(moved + 2) * UNIT :] == -1).all()
+    joined = np.asarray(group[JOINED_SOURCE][:])
+    np.testing.assert_array_equal(joined[moved * UNIT : (moved + 2) * UNIT, : guests.shape[1]], guests)
+    assert (joined >= 0).sum() == guests.size
     epochs = wanted.grid.origin_ns + np.arange(wanted.grid.size) * 30 * SECOND_NS
     np.testing.assert_array_equal(group["epoch"][:], epochs)
     assert np.asarray(group["sid"][:]).tolist() == list(wanted.axis.sids)
-    for spec in SPECS:
+    for spec in (*SPECS, *JOINED):
         assert group[spec.name].shape == wanted.shape(spec)
 
 
