@@ -36,6 +36,7 @@ class Reason(StrEnum):
     FASTER_THAN_GRID = "faster_than_grid"
     READER_FAILED = "reader_failed"
     KILLED_WORKERS = "killed_workers"
+    NO_INTERVAL = "no_interval"
 
     TRUNCATED = "truncated"
     BAD_EPOCH_RECORD = "bad_epoch_record"

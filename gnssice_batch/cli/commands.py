@@ -24,8 +24,8 @@ from gnssice_batch.inspection.facts import inspect as inspect_content
 from gnssice_batch.inspection.warnings import warnings_of
 from gnssice_batch.job.preview import as_json as plan_json
 from gnssice_batch.job.preview import preview
+from gnssice_batch.job.report import RunReport, exit_code, shortfalls
 from gnssice_batch.job.report import as_json as report_json
-from gnssice_batch.job.report import exit_code
 from gnssice_batch.job.run import run as run_job
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.values import Status
@@ -115,7 +115,7 @@ def run(
     A run that stopped is simply started again. It ends with one of these codes:
 
     - 0: all is written, or was there already
-    - 1: more files were refused than the settings allow
+    - 1: published, but less than the settings ask for: files refused, taken in part, or epochs that fit no grid
     - 2: the settings are wrong
     - 3: the archive can't be read
     - 4: archive and store do not fit together
@@ -132,7 +132,7 @@ def run(
     tables.show_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
         write_json(report_json(report), report_to)
-    raise typer.Exit(exit_code(report, settings.run.max_refused_fraction))
+    end_run(report, settings.run)
 
 
 @app.command(epilog="Example: gnssice-batch status -c config/demo.yaml")
@@ -212,6 +212,14 @@ def warm() -> None:
         message = "the kernels can't be kept, no folder for them can be written to: set NUMBA_CACHE_DIR to one that can"
         raise ConfigError(message)
     Console(soft_wrap=True).print(f"The kernels are kept in {folder}", highlight=False)
+
+
+def end_run(report: RunReport, limits: config.Run) -> None:
+    """End with the exit code of a run, and say why it is not 0."""
+    allowed = limits.max_refused_fraction, limits.max_lost_fraction, limits.max_partial_fraction
+    for sentence in shortfalls(report, *allowed):
+        Console(stderr=True).print(f"Not as asked for: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(exit_code(report, *allowed))
 
 
 def load_settings(config_file: Path | None, overrides: list[str] | None) -> config.Settings:

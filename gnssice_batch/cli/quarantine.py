@@ -7,10 +7,18 @@ import typer
 from rich.console import Console
 
 from gnssice_batch.cli import tables
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
+from gnssice_batch.cli.commands import (
+    STDOUT,
+    ConfigOption,
+    JsonFlag,
+    SetOption,
+    app,
+    end_run,
+    load_settings,
+    write_json,
+)
 from gnssice_batch.cli.formatting import count
 from gnssice_batch.cli.progress import progress_display
-from gnssice_batch.job.report import exit_code
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.quarantine import Refused, as_json, refused, retry_of
 
@@ -67,7 +75,7 @@ def retry_refused(
         report = run(settings, progress, wanted)
     tables.show_report(Console(), report)
     typer.echo(f"{count(len(report.refused_again), 'file')} refused again as before")
-    raise typer.Exit(exit_code(report, settings.run.max_refused_fraction))
+    end_run(report, settings.run)
 
 
 def _show(console: Console, files: Sequence[Refused]) -> None:

@@ -1,6 +1,6 @@
 """What a command found, as text that fits 80 columns and stays whole in a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rich import box
@@ -45,8 +45,9 @@ def show_plan(console: Console, found: PlanSummary) -> None:
     )
     for each in found.receivers:
         _block(console, each.receiver + (" (new)" if each.new else ""), _plan_facts(each))
+    _left_out(console, found.left_out)
     _refusals(console, "Refused in the sample", found.refused)
-    if not found.receivers:
+    if not found.receivers and not found.left_out:
         _say(console, "Nothing to do: every file of the archive stands in the store.")
 
 
@@ -69,6 +70,7 @@ def show_report(console: Console, report: RunReport) -> None:
     )
     if report.files:
         console.print(_outcomes(report))
+    _left_out(console, report.left_out)
     _refusals(console, "Refused, or taken in part", refused_files(report))
 
 
@@ -136,9 +138,11 @@ def _plan_facts(each: ReceiverPlan) -> Facts:
         ("files", f"{each.files:,}, {size(each.size_bytes)}"),
         ("span", span(each.span)),
         ("sampling", _sampling(grid.interval_ns / SECOND_NS, grid.phase_ns / SECOND_NS)),
+        ("tolerance", f"{each.tolerance_ns / SECOND_NS:g} s"),
         ("signals", f"{each.signals:,} known before reading" if each.new else f"{each.signals:,}"),
         ("write unit", f"{count(grid.unit, 'epoch')}, {duration(grid.unit_ns / SECOND_NS)}{note}"),
         ("partitions", f"{each.partitions:,}, with {count(each.write_units, 'write unit')}"),
+        *(("warning", sentence) for sentence in each.warnings),
     ]
 
 
@@ -172,6 +176,13 @@ def _outcomes(report: RunReport) -> Table:
         values = sum(outcome.written.observations for outcome in outcomes)
         table.add_row(escape(receiver), *(f"{number:,}" for number in (*files, read, epochs, values)))
     return table
+
+
+def _left_out(console: Console, receivers: Mapping[str, str]) -> None:
+    if receivers:
+        _say(console, "[bold]Left out[/]")
+    for receiver, why in receivers.items():
+        _say(console, f"  {escape(receiver)}: {escape(why)}")
 
 
 def _refusals(console: Console, heading: str, outcomes: Sequence[FileOutcome]) -> None:

@@ -52,6 +52,7 @@ def up_to_date_report(prepared: Prepared, url: str, run: str) -> RunReport:
         files=_unplanned_outcomes(prepared),
         up_to_date=prepared.backlog.up_to_date,
         skipped=len(prepared.backlog.listing.skipped),
+        left_out=prepared.left_out,
     )
 
 
@@ -75,14 +76,23 @@ def report_of(prepared: Prepared, work: Work, files: Outcomes, proof: Proof, sna
 
 
 def _unplanned_outcomes(prepared: Prepared) -> Outcomes:
-    """Receivers without a single readable file in the sample: reported, no group is made for them."""
+    """Files of receivers that no group is made for: none of their sample can be read, or it tells no interval."""
     planned = {plan.template.receiver for plan in prepared.plans}
     files: dict[str, tuple[FileOutcome, ...]] = {}
     for survey in prepared.surveys:
         receiver = survey.outcome.file.receiver
         if receiver not in planned:
-            files[receiver] = (*files.get(receiver, ()), survey.outcome)
+            outcome = _left_out(survey.outcome, prepared.left_out.get(receiver, ""))
+            files[receiver] = (*files.get(receiver, ()), outcome)
     return files
+
+
+def _left_out(outcome: FileOutcome, why: str) -> FileOutcome:
+    """A readable file of a receiver that no group can be made for; a later run reads it again."""
+    if not why or outcome.status is Status.REJECTED:
+        return outcome
+    everything = {Reason.NO_INTERVAL: Tally(outcome.facts.epochs, outcome.facts.observations)}
+    return replace(outcome, status=Status.REJECTED, refusal=Refusal(Reason.NO_INTERVAL, why), refused=everything)
 
 
 def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:

@@ -119,6 +119,8 @@ class GroupTemplate:
     channels: Mapping[str, int]
     """GLONASS frequency channels that the files' headers told, e.g. ``{"R01": 1}``."""
     attributes: Mapping[str, object]
+    tolerance_ns: int | None = None
+    """How far an epoch may lie from its grid epoch, fixed when the group is made; None in groups of older programs."""
 
     def shape(self, spec: ArraySpec) -> tuple[int, ...]:
         """Shape of an array of this group."""

@@ -105,9 +105,9 @@ def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> 
     Raises
     ------
     PlanError
-        When neither settings nor files tell the interval.
+        When neither settings nor files tell the interval, or the files tell one that does not divide a day.
     ConfigError
-        When the interval does not divide a day.
+        When that of the settings does not divide a day.
     """
     surveys = list(surveys)
     grid_settings, groups = rules.grid_of(receiver), rules.groups
@@ -125,6 +125,7 @@ def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> 
         level=groups.level,
         channels=channels(surveys),
         attributes=_attributes(groups, receiver),
+        tolerance_ns=marks.tolerance_ns,
     )
 
 
