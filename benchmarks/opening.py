@@ -17,7 +17,9 @@ from benchmarks.files import AJAC, observation_files
 from benchmarks.timing import forget_peak, in_child, peak_bytes, resident_bytes, total_bytes
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
 from gnssice_batch.model.template import NON_INDEX_COORDINATES, VARIABLES, GroupTemplate, shard_width, signal_axis
+from gnssice_batch.model.values import Span
 from gnssice_batch.rinex import Dense, dense, read
+from gnssice_batch.store.layout.coverage import coverage_attributes
 from gnssice_batch.store.repository import open_repository
 from gnssice_batch.store.writing.structure import StructureChange, make_structure
 
@@ -111,6 +113,8 @@ def _store(path: Path, template: GroupTemplate, day: Dense, starts: Sequence[int
         values = np.resize(getattr(day, name.lower()), (unit, len(day.sids)))
         for start in starts:
             group[name][start : start + unit] = values
+    held = Span(template.grid.time_ns(starts[0]), template.grid.time_ns(starts[-1] + unit - 1))
+    group.update_attributes(coverage_attributes(held))
     session.commit("filled")
 
 

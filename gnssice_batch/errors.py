@@ -37,6 +37,7 @@ class Reason(StrEnum):
     READER_FAILED = "reader_failed"
     UNSUPPORTED_CONTAINER = "unsupported_container"
     KILLED_WORKERS = "killed_workers"
+    NO_INTERVAL = "no_interval"
 
     TRUNCATED = "truncated"
     BAD_EPOCH_RECORD = "bad_epoch_record"

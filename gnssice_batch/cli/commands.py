@@ -14,7 +14,8 @@ from gnssice_batch.cli.formatting import count, size
 from gnssice_batch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gnssice_batch.config import Settings
+    from gnssice_batch.config import Run, Settings
+    from gnssice_batch.job.report import RunReport
 
 EXIT_REJECTED: Final = 1
 STDOUT: Final = "-"
@@ -110,7 +111,7 @@ def run(
     \b
     Exit codes:
       0    everything is ingested, or was already
-      1    more files were rejected than the settings allow
+      1    published, but less than the settings ask for
       2    the settings are wrong
       3    the archive can't be read
       4    archive and store do not fit together
@@ -124,7 +125,6 @@ def run(
 
     from gnssice_batch.cli import tables
     from gnssice_batch.cli.progress import progress_display
-    from gnssice_batch.job.report import exit_code
 
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
@@ -133,7 +133,7 @@ def run(
     tables.show_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
         write_json(report.as_json(), report_to)
-    raise typer.Exit(exit_code(report, settings.run.max_refused_fraction))
+    end_run(report, settings.run)
 
 
 @app.command(epilog="Example: gnssice-batch status -c config/demo.yaml")
@@ -249,6 +249,18 @@ def warm() -> None:
         message = "no cache folder for compiled code is writable: set NUMBA_CACHE_DIR to one that is"
         raise ConfigError(message)
     typer.echo(f"Compiled code is cached in {folder}")
+
+
+def end_run(report: "RunReport", limits: "Run") -> None:
+    """End with the exit code of a run, and say why it is not 0."""
+    from rich.console import Console
+
+    from gnssice_batch.job.report import exit_code, shortfalls
+
+    allowed = limits.max_refused_fraction, limits.max_lost_fraction, limits.max_partial_fraction
+    for sentence in shortfalls(report, *allowed):
+        Console(stderr=True).print(f"Warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(exit_code(report, *allowed))
 
 
 def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Settings":

@@ -7,6 +7,7 @@ from typing import Final
 
 import gnssice_batch.cli.quarantine  # these register their commands
 import gnssice_batch.cli.runs
+import gnssice_batch.cli.trim
 import gnssice_batch.cli.verify  # noqa: F401
 from gnssice_batch.cli.commands import app
 from gnssice_batch.errors import (

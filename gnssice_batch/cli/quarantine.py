@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
+from gnssice_batch.cli.commands import (
+    STDOUT,
+    ConfigOption,
+    JsonFlag,
+    SetOption,
+    app,
+    end_run,
+    load_settings,
+    write_json,
+)
 from gnssice_batch.cli.formatting import count, outcome_text
 
 if TYPE_CHECKING:
@@ -67,7 +76,6 @@ def retry_refused(
 
     from gnssice_batch.cli import tables
     from gnssice_batch.cli.progress import progress_display
-    from gnssice_batch.job.report import exit_code
     from gnssice_batch.job.run import run
     from gnssice_batch.operate.quarantine import retry_of
 
@@ -77,7 +85,7 @@ def retry_refused(
         report = run(settings, progress, wanted)
     tables.show_report(Console(), report)
     typer.echo(f"{count(len(report.refused_again), 'file')} rejected again for the same reason")
-    raise typer.Exit(exit_code(report, settings.run.max_refused_fraction))
+    end_run(report, settings.run)
 
 
 def _show(files: "Sequence[Refused]") -> None:

@@ -57,7 +57,7 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
     _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in found.left_out.items()])
     _markers(console, {each.receiver: each.markers for each in found.receivers})
     _skipped(console, found.skipped_files, named=all_skipped)
-    if not found.receivers:
+    if not found.receivers and not found.left_out:
         _say(console, "Nothing to do: every file of the archive stands in the store.")
 
 
@@ -145,9 +145,11 @@ def _plan_facts(each: ReceiverPlan) -> Facts:
         ("files", f"{each.files:,}, {size(each.size_bytes)}"),
         ("span", span(each.span)),
         ("sampling", _sampling(grid.interval_ns / SECOND_NS, grid.phase_ns / SECOND_NS)),
+        ("tolerance", f"{each.tolerance_ns / SECOND_NS:g} s"),
         ("signals", f"{each.signals:,} known before reading" if each.new else f"{each.signals:,}"),
         ("write unit", f"{count(grid.unit, 'epoch')}, {duration(grid.unit_ns / SECOND_NS)}{note}"),
         ("partitions", f"{each.partitions:,}, with {count(each.write_units, 'write unit')}"),
+        *(("warning", sentence) for sentence in each.warnings),
     ]
 
 

@@ -65,8 +65,8 @@ class Grid(_Section):
     phase_s: float | None = Field(
         None, ge=0, description="Offset of the sampling marks from whole intervals of GPS time, in seconds."
     )
-    tolerance_s: float = Field(
-        0.005, ge=0, description="How far an epoch may lie from its grid epoch and still be taken, in seconds."
+    tolerance_s: float | None = Field(
+        None, ge=0, description="How far an epoch may lie from its grid epoch and still be taken, in seconds."
     )
     earliest: date = Field(date(1994, 1, 1), description="Epochs before this day are rejected as implausible.")
     latest: date | None = Field(
@@ -90,7 +90,7 @@ class Grid(_Section):
         if self.interval_s is not None and (self.phase_s or 0) >= self.interval_s:
             message = "phase_s should be less than interval_s"
             raise ValueError(message)
-        if self.interval_s is not None and 2 * self.tolerance_s >= self.interval_s:
+        if self.interval_s is not None and 2 * (self.tolerance_s or 0) >= self.interval_s:
             message = "tolerance_s should be less than half of interval_s"
             raise ValueError(message)
         return self
@@ -106,9 +106,9 @@ class Grid(_Section):
         return None if self.phase_s is None else _nanoseconds(self.phase_s)
 
     @property
-    def tolerance_ns(self) -> int:
-        """The tolerance in nanoseconds."""
-        return _nanoseconds(self.tolerance_s)
+    def tolerance_ns(self) -> int | None:
+        """The tolerance in nanoseconds, None where it is to be found."""
+        return None if self.tolerance_s is None else _nanoseconds(self.tolerance_s)
 
 
 class Receiver(_Section):
@@ -257,6 +257,16 @@ class Run(_Section):
     partition_units: int | None = Field(None, ge=1, description="Write units per partition; null: whole days.")
     max_refused_fraction: float = Field(
         0.05, ge=0, le=1, description="A run that rejects a larger fraction of its files ends with exit code 1."
+    )
+    max_lost_fraction: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="So does one that leaves out a larger fraction of a receiver's epochs, because they do not fit its "
+        "grid; plan warns where the sample shows it.",
+    )
+    max_partial_fraction: float = Field(
+        0.5, ge=0, le=1, description="So does one in which a larger fraction of the files is partial."
     )
     branch: str = Field("main", min_length=1, description="Branch to publish on; created from main if missing.")
     tag: str | None = Field(None, min_length=1, description="Tag for the published snapshot.")

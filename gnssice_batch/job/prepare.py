@@ -1,13 +1,14 @@
 """The plan of a run, from its backlog: a sample is read where a group is new."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import ConfigError, PlanError, Reason
 from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.job.execution import Execution, result_of
+from gnssice_batch.log import logger
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Refusal, SourceFile, Span, Status, Tally
 from gnssice_batch.planning.backlog import Backlog, new_template
@@ -25,6 +26,8 @@ from gnssice_batch.planning.plan import (
 from gnssice_batch.planning.rules import Rules
 from gnssice_batch.planning.survey import FileSurvey, sample, survey_file
 
+_log = logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -39,6 +42,8 @@ class Prepared:
     learned: Learned
     context: ReadContext
     plans: tuple[GroupPlan, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """New receivers that no group can be made for, and why; the others go on."""
 
     @property
     def source_format(self) -> str:
@@ -98,14 +103,17 @@ def prepare(
     sampled = _survey(backlog, rules, known, context, execution) + _earlier(backlog, known, refused)
     markers = wanted_markers(rules, backlog, known, sampled)
     sampled, context = with_one_marker(sampled, markers), replace(context, markers=markers)
-    surveys, templates = _confirmed(backlog, rules, known, context, sampled, execution)
+    surveys, templates, left_out = _confirmed(backlog, rules, known, context, sampled, execution)
+    context = replace(rules.context(backlog.files, templates), markers=markers)
+    for receiver, why in left_out.items():
+        _log.error("left out: %s", why, extra={"receiver": receiver})
     learned = Learned(spans={survey.outcome.file.uri: _span(survey.outcome) for survey in surveys})
     units = {
         receiver: rules.partition_units
         or units_of_a_partition(template, backlog.files[receiver], context.bounds[receiver])
         for receiver, template in templates.items()
     }
-    unplanned = Prepared(backlog, surveys, templates, units, learned, context, ())
+    unplanned = Prepared(backlog, surveys, templates, units, learned, context, (), left_out)
     return replace(unplanned, plans=plan_all(unplanned, learned))
 
 
@@ -166,17 +174,20 @@ def _confirmed(
     context: ReadContext,
     surveys: tuple[FileSurvey, ...],
     execution: Execution,
-) -> tuple[tuple[FileSurvey, ...], dict[str, GroupTemplate]]:
-    """The surveys and the groups, once no axis would grow by what a name alone promises: its file is read before."""
+) -> tuple[tuple[FileSurvey, ...], dict[str, GroupTemplate], dict[str, str]]:
+    """The surveys, the groups and the receivers left out, once no axis would grow by what a name alone promises.
+
+    The file of such a name is read before.
+    """
     breaker = rules.limits.survey(backlog.refused.keys())
     count = 1
     while True:
-        templates = _templates(backlog, rules, known, surveys, context)
+        templates, left_out = _templates(backlog, rules, known, surveys, context)
         outermost = [_outermost(backlog, templates[name], context.bounds[name], surveys, count) for name in templates]
         files = [file for some in outermost for file in some]
         if not files:
             in_order = sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri))
-            return tuple(in_order), templates
+            return tuple(in_order), templates, left_out
         surveys = (*surveys, *_read(files, context, breaker, execution))
         count *= 2
 
@@ -218,7 +229,7 @@ def _read(
 def _earlier(backlog: Backlog, known: Collection[str], refused: Iterable[FileOutcome]) -> tuple[FileSurvey, ...]:
     """What an earlier start's survey says of files of groups that it has made; the others are surveyed again."""
     wanted = {file for receiver in known for file in backlog.files.get(receiver, ()) if file.start_ns is not None}
-    return tuple(FileSurvey(outcome, frozenset(), 0, 0) for outcome in refused if outcome.file in wanted)
+    return tuple(FileSurvey(outcome, frozenset(), 0) for outcome in refused if outcome.file in wanted)
 
 
 def _to_survey(
@@ -241,8 +252,11 @@ def _templates(
     known: Mapping[str, GroupTemplate],
     surveys: Sequence[FileSurvey],
     context: ReadContext,
-) -> dict[str, GroupTemplate]:
-    templates, conflicts = {}, []
+) -> tuple[dict[str, GroupTemplate], dict[str, str]]:
+    """The groups, and new receivers whose files do not tell how one is to be made, with what is missing."""
+    templates: dict[str, GroupTemplate] = {}
+    left_out: dict[str, str] = {}
+    conflicts: list[str] = []
     for receiver in backlog.files:
         usable = _usable(surveys, receiver)
         current = known.get(receiver)
@@ -252,11 +266,13 @@ def _templates(
             templates[receiver] = current or new_template(
                 rules, receiver, _near(receiver, surveys, backlog, context) or usable
             )
-        except (PlanError, ConfigError) as error:
+        except PlanError as error:
+            left_out[receiver] = str(error)
+        except ConfigError as error:
             conflicts.append(f"{receiver}: {error}")
     if conflicts:
         raise PlanError(conflicts)
-    return templates
+    return templates, left_out
 
 
 def _near(receiver: str, surveys: Iterable[FileSurvey], backlog: Backlog, context: ReadContext) -> list[FileSurvey]:

@@ -1,6 +1,6 @@
 """The dry run: what a run would do, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gnssice_batch import config
@@ -11,11 +11,13 @@ from gnssice_batch.job.report import all_reasons, skipped_json
 from gnssice_batch.job.results import left_out
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import SECOND_NS, Grid, epochs_per_day, gps_datetime
+from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Span, Status
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.rules import rules_of
+from gnssice_batch.planning.survey import FileSurvey, foreseen_losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class ReceiverPlan:
     """Why the write unit is not the configured one; empty where it is."""
     markers: Mapping[str, int]
     """Files by marker, of the ledger and the sample."""
+    tolerance_ns: int
+    """How far an epoch may lie from its grid epoch."""
+    warnings: tuple[str, ...]
+    """What of the sample the run would not take, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         archive=rules.archive.url,
         store=target.url,
         totals=prepared.totals,
-        receivers=tuple(_receiver(plan, rules.groups.unit_epochs, prepared) for plan in prepared.plans),
+        receivers=tuple(_receiver(plan, settings, prepared) for plan in prepared.plans),
         up_to_date=backlog.up_to_date,
         skipped_files=backlog.listing.skipped,
         left_out=left_out(prepared),
@@ -120,7 +126,23 @@ def as_json(found: PlanSummary) -> dict[str, object]:
     }
 
 
-def _receiver(plan: GroupPlan, wanted_unit: int, prepared: Prepared) -> ReceiverPlan:
+def sample_warnings(template: GroupTemplate, surveys: Iterable[FileSurvey], limits: config.Run) -> tuple[str, ...]:
+    """What of a sample a run would not take, where that is more than the settings allow."""
+    surveys = [survey for survey in surveys if survey.outcome.file.receiver == template.receiver]
+    lost = foreseen_losses(template, surveys)
+    found = []
+    if sum(lost.values()) > limits.max_lost_fraction:
+        parts = ", ".join(f"{part:.1%} {reason}" for reason, part in lost.items())
+        found.append(f"of the sample's epochs {parts}: see grid.tolerance_s, grid.phase_s and grid.interval_s")
+    partial = sum(survey.outcome.status is Status.PARTIAL for survey in surveys)
+    if surveys and partial / len(surveys) > limits.max_partial_fraction:
+        found.append(
+            f"{partial} of {len(surveys)} files of the sample are taken only in part: see gnssice-batch inspect"
+        )
+    return tuple(found)
+
+
+def _receiver(plan: GroupPlan, settings: config.Settings, prepared: Prepared) -> ReceiverPlan:
     template, new = plan.template, plan.current is None
     files = {file.uri: file.size_bytes for assignment in plan.assignments for file in assignment.files}
     spans = [span for assignment in plan.assignments for span in assignment.spans]
@@ -135,8 +157,10 @@ def _receiver(plan: GroupPlan, wanted_unit: int, prepared: Prepared) -> Receiver
         signals=len(template.axis.sids),
         partitions=len(plan.assignments),
         write_units=sum(len(assignment.partition.stored_units) for assignment in plan.assignments),
-        unit_note=unit_note(template.grid, wanted_unit, new=new),
         markers=receiver_markers(prepared.backlog.ledger(template.receiver), sample),
+        unit_note=unit_note(template.grid, settings.chunks.epoch, new=new),
+        tolerance_ns=prepared.context.bounds[template.receiver].tolerance_ns,
+        warnings=sample_warnings(template, prepared.surveys, settings.run),
     )
 
 
@@ -150,6 +174,8 @@ def _receiver_json(each: ReceiverPlan) -> dict[str, object]:
         "last_epoch": str(gps_datetime(span.last_ns)) if span else None,
         "interval_s": grid.interval_ns / SECOND_NS,
         "phase_s": grid.phase_ns / SECOND_NS,
+        "tolerance_s": each.tolerance_ns / SECOND_NS,
+        "warnings": list(each.warnings),
         "signals": each.signals,
         "write_unit_epochs": grid.unit,
         "write_unit_note": each.unit_note,

@@ -13,6 +13,16 @@ from gnssice_batch.planning.growth import misdated
 
 EXIT_DONE: Final = 0
 EXIT_REFUSED: Final = 1
+OF_THE_GRID: Final = frozenset(
+    {
+        Reason.OFF_GRID,
+        Reason.DUPLICATE_EPOCH,
+        Reason.FASTER_THAN_GRID,
+        Reason.OUT_OF_BOUNDS,
+        Reason.NO_INTERVAL,
+    }
+)
+"""Reasons for which epochs were read well and still are not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +112,53 @@ def combined(parts: Iterable[FileOutcome]) -> FileOutcome:
     return whole
 
 
-def exit_code(report: RunReport, max_refused_fraction: float) -> int:
-    """0, or 1 where a larger part of the files than the settings allow was rejected."""
-    statuses = [outcome.status for outcomes in report.files.values() for outcome in outcomes]
-    rejected = sum(status is Status.REJECTED for status in statuses)
-    return EXIT_REFUSED if statuses and rejected / len(statuses) > max_refused_fraction else EXIT_DONE
+def exit_code(
+    report: RunReport, max_refused_fraction: float, max_lost_fraction: float = 0.05, max_partial_fraction: float = 0.5
+) -> int:
+    """0, or 1 where the run came to less than the settings allow, as `shortfalls` says."""
+    found = shortfalls(report, max_refused_fraction, max_lost_fraction, max_partial_fraction)
+    return EXIT_REFUSED if found else EXIT_DONE
+
+
+def shortfalls(
+    report: RunReport, max_refused_fraction: float, max_lost_fraction: float, max_partial_fraction: float
+) -> tuple[str, ...]:
+    """What a run did not come to, a sentence each; empty where it came to what the settings ask for.
+
+    Parameters
+    ----------
+    max_refused_fraction, max_partial_fraction
+        Part of the files that may be rejected, and that may be taken only in part.
+    max_lost_fraction
+        Part of a receiver's epochs that may not fit its grid.
+    """
+    found = [
+        f"{receiver} was left out: {report.left_out[receiver]}"
+        for receiver, outcomes in report.files.items()
+        if any(Reason.NO_INTERVAL in outcome.refused for outcome in outcomes)
+    ]
+    statuses = Counter(outcome.status for outcomes in report.files.values() for outcome in outcomes)
+    files = statuses.total()
+    for status, most in ((Status.REJECTED, max_refused_fraction), (Status.PARTIAL, max_partial_fraction)):
+        if files and statuses[status] / files > most:
+            found.append(f"{statuses[status]:,} of {files:,} files are {status}, allowed are {most:.1%}")
+    for receiver, outcomes in report.files.items():
+        lost, read = lost_to_grid(outcomes), sum(outcome.facts.epochs for outcome in outcomes)
+        if read and sum(lost.values()) / read > max_lost_fraction:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in lost.items())
+            found.append(
+                f"{receiver}: of {read:,} epochs read these do not fit its grid: {reasons}; allowed are"
+                f" {max_lost_fraction:.1%}"
+            )
+    return tuple(found)
+
+
+def lost_to_grid(outcomes: Iterable[FileOutcome]) -> dict[Reason, int]:
+    """Epochs of a receiver that were read and not written because of its grid, by reason."""
+    lost: Counter[Reason] = Counter()
+    for outcome in outcomes:
+        lost.update({reason: tally.epochs for reason, tally in outcome.refused.items() if reason in OF_THE_GRID})
+    return dict(lost)
 
 
 def as_json(report: RunReport) -> dict[str, object]:
@@ -149,6 +201,7 @@ def summary(outcomes: Iterable[FileOutcome]) -> dict[str, object]:
         "epochs_written": sum(outcome.written.epochs for outcome in outcomes),
         "epochs_joined": sum(outcome.joined for outcome in outcomes),
         "epochs_refused": refused,
+        "epochs_lost_to_grid": sum(lost_to_grid(outcomes).values()),
         "observations_read": sum(outcome.facts.observations for outcome in outcomes),
         "observations_written": sum(outcome.written.observations for outcome in outcomes),
     }

@@ -78,35 +78,34 @@ def report_of(prepared: Prepared, work: Work, files: Outcomes, proof: Proof, sna
 
 
 def _unplanned_outcomes(prepared: Prepared) -> Outcomes:
-    """Receivers without a single readable file in the sample: reported, no group is made for them."""
+    """Files of receivers that no group is made for: none of their sample can be read, or it tells no interval."""
     planned = {plan.template.receiver for plan in prepared.plans}
     files: dict[str, tuple[FileOutcome, ...]] = {}
     for survey in prepared.surveys:
         receiver = survey.outcome.file.receiver
         if receiver not in planned:
-            files[receiver] = (*files.get(receiver, ()), survey.outcome)
+            outcome = _left_out(survey.outcome, prepared.left_out.get(receiver, ""))
+            files[receiver] = (*files.get(receiver, ()), outcome)
     return files
 
 
 def left_out(prepared: Prepared) -> dict[str, str]:
     """The receivers that no group is made for, and why."""
     planned = {plan.template.receiver for plan in prepared.plans}
-    return {
+    unread = {
         receiver: _why_left_out(
             survey.outcome for survey in prepared.surveys if survey.outcome.file.receiver == receiver
         )
         for receiver in prepared.backlog.files
         if receiver not in planned
     }
+    return {**unread, **prepared.left_out}
 
 
 def _why_left_out(outcomes: Iterable[FileOutcome]) -> str:
-    taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
-    if not taken:
+    if all(outcome.status is Status.REJECTED for outcome in outcomes):
         return "no file of it can be read"
-    if not any(outcome.facts.observations for outcome in taken):
-        return "no file of it has an observation yet"
-    return "its files do not tell how it samples: set grid.interval_s for it"
+    return "no file of it has an observation yet"
 
 
 def markers_told_apart(prepared: Prepared, files: Outcomes) -> dict[str, dict[str, int]]:
@@ -115,6 +114,14 @@ def markers_told_apart(prepared: Prepared, files: Outcomes) -> dict[str, dict[st
         receiver: receiver_markers(prepared.backlog.ledger(receiver), outcomes) for receiver, outcomes in files.items()
     }
     return {receiver: markers for receiver, markers in found.items() if len(markers) > 1}
+
+
+def _left_out(outcome: FileOutcome, why: str) -> FileOutcome:
+    """A readable file of a receiver that no group can be made for; a later run reads it again."""
+    if not why or outcome.status is Status.REJECTED:
+        return outcome
+    everything = {Reason.NO_INTERVAL: Tally(outcome.facts.epochs, outcome.facts.observations)}
+    return replace(outcome, status=Status.REJECTED, refusal=Refusal(Reason.NO_INTERVAL, why), refused=everything)
 
 
 def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:

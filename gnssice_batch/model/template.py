@@ -133,6 +133,8 @@ class GroupTemplate:
     attributes: Mapping[str, object]
     joins: bool = True
     """Whether the arrays of `JOINED` are there: groups of older versions get them when they are next changed."""
+    tolerance_ns: int | None = None
+    """How far an epoch may lie from its grid epoch, fixed when the group is made; None in groups of older programs."""
 
     @property
     def structure(self) -> tuple[Grid, SignalAxis, bool]:

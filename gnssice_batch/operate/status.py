@@ -25,7 +25,7 @@ class ReceiverStatus:
     interval_s: float
     phase_s: float
     span: Span | None
-    """First and last epoch of the files that were taken; None where there are none."""
+    """First and last epoch that it holds, which `open_dataset` begins and ends with; None where it holds none."""
     filled: int
     """Epochs that hold observations."""
     possible: int
@@ -124,7 +124,7 @@ def _receiver_status(
     grid = group.template.grid
     latest = latest_rows(files["uri"])
     statuses = Counter(str(status) for status in files["status"][latest].tolist())
-    span = _span(files)
+    span = group.span
     return ReceiverStatus(
         receiver=group.template.receiver,
         interval_s=grid.interval_ns / SECOND_NS,
@@ -142,11 +142,3 @@ def _receiver_status(
 def latest_rows(uris: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
     """The last row of each file in a ledger, ascending."""
     return np.array(sorted({uri: row for row, uri in enumerate(uris.tolist())}.values()), np.int64)
-
-
-def _span(files: Mapping[str, npt.NDArray[np.generic]]) -> Span | None:
-    taken = np.flatnonzero(files["epochs_written"].astype(np.int64) > 0)
-    if not taken.size:
-        return None
-    first, last = files["first_epoch"].astype(np.int64), files["last_epoch"].astype(np.int64)
-    return Span(int(first[taken].min()), int(last[taken].max()))

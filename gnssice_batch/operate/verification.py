@@ -96,7 +96,8 @@ def verify_store(
     snapshot = repository.head(target.branch)
     names = _receivers(list(stored_groups(repository, snapshot)), receivers)
     found = [_receiver(_Place(repository.url, snapshot, name)) for name in names]
-    context = rules_of(settings).context(names)
+    templates = {receiver.place.receiver: receiver.stored.template for receiver in found}
+    context = rules_of(settings).context(names, templates)
     calls = [task for receiver in found for task in _tasks(receiver, sample, context)]
     with execution(settings, progress) as workers:
         compared = compare_all(calls, len(calls), workers)

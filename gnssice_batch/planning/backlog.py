@@ -106,9 +106,9 @@ def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> 
     Raises
     ------
     PlanError
-        When neither settings nor files tell the interval.
+        When neither settings nor files tell the interval, or the files tell one that does not divide a day.
     ConfigError
-        When the interval does not divide a day.
+        When that of the settings does not divide a day.
     """
     surveys = list(surveys)
     grid_settings, groups = rules.grid_of(receiver), rules.groups
@@ -129,6 +129,7 @@ def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> 
             **_attributes(groups, receiver),
             "marker": main_marker(survey.outcome.facts.marker for survey in surveys),
         },
+        tolerance_ns=marks.tolerance_ns,
     )
 
 

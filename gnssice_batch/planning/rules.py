@@ -11,9 +11,11 @@ from gnssice_batch.errors import Reason
 from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.model.grid import DAY_NS
+from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Strategy
 from gnssice_batch.planning.breaker import BreakerLimits
 from gnssice_batch.planning.plan import Retry
+from gnssice_batch.planning.sampling import STEADY_NS
 from gnssice_batch.rinex import READER_VERSION, ReadOptions
 
 _GPS_EPOCH = date(1980, 1, 6)
@@ -55,16 +57,19 @@ class Rules:
     any_date: bool = False
     """Whether files an absurd distance from their receiver's other data are taken."""
 
-    def bounds(self, receiver: str) -> Bounds:
-        """Plausible dates and snapping tolerance of a receiver."""
+    def bounds(self, receiver: str, template: GroupTemplate | None = None) -> Bounds:
+        """Plausible dates of a receiver, and its tolerance: the group's where it keeps one, else the settings'."""
         grid = self.grid_of(receiver)
         latest = grid.latest or datetime.now(UTC).date() + _DAYS_AHEAD
         gap_ns = None if grid.max_gap_days is None or self.any_date else grid.max_gap_days * DAY_NS
-        return Bounds(_day_ns(grid.earliest), _day_ns(latest), grid.tolerance_ns, gap_ns)
+        kept = template.tolerance_ns if template else None
+        chosen = STEADY_NS if grid.tolerance_ns is None else grid.tolerance_ns
+        return Bounds(_day_ns(grid.earliest), _day_ns(latest), chosen if kept is None else kept, gap_ns)
 
-    def context(self, receivers: Iterable[str]) -> ReadContext:
-        """How workers read the files of these receivers."""
-        bounds = {receiver: self.bounds(receiver) for receiver in receivers}
+    def context(self, receivers: Iterable[str], templates: Mapping[str, GroupTemplate] | None = None) -> ReadContext:
+        """How workers read the files of these receivers, and place their epochs on the grids of these templates."""
+        known = templates or {}
+        bounds = {receiver: self.bounds(receiver, known.get(receiver)) for receiver in receivers}
         return ReadContext(access(self.archive), self.options, bounds)
 
 

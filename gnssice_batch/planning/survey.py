@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
-from gnssice_batch.errors import PlanError
-from gnssice_batch.ingest.reading import ReadContext, interval_100ns, read_file
-from gnssice_batch.model.grid import SECOND_NS
-from gnssice_batch.model.values import FileOutcome, SourceFile, Status
+from gnssice_batch.errors import PlanError, Reason
+from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
+from gnssice_batch.model.grid import DAY_NS, SECOND_NS
+from gnssice_batch.model.template import GroupTemplate
+from gnssice_batch.model.values import FileOutcome, SourceFile, Span, Status
+from gnssice_batch.planning.sampling import Marks, interval_of, offsets_ns, phase_of, steady_ns, tolerance_of
 
-_NICE_NS = 10_000_000
-_PHASE_NS = 1_000_000
+_KEPT_EPOCHS: Final = 256
+"""So many epochs of a file are kept: a survey may be of many files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,9 @@ class FileSurvey:
     outcome: FileOutcome
     sids: frozenset[str]
     interval_ns: int
-    """Most frequent step between epochs, rounded to 10 ms from 10 ms on; 0 where there are fewer than two epochs."""
-    phase_ns: int
-    """Median distance of the epochs from whole intervals of GPS time, rounded to 1 ms."""
+    """Interval that its epochs fit; 0 where neither they nor its header tell one."""
+    marks: Marks = field(default_factory=lambda: Marks(np.empty(0, np.int64), 0), compare=False, repr=False)
+    """Some of its plausible epochs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Sampling:
 
     interval_ns: int
     phase_ns: int
+    tolerance_ns: int
 
 
 def sample(files: Sequence[SourceFile], count: int) -> tuple[SourceFile, ...]:
@@ -46,43 +50,44 @@ def survey_file(file: SourceFile, context: ReadContext) -> FileSurvey:
     """Read one file whole; a refused one says nothing but why."""
     result = read_file(file, context)
     outcome = FileOutcome(file, result.status, result.facts, result.refusal)
-    if result.status is Status.REJECTED:
-        return FileSurvey(outcome, frozenset(), 0, 0)
-    step_ns = interval_100ns(result.parts) * 100
-    interval_ns = round(step_ns / _NICE_NS) * _NICE_NS if step_ns >= _NICE_NS else step_ns
-    return FileSurvey(outcome, result.sids, interval_ns, _phase_ns(result.parts[0].time_100ns * 100, interval_ns))
+    if result.status is Status.REJECTED or result.facts.span is None:
+        return FileSurvey(outcome, frozenset(), 0)
+    times_ns = _plausible_ns(result, result.facts.span)
+    interval_ns = interval_of(times_ns, round((result.parts[0].header.interval_s or 0) * SECOND_NS))
+    return FileSurvey(outcome, result.sids, interval_ns, Marks(_some(times_ns), times_ns.size))
 
 
 def sampling(
-    receiver: str, surveys: Iterable[FileSurvey], interval_ns: int | None, phase_ns: int | None, tolerance_ns: int
+    receiver: str,
+    surveys: Iterable[FileSurvey],
+    interval_ns: int | None,
+    phase_ns: int | None,
+    tolerance_ns: int | None,
 ) -> Sampling:
-    """Interval and phase of a new group: the settings' where they say so, else what most surveyed files have.
+    """Interval, phase and tolerance of a new group: the settings' where they say so, else what the sample shows.
 
     Parameters
     ----------
-    interval_ns, phase_ns
+    interval_ns, phase_ns, tolerance_ns
         What the settings say; None is to be found.
-    tolerance_ns
-        A phase no larger than this is no phase.
 
     Raises
     ------
     PlanError
-        When neither settings nor files tell the interval.
+        When neither settings nor files tell the interval, or it does not divide a day.
     """
-    found = [survey for survey in surveys if survey.interval_ns]
+    surveys = list(surveys)
     if interval_ns is None:
-        if not found:
-            msg = f"{receiver}: no file tells its interval; set archive.receivers.{receiver}.grid.interval_s"
-            raise PlanError([msg])
-        counts = Counter(survey.interval_ns for survey in found)
-        interval_ns = min(counts, key=lambda step: (-counts[step], step))
+        interval_ns = _most_frequent(receiver, surveys)
+    marks = [survey.marks for survey in surveys if survey.interval_ns]
+    fitting = [survey.marks for survey in surveys if 10 * survey.interval_ns >= 9 * interval_ns]
     if phase_ns is None:
-        phases = Counter(survey.phase_ns % interval_ns for survey in found)
-        phase_ns = min(phases, key=lambda phase: (-phases[phase], phase)) if phases else 0
-        if min(phase_ns, interval_ns - phase_ns) <= tolerance_ns:
+        phase_ns = phase_of(fitting or marks, interval_ns)
+        if tolerance_ns is not None and min(phase_ns, interval_ns - phase_ns) <= tolerance_ns:
             phase_ns = 0
-    return Sampling(interval_ns, phase_ns)
+    if tolerance_ns is None:
+        tolerance_ns = tolerance_of(fitting, interval_ns, phase_ns)
+    return Sampling(interval_ns, phase_ns, min(tolerance_ns, interval_ns // 2))
 
 
 def channels(surveys: Iterable[FileSurvey]) -> Mapping[str, int]:
@@ -91,10 +96,44 @@ def channels(surveys: Iterable[FileSurvey]) -> Mapping[str, int]:
     return {sv: channel for survey in ordered for sv, channel in survey.outcome.facts.channels.items()}
 
 
-def _phase_ns(time_ns: np.ndarray[tuple[int], np.dtype[np.int64]], interval_ns: int) -> int:
-    if not interval_ns:
-        return 0
-    near_first = (time_ns - time_ns[0] + interval_ns // 2) % interval_ns - interval_ns // 2
-    phase = int(time_ns[0]) + int(np.median(near_first))
-    rounded = round(phase / _PHASE_NS) * _PHASE_NS if interval_ns >= SECOND_NS // 10 else phase
-    return rounded % interval_ns
+def foreseen_losses(template: GroupTemplate, surveys: Iterable[FileSurvey]) -> dict[Reason, float]:
+    """The part of the sample's epochs that the group's grid would refuse, by reason."""
+    interval_ns, phase_ns = template.grid.interval_ns, template.grid.phase_ns
+    tolerance_ns = steady_ns(interval_ns) if template.tolerance_ns is None else template.tolerance_ns
+    read, off, faster = 0.0, 0.0, 0.0
+    for survey in surveys:
+        marks = survey.marks
+        read += marks.epochs
+        if 0 < 10 * survey.interval_ns < 9 * interval_ns:
+            faster += marks.epochs
+        elif marks.epochs:
+            off += marks.epochs * float(np.mean(abs(offsets_ns(marks.times_ns, interval_ns, phase_ns)) > tolerance_ns))
+    lost = {Reason.OFF_GRID: off, Reason.FASTER_THAN_GRID: faster}
+    return {reason: epochs / read for reason, epochs in lost.items() if epochs}
+
+
+def _most_frequent(receiver: str, surveys: Iterable[FileSurvey]) -> int:
+    counts = Counter(survey.interval_ns for survey in surveys if survey.interval_ns)
+    setting = f"set archive.receivers.{receiver}.grid.interval_s"
+    if not counts:
+        msg = f"no file of the sample tells its interval; {setting}"
+        raise PlanError([msg])
+    interval_ns = min(counts, key=lambda step: (-counts[step], step))
+    if DAY_NS % interval_ns:
+        msg = f"an interval of {interval_ns / SECOND_NS:g} s does not divide a day; {setting} to one that does"
+        raise PlanError([msg])
+    return interval_ns
+
+
+def _plausible_ns(result: ReadFile, span: Span) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    times_ns = np.sort(np.concatenate([part.time_100ns * 100 for part in result.parts]))
+    first, last = np.searchsorted(times_ns, (span.first_ns, span.last_ns + 1))
+    return times_ns[first:last]
+
+
+def _some(times_ns: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Epochs drawn evenly and at random, the same ones every time: every nth would hide what alternates."""
+    if times_ns.size <= _KEPT_EPOCHS:
+        return times_ns
+    drawn = np.random.default_rng(0).choice(times_ns.size, _KEPT_EPOCHS, replace=False)
+    return times_ns[np.sort(drawn)]

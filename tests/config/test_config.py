@@ -101,7 +101,7 @@ def test_demo_yaml_loads():
         ("archive.receivers={a b: {station: x}}", "archive.receivers: 'a b' can't name a group"),
         ("grid.interval_s=0", "grid.interval_s should be greater than 0."),
         ("grid.interval_s=0.00000001", "grid.interval_s should be a multiple of 0.0000001 s"),
-        ("grid.interval_s=0.01", "grid: tolerance_s should be less than half of interval_s."),
+        ("grid={tolerance_s: 0.005, interval_s: 0.01}", "grid: tolerance_s should be less than half of interval_s."),
         ("grid={interval_s: 5, phase_s: 5}", "grid: phase_s should be less than interval_s."),
         ("grid.latest=1990-01-01", "grid: latest should not lie before earliest."),
         ("grid.interval_s=.inf", "grid.interval_s should be a valid number"),
@@ -208,7 +208,8 @@ def test_grid_of_puts_the_receivers_own_keys_over_the_common_ones():
     )
     assert (settings.grid_of("a").interval_ns, settings.grid_of("a").phase_ns) == (30 * 10**9, 18 * 10**9)
     assert settings.grid_of("b") is settings.grid
-    assert settings.grid.tolerance_ns == 5_000_000
+    assert settings.grid.tolerance_ns is None
+    assert settings.grid.model_copy(update={"tolerance_s": 0.005}).tolerance_ns == 5_000_000
 
 
 def test_frozen_and_picklable():

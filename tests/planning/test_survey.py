@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from gnssice_batch.archive.listing import access, list_files
@@ -7,9 +8,19 @@ from gnssice_batch.config import Archive
 from gnssice_batch.errors import PlanError, Reason
 from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.ingest.reading import ReadContext
-from gnssice_batch.model.grid import SECOND_NS
+from gnssice_batch.model.grid import SECOND_NS, empty_grid
+from gnssice_batch.model.template import GroupTemplate, signal_axis
 from gnssice_batch.model.values import FileFacts, FileOutcome, SourceFile, Status
-from gnssice_batch.planning.survey import FileSurvey, Sampling, channels, sample, sampling, survey_file
+from gnssice_batch.planning.sampling import Marks
+from gnssice_batch.planning.survey import (
+    FileSurvey,
+    Sampling,
+    channels,
+    foreseen_losses,
+    sample,
+    sampling,
+    survey_file,
+)
 from gnssice_batch.rinex import ReadOptions
 from tests.support.runs import DAY_ONE_S, name, rinex, span_s, write
 
@@ -33,19 +44,44 @@ def surveyed(folder, content):
         ([time + 0.0004 for time in span_s(DAY_ONE_S, 1)], 30, 0),
         ([time + 29.9996 for time in span_s(DAY_ONE_S, 1)], 30, 0),
         ([DAY_ONE_S + index * 0.2 for index in range(500)], 0.2, 0),
-        ([DAY_ONE_S + index * 1.001 for index in range(100)], 1, None),
         (span_s(DAY_ONE_S, 1)[::3] + span_s(DAY_ONE_S + 3600, 1), 30, 0),
         ([DAY_ONE_S + 7], 0, 0),
+        ([DAY_ONE_S + index * 0.075 for index in range(300)], 0.075, 0),
     ],
 )
 def test_interval_and_phase_of_a_file(tmp_path, times, interval_s, phase_s):
     found = surveyed(tmp_path, rinex(times))
     assert found.interval_ns == round(interval_s * SECOND_NS)
-    if phase_s is not None:
-        assert found.phase_ns == phase_s * SECOND_NS
+    if interval_s:
+        expected = Sampling(found.interval_ns, phase_s * SECOND_NS, TOLERANCE_NS)
+        assert sampling("rec", [found], None, None, None) == expected
     assert found.sids == {"G01|L1|C", "G02|L1|C", "R03|G1|C"}
     assert found.outcome.facts.span.first_ns == round(times[0] * 1e6) * 1000
     assert found.outcome.status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("name_of_file", "expected_s"), [("run-75ms.16o", (0.075, 0, 0.005)), ("run-tags-drift-1ms.06o", (15, 0, 1))]
+)
+def test_files_with_unusual_tags(tmp_path, shared_data, name_of_file, expected_s):
+    found = surveyed(tmp_path, (shared_data / "faults" / name_of_file).read_bytes())
+    interval_ns, phase_ns, tolerance_ns = (round(part * SECOND_NS) for part in expected_s)
+    assert sampling("rec", [found], None, None, None) == Sampling(interval_ns, phase_ns, tolerance_ns)
+
+
+def test_a_stated_interval_is_believed_where_epochs_are_few(tmp_path):
+    stated = f"{30:10.3f}{'':50}INTERVAL"
+    for times, interval_s in (([DAY_ONE_S], 30), ([DAY_ONE_S, DAY_ONE_S + 90], 30), ([DAY_ONE_S, DAY_ONE_S + 1], 1)):
+        lines = rinex(times).decode().replace(f"{'':60}END OF HEADER", f"{stated}\n{'':60}END OF HEADER")
+        assert surveyed(tmp_path, lines.encode()).interval_ns == interval_s * SECOND_NS
+
+
+def test_the_epochs_of_a_long_file_are_thinned_without_a_rhythm(tmp_path):
+    times = [DAY_ONE_S + 30 * index + 7 * (index % 2) for index in range(2000)]
+    found = surveyed(tmp_path, rinex(times, ["G01"]))
+    assert (found.marks.times_ns.size, found.marks.epochs) == (256, 2000)
+    alternating = found.marks.times_ns // SECOND_NS % 30
+    assert 100 < (alternating == 7).sum() < 156
 
 
 def test_a_file_that_cannot_be_read_says_only_why(tmp_path):
@@ -69,10 +105,11 @@ def test_samples_are_spread_over_the_time():
     assert len(sample(files(9), 1)) == 1
 
 
-def survey(interval_s, phase_s=0.0, start_ns=0, glonass=None):
+def survey(interval_s, phase_s=0.0, start_ns=0, glonass=None, status=Status.OK):
     file = SourceFile("x", "rec", 1, "", start_ns)
-    outcome = FileOutcome(file, Status.OK, FileFacts(channels=glonass or {}))
-    return FileSurvey(outcome, frozenset(), round(interval_s * SECOND_NS), round(phase_s * SECOND_NS))
+    outcome = FileOutcome(file, status, FileFacts(channels=glonass or {}))
+    times_ns = np.arange(100) * round(interval_s * SECOND_NS) + round(phase_s * SECOND_NS)
+    return FileSurvey(outcome, frozenset(), round(interval_s * SECOND_NS), Marks(times_ns, 100))
 
 
 @pytest.mark.parametrize(
@@ -90,21 +127,42 @@ def survey(interval_s, phase_s=0.0, start_ns=0, glonass=None):
 def test_what_most_files_have_is_taken(surveys, expected_s):
     found = [survey(*one) for one in surveys]
     interval_ns, phase_ns = (round(part * SECOND_NS) for part in expected_s)
-    assert sampling("rec", found, None, None, TOLERANCE_NS) == Sampling(interval_ns, phase_ns)
-    assert sampling("rec", list(reversed(found)), None, None, TOLERANCE_NS) == Sampling(interval_ns, phase_ns)
+    assert sampling("rec", found, None, None, TOLERANCE_NS) == Sampling(interval_ns, phase_ns, TOLERANCE_NS)
+    assert sampling("rec", list(reversed(found)), None, None, None) == Sampling(interval_ns, phase_ns, TOLERANCE_NS)
 
 
 def test_settings_go_before_what_was_found():
     found = [survey(30, 18)]
-    assert sampling("rec", found, 60 * SECOND_NS, None, TOLERANCE_NS) == Sampling(60 * SECOND_NS, 18 * SECOND_NS)
-    assert sampling("rec", found, 15 * SECOND_NS, None, TOLERANCE_NS) == Sampling(15 * SECOND_NS, 3 * SECOND_NS)
-    assert sampling("rec", found, None, 0, TOLERANCE_NS) == Sampling(30 * SECOND_NS, 0)
-    assert sampling("rec", [], SECOND_NS, None, TOLERANCE_NS) == Sampling(SECOND_NS, 0)
+
+    def in_s(*chosen):
+        grid = sampling("rec", chosen[0], *(None if one is None else round(one * SECOND_NS) for one in chosen[1:]))
+        return tuple(part / SECOND_NS for part in (grid.interval_ns, grid.phase_ns, grid.tolerance_ns))
+
+    assert in_s(found, 60, None, None) == (60, 18, 0.005)
+    assert in_s(found, 15, None, None) == (15, 3, 0.005)
+    assert in_s(found, None, 0, None) == (30, 0, 0.005)
+    assert in_s([], 1, None, None) == (1, 0, 0.005)
+    assert in_s([survey(30, 0.1)], None, None, 0.2) == (30, 0, 0.2)
+    assert in_s(found, None, 0, 20) == (30, 0, 15)
 
 
-def test_an_interval_nobody_tells_is_a_conflict():
-    with pytest.raises(PlanError, match=r"set archive\.receivers\.rec\.grid\.interval_s"):
-        sampling("rec", [survey(0)], None, None, TOLERANCE_NS)
+@pytest.mark.parametrize(("interval_s", "why"), [(0, "tells its interval"), (7, "7 s does not divide a day")])
+def test_an_interval_that_makes_no_grid_is_a_conflict(interval_s, why):
+    with pytest.raises(PlanError, match=rf"{why}; set archive\.receivers\.rec\.grid\.interval_s"):
+        sampling("rec", [survey(interval_s)], None, None, TOLERANCE_NS)
+
+
+def group(interval_s, phase_s=0.0, tolerance_s=0.005):
+    parts = [round(part * SECOND_NS) for part in (interval_s, phase_s, tolerance_s)]
+    grid = empty_grid(parts[0], parts[1], 2880, 0)
+    return GroupTemplate("rec", grid, signal_axis(()), 64, "default", "zstd", 5, {}, {}, parts[2])
+
+
+def test_losses_that_a_sample_foretells():
+    sampled = [survey(30), survey(30, 7), survey(1), survey(30)]
+    assert foreseen_losses(group(30), sampled) == {Reason.OFF_GRID: 0.25, Reason.FASTER_THAN_GRID: 0.25}
+    assert foreseen_losses(group(30, 0, 7), sampled[:2]) == {}
+    assert foreseen_losses(group(30), []) == {}
 
 
 def test_channels_of_all_headers_the_latest_wins():

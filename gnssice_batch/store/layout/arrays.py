@@ -21,8 +21,12 @@ from gnssice_batch.model.template import (
 )
 from gnssice_batch.store.layout.codecs import encoding
 
+COVERAGE_ATTRIBUTES = ("time_coverage_start", "time_coverage_end", "first_epoch_ns", "last_epoch_ns")
+"""Attributes that say between which epochs a group holds anything; each publication writes them."""
+
 _LAYOUT = frozenset(
     {"layout_version", "interval_s", "phase_s", "interval_ns", "phase_ns", "origin_ns"}
+    | {"tolerance_s", "tolerance_ns", *COVERAGE_ATTRIBUTES}
     | {"encoding_profile", "encoding_algorithm", "encoding_level"}
 )
 
@@ -85,6 +89,7 @@ def layout_attributes(template: GroupTemplate) -> dict[str, object]:
         "encoding_profile": template.profile,
         "encoding_algorithm": template.algorithm,
         "encoding_level": template.level,
+        **_tolerance(template.tolerance_ns),
     }
 
 
@@ -123,7 +128,12 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         channels=_channels(group),
         attributes={name: value for name, value in attributes.items() if name not in _LAYOUT},
         joins=isinstance(group.get(JOINED_SOURCE), zarr.Array),
+        tolerance_ns=_integer(attributes, "tolerance_ns") if "tolerance_ns" in attributes else None,
     )
+
+
+def _tolerance(tolerance_ns: int | None) -> dict[str, object]:
+    return {} if tolerance_ns is None else {"tolerance_s": tolerance_ns / SECOND_NS, "tolerance_ns": tolerance_ns}
 
 
 def _integer(attributes: Mapping[str, object], name: str) -> int:

@@ -177,6 +177,16 @@ def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
     return {name: _column(table, name) for name in FILE_COLUMNS}
 
 
+def written_span(group: zarr.Group) -> Span | None:
+    """First and last epoch of the files that anything was written of; None where there are none."""
+    table = _table(group, "files")
+    first, last, written = (_column(table, name) for name in ("first_epoch", "last_epoch", "epochs_written"))
+    taken = written.astype(np.int64) > 0
+    if not taken.any():
+        return None
+    return Span(int(first[taken].astype(np.int64).min()), int(last[taken].astype(np.int64).max()))
+
+
 def row_count(group: zarr.Group) -> int:
     """Rows of ``metadata/files``."""
     return array(_table(group, "files"), "uri").shape[0]

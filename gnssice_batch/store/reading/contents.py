@@ -11,9 +11,10 @@ import zarr
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import GroupTemplate
-from gnssice_batch.model.values import NO_SOURCE
+from gnssice_batch.model.values import NO_SOURCE, Span
 from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.layout.arrays import array, read_template
+from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.layout.ledger import Ledger, read_files, read_ledger
 from gnssice_batch.store.repository import MAIN, Repository
 
@@ -24,6 +25,8 @@ class StoredGroup:
 
     template: GroupTemplate
     ledger: Ledger
+    span: Span | None = None
+    """First and last epoch that it holds; None where it holds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
     """
     with _root(repository, branch, snapshot) as root:
         groups = dict(root.groups()) if root is not None else {}
-        return {name: StoredGroup(read_template(group), read_ledger(group)) for name, group in groups.items()}
+        return {name: _stored_group(group) for name, group in groups.items()}
 
 
 @as_store_errors()
@@ -103,6 +106,11 @@ def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:
     """Snapshots of a branch, newest first."""
     for entry in repository.handle.ancestry(branch=branch):
         yield Snapshot(str(entry.id), entry.written_at.isoformat(timespec="seconds"), str(entry.message))
+
+
+def _stored_group(group: zarr.Group) -> StoredGroup:
+    template = read_template(group)
+    return StoredGroup(template, read_ledger(group), coverage(group, template.grid))
 
 
 def _group(root: zarr.Group | None, receiver: str) -> zarr.Group:

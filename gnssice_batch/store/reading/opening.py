@@ -13,7 +13,9 @@ from xarray.indexes import Index
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, VARIABLES
+from gnssice_batch.model.values import Span
 from gnssice_batch.store.layout.arrays import array, read_template
+from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.reading.regular_times import RegularTimes
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
 from gnssice_batch.store.repository import MAIN, Repository, local_path, open_existing
@@ -29,7 +31,7 @@ _CF_TIME: Final = ("units", "calendar")
 type Chunks = Mapping[str, int] | Literal["auto"] | None
 
 
-def open_dataset(
+def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in what form
     url: str,
     group: str,
     version: str | None = None,
@@ -37,10 +39,12 @@ def open_dataset(
     *,
     chunks: Chunks = "auto",
     pandas_limit: int = PANDAS_LIMIT,
+    trim: bool = True,
 ) -> xr.Dataset:
     """Open a receiver's observations at one version of a repository.
 
     Nothing that grows with the length of the axis is loaded: the epochs follow from the group's origin and interval.
+    The axis of a group is whole write units, and may have been stretched; what is given is the span of its data.
 
     Parameters
     ----------
@@ -58,8 +62,10 @@ def open_dataset(
         are read when they are used.
     pandas_limit
         Longest axis, in epochs, with an ordinary pandas index. A longer one has an index that computes its times,
-        as have selections of it that are still longer. Two of different kinds can't be aligned with each other: 0 gives
-        both the computing kind.
+        as have selections of it that are still longer. Both kinds align with each other and with any pandas index.
+    trim
+        From the first to the last epoch that holds anything, as the attributes ``time_coverage_start`` and
+        ``time_coverage_end`` say them (ACDD's names, GPS time); False: the whole axis.
 
     Returns
     -------
@@ -99,7 +105,7 @@ def open_dataset(
     )
     dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
     dataset.encoding["source"] = url
-    return _ordered(dataset)
+    return _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
 
 
 def dask_chunks(grid: Grid) -> dict[str, int]:
@@ -201,6 +207,15 @@ def _epochs(group: zarr.Group, grid: Grid, pandas_limit: int) -> xr.Coordinates:
     for variable in variables.values():
         variable.attrs, variable.encoding = attributes, encoding
     return xr.Coordinates(variables, dict.fromkeys(variables, index))
+
+
+def _covered(dataset: xr.Dataset, span: Span | None, grid: Grid, *, trim: bool) -> xr.Dataset:
+    """The part of a dataset that holds anything, or all of it, with the attributes that say which part does."""
+    if span is None:
+        return dataset
+    part = slice(grid.slot(span.first_ns), grid.slot(span.last_ns) + 1)
+    taken = dataset.isel(epoch=part) if trim and part != slice(0, grid.size) else dataset
+    return taken.assign_attrs(coverage_attributes(span))
 
 
 def _ordered(dataset: xr.Dataset) -> xr.Dataset:

@@ -66,6 +66,20 @@ class RegularTimes:
             wrong |= np.abs(self.at(position.clip(0, self.size - 1)) - near) > tolerance
         return np.where(wrong, -1, position)
 
+    def positions(self, others: "RegularTimes") -> npt.NDArray[np.int64]:
+        """Positions of the numbers of another such row, -1 where one is not among these; nothing else is made."""
+        both = self.intersection(others)
+        if both.size == 0:
+            return np.full(others.size, -1, np.int64)
+        start, stride = (both.first - self.first) // self.step, both.step // self.step
+        found = np.arange(start, start + both.size * stride, stride, dtype=np.int64)
+        if both.size == others.size:
+            return found
+        spread = np.full(others.size, -1, np.int64)
+        first, apart = (both.first - others.first) // others.step, both.step // others.step
+        spread[first : first + both.size * apart : apart] = found
+        return spread
+
     def intersection(self, other: "RegularTimes") -> "RegularTimes":
         """The numbers that both hold."""
         step, common = lcm(self.step, other.step), gcd(self.step, other.step)

@@ -14,6 +14,7 @@ import xarray as xr
 from xarray.core.indexing import IndexSelResult
 from xarray.indexes import CoordinateTransform, CoordinateTransformIndex, Index, PandasIndex
 
+from gnssice_batch.store.reading.plainindex import LongVariable, PlainEpochIndex, SortedAsPandasIndex
 from gnssice_batch.store.reading.regular_times import Method, RegularTimes
 from gnssice_batch.store.reading.timelabels import Moments, bound, moments_ns, named, resolution_ns
 
@@ -60,7 +61,7 @@ class EpochTransform(CoordinateTransform):
         return self.times_ns.at(positions).view("datetime64[ns]")
 
 
-class RegularEpochIndex(CoordinateTransformIndex):
+class RegularEpochIndex(CoordinateTransformIndex, metaclass=SortedAsPandasIndex):
     """Index of a regular axis of any length.
 
     Parameters
@@ -95,11 +96,11 @@ class RegularEpochIndex(CoordinateTransformIndex):
     @override
     def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
         """The lazy coordinate variable, with the attributes and encoding of an earlier one."""
-        created = super().create_variables(variables)
-        for name, variable in created.items():
-            if variables is not None and name in variables:
-                variable.encoding = variables[name].encoding
-        return created
+        encodings = {name: one.encoding for name, one in (variables or {}).items()}
+        return {
+            name: LongVariable(one.dims, one, one.attrs, encodings.get(name))
+            for name, one in super().create_variables(variables).items()
+        }
 
     @override
     def to_pandas_index(self) -> pd.DatetimeIndex:
@@ -145,19 +146,34 @@ class RegularEpochIndex(CoordinateTransformIndex):
             found = xr.DataArray(found, coords=label.coords, dims=label.dims)
         return IndexSelResult({self.dim: found})
 
+    @property
+    def index(self) -> pd.DatetimeIndex:
+        """All epochs, in memory: what a `PandasIndex` asks of another that it is joined with."""
+        return self.to_pandas_index()
+
+    @property
+    def coord_dtype(self) -> np.dtype[Any]:
+        """Type of the epochs, as a `PandasIndex` has it."""
+        return np.dtype("datetime64[ns]")
+
     @override
     def join(self, other: Index, how: str = "inner") -> Index:  # type: ignore[override]
-        """The epochs of both, or of either."""
-        if isinstance(other, RegularEpochIndex):
-            mine, theirs = self.times_ns, other.times_ns
+        """The epochs of both, or of either; xarray calls it on the class, with a `PandasIndex` for `self` too."""
+        one = cast("Index", self)
+        if isinstance(one, RegularEpochIndex) and isinstance(other, RegularEpochIndex):
+            mine, theirs = one.times_ns, other.times_ns
             row = mine.union(theirs) if how == "outer" else mine.intersection(theirs)
             if row is not None:
-                return self._settled(row)
-        return _as_pandas(self).join(_as_pandas(other), how)
+                return epoch_index(row, one.dim, one.pandas_limit, one.name)
+        elif how == "inner" and (common := _in_both(one, other)) is not None:
+            return common
+        return PandasIndex.join(_as_pandas(one), _as_pandas(other), how)
 
     @override
     def reindex_like(self, other: Index, method: Method | None = None, tolerance: object = None) -> dict[Hashable, Any]:
         """Positions of another index's epochs here, -1 where there is none: 8 bytes for each."""
+        if method is None and isinstance(other, RegularEpochIndex):
+            return {self.dim: self.times_ns.positions(other.times_ns)}
         wanted = moments_ns(other.to_pandas_index().to_numpy())
         return {self.dim: self.times_ns.locate(wanted, method, _nanoseconds(tolerance))}
 
@@ -223,7 +239,7 @@ class RegularEpochIndex(CoordinateTransformIndex):
         return self._settled(self.times_ns.sliced(part))
 
     def _listed(self, positions: npt.NDArray[Any]) -> PandasIndex:
-        return PandasIndex(pd.DatetimeIndex(self.transform.times(positions), name=self.name, copy=False), self.dim)
+        return PlainEpochIndex(pd.DatetimeIndex(self.transform.times(positions), name=self.name, copy=False), self.dim)
 
     def _settled(self, row: RegularTimes) -> Index:
         return epoch_index(row, self.dim, self.pandas_limit, self.name)
@@ -259,8 +275,21 @@ def epoch_index(
 
 def _as_pandas(index: Index) -> PandasIndex:
     if isinstance(index, RegularEpochIndex):
-        return PandasIndex(index.to_pandas_index(), index.dim)
+        return PlainEpochIndex(index.to_pandas_index(), index.dim)
     return cast("PandasIndex", index)
+
+
+def _in_both(one: Index, other: Index) -> PandasIndex | None:
+    """The epochs of a pandas index that a computing one has too; None where only pandas knows what they are."""
+    ours, plain = (one, other) if isinstance(one, RegularEpochIndex) else (other, one)
+    if not isinstance(ours, RegularEpochIndex) or not isinstance(plain, PandasIndex):
+        return None
+    index = plain.index
+    if not isinstance(index, pd.DatetimeIndex) or index.tz is not None or not index.is_monotonic_increasing:
+        return None
+    unique = index.unique().as_unit("ns")
+    there = ours.times_ns.locate(unique.to_numpy().astype(np.int64)) >= 0
+    return PlainEpochIndex(unique[there].rename(ours.name), ours.dim)
 
 
 def _appended(row: RegularTimes | None, following: RegularTimes) -> RegularTimes | None:

@@ -15,11 +15,12 @@ import zarr
 from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import JOINED_SOURCE, GroupTemplate
-from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Tally
+from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Span, Tally
 from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.forks import fork_of
-from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
+from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered
 from gnssice_batch.store.layout.ledger import Provenance, append_files, row_count
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.changes import (
@@ -132,9 +133,10 @@ def _try(repository: Repository, branch: str, publication: Publication) -> str |
     session = repository.handle.writable_session(branch)
     _check_against_head(repository, session, publication)
     ensure_root(session, publication.source_format)
+    held = {receiver: _held(session, receiver) for receiver in publication.groups}
     merge(session, publication.structure, publication.forks)
     _check_units(session, publication)
-    _complete(session, publication)
+    _complete(session, publication, held)
     try:
         return str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
     except icechunk.IcechunkError as error:
@@ -191,11 +193,22 @@ def _check_units(session: icechunk.Session, publication: Publication) -> None:
         raise StoreError(msg)
 
 
-def _complete(session: icechunk.Session, publication: Publication) -> None:
+def _held(session: icechunk.Session, receiver: str) -> Span | None:
+    """The coverage of a group at the head: a structure, merged, brings that of the snapshot it was made on."""
+    try:
+        group = zarr.open_group(session.store, path=receiver, mode="r")
+    except FileNotFoundError:
+        return None
+    return coverage(group, read_template(group).grid)
+
+
+def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> None:
     for receiver, change in publication.groups.items():
         group = zarr.open_group(session.store, path=receiver, mode="r+")
         _renumber(group, change, row_count(group))
         append_files(group, change.files, publication.provenance, change.displaced, change.joined)
+        span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
+        group.update_attributes(coverage_attributes(span))
 
 
 def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:

@@ -1,13 +1,14 @@
 """The index of a regular axis, held against pandas' own on axes short enough for both."""
 
 import pickle
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gnssice_batch.store.reading.regular_times import RegularTimes
@@ -141,6 +142,94 @@ class TestIndexAnswersAsPandasDoes:
         assert not ours.xindexes["epoch"].equals(both(replace(row, first=row.first + 1))[1].xindexes["epoch"])
         assert not ours.xindexes["epoch"].equals(plain.xindexes["epoch"])
         assert ours.indexes["epoch"].equals(pd.DatetimeIndex(plain.epoch.values))
+
+
+KINDS = ("pandas", "plain", "computing")
+joins = st.sampled_from(["inner", "outer", "left", "right"])
+
+
+def of_kind(row, kind, name):
+    """Return a dataset over an axis with an index of pandas, with our own pandas index, or with one that computes."""
+    variables = {name: ("epoch", np.arange(row.size, dtype=float))}
+    if kind == "pandas":
+        return xr.Dataset(variables, {"epoch": pd.DatetimeIndex(row.at(np.arange(row.size)))})
+    index = epoch_index(row, "epoch", 1_000 if kind == "plain" else 0)
+    return xr.Dataset(variables, xr.Coordinates(index.create_variables(), {"epoch": index}))
+
+
+def check_same(found, expected):
+    assert found.sizes == expected.sizes
+    for name in expected.variables:
+        wanted = expected[name].values
+        np.testing.assert_array_equal(found[name].values, wanted.astype(found[name].dtype), err_msg=str(name))
+    assert found.indexes["epoch"].equals(expected.indexes["epoch"])
+
+
+@pytest.mark.parametrize("kinds", [(one, other) for one in KINDS for other in KINDS])
+class TestKindsOfIndexAlign:
+    """Every pair of kinds gives what two pandas indexes give."""
+
+    @pytest.fixture
+    def pairs(self, kinds):
+        def made(row, other, shift):
+            other = replace(other, first=other.first + shift * other.step)
+            return [(of_kind(row, one, "a"), of_kind(other, two, "b")) for one, two in (kinds, ("pandas", "pandas"))]
+
+        return made
+
+    @given(row=rows, other=rows, join=joins, shift=st.integers(-50, 50))
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+    def test_align_and_merge(self, pairs, row, other, join, shift):
+        found, expected = pairs(row, other, shift)
+        for one, two in zip(xr.align(*found, join=join), xr.align(*expected, join=join), strict=True):
+            check_same(one, two)
+        check_same(xr.merge(found, join=join), xr.merge(expected, join=join))
+
+    @given(row=rows, other=rows, shift=st.integers(-50, 50))
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+    def test_subtract_and_where(self, pairs, row, other, shift):
+        (a, b), (c, d) = pairs(row, other, shift)
+        check_same((a.a - b.b).to_dataset(name="x"), (c.a - d.b).to_dataset(name="x"))
+        check_same(a.where(b.b > 3), c.where(d.b > 3))
+        check_same(a.reindex_like(b), c.reindex_like(d))
+
+    @given(row=rows, shift=st.integers(1, 50))
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+    def test_concat(self, pairs, row, shift):
+        behind = replace(row, first=row.last + row.step)
+        found, expected = pairs(row, behind, shift)
+        one, two = ([part.rename_vars(b="a") if "b" in part else part for part in some] for some in (found, expected))
+        check_same(xr.concat(one, "epoch"), xr.concat(two, "epoch"))
+        beside = [xr.concat(some, "receiver", join="outer") for some in (one, two)]
+        check_same(*beside)
+
+    def test_exact(self, pairs):
+        row = RegularTimes(START.as_unit("ns").value, 30 * 10**9, 100)
+        found, expected = pairs(row, row, 0)
+        for one, two in zip(xr.align(*found, join="exact"), xr.align(*expected, join="exact"), strict=True):
+            check_same(one, two)
+        longer = pairs(row, replace(row, size=101), 0)[0]
+        with pytest.raises(ValueError, match="exact"):
+            xr.align(*longer, join="exact")
+
+    def test_three_at_once_and_without_order(self, pairs):
+        row = RegularTimes(START.as_unit("ns").value, 30 * 10**9, 100)
+        found, expected = pairs(row, replace(row, size=40), 10)
+        third = of_kind(replace(row, first=row.first + 15 * row.step), "pandas", "c").isel(epoch=[7, 3, 5])
+        for join in ("inner", "outer"):
+            check_same(xr.merge([*found, third], join=join), xr.merge([*expected, third], join=join))
+            check_same(xr.merge([third, *found], join=join), xr.merge([third, *expected], join=join))
+
+
+def test_a_short_axis_of_ours_does_not_ask_a_long_one_for_all_its_epochs():
+    short = of_kind(RegularTimes(TestIndexOfManyEpochs.ROW.first + 10**9, 10**9, 100), "plain", "a")
+    index = epoch_index(TestIndexOfManyEpochs.ROW, "epoch")
+    long = xr.Dataset(coords=xr.Coordinates(index.create_variables(), {"epoch": index}))
+    tracemalloc.start()
+    for pair in ((short, long), (long, short)):
+        assert [part.sizes["epoch"] for part in xr.align(*pair, join="inner")] == [100, 100]
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
 
 
 class TestIndexOfManyEpochs:

@@ -1,0 +1,78 @@
+"""Between which epochs a group holds anything: kept as attributes, so that nobody has to search a long axis."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import zarr
+
+from gnssice_batch.model.grid import Grid, gps_datetime
+from gnssice_batch.model.values import NO_SOURCE, EpochRows, Span
+from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.ledger import written_span
+
+_EPOCHS_AT_ONCE = 1 << 21
+
+
+def coverage(group: zarr.Group, grid: Grid) -> Span | None:
+    """First and last epoch that a group holds; None where it holds none.
+
+    As its attributes say; a group of an older program has none, and is told by its ledger.
+    """
+    first_ns, last_ns = group.attrs.get("first_epoch_ns"), group.attrs.get("last_epoch_ns")
+    if isinstance(first_ns, int) and isinstance(last_ns, int):
+        return Span(first_ns, last_ns)
+    return _on_axis(written_span(group), grid)
+
+
+def coverage_attributes(span: Span | None) -> dict[str, object]:
+    """The attributes that keep a coverage, those of ACDD among them: GPS time, as all epochs are."""
+    if span is None:
+        return {}
+    return {
+        "time_coverage_start": str(gps_datetime(span.first_ns)),
+        "time_coverage_end": str(gps_datetime(span.last_ns)),
+        "first_epoch_ns": span.first_ns,
+        "last_epoch_ns": span.last_ns,
+    }
+
+
+def covered(before: Span | None, rows: Iterable[EpochRows], grid: Grid) -> Span | None:
+    """The coverage after these rows of epochs were written."""
+    parts = sorted(rows, key=lambda part: part.start)
+    first = next((slot for part in parts if (slot := _first_held(part)) is not None), None)
+    last = next((slot for part in reversed(parts) if (slot := _last_held(part)) is not None), None)
+    if first is None or last is None:
+        return before
+    found = Span(grid.time_ns(first), grid.time_ns(last))
+    return Span(min(found.first_ns, before.first_ns), max(found.last_ns, before.last_ns)) if before else found
+
+
+def searched_coverage(group: zarr.Group, grid: Grid) -> Span | None:
+    """The coverage as `source_file` says, searched from both ends."""
+    source = array(group, "source_file")
+    starts = range(0, grid.size, max(1, _EPOCHS_AT_ONCE // grid.unit) * grid.unit)
+    parts = (EpochRows(start, np.asarray(source[start : start + starts.step], np.int32)) for start in starts)
+    first = next((slot for part in parts if (slot := _first_held(part)) is not None), None)
+    if first is None:
+        return None
+    backward = (EpochRows(start, np.asarray(source[start : start + starts.step], np.int32)) for start in starts[::-1])
+    last = next((slot for part in backward if (slot := _last_held(part)) is not None), first)
+    return Span(grid.time_ns(first), grid.time_ns(last))
+
+
+def _first_held(part: EpochRows) -> int | None:
+    held = np.flatnonzero(part.source != NO_SOURCE)
+    return part.start + int(held[0]) if held.size else None
+
+
+def _last_held(part: EpochRows) -> int | None:
+    held = np.flatnonzero(part.source != NO_SOURCE)
+    return part.start + int(held[-1]) if held.size else None
+
+
+def _on_axis(span: Span | None, grid: Grid) -> Span | None:
+    """The grid epochs nearest to a span, cut off at the ends of the axis."""
+    if span is None:
+        return None
+    first, last = max(0, grid.slot(span.first_ns)), min(grid.slot(span.last_ns), grid.size - 1)
+    return Span(grid.time_ns(first), grid.time_ns(last)) if first <= last else None
