@@ -15,7 +15,9 @@ from gnssice_batch.model.grid import Grid, gps_datetime
 from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, ArraySpec
 from gnssice_batch.model.values import NO_SOURCE, Tally
 from gnssice_batch.rinex import MISSING, Observations
+from gnssice_batch.rinex.plain import Series
 from gnssice_batch.signals import sid
+from gnssice_batch.verification import plain_cells
 
 type Arrays = dict[str, npt.NDArray[Any]]
 
@@ -125,7 +127,7 @@ def missing_cells(start: int, epochs: int, signals: int) -> Cells:
     return Cells(start, np.full(epochs, NO_SOURCE, np.int32), arrays)
 
 
-def fresh_cells(parts: Iterable[Observations], axes: Axes, span: range, source: int) -> Cells:
+def fresh_cells(parts: Iterable[Observations | Series], axes: Axes, span: range, source: int) -> Cells:
     """What a file as just read says of a span of the grid.
 
     An epoch belongs to the nearest mark of the grid, if it is within the tolerance; of several at one mark the fullest
@@ -142,7 +144,12 @@ def fresh_cells(parts: Iterable[Observations], axes: Axes, span: range, source: 
     for part in parts:
         placed = _placed(part, axes, span)
         placed = placed.only(cells.source[placed.slot] == NO_SOURCE)
-        _fill(cells.arrays, part, placed, _columns(part, axes.sids))
+        slot_of_epoch = np.full(part.time_100ns.size, -1)
+        slot_of_epoch[placed.epoch] = placed.slot
+        if isinstance(part, Series):
+            plain_cells.fill(cells.arrays, part, slot_of_epoch, axes.sids)
+        else:
+            _fill(cells.arrays, part, slot_of_epoch, _columns(part, axes.sids))
         _fill_epochs(cells.arrays, part, placed)
         cells.source[placed.slot] = source
     return cells
@@ -173,7 +180,7 @@ class _Placed:
         return _Placed(self.slot[chosen], self.epoch[chosen], self.offset_ns[chosen])
 
 
-def _placed(part: Observations, axes: Axes, span: range) -> _Placed:
+def _placed(part: Observations | Series, axes: Axes, span: range) -> _Placed:
     grid, bounds = axes.grid, axes.bounds
     marks_ns = grid.time_ns(span.start) + np.arange(len(span) + 1) * grid.interval_ns
     time_ns = part.time_100ns * 100
@@ -182,12 +189,16 @@ def _placed(part: Observations, axes: Axes, span: range) -> _Placed:
     inside = (slot >= 0) & (slot < len(span)) & (abs(offset_ns) <= bounds.tolerance_ns)
     plausible = (bounds.earliest_ns <= time_ns) & (time_ns < bounds.latest_ns)
     candidates = np.flatnonzero(inside & plausible)
-    rows = (part.value != MISSING).sum(axis=1)
-    values = np.bincount(_epoch_of_row(part), weights=rows, minlength=time_ns.size)
+    values = plain_cells.values_per_epoch(part) if isinstance(part, Series) else _values_per_epoch(part)
     best_first = candidates[np.lexsort((candidates, -values[candidates], slot[candidates]))]
     slots, first = np.unique(slot[best_first], return_index=True)
     epoch = best_first[first]
     return _Placed(slots, epoch, offset_ns[epoch])
+
+
+def _values_per_epoch(part: Observations) -> npt.NDArray[np.int64]:
+    there = np.count_nonzero(part.value != MISSING, axis=1)
+    return np.bincount(_epoch_of_row(part), weights=there, minlength=part.time_100ns.size).astype(np.int64)
 
 
 def _epoch_of_row(part: Observations) -> npt.NDArray[np.intp]:
@@ -215,9 +226,9 @@ def _columns(part: Observations, sids: Sequence[str]) -> _Columns:
     return columns
 
 
-def _fill(arrays: Arrays, part: Observations, placed: _Placed, columns: _Columns) -> None:
-    slot_of_epoch = np.full(part.time_100ns.size, -1)
-    slot_of_epoch[placed.epoch] = placed.slot
+def _fill(
+    arrays: Arrays, part: Observations, slot_of_epoch: npt.NDArray[np.intp], columns: _Columns
+) -> None:
     row_slot, row_sv = slot_of_epoch[_epoch_of_row(part)], part.row_sv
     wanted = (row_slot >= 0)[:, None] & (columns.signal >= 0)[row_sv]
 
@@ -233,7 +244,7 @@ def _fill(arrays: Arrays, part: Observations, placed: _Placed, columns: _Columns
     put("SSI", "L", part.ssi >= 0, part.ssi)
 
 
-def _fill_epochs(arrays: Arrays, part: Observations, placed: _Placed) -> None:
+def _fill_epochs(arrays: Arrays, part: Observations | Series, placed: _Placed) -> None:
     clock = part.rx_clock_offset_ps[placed.epoch]
     arrays["epoch_flag"][placed.slot] = part.epoch_flag[placed.epoch]
     arrays["rx_clock_offset"][placed.slot] = np.where(clock == MISSING, np.nan, clock / 1e12)
