@@ -226,9 +226,7 @@ def _columns(part: Observations, sids: Sequence[str]) -> _Columns:
     return columns
 
 
-def _fill(
-    arrays: Arrays, part: Observations, slot_of_epoch: npt.NDArray[np.intp], columns: _Columns
-) -> None:
+def _fill(arrays: Arrays, part: Observations, slot_of_epoch: npt.NDArray[np.intp], columns: _Columns) -> None:
     row_slot, row_sv = slot_of_epoch[_epoch_of_row(part)], part.row_sv
     wanted = (row_slot >= 0)[:, None] & (columns.signal >= 0)[row_sv]
 

@@ -55,12 +55,13 @@ def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], place: npt.N
 
     def put(name: str, kind: str, given: npt.NDArray[np.bool_], numbers: npt.NDArray[Any]) -> None:
         of_kind = np.flatnonzero(kinds == kind)
-        k, r = np.nonzero((given & inside)[of_kind])
+        k, r = np.nonzero(given[of_kind] & inside[of_kind])
         k = of_kind[k]
         arrays[name][slot[r], place[k, r]] = numbers[k, r]
 
+    observed = block.value != MISSING
     for kind, name in _VALUES.items():
-        put(name, kind, block.value != MISSING, physical)
+        put(name, kind, observed, physical)
     put("LLI", "L", block.lli >= 0, block.lli)
     put("SSI", "C", block.ssi >= 0, block.ssi)
     put("SSI", "L", block.ssi >= 0, block.ssi)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gnssice_batch.rinex import Observations, Reading
+from gnssice_batch.rinex import MISSING, Observations, Reading
 from gnssice_batch.rinex.plain import Series
 
 ALONG_EPOCH = ("time_100ns", "time_ps", "epoch_flag", "rx_clock_offset_ps")
@@ -43,10 +43,12 @@ def _of_satellite(part: Observations, epoch, sv, block, rows) -> Iterator[str]:
         return
     for name in ("value", "lli", "ssi"):
         ours, others = getattr(part, name)[mine][:, : len(codes)].T, getattr(block, name)[:, rows]
+        if name == "value":
+            ours = np.where(ours == 0, MISSING, ours)
         for k, at in np.argwhere(ours != others)[:3]:
             yield f"{sv} {codes[k][0]} {name} in epoch {epoch[mine][at]}: {ours[k, at]}, plain {others[k, at]}"
 
 
 def values(series: Series) -> int:
     """Number of values in a series."""
-    return sum(int((block.value != np.iinfo(np.int64).min).sum()) for block in series.blocks)
+    return sum(int((block.value != MISSING).sum()) for block in series.blocks)

@@ -142,17 +142,16 @@ def _satellites(names: bytes, default_system: str) -> npt.NDArray[np.int16]:
     """(R,) satellites from their names A1, I2; a blank system is the file's."""
     letters, tens, ones = np.frombuffer(names, np.uint8).reshape(-1, 3).T
     system_of = np.full(256, -1, np.int16)
-    for number, letter in enumerate(SYSTEMS):
-        system_of[ord(letter)] = number
+    system_of[[ord(letter) for letter in SYSTEMS]] = np.arange(len(SYSTEMS))
     system_of[SPACE] = SYSTEMS.find(default_system if default_system != "M" else "G")
     digits = np.full(256, -1000, np.int16)
     digits[ZERO : ZERO + 10] = np.arange(10)
     system, one = system_of[letters], digits[ones]
     digits[SPACE] = 0
-    number = 10 * digits[tens] + one
-    if names and (system.min() < 0 or number.min() < 1):
+    satellite = 10 * digits[tens] + one
+    if names and (system.min() < 0 or satellite.min() < 1):
         raise DeclinedError("a satellite that is none")
-    return (100 * system + number).astype(np.int16)
+    return (100 * system + satellite).astype(np.int16)
 
 
 def name_of(sv: int) -> str:

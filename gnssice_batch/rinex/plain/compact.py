@@ -1,4 +1,4 @@
-"""The body of a CRINEX file: epoch lines repaired, arcs of differences summed, indicators carried on (Hatanaka 2008)."""
+"""The body of a CRINEX file: epoch lines repaired, differences summed, indicators carried on (Hatanaka 2008)."""
 
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -85,20 +85,24 @@ class _Clock:
     def take(self, line: bytes) -> tuple[int, int]:
         """Offset and picoseconds of the time (CRINEX 3.1) from a clock line."""
         word, _, rest = line.partition(b" ")
-        picoseconds = cardinal(rest) if rest.strip() else 0
         if not word:
             self.newest = []
-            return MISSING, picoseconds
+        else:
+            self.newest = self._next(word)
+        return self.newest[0] * self.unit_ps if word else MISSING, cardinal(rest) if rest.strip() else 0
+
+    def _next(self, word: bytes) -> list[int]:
+        """What `newest` is after a value that begins an arc, or a difference."""
         try:
             if word[1:2] == b"&":
-                self.order, self.newest = int(word[:1]), [int(word[2:])]
-            elif self.newest:
-                self.newest = [*accumulate([int(word), *reversed(self.newest[: self.order])])][::-1]
-            else:
-                raise ValueError(line)
-        except ValueError as error:
-            raise DeclinedError("a receiver clock offset that is no difference") from error
-        return self.newest[0] * self.unit_ps, picoseconds
+                self.order = int(word[:1])
+                return [int(word[2:])]
+            difference = int(word)
+        except ValueError:
+            self.newest = []
+        if not self.newest:
+            raise DeclinedError("a receiver clock offset that is no difference")
+        return [*accumulate([difference, *reversed(self.newest[: self.order])])][::-1]
 
 
 def links(rows: Rows, body: Body) -> Booleans:

@@ -91,25 +91,31 @@ def _found(lines: Lines, header: Header) -> Body:
 def _blocks(lines: Lines, header: Header, body: Body, rows: Rows, overrides: Overrides) -> Iterator[Block]:
     """Read the records, some satellites of a system at a time."""
     spaces = np.append(np.flatnonzero(lines.text == SPACE), lines.text.size) if header.compact else np.zeros(0, np.intp)
-    svs, first = np.unique(rows.sv, return_index=True)
-    ends = np.append(first[1:], rows.sv.size)
-    begin = 0
-    while begin < svs.size:
-        system = SYSTEMS[svs[begin] // 100]
-        codes = header.codes(system)
-        if not codes:
+    for begin, end in _groups(rows.sv, header):
+        part = rows.part(begin, end)
+        system = SYSTEMS[part.sv[0] // 100]
+        types = len(header.codes(system))
+        if not types:
             raise DeclinedError("a satellite of a system without types")
-        of_system = svs // 100 == svs[begin] // 100
-        fits = of_system & (ends - first[begin] <= _CELLS_AT_ONCE // len(codes))
-        fits[: begin + 1] = True
-        end = begin + int(np.argmin(np.append(fits[begin:], False)))  # noqa: FBT003 - where a run of True ends
-        part = rows.part(int(first[begin]), int(ends[end - 1]))
-        arrays = _compact(lines, spaces, body, part, header, len(codes)) if header.compact else (
-            text.values_of(text.fields_of(lines, part, len(codes), body, 0 if header.major < 3 else 3))
-        )  # fmt: skip
-        names = tuple(name_of(sv) for sv in svs[begin:end].tolist())
-        yield _block(names, part, header, system, arrays, overrides)
-        begin = end
+        if header.compact:
+            arrays = _compact(lines, spaces, body, part, header, types)
+        else:
+            arrays = text.values_of(text.fields_of(lines, part, types, body, 0 if header.major < 3 else 3))
+        yield _block(part, header, system, arrays, overrides)
+
+
+def _groups(sv: npt.NDArray[np.int16], header: Header) -> Iterator[tuple[int, int]]:
+    """Begin and end of the records of satellites of one system, so few that their arrays fit into a processor's cache."""
+    begin = last = 0
+    for end in (*(np.flatnonzero(np.diff(sv)) + 1).tolist(), sv.size):
+        types = len(header.codes(SYSTEMS[sv[begin] // 100])) if sv.size else 0
+        another = last > begin and sv[last] // 100 != sv[begin] // 100
+        if another or (last > begin and (end - begin) * types > _CELLS_AT_ONCE):
+            yield begin, last
+            begin = last
+        last = end
+    if sv.size:
+        yield begin, last
 
 
 def _compact(lines: Lines, spaces: Integers, body: Body, rows: Rows, header: Header, types: int) -> Arrays:
@@ -121,18 +127,17 @@ def _compact(lines: Lines, spaces: Integers, body: Body, rows: Rows, header: Hea
     return value, both[0::2], both[1::2]
 
 
-def _block(
-    svs: tuple[str, ...], rows: Rows, header: Header, system: str, arrays: Arrays, overrides: Overrides
-) -> Block:
+def _block(rows: Rows, header: Header, system: str, arrays: Arrays, overrides: Overrides) -> Block:
     """The columns that are signals; 0.000 is missing, as a blank is."""
     codes = header.codes(system)
     signals = columns(system, codes, header.version, overrides)
     kept = [k for k, signal in enumerate(signals) if signal is not None]
-    value, lli, ssi = (array[kept] for array in arrays)
+    value, lli, ssi = arrays[0][kept], arrays[1][kept], arrays[2][kept]
     value[value == 0] = MISSING
+    svs, index = np.unique(rows.sv, return_inverse=True)
     return Block(
-        svs=svs,
-        sv=np.cumsum(np.diff(rows.sv, prepend=rows.sv[:1]) != 0),
+        svs=tuple(name_of(sv) for sv in svs.tolist()),
+        sv=index,
         epoch=rows.epoch,
         columns=tuple(signal for signal in signals if signal is not None),
         scales=tuple(header.scale(system, codes[k]) for k in kept),

@@ -38,15 +38,15 @@ def gps_time(year: bytes, rest: bytes, seconds: bytes, time_system: str) -> int:
     DeclinedError
         If there is no such time.
     """
+    whole, _, fraction = seconds.partition(b".")
     try:
         minute_s, minute_end_s = _minute_s(year, rest, time_system)
-        whole, _, fraction = seconds.partition(b".")
-        second = int(whole or b"0")
-        if not (whole + fraction).isdigit() or len(fraction) > 7 or second >= minute_end_s - minute_s:
-            raise ValueError(seconds)
     except ValueError as error:
         raise DeclinedError("an epoch without a time") from error
-    return (minute_s + second) * SECOND_100NS + int(fraction.ljust(7, b"0"))
+    sound = (whole + fraction).isdigit() and len(fraction) <= 7
+    if not sound or minute_s + int(whole or b"0") >= minute_end_s:
+        raise DeclinedError("an epoch without a time")
+    return (minute_s + int(whole or b"0")) * SECOND_100NS + int(fraction.ljust(7, b"0"))
 
 
 @lru_cache(maxsize=4096)
