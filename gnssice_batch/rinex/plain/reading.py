@@ -105,7 +105,7 @@ def _blocks(lines: Lines, header: Header, body: Body, rows: Rows, overrides: Ove
 
 
 def _groups(sv: npt.NDArray[np.int16], header: Header) -> Iterator[tuple[int, int]]:
-    """Begin and end of the records of satellites of one system, so few that their arrays fit into a processor's cache."""
+    """Begin and end of the records of satellites of one system, so few that their arrays fit into a cache."""
     begin = last = 0
     for end in (*(np.flatnonzero(np.diff(sv)) + 1).tolist(), sv.size):
         types = len(header.codes(SYSTEMS[sv[begin] // 100])) if sv.size else 0
