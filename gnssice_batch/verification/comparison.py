@@ -109,8 +109,10 @@ class Findings:
         epochs = np.flatnonzero(chosen)
         if not epochs.size:
             return
+        whole = epochs[-1] - epochs[0] + 1 == epochs.size
+        rows = slice(epochs[0], epochs[-1] + 1) if whole else epochs
         for spec in _COMPARED:
-            found, wanted = stored.arrays[spec.name][epochs], expected.arrays[spec.name][epochs]
+            found, wanted = stored.arrays[spec.name][rows], expected.arrays[spec.name][rows]
             self.cells += found.size
             wrong = np.argwhere(_bits(found) != _bits(wanted))
             for at in wrong[:_MOST_KEPT]:
@@ -121,9 +123,11 @@ class Findings:
 
 
 def missing_cells(start: int, epochs: int, signals: int) -> Cells:
-    """Epochs that nothing is known of."""
-    arrays: Arrays = {spec.name: np.full((epochs, signals), spec.fill, spec.dtype) for spec in VARIABLES}
-    arrays |= {spec.name: np.full(epochs, spec.fill, spec.dtype) for spec in _ALONG_EPOCH}
+    """Epochs that nothing is known of; the arrays are read-only views of one value each."""
+    shape = (epochs, signals)
+    arrays = {
+        spec.name: np.broadcast_to(np.array(spec.fill, spec.dtype), shape[: len(spec.dims)]) for spec in _COMPARED
+    }
     return Cells(start, np.full(epochs, NO_SOURCE, np.int32), arrays)
 
 
@@ -140,7 +144,8 @@ def fresh_cells(parts: Iterable[Observations | Series], axes: Axes, span: range,
     source
         What `Cells.source` says where the file has an epoch.
     """
-    cells = missing_cells(span.start, len(span), len(axes.sids))
+    missing = missing_cells(span.start, len(span), len(axes.sids))
+    cells = Cells(missing.start, missing.source, {name: array.copy() for name, array in missing.arrays.items()})
     for part in parts:
         placed = _placed(part, axes, span)
         placed = placed.only(cells.source[placed.slot] == NO_SOURCE)
