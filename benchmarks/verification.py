@@ -1,8 +1,9 @@
 """Verification: files read again by the second reader, and a published store held against its archive, one core.
 
 Packed bytes count: of the archive's files, as they lie there. Seconds are those of the processor, programs that are
-started included, so that what else the machine does counts little; a store and its archive are on local disk. What ``verify`` did before it had a reader of its
-own, hatanaka's decoder and the first reader on its text, is measured beside it.
+started included, so that what else the machine does counts little; a store and its archive are on local disk. What
+``verify`` did before it had a reader of its own, hatanaka's decoder and the first reader on its text, is measured
+beside it.
 """
 
 import gzip
