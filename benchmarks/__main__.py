@@ -8,7 +8,7 @@ from importlib import import_module
 from benchmarks.figures import show
 from benchmarks.timing import pin
 
-TOPICS = ("reader", "ingest", "opening", "startup", "scale")
+TOPICS = ("reader", "verification", "ingest", "opening", "startup", "scale")
 _ONE = "--here"
 
 
@@ -31,7 +31,7 @@ _SELF = (sys.executable, "-m", "benchmarks", _ONE)
 
 
 def _here(topic: str) -> int:
-    if topic in {"reader", "ingest"}:
+    if topic in {"reader", "verification", "ingest"}:
         pin()
     module = import_module(f"benchmarks.{topic}")
     return int(any(figure.met is False for figure in show(module.TITLE, module.figures())))

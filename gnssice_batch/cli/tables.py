@@ -12,7 +12,7 @@ from gnssice_batch.archive.skipped import SkippedFile, by_kind
 from gnssice_batch.cli.formatting import count, duration, outcome_text, size, span
 from gnssice_batch.inspection.facts import KINDS, Gap, Inspection, Part, moment
 from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
-from gnssice_batch.job.report import RunReport, all_reasons, refused_files
+from gnssice_batch.job.report import Proof, RunReport, all_reasons, refused_files
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.markers import told_apart
 from gnssice_batch.model.values import FileOutcome, Status
@@ -92,7 +92,19 @@ def _proven(report: RunReport) -> str:
     if not proof.partitions:
         return f"{units} as planned"
     compared = f"{count(proof.cells, 'cell')} of {count(proof.partitions, 'partition')} ({proof.level})"
-    return f"{units} as planned, {compared} as a fresh reading gives them"
+    return f"{units} as planned, {compared} as a fresh reading gives them ({_rereaders(proof)})"
+
+
+_REREADERS: Final = {
+    "plain": "a second reader",
+    "hatanaka": "the reference decoder",
+    "native": "the same reader",
+}
+
+
+def _rereaders(proof: Proof) -> str:
+    """How many files each reader has read again."""
+    return ", ".join(f"{name}: {proof.readers[key]:,}" for key, name in _REREADERS.items() if key in proof.readers)
 
 
 def show_status(console: Console, found: StoreStatus) -> None:
@@ -131,6 +143,7 @@ def show_verification(console: Console, report: StoreReport) -> None:
         ("store", report.url),
         ("snapshot", report.snapshot),
         ("compared", f"{count(proof.files, 'file')} of {report.taken:,} taken, {count(proof.epochs, 'epoch')}"),
+        ("read again by", _rereaders(proof) or "nothing"),
         ("cells", f"{proof.cells:,}"),
         ("differences", f"{report.differences:,}" if report.differences else "none"),
     ]

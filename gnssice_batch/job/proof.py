@@ -1,6 +1,7 @@
 """The proof before publishing: what workers wrote, compared with a fresh reading of the files."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
@@ -144,6 +145,7 @@ def proved(proof: Proof, compared: Sequence[Compared]) -> Proof:
         files=sum(one.files for one in compared),
         epochs=sum(one.epochs for one in compared),
         cells=sum(one.cells for one in compared),
+        readers=dict(sum((Counter(one.readers) for one in compared), Counter[str]())),
     )
 
 

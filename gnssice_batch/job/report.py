@@ -41,6 +41,8 @@ class Proof:
     """Epochs compared that a file of the run holds."""
     cells: int = 0
     """Cells compared, missing ones included."""
+    readers: Mapping[str, int] = field(default_factory=dict)
+    """Of the files, how many were read again by each reader: ``plain`` shares nothing with the one that read first."""
 
 
 @dataclass(frozen=True, slots=True)

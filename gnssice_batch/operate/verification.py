@@ -120,7 +120,12 @@ def as_json(report: StoreReport) -> dict[str, object]:
         "snapshot": report.snapshot,
         "agrees": report.agrees,
         "taken": report.taken,
-        "compared": {"files": report.proof.files, "epochs": report.proof.epochs, "cells": report.proof.cells},
+        "compared": {
+            "files": report.proof.files,
+            "readers": dict(report.proof.readers),
+            "epochs": report.proof.epochs,
+            "cells": report.proof.cells,
+        },
         "differences": report.differences,
         "first_differences": list(report.first),
         "absent": list(report.absent),

@@ -15,7 +15,9 @@ from gnssice_batch.model.grid import Grid, gps_datetime
 from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, ArraySpec
 from gnssice_batch.model.values import NO_SOURCE, Tally
 from gnssice_batch.rinex import MISSING, Observations
+from gnssice_batch.rinex.plain import Series
 from gnssice_batch.signals import sid
+from gnssice_batch.verification import plain_cells
 
 type Arrays = dict[str, npt.NDArray[Any]]
 
@@ -132,8 +134,10 @@ class Findings:
         epochs = np.flatnonzero(chosen)
         if not epochs.size:
             return
+        whole = epochs[-1] - epochs[0] + 1 == epochs.size
+        rows = slice(epochs[0], epochs[-1] + 1) if whole else epochs
         for spec in _COMPARED:
-            found, wanted = stored.arrays[spec.name][epochs], expected.arrays[spec.name][epochs]
+            found, wanted = stored.arrays[spec.name][rows], expected.arrays[spec.name][rows]
             self.cells += found.size
             wrong = np.argwhere(_bits(found) != _bits(wanted))
             for at in wrong[:_MOST_KEPT]:
@@ -158,13 +162,15 @@ class Findings:
 
 
 def missing_cells(start: int, epochs: int, signals: int) -> Cells:
-    """Epochs that nothing is known of."""
-    arrays: Arrays = {spec.name: np.full((epochs, signals), spec.fill, spec.dtype) for spec in VARIABLES}
-    arrays |= {spec.name: np.full(epochs, spec.fill, spec.dtype) for spec in _ALONG_EPOCH}
+    """Epochs that nothing is known of; the arrays are read-only views of one value each."""
+    shape = (epochs, signals)
+    arrays = {
+        spec.name: np.broadcast_to(np.array(spec.fill, spec.dtype), shape[: len(spec.dims)]) for spec in _COMPARED
+    }
     return Cells(start, np.full(epochs, NO_SOURCE, np.int32), arrays)
 
 
-def fresh_cells(parts: Iterable[Observations], axes: Axes, span: range, source: int) -> Cells:
+def fresh_cells(parts: Iterable[Observations | Series], axes: Axes, span: range, source: int) -> Cells:
     """What a file as just read says of a span of the grid.
 
     An epoch belongs to the nearest mark of the grid, if it is within the tolerance; of several at one mark the fullest
@@ -177,14 +183,14 @@ def fresh_cells(parts: Iterable[Observations], axes: Axes, span: range, source: 
     source
         What `Cells.source` says where the file has an epoch.
     """
-    cells = missing_cells(span.start, len(span), len(axes.sids))
+    cells = _writable(missing_cells(span.start, len(span), len(axes.sids)))
     for part in parts:
         placed = _placed(part, axes, span)
         again = cells.source[placed.slot] != NO_SOURCE
         if again.any():
             _fill_beside(cells, part, placed.only(again), axes)
         placed = placed.only(~again)
-        _fill(cells.arrays, part, placed, _columns(part, axes.sids))
+        _fill_part(cells.arrays, part, placed, axes)
         _fill_epochs(cells.arrays, part, placed)
         cells.source[placed.slot] = source
     return cells
@@ -220,7 +226,7 @@ class _Placed:
         return _Placed(self.slot[chosen], self.epoch[chosen], self.offset_ns[chosen])
 
 
-def _placed(part: Observations, axes: Axes, span: range) -> _Placed:
+def _placed(part: Observations | Series, axes: Axes, span: range) -> _Placed:
     grid, bounds = axes.grid, axes.bounds
     marks_ns = grid.time_ns(span.start) + np.arange(len(span) + 1) * grid.interval_ns
     time_ns = part.time_100ns * 100
@@ -229,12 +235,16 @@ def _placed(part: Observations, axes: Axes, span: range) -> _Placed:
     inside = (slot >= 0) & (slot < len(span)) & (abs(offset_ns) <= bounds.tolerance_ns)
     plausible = (bounds.earliest_ns <= time_ns) & (time_ns < bounds.latest_ns)
     candidates = np.flatnonzero(inside & plausible)
-    rows = (part.value != MISSING).sum(axis=1)
-    values = np.bincount(_epoch_of_row(part), weights=rows, minlength=time_ns.size)
+    values = plain_cells.values_per_epoch(part) if isinstance(part, Series) else _values_per_epoch(part)
     best_first = candidates[np.lexsort((candidates, -values[candidates], slot[candidates]))]
     slots, first = np.unique(slot[best_first], return_index=True)
     epoch = best_first[first]
     return _Placed(slots, epoch, offset_ns[epoch])
+
+
+def _values_per_epoch(part: Observations) -> npt.NDArray[np.int64]:
+    there = np.count_nonzero(part.value != MISSING, axis=1)
+    return np.bincount(_epoch_of_row(part), weights=there, minlength=part.time_100ns.size).astype(np.int64)
 
 
 def _epoch_of_row(part: Observations) -> npt.NDArray[np.intp]:
@@ -262,9 +272,7 @@ def _columns(part: Observations, sids: Sequence[str]) -> _Columns:
     return columns
 
 
-def _fill(arrays: Arrays, part: Observations, placed: _Placed, columns: _Columns) -> None:
-    slot_of_epoch = np.full(part.time_100ns.size, -1)
-    slot_of_epoch[placed.epoch] = placed.slot
+def _fill(arrays: Arrays, part: Observations, slot_of_epoch: npt.NDArray[np.intp], columns: _Columns) -> None:
     row_slot, row_sv = slot_of_epoch[_epoch_of_row(part)], part.row_sv
     wanted = (row_slot >= 0)[:, None] & (columns.signal >= 0)[row_sv]
 
@@ -280,11 +288,21 @@ def _fill(arrays: Arrays, part: Observations, placed: _Placed, columns: _Columns
     put("SSI", "L", part.ssi >= 0, part.ssi)
 
 
-def _fill_beside(cells: Cells, part: Observations, placed: _Placed, axes: Axes) -> None:
+def _fill_part(arrays: Arrays, part: Observations | Series, placed: _Placed, axes: Axes) -> None:
+    """Put the observations of placed epochs into arrays (N, S)."""
+    slot_of_epoch = np.full(part.time_100ns.size, -1)
+    slot_of_epoch[placed.epoch] = placed.slot
+    if isinstance(part, Series):
+        plain_cells.fill(arrays, part, slot_of_epoch, axes.sids)
+    else:
+        _fill(arrays, part, slot_of_epoch, _columns(part, axes.sids))
+
+
+def _fill_beside(cells: Cells, part: Observations | Series, placed: _Placed, axes: Axes) -> None:
     """Give epochs that an earlier part has the signals that it lacks."""
-    other = missing_cells(cells.start, len(cells.source), len(axes.sids))
+    other = _writable(missing_cells(cells.start, len(cells.source), len(axes.sids)))
     same = cells.arrays["epoch_offset"][placed.slot] == placed.offset_ns / 1e9
-    _fill(other.arrays, part, placed.only(same), _columns(part, axes.sids))
+    _fill_part(other.arrays, part, placed.only(same), axes)
     lacking = _told(other) > _told(cells)
     for spec in VARIABLES:
         cells.arrays[spec.name][lacking] = other.arrays[spec.name][lacking]
@@ -296,7 +314,11 @@ def _told(cells: Cells) -> npt.NDArray[np.int8]:
     return np.where(cells.has_value(), np.int8(2), indicated.astype(np.int8))
 
 
-def _fill_epochs(arrays: Arrays, part: Observations, placed: _Placed) -> None:
+def _writable(cells: Cells) -> Cells:
+    return Cells(cells.start, cells.source, {name: array.copy() for name, array in cells.arrays.items()})
+
+
+def _fill_epochs(arrays: Arrays, part: Observations | Series, placed: _Placed) -> None:
     clock = part.rx_clock_offset_ps[placed.epoch]
     arrays["epoch_flag"][placed.slot] = part.epoch_flag[placed.epoch]
     arrays["rx_clock_offset"][placed.slot] = np.where(clock == MISSING, np.nan, clock / 1e12)

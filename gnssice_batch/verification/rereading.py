@@ -1,16 +1,17 @@
 """Files read again for a comparison with stored cells, span by span."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.errors import Reason
-from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
-from gnssice_batch.model.values import NO_SOURCE, SourceFile, Span, Status, Tally
+from gnssice_batch.ingest.reading import ReadContext
+from gnssice_batch.model.values import NO_SOURCE, SourceFile, Span, Tally
 from gnssice_batch.store.reading.cells import StoredCells
 from gnssice_batch.verification.comparison import Axes, Cells, Findings, fresh_cells, held, missing_cells
+from gnssice_batch.verification.rereaders import Reread, read_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Claim:
     written: Tally
     """What is said to be in the store of it."""
     whole: bool = True
-    """Whether nothing of it was lost: then a second decoder has to give the same."""
+    """Whether nothing of it was lost: then the reference decoder has to give the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Compared:
     absent: tuple[str, ...]
     """Files that the archive does not give any more, or gives with other content, a sentence each."""
     bytes_read: int
+    readers: Mapping[str, int] = field(default_factory=dict)
+    """Of the files, how many were read again by each reader, by its name in `Rereader`."""
 
 
 @dataclass(slots=True)
@@ -60,10 +63,10 @@ class Comparison:
     """By claim, why its file can't be compared."""
     held: dict[int, Tally] = field(default_factory=dict)
     """By claim, what the store holds of it."""
-    files: int = 0
-    """Files compared."""
+    readers: Counter[str] = field(default_factory=Counter)
+    """Files compared, by what has read them again."""
     bytes_read: int = 0
-    _files: dict[int, ReadFile] = field(default_factory=dict)
+    _files: dict[int, Reread] = field(default_factory=dict)
 
     def reaching(self, span: range) -> list[Claim]:
         """The claims with epochs in a span, their files read; files that end before it are let go."""
@@ -155,51 +158,39 @@ class Comparison:
         found = self.findings
         return Compared(
             key=key,
-            files=self.files,
+            files=self.readers.total(),
             epochs=sum(tally.epochs for tally in self.held.values()),
             cells=found.cells,
             differences=found.count,
             first=tuple(str(difference) for difference in found.first),
             absent=tuple(self.absent.values()),
             bytes_read=self.bytes_read,
+            readers=dict(self.readers),
         )
 
     def _read(self, claim: Claim) -> bool:
         """Read a claim's file, once; False where there is nothing to compare with."""
         if claim.source in self._files or claim.source in self.absent:
             return claim.source in self._files
-        result = read_again(claim, self.context, self.axes.grid.interval_ns)
+        interval_ns = self.axes.grid.interval_ns
+        result = read_again(claim.file, self.context, interval_ns, sha256=claim.sha256, whole=claim.whole)
         self.bytes_read += result.size_bytes
-        if result.facts.sha256 != claim.sha256:
-            why = "has other content than when it was taken" if result.facts.sha256 else "can't be had any more"
+        if result.sha256 != claim.sha256:
+            why = "has other content than when it was taken" if result.sha256 else "can't be had any more"
             self.absent[claim.source] = f"{claim.file.uri}: {why}"
             return False
         self._check_file(claim, result)
         self._files[claim.source] = result
-        self.files += 1
+        self.readers[result.reader] += 1
         return True
 
-    def _check_file(self, claim: Claim, result: ReadFile) -> None:
-        if result.status is Status.REJECTED:
-            why = f"{result.refusal.reason}, {result.refusal.detail}" if result.refusal else "no reason"
+    def _check_file(self, claim: Claim, result: Reread) -> None:
+        if result.refusal:
+            why = f"{result.refusal.reason}, {result.refusal.detail}"
             self.findings.add(claim.file.uri, f"was taken, and is refused when it is read again: {why}")
         lacking = sorted(result.sids.difference(self.axes.sids))
         if lacking:
             self.findings.add(claim.file.uri, f"the store has no signals {', '.join(lacking)}")
-
-
-def read_again(claim: Claim, context: ReadContext, interval_ns: int) -> ReadFile:
-    """Read a file by another way than the first time where there is one: compact files with the reference decoder.
-
-    What that decoder makes of damage is another matter, so a damaged file is read as it was.
-    """
-    if not claim.whole or (context.options.reader, context.options.decoder) != ("native", "native"):
-        return read_file(claim.file, context, interval_ns)
-    other = replace(context, options=replace(context.options, decoder="hatanaka"))
-    result = read_file(claim.file, other, interval_ns)
-    if result.refusal and result.refusal.reason is Reason.READER_FAILED:
-        return read_file(claim.file, context, interval_ns)
-    return result
 
 
 def _part(cells: Cells, like: Cells) -> Cells:

@@ -72,13 +72,13 @@ def epochs(
 
 
 @st.composite
-def files(draw: st.DrawFn, *, compactible: bool = False) -> File:
-    """Draw a file: epochs, events, comments, cycle slips, changes of types, gaps, scale factors.
+def files(draw: st.DrawFn, *, compactible: bool = False, steady: bool = False) -> File:
+    """Draw a file: epochs, events, comments, cycle slips, changes of types (unless steady), gaps, scale factors.
 
     The program that writes CRINEX refuses indicators of a blank value, and most cycle slip records.
     """
     cell = cells.map(without_lone_indicators) if compactible else cells
-    kinds = ["epoch"] * 4 + ["event", "comment", "types"] + ["slips"] * (not compactible)
+    kinds = ["epoch"] * 4 + ["event", "comment"] + ["types"] * (not steady) + ["slips"] * (not compactible)
     version = draw(st.sampled_from(["2.11", "3.04", "4.01"]))
     types = draw(declared(version))
     now, items, time_100ns = dict(types), list[Item](), FIRST_100NS

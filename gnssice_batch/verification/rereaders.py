@@ -1,0 +1,93 @@
+"""A file read once more, by a reader that shares nothing with the first one wherever it can."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from gnssice_batch.errors import ArchiveError, Reason
+from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
+from gnssice_batch.model.values import Refusal, SourceFile, Status
+from gnssice_batch.rinex import Observations
+from gnssice_batch.rinex.containers.unpack import unpack_prefix
+from gnssice_batch.rinex.header.text import is_compact
+from gnssice_batch.rinex.plain import DeclinedError, Series, read_plainly
+from gnssice_batch.signals import sid
+
+
+class Rereader(StrEnum):
+    """What has read a file again."""
+
+    PLAIN = "plain"
+    """The second reader, which shares nothing with the first."""
+    HATANAKA = "hatanaka"
+    """The reference decoder of CRINEX, and the first reader on the text that it gives."""
+    NATIVE = "native"
+    """The reader that the settings name, again: it can't find its own faults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """A file as it was read again."""
+
+    reader: Rereader
+    sha256: str
+    """Empty where the file can't be had."""
+    size_bytes: int
+    parts: tuple[Observations | Series, ...] = ()
+    sids: frozenset[str] = frozenset()
+    """Signals that carry a value."""
+    refusal: Refusal | None = None
+    """Why nothing was read of it."""
+
+
+def read_again(file: SourceFile, context: ReadContext, interval_ns: int, *, sha256: str, whole: bool) -> Reread:
+    """Read a file by another way than the first time.
+
+    Parameters
+    ----------
+    interval_ns
+        Interval of the grid it was read for.
+    sha256
+        What it was when it was taken; other content is not read.
+    whole
+        Whether nothing of it was lost. What the reference decoder makes of damage is another matter, so a damaged file
+        that the plain reader declines is read as it was.
+    """
+    try:
+        content = context.archive.fetch(file.uri)
+    except ArchiveError:
+        return Reread(Rereader.NATIVE, "", 0)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        return Reread(Rereader.NATIVE, found, len(content))
+    options = context.options
+    try:
+        series = read_plainly(content, options.signal_overrides, options.max_unpacked_bytes)
+    except DeclinedError:
+        return _by_the_first_reader(file, context, interval_ns, decode=whole and is_compact(unpack_prefix(content)))
+    return Reread(Rereader.PLAIN, found, len(content), (series,), frozenset(_sids(series)))
+
+
+def _sids(series: Series) -> Iterator[str]:
+    """The signals that carry a value."""
+    for block in series.blocks:
+        for k, index in np.argwhere(block.observed()).tolist():
+            yield sid(block.svs[index], block.columns[k].band, block.columns[k].letter)
+
+
+def _by_the_first_reader(file: SourceFile, context: ReadContext, interval_ns: int, *, decode: bool) -> Reread:
+    """Read a file as it was, but for the decoder of CRINEX where that can be another."""
+    if decode and (context.options.reader, context.options.decoder) == ("native", "native"):
+        other = replace(context, options=replace(context.options, decoder="hatanaka"))
+        result = read_file(file, other, interval_ns)
+        if not (result.refusal and result.refusal.reason is Reason.READER_FAILED):
+            return _reread(result, Rereader.HATANAKA)
+    return _reread(read_file(file, context, interval_ns), Rereader.NATIVE)
+
+
+def _reread(result: ReadFile, reader: Rereader) -> Reread:
+    refusal = result.refusal if result.status is Status.REJECTED else None
+    return Reread(reader, result.facts.sha256, result.size_bytes, result.parts, result.sids, refusal)

@@ -1,0 +1,134 @@
+"""Verification finds the reader's own faults: what it reads again is read by a reader that shares nothing with it."""
+
+from dataclasses import replace
+from importlib import import_module
+
+import hatanaka
+import numpy as np
+import pytest
+
+from gnssice_batch.cli import main
+from gnssice_batch.job.run import run
+from gnssice_batch.operate.verification import as_json, verify_store
+from gnssice_batch.rinex.plain import DeclinedError
+from gnssice_batch.verification import rereaders
+from tests.support.runs import DAY_ONE_S, name, rinex, settings, span_s, write
+
+TEXT = rinex(span_s(DAY_ONE_S, 1), svs=("G01", "G02", "R03"), flags={7: 1})
+CONTENTS = {"text": TEXT, "crinex": bytes(hatanaka.rnx2crx(TEXT))}
+CHANGING = b"\n".join(
+    [
+        *TEXT.splitlines(),
+        b"> 2025 01 01 01 00  0.0000000  4  1",
+        b"G    4 C1C L1C D1C S1C".ljust(60) + b"SYS / # / OBS TYPES",
+        b"",
+    ]
+)
+NATIVE, HATANAKA, PLAIN = (str(one) for one in (rereaders.Rereader.NATIVE, "hatanaka", "plain"))
+
+
+def one_more(part):
+    """One value of the last epoch is one thousandth more."""
+    part.value[-1, 0] += 1
+
+
+def shifted(part):
+    """All values stand one column too far to the right."""
+    part.value[:, :4] = np.roll(part.value[:, :4], 1, axis=1)
+
+
+def exchanged(part):
+    """Two satellites have each other's values, from some epoch on."""
+    part.value[30:32] = part.value[[31, 30]]
+
+
+def unlocked(part):
+    """An indicator is lost."""
+    part.lli[0, 1] = -1
+
+
+def unflagged(part):
+    """A power failure is not seen."""
+    part.epoch_flag[7] = 0
+
+
+def late(part):
+    """An epoch stands at the place of the one behind it."""
+    part.time_100ns[3:5] += 30 * 10**7
+
+
+first_reader = import_module("gnssice_batch.rinex.read")
+"""The module, which the package's function of that name hides."""
+
+FAULTS = (one_more, shifted, exchanged, unlocked, unflagged, late)
+
+
+def break_reader(monkeypatch, fault):
+    """Let the first reader read everything with a fault, in ingesting and in reading again."""
+    sound = first_reader.observations_of
+
+    def broken(content, overrides):
+        for part in sound(content, overrides):
+            fault(part)
+            yield part
+
+    monkeypatch.setattr(first_reader, "observations_of", broken)
+
+
+def ingested(folder, content):
+    write(folder / "archive", {name(DAY_ONE_S, "01H"): content})
+    chosen = settings(folder)
+    assert run(chosen).snapshot
+    return chosen
+
+
+@pytest.mark.parametrize("layout", CONTENTS)
+def test_both_readers_agree(tmp_path, layout):
+    report = verify_store(ingested(tmp_path, CONTENTS[layout]), None)
+    assert report.agrees
+    assert report.proof.readers == {PLAIN: 1}
+    assert as_json(report)["compared"]["readers"] == {"plain": 1}
+
+
+@pytest.mark.parametrize("layout", CONTENTS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_reader_that_reads_wrong_is_found(tmp_path, monkeypatch, layout, fault):
+    break_reader(monkeypatch, fault)
+    report = verify_store(ingested(tmp_path, CONTENTS[layout]), None)
+    assert report.differences
+    assert report.proof.readers == {PLAIN: 1}
+
+
+@pytest.mark.parametrize("layout", CONTENTS)
+def test_without_the_second_reader_it_would_not_be_found(tmp_path, monkeypatch, layout):
+    def decline(*_):
+        raise DeclinedError("for this test")
+
+    break_reader(monkeypatch, one_more)
+    monkeypatch.setattr(rereaders, "read_plainly", decline)
+    report = verify_store(ingested(tmp_path, CONTENTS[layout]), None)
+    assert report.agrees
+    assert report.proof.readers == {NATIVE if layout == "text" else HATANAKA: 1}
+
+
+@pytest.mark.parametrize("layout", ["text", "crinex"])
+def test_what_the_second_reader_declines_is_read_as_before_and_said(tmp_path, layout, capsys):
+    content = CHANGING if layout == "text" else bytes(hatanaka.rnx2crx(CHANGING))
+    chosen = ingested(tmp_path, content)
+    report = verify_store(chosen, None)
+    assert report.agrees
+    assert report.proof.readers == {NATIVE if layout == "text" else HATANAKA: 1}
+    options = ["--set", f"site={chosen.site}", "--set", f"archive.url={chosen.archive.url}"]
+    options += ["--set", f"archive.layout={chosen.archive.layout}", "--set", f"store.url={chosen.store.url}"]
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", "--full", *options])
+    assert not ended.value.code
+    said = "the same reader: 1" if layout == "text" else "the reference decoder: 1"
+    assert said in capsys.readouterr().out
+
+
+def test_a_proof_says_who_has_read_again(tmp_path):
+    write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): TEXT})
+    report = run(settings(tmp_path, run={"verify": "full"}))
+    assert report.proof.readers == {PLAIN: 1}
+    assert replace(report.proof, readers={}).files == 1
