@@ -54,6 +54,9 @@ class Reason(StrEnum):
     OFF_GRID = "off_grid"
     OUT_OF_BOUNDS = "out_of_bounds"
     IMPLAUSIBLE_DATE = "implausible_date"
+    UNKNOWN_CODE = "unknown_code"
+    SECOND_COLUMN = "second_column"
+    UNKNOWN_SCALE = "unknown_scale"
 
     COMMENT = "comment"
     BLANK_LINE = "blank_line"
@@ -65,6 +68,8 @@ class Reason(StrEnum):
     REVERSED_EPOCH = "reversed_epoch"
     SUPERSEDED = "superseded"
     DUPLICATE_CONTENT = "duplicate_content"
+    HEADER_ODDITY = "header_oddity"
+    SSI_DIFFERS = "ssi_differs"
 
     @property
     def loses(self) -> bool:
@@ -84,6 +89,8 @@ _HARMLESS = frozenset(
         Reason.REVERSED_EPOCH,
         Reason.SUPERSEDED,
         Reason.DUPLICATE_CONTENT,
+        Reason.HEADER_ODDITY,
+        Reason.SSI_DIFFERS,
     }
 )
 

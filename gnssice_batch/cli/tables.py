@@ -1,6 +1,6 @@
 """What a command found, as text that fits 80 columns and stays whole in a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rich import box
@@ -16,6 +16,7 @@ from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import FileOutcome, Status
 from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
 from gnssice_batch.operate.verification import StoreReport
+from gnssice_batch.planning.changes import Change
 from gnssice_batch.rinex import Header
 from gnssice_batch.store.reading.contents import Snapshot
 
@@ -45,6 +46,7 @@ def show_plan(console: Console, found: PlanSummary) -> None:
     )
     for each in found.receivers:
         _block(console, each.receiver + (" (new)" if each.new else ""), _plan_facts(each))
+    _changes(console, "Changes in the sample", found.changes)
     _refusals(console, "Refused in the sample", found.refused)
     if not found.receivers:
         _say(console, "Nothing to do: every file of the archive stands in the store.")
@@ -69,6 +71,7 @@ def show_report(console: Console, report: RunReport) -> None:
     )
     if report.files:
         console.print(_outcomes(report))
+    _changes(console, "Changes over the files", report.changes)
     _refusals(console, "Refused, or taken in part", refused_files(report))
 
 
@@ -183,6 +186,17 @@ def _refusals(console: Console, heading: str, outcomes: Sequence[FileOutcome]) -
         _say(console, f"      {outcome.status}: {escape(_why(outcome))}")
     if len(outcomes) > _MOST_SHOWN:
         _say(console, f"  and {len(outcomes) - _MOST_SHOWN:,} more: the JSON report has them all")
+
+
+def _changes(console: Console, heading: str, changes: Mapping[str, Sequence[Change]]) -> None:
+    """What is other in some files than in those before them, a line each."""
+    every = [(receiver, change) for receiver, of_receiver in changes.items() for change in of_receiver]
+    if every:
+        _say(console, f"[bold]{heading}[/]")
+    for receiver, change in every[:_MOST_SHOWN]:
+        _say(console, f"  {escape(receiver)}: {escape(str(change))}")
+    if len(every) > _MOST_SHOWN:
+        _say(console, f"  and {len(every) - _MOST_SHOWN:,} more: the JSON report has them all")
 
 
 def _why(outcome: FileOutcome) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
-from gnssice_batch.model.grid import SECOND_NS, Grid
+from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import VARIABLES
 from gnssice_batch.model.values import NO_SOURCE, Overlap, Rank, Span, Strategy, Tally
 from gnssice_batch.rinex.observations.dense import rows_of, scatter_row, targets
@@ -179,7 +179,7 @@ def fill_block(
     block.source[slots] = source
     block.epoch_flag[slots] = observations.epoch_flag[here]
     block.rx_clock_offset[slots] = np.where(clock == MISSING, np.nan, clock / _PS_PER_S)
-    block.epoch_offset[slots] = placement.offset_ns[here] / SECOND_NS
+    block.epoch_offset[slots] = (placement.offset_ns[here] * 1000 + observations.time_ps[here]) / _PS_PER_S
     block.values[slots] = placement.values[here]
 
 

@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.errors import ArchiveError, ReadError, Reason
 from gnssice_batch.ingest.align import Bounds, likely_bounds, out_of_bounds, span, values_per_epoch
+from gnssice_batch.ingest.header_facts import Overrides, header_facts, mapping_text
 from gnssice_batch.model.values import FileFacts, Refusal, SourceFile, Span, Status, Tally, rank
 from gnssice_batch.rinex import Observations, Reading, ReadOptions, read, signals
+from gnssice_batch.rinex.observations.indicators import differing_ssi
 from gnssice_batch.signals import split_sid
 
 _TICKS_PER_S = 10_000_000
@@ -24,6 +26,13 @@ class ReadContext:
     options: ReadOptions
     bounds: Mapping[str, Bounds]
     """Receiver to what is plausible there."""
+    overrides: Mapping[str, Overrides] = field(default_factory=dict)
+    """Receiver to its own signal overrides, the common ones included, where it has any."""
+
+    def options_of(self, receiver: str) -> ReadOptions:
+        """How the files of a receiver are read."""
+        own = self.overrides.get(receiver)
+        return self.options if own is None else replace(self.options, signal_overrides=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +63,11 @@ def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = 
         return _rejected(file, FileFacts(), Refusal(Reason.UNREADABLE, str(error)))
     sha256 = hashlib.sha256(content).hexdigest()
     try:
-        reading = read(content, context.options)
+        reading = read(content, context.options_of(file.receiver))
     except ReadError as error:
         refusal = Refusal(error.reason, error.detail, error.line, error.first_bytes)
         return _rejected(file, FileFacts(sha256=sha256), refusal)
-    result = _accepted(file, reading, sha256, context.bounds[file.receiver], len(content))
+    result = _accepted(file, reading, sha256, context, len(content))
     return _checked_against_grid(result, interval_ns)
 
 
@@ -69,12 +78,14 @@ def interval_100ns(parts: tuple[Observations, ...]) -> int:
     return int(values[np.argmax(counts)]) if values.size else 0
 
 
-def _accepted(file: SourceFile, reading: Reading, sha256: str, bounds: Bounds, size_bytes: int) -> ReadFile:
+def _accepted(file: SourceFile, reading: Reading, sha256: str, context: ReadContext, size_bytes: int) -> ReadFile:
     marker = reading.parts[0].header.marker_name
     parts = tuple(part for part in reading.parts if part.header.marker_name == marker)
     foreign = [part for part in reading.parts if part.header.marker_name != marker]
     sids = frozenset(signal for part in parts for signal in signals(part))
-    facts = _facts(reading, parts, sha256, bounds, sids, foreign)
+    facts = _facts(reading, parts, sha256, context.bounds[file.receiver], sids, foreign)
+    overrides = context.options_of(file.receiver).signal_overrides
+    facts = replace(facts, header=header_facts(parts, overrides), mapping=mapping_text(overrides))
     offence = reading.accounting.offence
     refusal = Refusal(offence.reason, "", offence.line, offence.first_bytes) if offence else None
     if refusal is None and facts.refused:
@@ -116,10 +127,17 @@ def _facts(
         epochs=total.epochs,
         observations=total.observations,
         lines=reading.accounting.lines,
-        skipped=dict(reading.accounting.counts),
+        skipped=_skipped(reading),
         refused={reason: tally for reason, tally in refused.items() if tally.epochs},
         channels=dict(header.glonass_fcn),
     )
+
+
+def _skipped(reading: Reading) -> dict[Reason, int]:
+    """What the reader has skipped, and the signal strength indicators that have no place in the store."""
+    counts = dict(reading.accounting.counts)
+    differing = sum(differing_ssi(part) for part in reading.parts)
+    return counts | ({Reason.SSI_DIFFERS: differing} if differing else {})
 
 
 def _total(part: Observations) -> Tally:

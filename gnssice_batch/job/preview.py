@@ -1,14 +1,18 @@
 """What a run would do, before anything is changed: the plan as plain facts, for people and as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from gnssice_batch import config
 from gnssice_batch.job.execution import Progress, execution
 from gnssice_batch.job.prepare import prepare
+from gnssice_batch.job.results import changes_of
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import SECOND_NS, Grid, epochs_per_day, gps_datetime
 from gnssice_batch.model.values import FileOutcome, Span, Status
 from gnssice_batch.planning.backlog import find_backlog
+from gnssice_batch.planning.changes import Change, changes_json
 from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.rules import rules_of
 
@@ -46,6 +50,8 @@ class PlanSummary:
     """Files that are no receiver's."""
     refused: tuple[FileOutcome, ...]
     """Files of the sample that can't be read."""
+    changes: Mapping[str, tuple[Change, ...]]
+    """By receiver what is other in some files of the sample than in those before them."""
 
 
 def preview(settings: config.Settings, progress: Progress | None = None) -> PlanSummary:
@@ -71,6 +77,9 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         up_to_date=backlog.up_to_date,
         skipped=len(backlog.listing.skipped),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
+        changes=changes_of(
+            backlog, {name: tuple(each) for name, each in groupby(outcomes, lambda one: one.file.receiver)}
+        ),
     )
 
 
@@ -99,6 +108,7 @@ def as_json(found: PlanSummary) -> dict[str, object]:
         "up_to_date": found.up_to_date,
         "skipped": found.skipped,
         "receivers": {each.receiver: _receiver_json(each) for each in found.receivers},
+        "changes_in_sample": changes_json(found.changes),
         "refused_in_sample": [_refused_json(outcome) for outcome in found.refused],
     }
 

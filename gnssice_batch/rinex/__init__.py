@@ -32,5 +32,5 @@ __all__ = [
     "signals",
 ]
 
-READER_VERSION: Final = 1
+READER_VERSION: Final = 2
 """Raised whenever a file may be read otherwise than before; ledgers keep it, to try refused files again."""

@@ -1,15 +1,16 @@
 """One unpacked RINEX or CRINEX file to observations: kernels for the lines, Python for the header records."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
-from gnssice_batch.rinex.header.records import KNOWN_LABELS, Draft, add, label_of
+from gnssice_batch.rinex.header.draft import Draft
+from gnssice_batch.rinex.header.records import add, is_known, label_of
 from gnssice_batch.rinex.header.text import HeaderText, header_text
-from gnssice_batch.rinex.header.values import Header
+from gnssice_batch.rinex.header.values import Header, Place
 from gnssice_batch.rinex.kernels import numbers
 from gnssice_batch.rinex.kernels.buffers import SVS, Arcs, Output, Tables
 from gnssice_batch.rinex.kernels.columns import Layout, Overrides, extend
@@ -90,7 +91,10 @@ class Parser:
         state[numbers.POSITION] = text.end
         state[numbers.LINE] = line
         state[numbers.COMPACT_MAJOR] = text.compact
-        return cls.with_header(content, text.header, overrides, state, text.lines)
+        header, place = text.header, text.header.fault_place
+        if line and place:
+            header = replace(header, fault_place=place._replace(line=place.line + line))
+        return cls.with_header(content, header, overrides, state, text.lines)
 
     @classmethod
     def with_header(
@@ -151,7 +155,7 @@ class Parser:
         label = label_of(line)
         if label in {"RINEX VERSION / TYPE", "CRINEX VERS   / TYPE"}:
             return self._next_file()
-        if label not in KNOWN_LABELS:
+        if not is_known(label):
             self._offend(Reason.STRAY_LINE)
             self._pass_line(Reason.STRAY_LINE, counted=False)
             return None
@@ -171,7 +175,9 @@ class Parser:
     def _amend(self, lines: list[str]) -> "Parser | None":
         """Put header records into force."""
         draft = Draft.of(self.header)
+        draft.line = int(self.state[numbers.LINE]) - len(lines)
         for line in lines:
+            draft.line += 1
             if label_of(line) and not add(draft, line):
                 self._count(Reason.UNKNOWN_LABEL)
         header = draft.freeze(compact=bool(self.state[numbers.COMPACT_MAJOR]))
@@ -257,12 +263,15 @@ class Parser:
         faults = len(self.header.faults)
         unknown = sum(self.header.unknown_labels.values())
         output.counts[numbers.number(Reason.BAD_HEADER_RECORD)] += faults
+        output.counts[numbers.number(Reason.HEADER_ODDITY)] += len(self.header.oddities)
         output.counts[numbers.number(Reason.UNKNOWN_LABEL)] += unknown
         offence = None
         if state[numbers.OFFENCE] >= 0:
             at = int(state[numbers.OFFENCE_POSITION])
             first_bytes = self.content[at : at + 80].partition(b"\n")[0]
             offence = Offence(numbers.REASONS[state[numbers.OFFENCE]], int(state[numbers.OFFENCE_LINE]), first_bytes)
+        elif faults:
+            offence = Offence(Reason.BAD_HEADER_RECORD, *(self.header.fault_place or Place(0, b"")))
         line_counts = _named(numbers.LINE_CATEGORIES, output.line_counts)
         return Accounting(
             lines=sum(line_counts.values()),

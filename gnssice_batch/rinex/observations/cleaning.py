@@ -1,4 +1,4 @@
-"""What is settled when all of a part has been read: zero Dopplers, duplicate and reversed epochs, cycle slips."""
+"""What is settled when all of a part has been read: second columns, zero Dopplers, duplicate epochs, cycle slips."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
+from gnssice_batch.rinex.observations.alternatives import drop_alternatives, has_alternatives
 from gnssice_batch.rinex.observations.values import MISSING, Observations, Offence
 from gnssice_batch.rinex.primitives.jit import kernel
 
@@ -17,6 +18,8 @@ type Indicators = npt.NDArray[np.int8]
 
 def clean(read: Observations, *, has_zero_doppler: bool) -> Observations:
     """Return observations whose epochs are all different, with slips marked where a power failure caused them."""
+    if has_alternatives(read.columns):
+        read = _with_loss(read, Reason.SECOND_COLUMN, drop_alternatives(read))
     if has_zero_doppler:
         remove_lone_zeros(read.first_row[-1], read.row_sv, read.value, _companions(read))
     if (read.time_100ns[1:] <= read.time_100ns[:-1]).any():
@@ -118,9 +121,9 @@ def _without_duplicates(read: Observations) -> Observations:
 
 def _owners(read: Observations) -> Integers:
     """Return (E,) the epoch that is kept of those of one time: its own number where it is that one."""
-    order = np.argsort(read.time_100ns, kind="stable")
-    times = read.time_100ns[order]
-    starts = np.flatnonzero(np.concatenate(([True], times[1:] != times[:-1])))
+    order = np.lexsort((read.time_ps, read.time_100ns))
+    times, below = read.time_100ns[order], read.time_ps[order]
+    starts = np.flatnonzero(np.concatenate(([True], (np.diff(times) != 0) | (np.diff(below) != 0))))
     owner = np.arange(times.size)
     for begin, end in pairwise([*starts.tolist(), times.size]):
         if end - begin > 1:
@@ -208,12 +211,18 @@ def _select(read: Observations, keep: npt.NDArray[np.bool_]) -> Observations:
 
 
 def _counted(read: Observations, duplicates: int, reversed_epochs: int) -> Observations:
-    accounting = read.accounting
-    counts = dict(accounting.counts)
-    offence = accounting.offence
-    if duplicates:
-        counts[Reason.DUPLICATE_EPOCH] = duplicates
-        offence = offence or Offence(Reason.DUPLICATE_EPOCH, 0, b"")
+    read = _with_loss(read, Reason.DUPLICATE_EPOCH, duplicates)
     if reversed_epochs:
-        counts[Reason.REVERSED_EPOCH] = reversed_epochs
+        counts = {**read.accounting.counts, Reason.REVERSED_EPOCH: reversed_epochs}
+        read = replace(read, accounting=replace(read.accounting, counts=counts))
+    return read
+
+
+def _with_loss(read: Observations, reason: Reason, count: int) -> Observations:
+    """Return the observations with a loss accounted for that has no one line."""
+    if not count:
+        return read
+    accounting = read.accounting
+    counts = {**accounting.counts, reason: count}
+    offence = accounting.offence or Offence(reason, 0, b"")
     return replace(read, accounting=replace(accounting, counts=counts, offence=offence))

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ import zarr
 from gnssice_batch.errors import Reason
 from gnssice_batch.model.grid import GPS_EPOCH
 from gnssice_batch.model.template import EPOCH_UNITS
-from gnssice_batch.model.values import FileOutcome, Rank, Span, Status, Tally, rank
+from gnssice_batch.model.values import FileOutcome, HeaderFacts, Rank, Span, Status, Tally, rank
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
@@ -60,8 +61,10 @@ FILE_COLUMNS: Final[Mapping[str, str]] = {
     "mapping": "str",
     "run": "str",
     "read_at": "str",
+    "header": "str",
 }
-"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason."""
+"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason, `header` is what its header
+says of the station and of corrections (`HeaderFacts`), as JSON without what is empty."""
 
 TABLE_COLUMNS: Final[Mapping[str, str]] = {
     "index": "int64",
@@ -122,6 +125,8 @@ class Ledger:
     sha256: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
     refusals: Mapping[int, StoredRefusal] = field(default_factory=dict)
     """By row, of rejected files."""
+    newest: HeaderFacts | None = None
+    """Of the file with the last epoch; None where there is none, or from before headers were kept."""
 
     def __len__(self) -> int:
         return len(self.uri)
@@ -147,11 +152,11 @@ def read_ledger(group: zarr.Group) -> Ledger:
     columns = ("uri", "size_bytes", "etag", "status", "first_epoch", "last_epoch")
     ranks = ("signals", "version", "epochs_read", "sha256")
     ledger = Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks)))
-    return replace(ledger, refusals=_refusals(table, ledger.status))
+    return replace(ledger, refusals=_refusals(table, ledger.status), newest=_newest(table, ledger.last_ns))
 
 
 def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
-    """Every column of ``metadata/files``, strings as objects."""
+    """Every column of ``metadata/files``, strings as objects; one that an older store lacks is empty."""
     table = _table(group, "files")
     return {name: _column(table, name) for name in FILE_COLUMNS}
 
@@ -201,8 +206,19 @@ def _table(group: zarr.Group, name: str) -> zarr.Group:
 
 
 def _column(table: zarr.Group, name: str) -> npt.NDArray[np.generic]:
+    is_text = FILE_COLUMNS[name] == "str"
+    if name not in table:
+        rows = array(table, "uri").shape[0]
+        return np.full(rows, "", object) if is_text else np.zeros(rows, FILE_COLUMNS[name])
     column = np.asarray(array(table, name)[:])
-    return column.astype(object) if FILE_COLUMNS[name] == "str" else column
+    return column.astype(object) if is_text else column
+
+
+def _newest(table: zarr.Group, last_ns: npt.NDArray[np.int64]) -> HeaderFacts | None:
+    """The header of the file with the last epoch."""
+    if not last_ns.size or last_ns.max() == NO_TIME or "header" not in table:
+        return None
+    return header_of(str(array(table, "header")[int(np.argmax(last_ns))]))
 
 
 def _refusals(table: zarr.Group, status: npt.NDArray[np.object_]) -> dict[int, StoredRefusal]:
@@ -216,9 +232,11 @@ def _refusals(table: zarr.Group, status: npt.NDArray[np.object_]) -> dict[int, S
 def _append(table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> None:
     if not rows:
         return
+    first = array(table, next(iter(columns))).shape[0]
     for name, dtype in columns.items():
+        if name not in table:
+            _create_column(table, name, dtype)
         column = array(table, name)
-        first = column.shape[0]
         column.resize((first + len(rows),))
         column[first:] = _cells([row[name] for row in rows], dtype)
 
@@ -287,9 +305,10 @@ def _file_row(outcome: FileOutcome, provenance: Provenance) -> dict[str, object]
         "refused": _by_reason({r: [t.epochs, t.observations] for r, t in outcome.refused.items()}),
         "partitions": " ".join(outcome.partitions),
         "reader": provenance.reader,
-        "mapping": f"{MAPPING_NAME} {MAPPING_VERSION}",
+        "mapping": facts.mapping or f"{MAPPING_NAME} {MAPPING_VERSION}",
         "run": provenance.run,
         "read_at": provenance.written_at,
+        "header": header_json(facts.header),
     }
 
 
@@ -309,6 +328,21 @@ def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict
         "canonical_name": outcome.file.uri.rsplit("/", 1)[-1],
         "physical_path": outcome.file.uri,
     }
+
+
+@lru_cache(maxsize=1024)
+def header_json(facts: HeaderFacts) -> str:
+    """The facts of a header as one cell of the ledger holds them; empty where there are none."""
+    told = {name: value for name, value in asdict(facts).items() if value not in ("", (), None)}
+    return json.dumps(told) if told else ""
+
+
+def header_of(cell: str) -> HeaderFacts | None:
+    """The facts that a cell of the ledger holds; None for an empty one."""
+    told = json.loads(cell) if cell else {}
+    names = {item.name for item in fields(HeaderFacts)}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in names}
+    return HeaderFacts(**values) if values else None
 
 
 def _by_reason(counts: Mapping[Reason, object]) -> str:
