@@ -1,6 +1,6 @@
 """What a run would do, before anything is changed: the plan as plain facts, for people and as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -77,10 +77,12 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         up_to_date=backlog.up_to_date,
         skipped=len(backlog.listing.skipped),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
-        changes=changes_of(
-            backlog, {name: tuple(each) for name, each in groupby(outcomes, lambda one: one.file.receiver)}
-        ),
+        changes=changes_of(backlog, _by_receiver(outcomes)),
     )
+
+
+def _by_receiver(outcomes: Iterable[FileOutcome]) -> dict[str, tuple[FileOutcome, ...]]:
+    return {name: tuple(each) for name, each in groupby(outcomes, lambda outcome: outcome.file.receiver)}
 
 
 def unit_note(grid: Grid, wanted: int, *, new: bool) -> str:

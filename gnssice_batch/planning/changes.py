@@ -45,15 +45,20 @@ def changes(outcomes: Iterable[FileOutcome], ledger: Ledger) -> tuple[Change, ..
     """
     series = sorted((_first_ns(outcome.facts), outcome.file.uri, outcome.facts.header) for outcome in _told(outcomes))
     stored_ns = int(ledger.last_ns.max()) if ledger.newest else None
-    found: list[Change] = []
-    seen = _Seen()
-    for first_ns, uri, header in series:
-        if stored_ns is not None and ledger.newest and first_ns > stored_ns:
-            seen = _Seen()
-            seen.differences(ledger.newest)
-            stored_ns = None
-        found += [Change(uri, *words) for words in seen.differences(header)]
+    earlier = [one for one in series if stored_ns is None or one[0] <= stored_ns]
+    later = series[len(earlier) :]
+    found = [*_differences(earlier, None), *_differences(later, ledger.newest)]
     return tuple(_names_once(found))
+
+
+def _differences(series: Iterable[tuple[int, str, HeaderFacts]], before: HeaderFacts | None) -> Iterator[Change]:
+    """The changes from file to file, the first of them from what stood before it."""
+    seen = _Seen()
+    if before:
+        seen.take(before)
+    for _, uri, header in series:
+        for what, old, new in seen.take(header):
+            yield Change(uri, what, old, new)
 
 
 def changes_json(found: Mapping[str, Iterable[Change]]) -> dict[str, object]:
@@ -97,15 +102,16 @@ class _Seen:
         self._texts: dict[str, str] = {}
         self._position: tuple[float, ...] = ()
 
-    def differences(self, header: HeaderFacts) -> Iterator[tuple[str, str, str]]:
-        """What a header says otherwise, with before and after; what it does not say stays as it is."""
-        yield from self._moved(header.position_xyz_m)
+    def take(self, header: HeaderFacts) -> list[tuple[str, str, str]]:
+        """Take a header and return what it says otherwise, with before and after; what it does not say stays."""
+        found = [*self._moved(header.position_xyz_m)]
         for what, text in _texts(header).items():
             before = self._texts.get(what, text)
             if text:
                 self._texts[what] = text
             if text and before.casefold() != text.casefold():
-                yield what, before, text
+                found.append((what, before, text))
+        return found
 
     def _moved(self, position: tuple[float, ...]) -> Iterator[tuple[str, str, str]]:
         before = self._position or position

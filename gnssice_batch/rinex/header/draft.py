@@ -141,10 +141,12 @@ def _whose(system: str) -> str:
 def _fit(codes: list[str], count: int, first: int, system: str, *, compact: bool) -> None:
     """Make a list of types as long as it has to be; a type whose place in the list is not certain loses its name.
 
-    Where as many are too few or too many as a line of the record holds, a line may be lost or double, and what its
-    other lines list may stand in the place of other types.
+    Where a whole line of the record is missing, or where it lists more types than it declares and some of them twice,
+    a line is lost or double, and what all lines but the first list may stand in the place of other types.
     """
-    if abs(len(codes) - count) >= (_TYPES_A_LINE_2 if system == "" else _TYPES_A_LINE_3) and len(codes) > first:
+    lost = count - len(codes) >= (_TYPES_A_LINE_2 if system == "" else _TYPES_A_LINE_3)
+    double = len(codes) > count and len(set(codes)) < len(codes)
+    if (lost or double) and len(codes) > first:
         del codes[first:]
     codes.extend([""] * (count - len(codes)))
     if compact:

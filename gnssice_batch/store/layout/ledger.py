@@ -63,8 +63,8 @@ FILE_COLUMNS: Final[Mapping[str, str]] = {
     "read_at": "str",
     "header": "str",
 }
-"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason, `header` is what its header
-says of the station and of corrections (`HeaderFacts`), as JSON without what is empty."""
+"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason, `header` is the file's
+`HeaderFacts` as JSON, without what is empty."""
 
 TABLE_COLUMNS: Final[Mapping[str, str]] = {
     "index": "int64",
@@ -339,9 +339,11 @@ def header_json(facts: HeaderFacts) -> str:
 
 def header_of(cell: str) -> HeaderFacts | None:
     """The facts that a cell of the ledger holds; None for an empty one."""
-    told = json.loads(cell) if cell else {}
+    told: dict[str, Any] = json.loads(cell) if cell else {}
     names = {item.name for item in fields(HeaderFacts)}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in names}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in names
+    }
     return HeaderFacts(**values) if values else None
 
 
