@@ -151,3 +151,5 @@ def test_a_faulty_header_record_is_counted():
     found = reading(header3(types="G    5 C1C L1C D1C S1C"), GOOD)
     assert found.accounting.counts == {Reason.BAD_HEADER_RECORD: 1}
     assert found.parts[0].header.faults == ("5 observation types declared for G, 4 listed",)
+    assert (found.accounting.offence.reason, found.accounting.offence.line) == (Reason.BAD_HEADER_RECORD, 3)
+    assert found.accounting.offence.first_bytes.startswith(b"G    5 C1C")

@@ -23,6 +23,7 @@ class Draft:
     """Numbers of types of the lists being read, None where unreadable."""
     first_lines: dict[str, int] = field(default_factory=dict)
     """How many of the types of a list stand in its first line."""
+    list_places: dict[str, Place] = field(default_factory=dict)
     scale_factors: dict[str, dict[str, int]] = field(default_factory=dict)
     glonass_fcn: dict[str, int] = field(default_factory=dict)
     unknown_labels: dict[str, int] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class Draft:
             obs_types={system: codes.copy() for system, codes in self.obs_types.items()},
             declared=self.declared.copy(),
             first_lines=self.first_lines.copy(),
+            list_places=self.list_places.copy(),
             scale_factors={system: factors.copy() for system, factors in self.scale_factors.items()},
             glonass_fcn=self.glonass_fcn.copy(),
             unknown_labels=self.unknown_labels.copy(),
@@ -90,7 +92,10 @@ class Draft:
         """Note what is wrong with a record so that values are lost or in doubt; `line` is the record."""
         self.faults.append(sentence)
         if line and self.fault_place is None:
-            self.fault_place = Place(self.line, line.rstrip().encode("latin-1", "replace")[:80])
+            self.fault_place = self._place(line)
+
+    def _place(self, line: str) -> Place:
+        return Place(self.line, line.rstrip().encode("latin-1", "replace")[:80])
 
     def begin_types(self, system: str, count: str, line: str) -> None:
         """Begin a system's list of observation types; one that stands there already is replaced."""
@@ -101,6 +106,7 @@ class Draft:
             self.fault(f"number of observation types of {_whose(system)} can't be read", line)
         self.obs_types[system] = []
         self.first_lines.pop(system, None)
+        self.list_places[system] = self._place(line)
 
     def add_types(self, system: str, codes: list[str]) -> None:
         """Add a line of observation types to a system's list."""
@@ -114,6 +120,7 @@ class Draft:
             codes = self.obs_types[system]
             if count is not None and len(codes) != count:
                 self.fault(f"{count} observation types declared for {_whose(system)}, {len(codes)} listed")
+                self.fault_place = self.fault_place or self.list_places.get(system)
                 _fit(codes, count, self.first_lines.get(system, 0), system, compact=compact)
             twice = sorted({code for code in codes if code and codes.count(code) > 1})
             if twice:
