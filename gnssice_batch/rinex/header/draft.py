@@ -9,6 +9,8 @@ from gnssice_batch.rinex.header.values import Header, PhaseShift, Place
 from gnssice_batch.rinex.primitives.time import to_gpst_100ns
 
 _OWN_TIME: Final = {"G": "GPS", "R": "GLO", "E": "GAL", "J": "QZS", "C": "BDT", "I": "IRN", "S": "GPS"}
+_LONGEST_COUNT: Final = 3
+"""Digits of a number of types: no header lists a thousand."""
 _TYPES_A_LINE_2: Final = 9
 _TYPES_A_LINE_3: Final = 13
 
@@ -101,7 +103,7 @@ class Draft:
         """Begin a system's list of observation types; one that stands there already is replaced."""
         if system in self.declared:
             self.fault(f"observation types of {_whose(system)} declared twice", line)
-        self.declared[system] = int(count) if count.isdecimal() else None
+        self.declared[system] = int(count) if count.isdecimal() and len(count) <= _LONGEST_COUNT else None
         if self.declared[system] is None:
             self.fault(f"number of observation types of {_whose(system)} can't be read", line)
         self.obs_types[system] = []

@@ -38,7 +38,7 @@ def test_a_list_whose_count_can_not_be_read_is_read_as_it_stands():
     assert (part.accounting.offence.line, part.accounting.offence.first_bytes[:6]) == (3, b"G   x4")
 
 
-@pytest.mark.parametrize("count", ["x1", "2x", "-"])
+@pytest.mark.parametrize("count", ["x1", "2x", "-", "999921"])
 def test_a_list_of_rinex_2_whose_count_can_not_be_read_shifts_nothing(count):
     text = listing(count, NINE, MORE, LAST)
     part = only(text, values_2(21))
