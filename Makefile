@@ -11,7 +11,10 @@ PYTHONS := python3 python3.12 python3.13 python3.14
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-annotate
 
-.PHONY: help setup demo test long golden fuzz chaos lint bench lock clean
+WORKERS := 2
+SHARED := -n $(WORKERS) --dist worksteal
+
+.PHONY: help setup demo test quick kernels long golden fuzz chaos lint bench reference lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -37,8 +40,15 @@ demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw o
 	$(BIN)/gnssice-batch status --config config/demo.yaml
 	$(BIN)/python examples/plot_pass.py demo/stores/demo/rinex demo/pass.png
 
-test: $(READY) ## Run the tests (warnings are errors; long, fuzz and chaos tests have their own targets).
-	$(BIN)/python -m pytest
+test: kernels ## Run the tests, on two cores (warnings are errors; long, fuzz and chaos tests have their own targets).
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest $(SHARED) -m "not (alone or long or fuzz or chaos)"
+
+quick: kernels ## Run the tests that need no repository, no process and no cluster, in less than a minute.
+	$(BIN)/python -m pytest $(SHARED) --quick
+
+kernels: $(READY)
+	$(BIN)/python -m tests.support.kernels
 
 long: $(READY) ## Run the tests that take long.
 	$(BIN)/python -m pytest -m long
@@ -59,6 +69,9 @@ lint: $(READY) ## Check rules, format and types.
 
 bench: $(READY) ## Measure against the peers, on real files, and print the ratios.
 	$(BIN)/python -m benchmarks
+
+reference: $(READY) ## Write docs/reference/ again, from the docstrings.
+	$(BIN)/python docs/make_reference.py
 
 lock: $(READY) ## Resolve the libraries again and write both lock files with hashes.
 	$(COMPILE) --output-file requirements.txt pyproject.toml

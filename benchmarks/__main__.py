@@ -8,7 +8,7 @@ from importlib import import_module
 from benchmarks.figures import show
 from benchmarks.timing import pin
 
-TOPICS = ("reader", "ingest", "opening", "scale")
+TOPICS = ("reader", "ingest", "opening", "startup", "scale")
 _ONE = "--here"
 
 

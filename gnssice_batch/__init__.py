@@ -4,16 +4,111 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gnssice_batch.api import inspect, load_settings, plan, run, status, verify
+    from gnssice_batch.config import Settings
+    from gnssice_batch.errors import (
+        ArchiveError,
+        ConfigError,
+        GnssiceError,
+        InterruptedRunError,
+        PlanError,
+        ReadError,
+        Reason,
+        RefusedError,
+        RunConflictError,
+        StoreError,
+    )
+    from gnssice_batch.inspection.facts import Gap, Inspection, Part
+    from gnssice_batch.job.execution import Progress
+    from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
+    from gnssice_batch.job.report import Proof, RunReport
+    from gnssice_batch.model.grid import Grid
+    from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Span, Status, Tally
+    from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
+    from gnssice_batch.operate.verification import StoreReport
+    from gnssice_batch.planning.plan import Totals
+    from gnssice_batch.rinex.header.values import Header
+    from gnssice_batch.store.reading.contents import Snapshot
     from gnssice_batch.store.reading.opening import open_dataset
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "open_dataset"]
+__all__ = [
+    "ArchiveError",
+    "ConfigError",
+    "FileFacts",
+    "FileOutcome",
+    "Gap",
+    "GnssiceError",
+    "Grid",
+    "Header",
+    "Inspection",
+    "InterruptedRunError",
+    "Part",
+    "PlanError",
+    "PlanSummary",
+    "Progress",
+    "Proof",
+    "ReadError",
+    "Reason",
+    "ReceiverPlan",
+    "ReceiverStatus",
+    "Refusal",
+    "RefusedError",
+    "RunConflictError",
+    "RunReport",
+    "Settings",
+    "Snapshot",
+    "SourceFile",
+    "Span",
+    "Status",
+    "StoreError",
+    "StoreReport",
+    "StoreStatus",
+    "Tally",
+    "Totals",
+    "__version__",
+    "inspect",
+    "load_settings",
+    "open_dataset",
+    "plan",
+    "run",
+    "status",
+    "verify",
+]
+
+_PLACES = {
+    "api": "inspect load_settings plan run status verify",
+    "config": "Settings",
+    "errors": "ArchiveError ConfigError GnssiceError InterruptedRunError PlanError ReadError Reason RefusedError "
+    "RunConflictError StoreError",
+    "inspection.facts": "Gap Inspection Part",
+    "job.execution": "Progress",
+    "job.preview": "PlanSummary ReceiverPlan",
+    "job.report": "Proof RunReport",
+    "model.grid": "Grid",
+    "model.values": "FileFacts FileOutcome Refusal SourceFile Span Status Tally",
+    "operate.status": "ReceiverStatus StoreStatus",
+    "operate.verification": "StoreReport",
+    "planning.plan": "Totals",
+    "rinex.header.values": "Header",
+    "store.reading.contents": "Snapshot",
+    "store.reading.opening": "open_dataset",
+}
+"""Module to the public names that it gives; a module is imported when the first of its names is used."""
 
 
 def __getattr__(name: str) -> object:
-    """Load xarray when a store is opened, not when a worker or the command line starts."""
-    if name == "open_dataset":
-        return import_module("gnssice_batch.store.reading.opening").open_dataset
+    """Import a public name when it is used: a worker or the command line must not wait for what it does not need."""
+    for module, names in _PLACES.items():
+        if name in names.split():
+            value = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""``python -m gnssice_batch``."""
+"""The entry of ``python -m gnssice_batch``."""
 
 from gnssice_batch.cli import main
 

@@ -1,4 +1,4 @@
-"""The error tree, sorted by the reaction an error calls for, and the reasons a file is refused for.
+"""The error tree, sorted by the reaction an error calls for; with the reasons for which observations are lost.
 
 GnssiceError
 ├── ConfigError                fix the settings          exit 2
@@ -6,21 +6,21 @@ GnssiceError
 ├── PlanError                  fix archive or template   exit 4   lists every conflict
 ├── StoreError                 storage or conflict       exit 5   says what stands
 │   └── RunConflictError       another run won           exit 6   start again
-├── RefusedError               too much was refused      exit 1   look at the reasons
-├── InterruptedRunError        stopped from outside      exit 7   journaled: start again to go on
+├── RefusedError               too many files rejected   exit 1   look at the reasons
+├── InterruptedRunError        stopped from outside      exit 7   start again to resume
 └── ReadError      one file's fault: never stops a run, becomes the file's outcome
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 
 class Reason(StrEnum):
-    """Why something in an archive was refused or skipped; append-only, the values are stored in ledgers.
+    """Why a file was rejected, or what was lost or skipped in it; append-only, the values are stored in ledgers.
 
-    The first block refuses a whole file, the second counts what a file that was kept has lost,
-    the third counts what was passed over without any observation being lost.
+    The first block rejects a whole file, the second counts what a partially ingested file has lost,
+    the third counts what was skipped without any observation being lost.
     """
 
     EMPTY = "empty"
@@ -35,6 +35,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     FASTER_THAN_GRID = "faster_than_grid"
     READER_FAILED = "reader_failed"
+    UNSUPPORTED_CONTAINER = "unsupported_container"
     KILLED_WORKERS = "killed_workers"
 
     TRUNCATED = "truncated"
@@ -57,6 +58,7 @@ class Reason(StrEnum):
     UNKNOWN_CODE = "unknown_code"
     SECOND_COLUMN = "second_column"
     UNKNOWN_SCALE = "unknown_scale"
+    LINE_COUNT = "line_count"
 
     COMMENT = "comment"
     BLANK_LINE = "blank_line"
@@ -68,6 +70,8 @@ class Reason(StrEnum):
     REVERSED_EPOCH = "reversed_epoch"
     SUPERSEDED = "superseded"
     DUPLICATE_CONTENT = "duplicate_content"
+    OTHER_MEMBER = "other_member"
+    TRAILING_BYTES = "trailing_bytes"
     HEADER_ODDITY = "header_oddity"
     SSI_DIFFERS = "ssi_differs"
 
@@ -89,6 +93,8 @@ _HARMLESS = frozenset(
         Reason.REVERSED_EPOCH,
         Reason.SUPERSEDED,
         Reason.DUPLICATE_CONTENT,
+        Reason.OTHER_MEMBER,
+        Reason.TRAILING_BYTES,
         Reason.HEADER_ODDITY,
         Reason.SSI_DIFFERS,
     }
@@ -96,7 +102,7 @@ _HARMLESS = frozenset(
 
 
 class GnssiceError(Exception):
-    """The base of everything this package raises on purpose."""
+    """The base of all errors of this package."""
 
     exit_code: ClassVar[int] = 1
 
@@ -140,19 +146,19 @@ class StoreError(GnssiceError):
 
 
 class RunConflictError(StoreError):
-    """Another run is at work, or was faster; nothing is lost: start again."""
+    """Another run is active, or published first; nothing is lost: start again."""
 
     exit_code = 6
 
 
 class RefusedError(GnssiceError):
-    """The run was stopped because too many files were refused, or one where the settings allow none."""
+    """Too many files were rejected, or one where the settings allow none; the run was stopped."""
 
     exit_code = 1
 
 
 class InterruptedRunError(GnssiceError):
-    """The run was told to stop; what it had finished is journaled: start it again to go on."""
+    """The run was stopped from outside; its journal keeps what it had finished: start it again to resume."""
 
     exit_code = 7
 
@@ -170,20 +176,36 @@ class ReadError(GnssiceError):
         Line number of the first offence, counted from 1 in the unpacked file; 0 where there is none.
     first_bytes
         The first bytes of the offending line.
+    counts
+        What was lost on the way to it, by reason.
+    lines
+        Lines of the unpacked file; 0 where they were not counted.
     """
 
-    def __init__(self, reason: Reason, detail: str, *, line: int = 0, first_bytes: bytes = b"") -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        line: int = 0,
+        first_bytes: bytes = b"",
+        counts: Mapping[Reason, int] | None = None,
+        lines: int = 0,
+    ) -> None:
         self.reason = reason
         self.detail = detail
         self.line = line
         self.first_bytes = bytes(first_bytes[:80])
+        self.counts = dict(counts or {})
+        self.lines = lines
         where = f" (line {line})" if line else ""
         super().__init__(f"{reason}: {detail}{where}")
 
     @override
     def __reduce__(self) -> tuple[object, ...]:
-        return _read_error, (self.reason, self.detail, self.line, self.first_bytes)
+        place = {"line": self.line, "first_bytes": self.first_bytes, "counts": self.counts, "lines": self.lines}
+        return _read_error, (self.reason, self.detail, place)
 
 
-def _read_error(reason: Reason, detail: str, line: int, first_bytes: bytes) -> ReadError:
-    return ReadError(reason, detail, line=line, first_bytes=first_bytes)
+def _read_error(reason: Reason, detail: str, place: Mapping[str, Any]) -> ReadError:
+    return ReadError(reason, detail, **place)

@@ -1,4 +1,4 @@
-"""Log records as lines for people or objects for collectors; both carry the partition's key as a field."""
+"""Log records as text lines or JSON objects, with the partition's key as a field."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as JSON and back: data that is checked against its types as it is read, never executed."""
+"""Frozen dataclasses as JSON, checked against their types when they are read back."""
 
 import base64
 import zlib

@@ -16,6 +16,34 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 No example has a deadline: the first one of a process pays for what libraries load when they are first used.
 """
 
+NOT_QUICK = {"cli", "cluster", "failures", "job", "operate", "store", "test_api.py"}
+"""Where tests use repositories, processes or clusters; ``--quick`` leaves them out."""
+LONGEST_FIRST = (
+    "failures/test_chaos_short.py",
+    "job/test_archives_real.py",
+    "job/test_arrival_order.py",
+    "failures/",
+    "job/",
+    "cli/",
+    "operate/",
+)
+"""Where the longest tests are, so that no worker is still at one when the others are done."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="only what needs no repository, process or cluster")
+
+
+def pytest_ignore_collect(collection_path, config):
+    inside = collection_path.relative_to(ROOT / "tests").parts if collection_path.is_relative_to(ROOT / "tests") else ()
+    return True if config.getoption("quick") and inside[:1] and inside[0] in NOT_QUICK else None
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("quick"):
+        items[:] = [item for item in items if not item.get_closest_marker("processes")]
+    items.sort(key=lambda item: next((at for at, part in enumerate(LONGEST_FIRST) if part in item.nodeid), 99))
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -24,3 +52,11 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("the real RINEX files are not on this machine (../shared/data)")
     return path
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Settings of the small store of `support.published`, made without proof."""
+    from tests.support.published import ingested
+
+    return ingested(tmp_path)[0]

@@ -42,6 +42,10 @@ FORBIDDEN_NAMES = {"data", "info"}
 LONGEST_FUNCTION, USUAL_FUNCTION, USUAL_PART, LONGEST_FILE = 50, 20, 0.85, 400
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+TESTS = PACKAGE.parent / "tests"
+NO_MIRROR = {"failures", "golden", "support"}
+"""Folders of tests that stand for no folder of the package: failures of whole runs, expected values, shared support."""
+
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 FUNCTIONS = [
     (path, node)
@@ -129,7 +133,8 @@ def test_folders_make_no_circle():
 
 def test_every_module_says_one_responsibility():
     firsts = {module: (ast.get_docstring(TREES[path]) or "").split("\n\n")[0] for module, path in MODULES.items()}
-    assert [module for module, first in firsts.items() if not first] == []
+    assert [module for module, first in firsts.items() if not first or "\n" in first] == []
+    assert [f"{module}: {first}" for module, first in firsts.items() if " and " in first] == []
 
 
 def test_no_cycles():
@@ -167,7 +172,7 @@ def test_the_environment_is_read_at_the_rim():
         for node in ast.walk(TREES[path])
         if (isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb"})
     }
-    assert readers <= {"config", "cli"}
+    assert readers <= {"api", "config"}
 
 
 def lines(node):
@@ -200,6 +205,14 @@ def test_file_lengths():
     assert {name: length for name, length in lengths.items() if length >= LONGEST_FILE} == {}
 
 
+def test_tests_mirror_the_package():
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("*.py")}
+    known = {folder for folder in folders if folder.parts[:1] and folder.parts[0] not in NO_MIRROR}
+    assert [str(folder) for folder in known if not (PACKAGE / folder).is_dir()] == []
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in TESTS.rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
 def words(name):
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name)}
 
@@ -210,3 +223,40 @@ def test_names_say_something():
     names |= {node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     assert {name for name in names if words(name) & FORBIDDEN_WORDS} == set()
     assert {name for name in names if name.strip("_").lower() in FORBIDDEN_NAMES or name.startswith("do_")} == set()
+
+
+def definitions(path):
+    """Return every name that a module defines at its top, and the methods of its classes."""
+    found = set()
+    for node in TREES[path].body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)}
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def test_functions_that_the_page_links_to_are_there():
+    links = re.findall(r"\[`([\w.]+)`\]\(\.\./([\w/]+\.py)\)", PAGE.read_text(encoding="utf-8"))
+    assert len(links) > 40
+    sources = {path.relative_to(PACKAGE.parent).as_posix(): path for path in SOURCES}
+    assert {file for _, file in links} - sources.keys() == set()
+    missing = [
+        f"{name} in {file}"
+        for name, file in links
+        if name != file.rpartition("/")[2] and name not in definitions(sources[file])
+    ]
+    assert missing == []
+
+
+def test_other_links_of_the_documents_lead_somewhere():
+    pages = [PACKAGE.parent / "README.md", *(PACKAGE.parent / "docs").rglob("*.md")]
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8"))
+        if "://" not in link
+    ]
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []

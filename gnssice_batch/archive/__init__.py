@@ -1,1 +1,1 @@
-"""The archive: listed, and fetched from; the only package that knows fsspec."""
+"""The archive: listing, fetching; the only package that knows fsspec."""

@@ -1,4 +1,4 @@
-"""A folder anywhere, local or in an object store: list, read, write whole, remove. The one door to fsspec."""
+"""A folder anywhere, local or in an object store: the one door to fsspec."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

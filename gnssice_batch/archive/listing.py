@@ -1,4 +1,4 @@
-"""The archive: which files there are, whose they are and what their names promise; and their bytes."""
+"""The source files of an archive: listed, assigned to receivers, fetched."""
 
 import re
 import time
@@ -13,10 +13,11 @@ from zlib import crc32
 
 from gnssice_batch import config
 from gnssice_batch.archive.folder import Folder
+from gnssice_batch.archive.skipped import Rule, SkippedFile, excluded, looks_like_observations, skipped
 from gnssice_batch.errors import ArchiveError, PlanError, ReadError, Reason, RefusedError
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
-from gnssice_batch.rinex import Header, read_header
+from gnssice_batch.rinex import Header, failures_as_read_errors, read_header
 from gnssice_batch.rinex.names import NameHint, parse_name
 
 HEADER_BYTES: Final = 65_536
@@ -28,10 +29,8 @@ _HEADERS_AHEAD: Final = 32
 _FETCH_TRIES: Final = 3
 _FETCH_PAUSE_S: Final = 0.2
 _UNKNOWN: Final = ""
-_FOREIGN: Final = {Reason.NOT_RINEX, Reason.NOT_OBSERVATIONS, Reason.EMPTY}
-"""What is no fault of a file that never claimed to check observations."""
-_CALLED_RINEX: Final = re.compile(r"\.(rnx|crx|\d\d[od])(\.(gz|z|bz2|zip))?$", re.IGNORECASE)
 
+type _Found = Header | ReadError | ArchiveError
 type Hold = Callable[[Iterable[FileOutcome]], None]
 """Is told what became of files as it is known, and raises `RefusedError` when too many fail in one way."""
 
@@ -47,20 +46,13 @@ class _Use(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOver:
-    """A file of the archive that is no receiver's, and why."""
-
-    uri: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
     """The archive as listed."""
 
     files: tuple[SourceFile, ...]
     """Observation files with their receiver, sorted by receiver and name."""
-    skipped: tuple[PassedOver, ...]
+    skipped: tuple[SkippedFile, ...]
+    """All others, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +144,22 @@ def listing(
     ArchiveError, PlanError, RefusedError
         As `list_files` says.
     """
-    chosen = [uri for uri in sorted(entries) if _chosen(uri, settings)]
-    hints = {uri: parse_name(uri) for uri in chosen}
-    observations = [uri for uri in chosen if (hint := hints[uri]) is None or hint.kind == "observation"]
+    left_out = {uri: why for uri in entries if (why := _left_out(uri, settings))}
+    hints = {uri: parse_name(uri) for uri in sorted(entries.keys() - left_out.keys())}
+    observations = [uri for uri, hint in hints.items() if hint is None or hint.kind == "observation"]
     named = (uri for uri in observations if hints[uri] is not None)
-    headers = _headers(access(settings), _by_use(hints, observations, settings), named, watched)
+    asked = _headers(access(settings), _by_use(hints, observations, settings), named, watched)
+    headers = {uri: found for uri, found in asked.items() if isinstance(found, Header)}
     owners = _owners(observations, hints, headers, settings)
     files = [_source_file(uri, owner, entries[uri], hints[uri], headers.get(uri)) for uri, owner in owners.items()]
     files = [file for file in files if file.receiver != _UNKNOWN]
-    passed = [PassedOver(uri, _why_passed(hints[uri])) for uri in chosen if not owners.get(uri)]
-    return Listing(tuple(sorted(files, key=lambda file: (file.receiver, file.uri))), tuple(passed))
+    rule = _rule(settings)
+    others = [skipped(uri, hint, asked.get(uri), rule) for uri, hint in hints.items() if not owners.get(uri)]
+    others += [excluded(uri, why) for uri, why in left_out.items()]
+    return Listing(
+        tuple(sorted(files, key=lambda file: (file.receiver, file.uri))),
+        tuple(sorted(others, key=lambda file: file.uri)),
+    )
 
 
 def etag(entry: Mapping[str, Any]) -> str:
@@ -172,9 +170,17 @@ def etag(entry: Mapping[str, Any]) -> str:
     return ""
 
 
-def _chosen(uri: str, settings: config.Archive) -> bool:
-    included = any(fnmatchcase(uri, pattern) for pattern in settings.include)
-    return included and not any(fnmatchcase(uri, pattern) for pattern in settings.exclude)
+def _left_out(uri: str, settings: config.Archive) -> str:
+    """Which setting leaves a file out; empty where none does."""
+    if not any(fnmatchcase(uri, pattern) for pattern in settings.include):
+        return "not among archive.include"
+    return next((f"archive.exclude has {pattern}" for pattern in settings.exclude if fnmatchcase(uri, pattern)), "")
+
+
+def _rule(settings: config.Archive) -> Rule:
+    if settings.receivers:
+        return Rule("archive.receivers", by_path=False)
+    return Rule(f"archive.layout ({settings.layout})", by_path=settings.layout != "auto")
 
 
 def _by_use(
@@ -205,9 +211,9 @@ def _within(uri: str, receiver: config.Receiver) -> bool:
 
 def _headers(
     archive: ArchiveAccess, by_use: Mapping[_Use, Sequence[str]], named: Iterable[str], watched: Callable[[], Hold]
-) -> dict[str, Header]:
-    """The headers that can be read, of the files that need one; if most fail in one way it is not tried with all."""
-    headers: dict[str, Header] = {}
+) -> dict[str, _Found]:
+    """The headers of the files that need one, or their errors; if most fail in one way not all are asked for."""
+    headers: dict[str, _Found] = {}
     check = watched()
     if by_use[_Use.RECEIVER]:
         check(_outcome(uri, None) for uri in named)
@@ -224,11 +230,11 @@ def _headers(
     return headers
 
 
-def _take(uri: str, found: Header | ReadError | ArchiveError, headers: dict[str, Header], check: Hold) -> None:
+def _take(uri: str, found: _Found, headers: dict[str, _Found], check: Hold) -> None:
+    headers[uri] = found
     if isinstance(found, Header):
-        headers[uri] = found
         check([_outcome(uri, None)])
-    elif isinstance(found, ArchiveError) or found.reason not in _FOREIGN or _CALLED_RINEX.search(uri):
+    elif looks_like_observations(uri, found):
         check([_outcome(uri, found)])
 
 
@@ -240,9 +246,9 @@ def _outcome(uri: str, error: ReadError | ArchiveError | None) -> FileOutcome:
     return FileOutcome(file, Status.REJECTED, FileFacts(), Refusal(reason, str(error)))
 
 
-def _in_turn(archive: ArchiveAccess, uris: Sequence[str]) -> Iterator[tuple[str, Header | ReadError | ArchiveError]]:
+def _in_turn(archive: ArchiveAccess, uris: Sequence[str]) -> Iterator[tuple[str, _Found]]:
     """Each file's header or what it failed of, in an order that mixes them, so that any part stands for the whole."""
-    asked: deque[tuple[str, Future[Header | ReadError | ArchiveError]]] = deque()
+    asked: deque[tuple[str, Future[_Found]]] = deque()
     with ThreadPoolExecutor(_HEADER_REQUESTS) as pool:
         for uri in sorted(uris, key=lambda uri: crc32(uri.encode())):
             asked.append((uri, pool.submit(_header, archive, uri)))
@@ -253,9 +259,11 @@ def _in_turn(archive: ArchiveAccess, uris: Sequence[str]) -> Iterator[tuple[str,
             yield uri, future.result()
 
 
-def _header(archive: ArchiveAccess, uri: str) -> Header | ReadError | ArchiveError:
+def _header(archive: ArchiveAccess, uri: str) -> _Found:
     try:
-        return read_header(archive.fetch(uri, HEADER_BYTES))
+        prefix = archive.fetch(uri, HEADER_BYTES)
+        with failures_as_read_errors():
+            return read_header(prefix)
     except (ReadError, ArchiveError) as error:
         return error
 
@@ -321,11 +329,3 @@ def _promised_ns(hint: NameHint | None, header: Header | None) -> tuple[int | No
     start_ns = header.time_first_100ns * 100
     end_ns = (header.time_last_100ns or header.time_first_100ns) * 100
     return start_ns, max(start_ns, end_ns) + 1
-
-
-def _why_passed(hint: NameHint | None) -> str:
-    if hint is None:
-        return "neither name nor header tell a station of this archive"
-    if hint.kind != "observation":
-        return f"{hint.kind} file by its name"
-    return f"station {hint.station} is none of archive.receivers"

@@ -1,4 +1,4 @@
-"""Words for the operator: commands, tables, progress, exit codes. Translates, never decides."""
+"""The command line: commands, tables, progress, exit codes. Translates, never decides."""
 
 from gnssice_batch.cli.entry import main
 

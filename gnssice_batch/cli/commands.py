@@ -1,58 +1,37 @@
-"""The commands: options to settings, results to tables, JSON and exit codes."""
+"""The main commands; each loads what it uses when it is called, which keeps ``--help`` fast."""
 
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 
-from gnssice_batch import config
-from gnssice_batch.archive.folder import Folder
-from gnssice_batch.archive.listing import ArchiveAccess
-from gnssice_batch.cli import tables
+from gnssice_batch import __version__, api
 from gnssice_batch.cli.formatting import count, size
-from gnssice_batch.cli.progress import progress_display
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.ingest.warming import warm as compile_kernels
-from gnssice_batch.inspection.facts import as_json as inspection_json
-from gnssice_batch.inspection.facts import inspect as inspect_content
-from gnssice_batch.inspection.warnings import warnings_of
-from gnssice_batch.job.preview import as_json as plan_json
-from gnssice_batch.job.preview import preview
-from gnssice_batch.job.report import as_json as report_json
-from gnssice_batch.job.report import exit_code
-from gnssice_batch.job.run import run as run_job
-from gnssice_batch.job.target import target_of
-from gnssice_batch.model.values import Status
-from gnssice_batch.operate.status import as_json as status_json
-from gnssice_batch.operate.status import existing_repository, store_status
-from gnssice_batch.planning.rules import SOFTWARE
-from gnssice_batch.simulate import SimulationPlan, network
-from gnssice_batch.simulate import simulate as write_archive
-from gnssice_batch.simulate.damage import damage
-from gnssice_batch.store.reading.contents import history
+
+if TYPE_CHECKING:
+    from gnssice_batch.config import Settings
 
 EXIT_REJECTED: Final = 1
 STDOUT: Final = "-"
 
 app = typer.Typer(
     help="Turn an archive of GNSS RINEX observation files into one versioned array store per site.",
-    epilog="Begin with: gnssice-batch simulate demo/archive, then plan, run and status with -c config/demo.yaml.",
+    epilog="To try it: gnssice-batch simulate demo/archive, then plan, run and status with -c config/demo.yaml.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 class Packing(StrEnum):
-    """How simulated files are packed."""
+    """Format and compression of simulated files."""
 
     RNX = "rnx"
     RNX_GZ = "rnx.gz"
@@ -62,13 +41,15 @@ class Packing(StrEnum):
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", metavar="FILE", help="Settings, a YAML file; see config/processing.yaml."),
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="Settings file (YAML); config/processing.yaml lists all settings."
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A setting to override, e.g. --set cluster.workers=4. Repeatable."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. --set cluster.workers=4. Repeatable."),
 ]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Write JSON to standard output instead of text.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -77,7 +58,7 @@ def version_or_help(
 ) -> None:
     """Turn an archive of GNSS RINEX observation files into one versioned array store per site."""
     if version:
-        typer.echo(SOFTWARE)
+        typer.echo(f"gnssice_batch {__version__}")
         raise typer.Exit
 
 
@@ -86,17 +67,29 @@ def plan(
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     json_to: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write the plan as JSON too; - for standard output.")
+        str | None, typer.Option("--json", metavar="FILE", help="Also write the plan as JSON; - is standard output.")
     ] = None,
+    *,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="Name every file that no receiver takes, and why.")
+    ] = False,
 ) -> None:
-    """Show what a run would do, and what it would cost. Changes nothing."""
+    """Show what a run would do, and its cost; a dry run.
+
+    Changes nothing. A sample of the files is read where a receiver is new.
+    """
+    from rich.console import Console
+
+    from gnssice_batch.cli import tables
+    from gnssice_batch.cli.progress import progress_display
+
     settings = load_settings(config_file, overrides)
     with progress_display(settings.log) as progress:
-        found = preview(settings, progress)
+        found = api.plan(settings, progress)
     if json_to != STDOUT:
-        tables.show_plan(Console(), found)
+        tables.show_plan(Console(), found, all_skipped=skipped)
     if json_to:
-        write_json(plan_json(found), json_to)
+        write_json(found.as_json(), json_to)
 
 
 @app.command(epilog="Example: gnssice-batch run -c config/demo.yaml --set cluster.kind=inline --report report.json")
@@ -105,49 +98,74 @@ def run(
     overrides: SetOption = None,
     report_to: Annotated[
         str | None,
-        typer.Option("--report", metavar="FILE", help="Write the report as JSON too; - for standard output."),
+        typer.Option("--report", metavar="FILE", help="Also write the report as JSON; - is standard output."),
     ] = None,
-    branch: Annotated[str | None, typer.Option(metavar="NAME", help="Publish on this branch (run.branch).")] = None,
-    tag: Annotated[str | None, typer.Option(metavar="NAME", help="Tag what is published (run.tag).")] = None,
+    branch: Annotated[str | None, typer.Option(metavar="NAME", help="Branch to publish on (run.branch).")] = None,
+    tag: Annotated[str | None, typer.Option(metavar="NAME", help="Tag for the published snapshot (run.tag).")] = None,
 ) -> None:
-    """Bring the store up to the archive, in one commit.
+    """Ingest what is new in the archive, in one commit.
 
-    A run that stopped is simply started again. It ends with one of these codes:
+    If a run stops, start it again: it resumes where it stopped.
 
-    - 0: all is written, or was there already
-    - 1: more files were refused than the settings allow
-    - 2: the settings are wrong
-    - 3: the archive can't be read
-    - 4: archive and store do not fit together
-    - 5: the store can't be used
-    - 6: another run is at work, or was faster: start again
-    - 7: stopped by SIGTERM: start again to go on
-    - 70: our fault
-    - 130: interrupted
-    """
+    \b
+    Exit codes:
+      0    everything is ingested, or was already
+      1    more files were rejected than the settings allow
+      2    the settings are wrong
+      3    the archive can't be read
+      4    archive and store do not fit together
+      5    the store can't be used
+      6    another run is active or published first: start again
+      7    stopped by SIGTERM: start again to resume
+      70   internal error
+      130  interrupted
+    """  # noqa: D301 - the backspace keeps the lines of the list apart
+    from rich.console import Console
+
+    from gnssice_batch.cli import tables
+    from gnssice_batch.cli.progress import progress_display
+    from gnssice_batch.job.report import exit_code
+
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
     with progress_display(settings.log) as progress:
-        report = run_job(settings, progress)
+        report = api.run(settings, progress)
     tables.show_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
-        write_json(report_json(report), report_to)
+        write_json(report.as_json(), report_to)
     raise typer.Exit(exit_code(report, settings.run.max_refused_fraction))
 
 
 @app.command(epilog="Example: gnssice-batch status -c config/demo.yaml")
 def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_json: JsonFlag = False) -> None:
-    """Show what the store holds: span, filling, signals, files and size of each receiver."""
-    found = store_status(load_settings(config_file, overrides))
+    """Show the span, signals, files and size of each receiver.
+
+    Reads the store only, at the head of run.branch.
+    """
+    from rich.console import Console
+
+    from gnssice_batch.cli import tables
+
+    found = api.status(load_settings(config_file, overrides))
     if as_json:
-        write_json(status_json(found), STDOUT)
+        write_json(found.as_json(), STDOUT)
     else:
         tables.show_status(Console(), found)
 
 
 @app.command(epilog="Example: gnssice-batch log -c config/demo.yaml")
 def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
-    """List the versions of the store, newest first; each can be opened by its id."""
+    """List the versions of the store, newest first.
+
+    From Python, open_dataset(url, receiver, version=ID) opens one of them.
+    """
+    from rich.console import Console
+
+    from gnssice_batch.cli import tables
+    from gnssice_batch.job.target import target_of
+    from gnssice_batch.operate.status import existing_repository
+    from gnssice_batch.store.reading.contents import history
+
     settings = load_settings(config_file, overrides)
     target = target_of(settings)
     tables.show_history(Console(), history(existing_repository(target), target.branch))
@@ -155,40 +173,52 @@ def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
 
 @app.command(epilog="Example: gnssice-batch inspect ZIMM00CHE_R_20210010000_01D_30S_MO.crx.gz")
 def inspect(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A RINEX file as archived: any version, packed or not.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A RINEX file: any version, compressed or not.")],
     *,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what the parser sees in one file, and what is odd about it. Ends with 1 when the file is refused."""
-    folder, _, name = file.rpartition("/")
-    content = ArchiveAccess(Folder(folder or ("/" if file.startswith("/") else "."))).fetch(name)
-    seen = inspect_content(content, name)
-    odd = warnings_of(seen)
+    """Show what the reader sees in one file, with warnings.
+
+    Exits with 1 if the file is rejected.
+    """
+    from rich.console import Console
+
+    from gnssice_batch.cli import tables
+    from gnssice_batch.model.values import Status
+
+    seen = api.inspect(file)
     if as_json:
-        write_json(inspection_json(seen, odd), STDOUT)
+        write_json(seen.as_json(), STDOUT)
     else:
-        tables.show_inspection(Console(), seen, odd)
+        tables.show_inspection(Console(), seen, seen.warnings)
     if seen.status is Status.REJECTED:
         raise typer.Exit(EXIT_REJECTED)
 
 
 @app.command(epilog="Example: gnssice-batch simulate demo/archive --days 2 --interval 30 --damaged 2")
 def simulate(  # noqa: PLR0913 - one parameter per option
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write; made if need be.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to; created if missing.")],
     *,
-    receivers: Annotated[int, typer.Option(min=1, help="Pairs of one under trees and one beside.")] = 2,
+    receivers: Annotated[int, typer.Option(min=1, help="Receivers, in pairs: one under trees, one in the open.")] = 2,
     start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = datetime(
         2025, 1, 1, tzinfo=UTC
     ),
-    days: Annotated[float, typer.Option(min=0, help="Days, may be a part of one.")] = 1.0,
+    days: Annotated[float, typer.Option(min=0, help="Length in days; fractions are allowed.")] = 1.0,
     interval: Annotated[float, typer.Option(help="Seconds between epochs.")] = 30.0,
-    file_minutes: Annotated[float, typer.Option(help="Minutes in a file.")] = 15.0,
-    systems: Annotated[str, typer.Option(help="Satellite systems, some of GRECJS.")] = "GREC",
-    packing: Annotated[Packing, typer.Option(help="Compact or plain, gzip or not.")] = Packing.CRX_GZ,
-    damaged: Annotated[int, typer.Option(min=0, help="Files to damage, as archives hold them.")] = 0,
+    file_minutes: Annotated[float, typer.Option(help="Minutes per file.")] = 15.0,
+    systems: Annotated[str, typer.Option(help="Satellite systems, any of GRECJS.")] = "GREC",
+    packing: Annotated[Packing, typer.Option(help="Compact or plain RINEX, with or without gzip.")] = Packing.CRX_GZ,
+    damaged: Annotated[int, typer.Option(min=0, help="Number of files to damage, in ways found in archives.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed writes the same archive.")] = 0,
 ) -> None:
-    """Write a physically plausible archive: satellites rise and set, trees dim them, receivers fail now and then."""
+    """Write a simulated archive.
+
+    It is physically plausible: satellites rise and set, trees weaken their signals, receivers fail now and then.
+    """
+    from gnssice_batch.simulate import SimulationPlan, network
+    from gnssice_batch.simulate import simulate as write_archive
+    from gnssice_batch.simulate.damage import damage
+
     wanted = SimulationPlan(
         network(receivers), start.date(), days, interval, file_minutes * 60, systems, packing.value, seed
     )
@@ -200,24 +230,31 @@ def simulate(  # noqa: PLR0913 - one parameter per option
 
 @app.command(epilog="Example: gnssice-batch schema > settings.schema.json")
 def schema() -> None:
-    """Print the JSON schema of the settings, for editors and charts."""
-    write_json(config.json_schema(), STDOUT)
+    """Print the JSON schema of the settings."""
+    from gnssice_batch.config import json_schema
+
+    write_json(json_schema(), STDOUT)
 
 
 @app.command(epilog="Example: NUMBA_CACHE_DIR=/opt/kernels gnssice-batch warm")
 def warm() -> None:
-    """Compile the reader's kernels, so that later processes need not: for the build of an image."""
+    """Compile the reader and cache the compiled code.
+
+    Later processes start faster. Meant for the build of a container image.
+    """
+    from gnssice_batch.ingest.warming import warm as compile_kernels
+
     folder = compile_kernels()
     if folder is None:
-        message = "the kernels can't be kept, no folder for them can be written to: set NUMBA_CACHE_DIR to one that can"
+        message = "no cache folder for compiled code is writable: set NUMBA_CACHE_DIR to one that is"
         raise ConfigError(message)
-    Console(soft_wrap=True).print(f"The kernels are kept in {folder}", highlight=False)
+    typer.echo(f"Compiled code is cached in {folder}")
 
 
-def load_settings(config_file: Path | None, overrides: list[str] | None) -> config.Settings:
+def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Settings":
     """The settings of a command."""
     try:
-        return config.load(config_file, os.environ, overrides or ())
+        return api.load_settings(config_file, overrides or ())
     except ConfigError as error:
         if config_file is not None:
             raise

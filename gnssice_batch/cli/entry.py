@@ -1,11 +1,9 @@
-"""From the command line to a command, and from whatever it ends with to a message and an exit code."""
+"""The entry of the program: arguments in, messages with an exit code out."""
 
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import Final
-
-from rich.console import Console
 
 import gnssice_batch.cli.quarantine  # these register their commands
 import gnssice_batch.cli.runs
@@ -28,28 +26,30 @@ _WHAT: Final[tuple[tuple[type[GnssiceError], str], ...]] = (
     (ConfigError, "the settings are wrong"),
     (ArchiveError, "the archive can't be read"),
     (PlanError, "archive and store do not fit together"),
-    (RunConflictError, "another run is in the way"),
+    (RunConflictError, "another run is active or published first"),
     (StoreError, "the store can't be used"),
-    (RefusedError, "too much was refused"),
+    (RefusedError, "too many files were rejected"),
     (InterruptedRunError, "interrupted"),
     (GnssiceError, "the run stopped"),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 to 7 as `gnssice_batch.errors` says, 70 where we failed, 130 after Ctrl-C."""
+    """Run a command and exit: 0 to 7 as in `gnssice_batch.errors`, 70 for an internal error, 130 after Ctrl-C."""
     try:
         app(args=arguments, prog_name="gnssice-batch")
     except GnssiceError as error:
+        from rich.console import Console
+
         Console(stderr=True).print(message(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(exit_code(error))
-    except Exception:  # noqa: BLE001 - the last resort: said in full, with an exit code of its own
+    except Exception:  # noqa: BLE001 - the last resort: the whole traceback, with an exit code of its own
         traceback.print_exc()
         sys.exit(EXIT_UNEXPECTED)
 
 
 def message(error: GnssiceError) -> str:
-    """What an error says: one line, or a line per fault where there are several."""
+    """The message of an error: one line, or a line per fault where there are several."""
     what = next(words for kind, words in _WHAT if isinstance(error, kind))
     text = str(error).strip() or type(error).__name__
     faults = text.splitlines()

@@ -1,9 +1,10 @@
 """Numbers as an operator reads them."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
-from gnssice_batch.inspection.facts import moment
-from gnssice_batch.model.values import Span
+if TYPE_CHECKING:
+    from gnssice_batch.model.values import Refusal, Span, Status
 
 _BYTES_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _DURATIONS_S: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -25,8 +26,10 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def span(first_and_last: Span | None) -> str:
+def span(first_and_last: "Span | None") -> str:
     """``2025-01-01 00:00:00 to 2025-01-01 11:59:55``."""
+    from gnssice_batch.inspection.facts import moment
+
     if first_and_last is None:
         return "none"
     return f"{moment(first_and_last.first_ns // 100)} to {moment(first_and_last.last_ns // 100)}"
@@ -35,3 +38,24 @@ def span(first_and_last: Span | None) -> str:
 def count(number: int, noun: str) -> str:
     """``1 file``, ``1,200 files``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def outcome_text(status: "Status", refusal: "Refusal | None", reasons: Mapping[str, int]) -> str:
+    """Why a file was rejected, or what of it was lost: every reason with its count, and the place of the first offence.
+
+    Parameters
+    ----------
+    reasons
+        As `gnssice_batch.model.reasons.ranked_reasons` gives them.
+    """
+    detail = f", {refusal.detail}" if refusal and refusal.detail else ""
+    where = f" (line {refusal.line:,})" if refusal and refusal.line else ""
+    if refusal and status == "rejected":
+        others = _counted({reason: number for reason, number in reasons.items() if reason != refusal.reason})
+        return f"{status}: {refusal.reason}{detail}{where}" + (f"; also {others}" if others else "")
+    named = f", first {refusal.reason}" if refusal and set(reasons) != {refusal.reason} else ""
+    return f"{status}: {_counted(reasons)}{named}{detail}{where}"
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} x {reason}" for reason, number in reasons.items())

@@ -1,4 +1,4 @@
-"""How a run goes on: a bar where someone watches, log lines where nobody does."""
+"""The progress of a run: a bar on a terminal, log lines elsewhere."""
 
 import logging
 import sys
@@ -88,7 +88,7 @@ class Lines:
         """A stage of so many tasks begins; one without tasks has no end that can be told."""
         self._pace.begin(name, tasks)
         self._said = self._clock()
-        self._log.info("%s: %s", name, count(tasks, "task") if tasks else "begins")
+        self._log.info("%s: %s", name, count(tasks, "task") if tasks else "started")
 
     def finished(self, key: str, size_bytes: int) -> None:
         """A task of the stage is over."""

@@ -1,22 +1,19 @@
-"""The commands about refused files: which there are and why, and to read them again."""
+"""The ``quarantine`` commands."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 
-from gnssice_batch.cli import tables
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
-from gnssice_batch.cli.formatting import count
-from gnssice_batch.cli.progress import progress_display
-from gnssice_batch.job.report import exit_code
-from gnssice_batch.job.run import run
-from gnssice_batch.operate.quarantine import Refused, as_json, refused, retry_of
+from gnssice_batch.cli.formatting import count, outcome_text
+
+if TYPE_CHECKING:
+    from gnssice_batch.operate.quarantine import Refused
 
 _MOST_SHOWN: Final = 100
 
-quarantine = typer.Typer(no_args_is_help=True, help="Refused files: list them, read them again.")
+quarantine = typer.Typer(no_args_is_help=True, help="List rejected files, or read them again.")
 app.add_typer(quarantine, name="quarantine")
 
 ReceiverOption = Annotated[
@@ -34,15 +31,20 @@ def list_refused(
     *,
     receiver: ReceiverOption = None,
     reason: ReasonOption = None,
-    partial: Annotated[bool, typer.Option("--all", help="Those too that were taken in part.")] = False,
+    partial: Annotated[bool, typer.Option("--all", help="Also list partially ingested files.")] = False,
     as_json_text: JsonFlag = False,
 ) -> None:
-    """Show the files that were refused: why, in which line, and what that line begins with."""
+    """List the rejected files.
+
+    Shows for each every reason with its count, and the number and the first bytes of the first offending line.
+    """
+    from gnssice_batch.operate.quarantine import as_json, refused
+
     files = refused(load_settings(config_file, overrides), receiver or (), reason or (), partial=partial)
     if as_json_text:
         write_json(as_json(files), STDOUT)
     else:
-        _show(Console(), files)
+        _show(files)
 
 
 @quarantine.command("retry", epilog="Example: gnssice-batch quarantine retry -c config/demo.yaml --older-reader")
@@ -53,34 +55,49 @@ def retry_refused(
     receiver: ReceiverOption = None,
     reason: ReasonOption = None,
     older_reader: Annotated[
-        bool, typer.Option("--older-reader", help="Only those that another version of the reader refused.")
+        bool, typer.Option("--older-reader", help="Only files that another version of the reader rejected.")
     ] = False,
 ) -> None:
-    """Read the refused files again, and nothing else, in one commit; without any that is readable now there is none.
+    """Read the rejected files again, and nothing else.
 
-    Files that the archive did not give (reason unreadable) need no retry: every run tries them again.
-    It ends with the codes of run.
+    Files that can be read now are published in one commit; if there are none, nothing is committed. Files that could
+    not be fetched (reason unreadable) need no retry: every run tries them again. Exit codes are those of run.
     """
+    from rich.console import Console
+
+    from gnssice_batch.cli import tables
+    from gnssice_batch.cli.progress import progress_display
+    from gnssice_batch.job.report import exit_code
+    from gnssice_batch.job.run import run
+    from gnssice_batch.operate.quarantine import retry_of
+
     settings = load_settings(config_file, overrides)
     wanted = retry_of(settings, receiver or (), reason or (), older_reader=older_reader)
     with progress_display(settings.log) as progress:
         report = run(settings, progress, wanted)
     tables.show_report(Console(), report)
-    typer.echo(f"{count(len(report.refused_again), 'file')} refused again as before")
+    typer.echo(f"{count(len(report.refused_again), 'file')} rejected again for the same reason")
     raise typer.Exit(exit_code(report, settings.run.max_refused_fraction))
 
 
-def _show(console: Console, files: Sequence[Refused]) -> None:
+def _show(files: "Sequence[Refused]") -> None:
+    from rich.console import Console
+
+    from gnssice_batch.errors import Reason
+    from gnssice_batch.model.values import Refusal, Status
+
+    console = Console()
+
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     for file in files[:_MOST_SHOWN]:
-        where = f" (line {file.line:,})" if file.line else ""
-        older = "; by an older reader" if file.older_reader else ""
+        refusal = Refusal(Reason(file.reason), file.detail, file.line) if file.reason else None
+        older = "; by another version of the reader" if file.older_reader else ""
         say(f"{file.receiver}  {file.file}")
-        say(f"    {file.status}: {file.reason}{f', {file.detail}' if file.detail else ''}{where}{older}")
+        say(f"    {outcome_text(Status(file.status), refusal, file.reasons)}{older}")
         if file.first_bytes:
             say(f"    line begins {file.first_bytes!a}")
     if len(files) > _MOST_SHOWN:
-        say(f"and {len(files) - _MOST_SHOWN:,} more: --json has them all")
+        say(f"and {len(files) - _MOST_SHOWN:,} more: --json lists them all")
     say(count(len(files), "file"))

@@ -1,32 +1,30 @@
-"""The commands about runs that were not published, and about garbage."""
+"""The housekeeping commands: ``runs``, ``gc``."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
 from gnssice_batch.cli.formatting import count, duration, size
-from gnssice_batch.operate.garbage import collect_garbage
-from gnssice_batch.operate.open_runs import (
-    OpenRun,
-    abandon,
-    as_json,
-    finished_partitions,
-    open_run,
-    open_runs,
-)
 
-runs = typer.Typer(no_args_is_help=True, help="Runs that were not published: list them, look at one, give one up.")
+if TYPE_CHECKING:
+    from gnssice_batch.operate.open_runs import OpenRun
+
+runs = typer.Typer(no_args_is_help=True, help="List, show or abandon unpublished runs.")
 app.add_typer(runs, name="runs")
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run, as runs list shows it.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run, from `runs list`.")]
 
 
 @runs.command("list", epilog="Example: gnssice-batch runs list -c config/demo.yaml")
 def list_runs(config_file: ConfigOption = None, overrides: SetOption = None, *, as_json_text: JsonFlag = False) -> None:
-    """Show the runs that left a journal: their age, what they have finished, and whether a process works on them."""
+    """List unpublished runs.
+
+    Shows for each its age, its finished partitions, and whether a process is working on it.
+    """
+    from gnssice_batch.operate.open_runs import as_json, open_runs
+
     found = open_runs(load_settings(config_file, overrides))
     if as_json_text:
         write_json({"runs": [as_json(run) for run in found]}, STDOUT)
@@ -34,14 +32,16 @@ def list_runs(config_file: ConfigOption = None, overrides: SetOption = None, *, 
     for run in found:
         _say(f"{run.run}  {_state(run)}, {duration(run.age.total_seconds())} old, {_finished(run)}")
     if not found:
-        _say("no open runs")
+        _say("no unpublished runs")
 
 
 @runs.command("show", epilog="Example: gnssice-batch runs show 20250101T120000-a1b2c3 -c config/demo.yaml")
 def show_run(
     run: RunArgument, config_file: ConfigOption = None, overrides: SetOption = None, *, as_json_text: JsonFlag = False
 ) -> None:
-    """Show one run that left a journal, with its finished partitions."""
+    """Show one unpublished run and its finished partitions."""
+    from gnssice_batch.operate.open_runs import as_json, finished_partitions, open_run
+
     settings = load_settings(config_file, overrides)
     found, partitions = open_run(settings, run), finished_partitions(settings, run)
     if as_json_text:
@@ -62,12 +62,20 @@ def abandon_run(
     overrides: SetOption = None,
     *,
     force: Annotated[
-        bool, typer.Option("--force", help="Though a process works on it; that is not stopped and may yet publish.")
+        bool,
+        typer.Option(
+            "--force", help="Even if a process is working on it; that process is not stopped and may still publish."
+        ),
     ] = False,
 ) -> None:
-    """Give a run up: remove its journal and its staging branches. Readers see no change."""
+    """Abandon a run: remove its journal and staging branches.
+
+    Readers of the store see no change.
+    """
+    from gnssice_batch.operate.open_runs import abandon
+
     abandon(load_settings(config_file, overrides), run, force=force)
-    _say(f"{run} is given up; gc deletes what it has written")
+    _say(f"{run} is abandoned; gc deletes what it wrote")
 
 
 @app.command(epilog="Example: gnssice-batch gc -c config/demo.yaml --older-than 30 --delete")
@@ -75,18 +83,20 @@ def gc(
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     *,
-    older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Keep what is younger.")],
+    older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Keep what is younger than this.")],
     delete: Annotated[
-        bool, typer.Option("--delete/--dry-run", help="Delete it, or (if not said) only count what would be.")
+        bool, typer.Option("--delete/--dry-run", help="Delete, or only count what would be deleted.")
     ] = False,
     as_json_text: JsonFlag = False,
 ) -> None:
-    """Expire old versions of the store, and delete what nothing refers to any more.
+    """Expire old versions and delete unreferenced objects.
 
-    Kept are the newest version of each branch, tagged versions, and all that is younger. It ends with 5, and deletes
-    nothing, where an open run needs what would be deleted: see runs list. To count, the store's metadata (no chunks)
-    is copied into a temporary folder, and the old versions expire there.
+    The newest version of each branch, tagged versions, and everything younger than --older-than are kept. If an
+    unpublished run needs what would be deleted (see runs list), nothing is deleted and the exit code is 5. A dry run
+    copies the metadata of the store (no chunks) to a temporary folder and expires the old versions there.
     """
+    from gnssice_batch.operate.garbage import collect_garbage
+
     found = collect_garbage(load_settings(config_file, overrides), timedelta(days=older_than), dry_run=not delete)
     if as_json_text:
         write_json(
@@ -106,31 +116,33 @@ def gc(
     _say(f"{objects}, {size(found.size_bytes)} {'deleted' if delete else 'would be deleted; --delete deletes'}")
 
 
-def _state(run: OpenRun) -> str:
+def _state(run: "OpenRun") -> str:
     if run.snapshot:
-        return f"published as {run.snapshot}, its journal is left over"
+        return f"published as {run.snapshot}, its journal remains"
     if run.at_work:
-        return "at work"
+        return "running"
     return "stopped" if run.record else "stopped, its record can't be read"
 
 
-def _finished(run: OpenRun) -> str:
-    settings = "the settings given" if run.same_settings else "other settings"
+def _finished(run: "OpenRun") -> str:
+    settings = "these settings" if run.same_settings else "other settings"
     return f"{count(run.partitions, 'partition')} finished, {size(run.size_bytes)}, {settings}"
 
 
-def _facts(run: OpenRun) -> list[tuple[str, str]]:
+def _facts(run: "OpenRun") -> list[tuple[str, str]]:
     again = "quarantine retry" if run.retry else "run"
-    goes_on = f"{again} with the settings given" if run.same_settings else f"{again} with the settings it began with"
-    facts = [("goes on with", goes_on)]
+    resume = f"{again} with these settings" if run.same_settings else f"{again} with the settings it was started with"
+    facts = [("resume with", resume)]
     if run.record:
         record = run.record
-        facts += [("began", record.started), ("branch", record.branch), ("planned on", record.base)]
+        facts += [("started", record.started), ("branch", record.branch), ("planned on", record.base)]
         facts += [("software", record.software)]
     if run.lease:
-        facts.append(("last sign", f"{run.lease.beat}, {run.lease.host}, process {run.lease.process}"))
+        facts.append(("last seen", f"{run.lease.beat}, {run.lease.host}, process {run.lease.process}"))
     return [*facts, ("finished", f"{count(run.partitions, 'partition')}, {size(run.size_bytes)}")]
 
 
 def _say(text: str) -> None:
+    from rich.console import Console
+
     Console().print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What a command found, as text that fits 80 columns and stays whole in a file."""
+"""The results of commands as text that fits 80 columns."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gnssice_batch.cli.formatting import count, duration, size, span
+from gnssice_batch.archive.skipped import SkippedFile, by_kind
+from gnssice_batch.cli.formatting import count, duration, outcome_text, size, span
 from gnssice_batch.inspection.facts import KINDS, Gap, Inspection, Part, moment
 from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
-from gnssice_batch.job.report import RunReport, refused_files
+from gnssice_batch.job.report import RunReport, all_reasons, refused_files
 from gnssice_batch.model.grid import SECOND_NS
+from gnssice_batch.model.markers import told_apart
 from gnssice_batch.model.values import FileOutcome, Status
 from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
 from gnssice_batch.operate.verification import StoreReport
@@ -27,8 +29,14 @@ _LABEL: Final = 14
 type Facts = Sequence[tuple[str, str]]
 
 
-def show_plan(console: Console, found: PlanSummary) -> None:
-    """The plan: totals, then a block per receiver."""
+def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False) -> None:
+    """The plan: totals, then a block per receiver, then what is rejected, left out or skipped.
+
+    Parameters
+    ----------
+    all_skipped
+        Name every skipped file, not only those that look like observations.
+    """
     totals = found.totals
     _block(
         console,
@@ -37,7 +45,7 @@ def show_plan(console: Console, found: PlanSummary) -> None:
             ("archive", found.archive),
             ("store", found.store),
             ("files", f"{totals.files:,} to take ({size(totals.size_bytes)}), {found.up_to_date:,} up to date"),
-            *_if(found.skipped, "passed over", f"{count(found.skipped, 'file')} of no receiver"),
+            *_if(found.skipped_files, "skipped", _kinds(found.skipped_files)),
             ("partitions", f"{totals.partitions:,}"),
             ("write units", f"{totals.write_units:,}"),
             ("references", f"{totals.references:,} at most"),
@@ -47,13 +55,16 @@ def show_plan(console: Console, found: PlanSummary) -> None:
     for each in found.receivers:
         _block(console, each.receiver + (" (new)" if each.new else ""), _plan_facts(each))
     _changes(console, "Changes in the sample", found.changes)
-    _refusals(console, "Refused in the sample", found.refused)
+    _outcome_lines(console, "Rejected in the sample", found.refused)
+    _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in found.left_out.items()])
+    _markers(console, {each.receiver: each.markers for each in found.receivers})
+    _skipped(console, found.skipped_files, named=all_skipped)
     if not found.receivers:
         _say(console, "Nothing to do: every file of the archive stands in the store.")
 
 
 def show_report(console: Console, report: RunReport) -> None:
-    """The end of a run: what was written and what was refused."""
+    """The end of a run: what was written, and what was rejected, left out or skipped."""
     _block(
         console,
         "Run",
@@ -64,7 +75,7 @@ def show_report(console: Console, report: RunReport) -> None:
             *_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
             *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
-            *_if(report.skipped, "passed over", f"{count(report.skipped, 'file')} of no receiver"),
+            *_if(report.skipped_files, "skipped", _kinds(report.skipped_files)),
             *_if(report.snapshot, "proven", _proven(report)),
             *_if(report.peak_memory_bytes, "peak memory", f"{size(report.peak_memory_bytes)} of one process"),
         ],
@@ -72,7 +83,10 @@ def show_report(console: Console, report: RunReport) -> None:
     if report.files:
         console.print(_outcomes(report))
     _changes(console, "Changes over the files", report.changes)
-    _refusals(console, "Refused, or taken in part", refused_files(report))
+    _outcome_lines(console, "Rejected or partially ingested", refused_files(report))
+    _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in report.left_out.items()])
+    _markers(console, report.markers)
+    _skipped(console, report.skipped_files)
 
 
 def _proven(report: RunReport) -> str:
@@ -124,12 +138,7 @@ def show_verification(console: Console, report: StoreReport) -> None:
         ("differences", f"{report.differences:,}" if report.differences else "none"),
     ]
     _block(console, "Verified", facts)
-    if report.absent:
-        _say(console, "[bold]Not compared[/]")
-        for sentence in report.absent[:_MOST_SHOWN]:
-            _say(console, f"  {escape(sentence)}")
-        if len(report.absent) > _MOST_SHOWN:
-            _say(console, f"  and {len(report.absent) - _MOST_SHOWN:,} more: --json has them all")
+    _list(console, "Not compared", report.absent, "--json")
 
 
 def _plan_facts(each: ReceiverPlan) -> Facts:
@@ -177,13 +186,45 @@ def _outcomes(report: RunReport) -> Table:
     return table
 
 
-def _refusals(console: Console, heading: str, outcomes: Sequence[FileOutcome]) -> None:
+def _kinds(files: Sequence[SkippedFile]) -> str:
+    kinds = ", ".join(f"{number:,} {kind.replace('_', ' ')}" for kind, number in by_kind(files).items())
+    return f"{count(len(files), 'file')}: {kinds}"
+
+
+def _skipped(console: Console, files: Sequence[SkippedFile], *, named: bool = False) -> None:
+    """The skipped files that look like observations, as a warning; all others where they are to be named."""
+    lines = [f"{file.uri}: {file.why}" for file in files if file.observations]
+    _list(console, "Warning: skipped, though these look like observations", lines, "plan --skipped")
+    if named:
+        lines = [f"{file.kind.replace('_', ' ')}  {file.uri}: {file.why}" for file in files]
+        _list(console, "Skipped", lines, most=len(lines))
+
+
+def _markers(console: Console, by_receiver: Mapping[str, Mapping[str, int]]) -> None:
+    lines = [f"{receiver}: {text}" for receiver, markers in by_receiver.items() if (text := told_apart(markers))]
+    _list(console, "Warning: files of several markers in one receiver (archive.one_marker rejects them)", lines)
+
+
+def _list(
+    console: Console, heading: str, lines: Sequence[str], whole: str = "the JSON report", most: int = _MOST_SHOWN
+) -> None:
+    """A heading and at most so many lines; nothing where there are none."""
+    if not lines:
+        return
+    _say(console, f"[bold]{heading}[/]")
+    for line in lines[:most]:
+        _say(console, f"  {escape(line)}")
+    if len(lines) > most:
+        _say(console, f"  and {len(lines) - most:,} more: {whole} has them all")
+
+
+def _outcome_lines(console: Console, heading: str, outcomes: Sequence[FileOutcome]) -> None:
     if not outcomes:
         return
     _say(console, f"[bold]{heading}[/]")
     for outcome in outcomes[:_MOST_SHOWN]:
         _say(console, f"  {escape(outcome.file.uri)}")
-        _say(console, f"      {outcome.status}: {escape(_why(outcome))}")
+        _say(console, f"      {escape(_why(outcome))}")
     if len(outcomes) > _MOST_SHOWN:
         _say(console, f"  and {len(outcomes) - _MOST_SHOWN:,} more: the JSON report has them all")
 
@@ -200,13 +241,9 @@ def _changes(console: Console, heading: str, changes: Mapping[str, Sequence[Chan
 
 
 def _why(outcome: FileOutcome) -> str:
-    refusal = outcome.refusal
-    if refusal is None:
-        return ", ".join(f"{tally.epochs:,} epochs {reason}" for reason, tally in outcome.refused.items())
-    detail = f", {refusal.detail}" if refusal.detail else ""
-    where = f" (line {refusal.line:,})" if refusal.line else ""
+    reasons = {str(reason): number for reason, number in all_reasons(outcome).items()}
     kept = f"; {count(outcome.written.epochs, 'epoch')} written" if outcome.status is Status.PARTIAL else ""
-    return f"{refusal.reason}{detail}{where}{kept}"
+    return outcome_text(outcome.status, outcome.refusal, reasons) + kept
 
 
 def _file_facts(seen: Inspection) -> Facts:
@@ -214,9 +251,8 @@ def _file_facts(seen: Inspection) -> Facts:
     skipped = ", ".join(f"{number:,} {reason}" for reason, number in sorted(seen.skipped.items()))
     facts = [("status", str(seen.status)), ("packed as", f"{packing}, {size(seen.size_bytes)}")]
     if seen.refusal:
-        where = f" (line {seen.refusal.line:,})" if seen.refusal.line else ""
-        detail = f", {seen.refusal.detail}" if seen.refusal.detail else ""
-        facts.append(("because", f"{seen.refusal.reason}{detail}{where}"))
+        reasons = {str(reason): number for reason, number in seen.reasons.items()}
+        facts.append(("because", outcome_text(seen.status, seen.refusal, reasons).removeprefix(f"{seen.status}: ")))
         facts += _if(seen.refusal.first_bytes, "line begins", ascii(seen.refusal.first_bytes.decode("latin-1")))
     return [*facts, *_if(seen.lines, "lines", f"{seen.lines:,}"), *_if(skipped, "skipped", skipped)]
 

@@ -1,4 +1,4 @@
-"""Where tasks run: in this process, or on Dask workers; both run the very same functions and answer in the same way."""
+"""Executors: tasks run in this process, or on Dask workers, behind one interface."""
 
 import random
 import secrets
@@ -183,7 +183,7 @@ def with_retries[R](executor: Executor, tasks: Iterable[Task[R]], tries: int) ->
     for number in range(1, tries + 1):
         for finished in executor.run(remembered(tasks)):
             if finished.transient and number < tries:
-                _log.warning("try %d failed: %s", number, finished.error, extra={"partition": finished.key})
+                _log.warning("attempt %d failed: %s", number, finished.error, extra={"partition": finished.key})
                 again.append(by_key.pop(finished.key))
             else:
                 by_key.pop(finished.key)

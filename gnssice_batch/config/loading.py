@@ -1,4 +1,4 @@
-"""From a YAML file, the environment and the command line to settings, or to one sentence per fault."""
+"""Settings from a YAML file, environment variables, command-line overrides."""
 
 import difflib
 import re
@@ -24,13 +24,13 @@ Tree = dict[str, Any]
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would silently take the last."""
+    """Refuses a key that appears twice, of which YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                message = f"the key {key!r} stands twice, the second time before line {node.end_mark.line + 1}"
+                message = f"the key {key!r} appears twice, the second time before line {node.end_mark.line + 1}"
                 raise ConfigError(message)
         return super().construct_mapping(node, deep)
 
@@ -79,10 +79,10 @@ def _file_tree(path: str | Path) -> Tree:
         message = f"the settings file {path} can't be read: {error.strerror}"
         raise ConfigError(message) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"the settings file {path} is no YAML: {' '.join(str(error).split())}"
+        message = f"the settings file {path} is not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(message) from error
     if not isinstance(tree, dict | None):
-        message = f"the settings file {path} should hold keys and values"
+        message = f"the settings file {path} should contain keys and values"
         raise ConfigError(message)
     return {key: value for key, value in (tree or {}).items() if value is not None}
 
@@ -146,7 +146,7 @@ def _sentence(fault: Any) -> str:
     loc = [str(part) for part in fault["loc"]]
     key = ".".join(loc)
     if fault["type"] == "extra_forbidden":
-        return f"{key} is no setting; did you mean {_nearest(loc)}?"
+        return f"{key} is not a setting; did you mean {_nearest(loc)}?"
     if fault["type"] == "missing":
         return f"{key} is missing."
     said = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")

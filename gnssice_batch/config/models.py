@@ -1,4 +1,4 @@
-"""What can be set, with its default, its bounds and its meaning."""
+"""The model of the settings: every key with its default, its bounds, its meaning."""
 
 import hashlib
 import re
@@ -80,16 +80,16 @@ class Grid(_Section):
     tolerance_s: float = Field(
         0.005, ge=0, description="How far an epoch may lie from its grid epoch and still be taken, in seconds."
     )
-    earliest: date = Field(date(1994, 1, 1), description="Epochs before this day are refused as implausible.")
+    earliest: date = Field(date(1994, 1, 1), description="Epochs before this day are rejected as implausible.")
     latest: date | None = Field(
-        None, description="Epochs after this day are refused as implausible; null is two days after today."
+        None, description="Epochs after this day are rejected as implausible; null is two days after today."
     )
 
     max_gap_days: int | None = Field(
         366,
         gt=0,
-        description="Files that lie more days than this from their receiver's other data are refused as implausible; "
-        "null: any distance is plausible.",
+        description="Longest gap between a file and the other data of its receiver, in days; what is further away is "
+        "rejected as implausible_date. null: any gap is plausible.",
     )
 
     _resolution = field_validator("interval_s", "phase_s", "tolerance_s")(_whole_ticks)
@@ -157,7 +157,11 @@ class Archive(_Section):
     receivers: dict[str, Receiver] = Field(
         default_factory=dict, description="Group name to the files of that receiver; empty: by the layout."
     )
-    storage_options: Options = Field(description="Passed on to fsspec.")
+    one_marker: bool = Field(
+        False,  # noqa: FBT003
+        description="Reject a file whose header names another marker than the receiver's other files.",
+    )
+    storage_options: Options = Field(description="Options for fsspec.")
 
     @field_validator("layout")
     @classmethod
@@ -184,7 +188,7 @@ class Store(_Section):
     """Where the repositories are: the one of a site at <url>/<site>/rinex."""
 
     url: str = Field(min_length=1, description="Folder or object store URL.")
-    storage_options: Options = Field(description="Passed on to Icechunk's storage.")
+    storage_options: Options = Field(description="Options for Icechunk's storage.")
 
 
 class Icechunk(_Section):
@@ -210,7 +214,7 @@ class Chunks(_Section):
 
     epoch: int = Field(34560, gt=0, description="Epochs of a write unit.")
     sid: Annotated[Literal[-1], BeforeValidator(_integer)] = Field(
-        -1, description="All signals are in one write unit; nothing else is offered."
+        -1, description="All signals are in one write unit; no other value is supported."
     )
 
 
@@ -226,7 +230,7 @@ class Reader(_Section):
     kind: Literal["native", "georinex"] = Field("native", description="georinex is slow, for comparison.")
     decoder: Literal["native", "hatanaka"] = Field("native", description="What decodes compact RINEX.")
     max_unpacked_bytes: Size = Field(
-        4 * 2**30, description="A file that unpacks to more is refused; bytes, or with a unit.", validate_default=True
+        4 * 2**30, description="Files that unpack to more are rejected; bytes, or with a unit.", validate_default=True
     )
     signal_overrides: Overrides = Field(
         default_factory=dict, description="By system: declared observation code to the RINEX 3 code it is read as."
@@ -239,7 +243,7 @@ class Cluster(_Section):
     """Where the tasks run."""
 
     kind: Literal["inline", "local", "address"] = Field(
-        "inline", description="inline: this process; local: Dask processes here; address: a Dask scheduler that runs."
+        "inline", description="inline: this process; local: Dask processes here; address: an existing scheduler."
     )
     address: str | None = Field(None, description="Address of that scheduler, e.g. tcp://127.0.0.1:8786.")
     connect_timeout_s: float = Field(30, gt=0, description="How long to wait for scheduler and workers, in seconds.")
@@ -259,38 +263,36 @@ class Cluster(_Section):
 class Run(_Section):
     """How a run goes about it."""
 
-    sample_files: int = Field(8, ge=1, description="Files per receiver that are read to make a new group.")
+    sample_files: int = Field(8, ge=1, description="Files per new receiver that are read to find its grid and signals.")
     partition_units: int | None = Field(None, ge=1, description="Write units per partition; null: whole days.")
     max_refused_fraction: float = Field(
-        0.05, ge=0, le=1, description="A run that refuses a larger part of its files ends with exit code 1."
+        0.05, ge=0, le=1, description="A run that rejects a larger fraction of its files ends with exit code 1."
     )
-    branch: str = Field("main", min_length=1, description="Branch that the run publishes on; made where it is not.")
-    tag: str | None = Field(None, min_length=1, description="Tag for the snapshot that the run publishes.")
+    branch: str = Field("main", min_length=1, description="Branch to publish on; created from main if missing.")
+    tag: str | None = Field(None, min_length=1, description="Tag for the published snapshot.")
     overlap: Literal["best", "skip", "append", "overwrite"] = Field(
-        "best", description="Which of two files an epoch is taken from, see docs/overlap.md."
+        "best", description="Which file gives an epoch that several have, see docs/overlap.md."
     )
     on_error: Literal["quarantine", "fail"] = Field(
         "quarantine", description="fail: the first rejected file ends the run, nothing is published."
     )
-    breaker_files: int = Field(20, ge=1, description="Files that are read before the next key is looked at.")
+    breaker_files: int = Field(20, ge=1, description="Files that are read before breaker_fraction applies.")
     breaker_fraction: float = Field(
-        0.9, ge=0, le=1, description="A run in which one reason rejects a larger part of the files is stopped."
+        0.9, ge=0, le=1, description="A run is stopped if one reason rejects a larger fraction of the files."
     )
-    task_tries: int = Field(3, ge=1, description="Times a partition is tried when storage, network or a worker fails.")
+    task_tries: int = Field(3, ge=1, description="Attempts per partition when storage, network or a worker fails.")
     verify: Literal["units", "sample", "full"] = Field(
         "units",
-        description="Proof before publishing: that the planned units were written; that cells of some partitions, "
-        "or of all, are what a fresh reading of their files gives.",
+        description="What is verified before publishing: that the planned units were written; with sample or full also "
+        "that the cells of some or all partitions equal a fresh reading of their files.",
     )
-    grace_s: float = Field(
-        10, gt=0, le=15, description="After SIGTERM, how long running partitions may take to finish, in seconds."
-    )
+    grace_s: float = Field(10, gt=0, le=15, description="Seconds that running partitions have to finish after SIGTERM.")
     journal_url: str | None = Field(
-        None, description="Folder of the journals of unpublished runs; null is <repository>.runs."
+        None, description="Folder for the journals of unpublished runs; null is <repository>.runs."
     )
     journal_may_hold_keys: bool = Field(
         False,  # noqa: FBT003
-        description="Let the journal hold forks that carry static keys of the storage: its folder is private.",
+        description="Allow journals to contain static keys of the storage; only if their folder is private.",
     )
     window: int = Field(2, ge=1, description="Partitions submitted ahead, per task that can run at a time.")
 
@@ -300,11 +302,11 @@ class Log(_Section):
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity written.")
     format: Literal["text", "json"] = Field("text", description="json: one object per line, for log collectors.")
-    progress: bool = Field(True, description="Progress bar where standard error is a terminal.")  # noqa: FBT003
+    progress: bool = Field(True, description="Show a progress bar if standard error is a terminal.")  # noqa: FBT003
 
 
 class Settings(_Section):
-    """Everything a run is told."""
+    """All settings of a run."""
 
     site: str = Field(description="Name of the site: a folder of the store.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     archive: Archive
@@ -317,7 +319,7 @@ class Settings(_Section):
     cluster: Cluster = Cluster()
     run: Run = Run()
     attributes: dict[str, str] = Field(
-        default_factory=lambda: {"Institution": ""}, description="Attributes written to every group."
+        default_factory=lambda: {"Institution": ""}, description="Attributes of every group."
     )
     log: Log = Log()
 

@@ -1,1 +1,1 @@
-"""One partition on one worker: its files read, aligned to the grid, and written into a fork."""
+"""One partition on one worker: its files read, aligned to the grid, written into a fork."""

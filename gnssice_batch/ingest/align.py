@@ -1,4 +1,4 @@
-"""From observations to a dense block on the epoch grid: every epoch is placed, state or counted, none rounded."""
+"""Observations aligned to the epoch grid: every epoch is placed, superseded or counted, none rounded silently."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""One partition on one worker: read its files, align them unit by unit, write whole units into a fork of its own."""
+"""The task of a worker: one partition read, aligned, written into its own fork."""
 
 import resource
 import time

@@ -1,4 +1,4 @@
-"""One source file: from its bytes to observations, the facts the ledger keeps, and why it was refused if it was."""
+"""One source file read: bytes to observations, with its outcome."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,12 +10,15 @@ from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.errors import ArchiveError, ReadError, Reason
 from gnssice_batch.ingest.align import Bounds, likely_bounds, out_of_bounds, span, values_per_epoch
 from gnssice_batch.ingest.header_facts import Overrides, header_facts, mapping_text
+from gnssice_batch.log import logger
+from gnssice_batch.model.markers import same_marker
 from gnssice_batch.model.values import FileFacts, Refusal, SourceFile, Span, Status, Tally, rank
-from gnssice_batch.rinex import Observations, Reading, ReadOptions, read, signals
+from gnssice_batch.rinex import Observations, Reading, ReadOptions, failures_as_read_errors, read, signals
 from gnssice_batch.rinex.observations.indicators import differing_ssi
 from gnssice_batch.signals import split_sid
 
 _TICKS_PER_S = 10_000_000
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class ReadContext:
     options: ReadOptions
     bounds: Mapping[str, Bounds]
     """Receiver to what is plausible there."""
+    markers: Mapping[str, str] = field(default_factory=dict)
+    """Receiver to the only marker its files may have; those that are not in here may have any."""
     overrides: Mapping[str, Overrides] = field(default_factory=dict)
     """Receiver to its own signal overrides, the common ones included, where it has any."""
 
@@ -63,12 +68,22 @@ def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = 
         return _rejected(file, FileFacts(), Refusal(Reason.UNREADABLE, str(error)))
     sha256 = hashlib.sha256(content).hexdigest()
     try:
-        reading = read(content, context.options_of(file.receiver))
+        with failures_as_read_errors():
+            reading = read(content, context.options_of(file.receiver))
+            return _checked(_accepted(file, reading, sha256, context, len(content)), context, interval_ns)
     except ReadError as error:
-        refusal = Refusal(error.reason, error.detail, error.line, error.first_bytes)
-        return _rejected(file, FileFacts(sha256=sha256), refusal)
-    result = _accepted(file, reading, sha256, context, len(content))
-    return _checked_against_grid(result, interval_ns)
+        if error.reason is Reason.READER_FAILED:
+            _log.error("%s: %s", file.uri, error.detail, exc_info=error.__cause__)
+        facts = FileFacts(sha256=sha256, lines=error.lines, skipped=error.counts)
+        return _rejected(file, facts, Refusal.of(error))
+
+
+def other_marker(facts: FileFacts, wanted: str) -> Refusal | None:
+    """The refusal of a file whose header names another station than the wanted one; None where it does not."""
+    if same_marker(facts.marker, wanted):
+        return None
+    detail = f"marker {facts.marker}; the receiver's other files have {wanted}, and archive.one_marker allows one"
+    return Refusal(Reason.OTHER_MARKER, detail)
 
 
 def interval_100ns(parts: tuple[Observations, ...]) -> int:
@@ -79,20 +94,26 @@ def interval_100ns(parts: tuple[Observations, ...]) -> int:
 
 
 def _accepted(file: SourceFile, reading: Reading, sha256: str, context: ReadContext, size_bytes: int) -> ReadFile:
-    marker = reading.parts[0].header.marker_name
-    parts = tuple(part for part in reading.parts if part.header.marker_name == marker)
-    foreign = [part for part in reading.parts if part.header.marker_name != marker]
+    bounds, marker = context.bounds[file.receiver], _marker(reading, context.markers.get(file.receiver, ""))
+    parts = tuple(part for part in reading.parts if same_marker(part.header.marker_name, marker))
+    foreign = [part for part in reading.parts if not same_marker(part.header.marker_name, marker)]
     sids = frozenset(signal for part in parts for signal in signals(part))
-    facts = _facts(reading, parts, sha256, context.bounds[file.receiver], sids, foreign)
+    facts = _facts(reading, parts, sha256, bounds, sids, foreign)
     overrides = context.options_of(file.receiver).signal_overrides
     facts = replace(facts, header=header_facts(parts, overrides), mapping=mapping_text(overrides))
     offence = reading.accounting.offence
-    refusal = Refusal(offence.reason, "", offence.line, offence.first_bytes) if offence else None
+    refusal = Refusal(offence.reason, offence.detail, offence.line, offence.first_bytes) if offence else None
     if refusal is None and facts.refused:
         refusal = Refusal(next(iter(facts.refused)))
     lost = any(reason.loses for reason in facts.skipped) or bool(facts.refused)
     status = Status.PARTIAL if lost else Status.OK
     return ReadFile(file, facts, status, refusal if lost else None, parts, sids, size_bytes)
+
+
+def _marker(reading: Reading, wanted: str) -> str:
+    """The station that is taken from a file with several: the wanted one if it is there, else the first."""
+    markers = [part.header.marker_name for part in reading.parts if part.header.marker_name]
+    return next((marker for marker in markers if wanted and same_marker(marker, wanted)), markers[0] if markers else "")
 
 
 def _facts(
@@ -117,7 +138,7 @@ def _facts(
     return FileFacts(
         sha256=sha256,
         version=header.version,
-        marker=header.marker_name or "",
+        marker=next((part.header.marker_name for part in parts if part.header.marker_name), ""),
         receiver_type=header.receiver_type or "",
         antenna_type=header.antenna_type or "",
         time_system=header.time_system,
@@ -149,9 +170,11 @@ def _span(parts: tuple[Observations, ...], bounds: Bounds) -> Span | None:
     return Span(min(s.first_ns for s in spans), max(s.last_ns for s in spans)) if spans else None
 
 
-def _checked_against_grid(result: ReadFile, interval_ns: int | None) -> ReadFile:
-    """Refuse a file without a plausible epoch, and one sampled faster than the grid it is read for."""
+def _checked(result: ReadFile, context: ReadContext, interval_ns: int | None) -> ReadFile:
+    """Refuse a file of another station, one without a plausible epoch, one sampled faster than the grid it is for."""
     facts = result.facts
+    if refusal := other_marker(facts, context.markers.get(result.file.receiver, "")):
+        return _rejected(result.file, facts, refusal)
     if facts.span is None:
         refusal = Refusal(Reason.OUT_OF_BOUNDS, "no epoch within grid.earliest and grid.latest")
         return _rejected(result.file, facts, refusal)

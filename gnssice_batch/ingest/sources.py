@@ -1,4 +1,4 @@
-"""The files of one partition: each read once, and held for as long as write units that it reaches are to come."""
+"""The files of one partition: each read once, kept as long as a write unit needs it."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace

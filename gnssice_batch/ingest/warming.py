@@ -1,4 +1,4 @@
-"""Compiles all kernels, so that they are kept on disk for the processes to come."""
+"""Compiles all kernels ahead of time, into numba's cache on disk."""
 
 import numpy as np
 

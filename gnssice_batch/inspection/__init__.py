@@ -1,1 +1,1 @@
-"""What is in one file, and what to be warned of."""
+"""What is in one file, with warnings."""

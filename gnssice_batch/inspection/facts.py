@@ -1,4 +1,4 @@
-"""What the parser sees in one file, as plain facts; what is odd about them is said in `warnings_of`. Pure."""
+"""The facts of one file as the reader sees it; pure."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,18 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.ingest.reading import interval_100ns
+from gnssice_batch.model.reasons import ranked_reasons
 from gnssice_batch.model.values import Refusal, Status
-from gnssice_batch.rinex import MISSING, Header, Observations, Reading, ReadOptions, read, signals
+from gnssice_batch.rinex import (
+    MISSING,
+    Header,
+    Observations,
+    Reading,
+    ReadOptions,
+    failures_as_read_errors,
+    read,
+    signals,
+)
 from gnssice_batch.rinex.containers.unpack import container_of, unpack_prefix
 from gnssice_batch.rinex.header.text import is_compact
 from gnssice_batch.rinex.primitives.time import as_datetime
@@ -61,13 +71,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Everything that reading one file told."""
+    """What the reader sees in one file."""
 
     name: str
     size_bytes: int
     sha256: str
     container: str | None
-    """gzip, compress, bzip2, zip or tar; None for none."""
+    """gzip, compress, bzip2, xz, zip or tar, or one that is not unpacked; None for none."""
     compact: bool
     """Whether it is CRINEX."""
     status: Status
@@ -76,6 +86,20 @@ class Inspection:
     parts: tuple[Part, ...] = ()
     lines: int = 0
     skipped: Mapping[Reason, int] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    """Names of the files in the container that are no observations and never claimed to be."""
+    warnings: tuple[str, ...] = ()
+    """What to be warned of, a sentence each; `gnssice_batch.inspect` fills them in."""
+
+    def as_json(self) -> dict[str, object]:
+        """The inspection as plain JSON values."""
+        return as_json(self, self.warnings)
+
+    @property
+    def reasons(self) -> dict[Reason, int]:
+        """Why it is rejected or partial, all with their counts, the one that matters most first."""
+        rejected_for = self.refusal.reason if self.refusal and self.status is Status.REJECTED else None
+        return ranked_reasons(rejected_for, self.skipped, {})
 
 
 def inspect(content: bytes, name: str, options: ReadOptions | None = None) -> Inspection:
@@ -91,16 +115,20 @@ def inspect(content: bytes, name: str, options: ReadOptions | None = None) -> In
         How to read it.
     """
     packing = (name, len(content), hashlib.sha256(content).hexdigest(), container_of(content))
-    compact = is_compact(unpack_prefix(content))
+    compact = False
     try:
-        reading = read(content, options)
+        with failures_as_read_errors():
+            compact = is_compact(unpack_prefix(content))
+            reading = read(content, options)
+            parts = tuple(_part(part) for part in reading.parts if part.time_100ns.size)
     except ReadError as error:
-        refusal = Refusal(error.reason, error.detail, error.line, error.first_bytes)
-        return Inspection(*packing, compact, Status.REJECTED, refusal)
-    parts = tuple(_part(part) for part in reading.parts if part.time_100ns.size)
+        refusal = Refusal.of(error)
+        return Inspection(*packing, compact, Status.REJECTED, refusal, lines=error.lines, skipped=error.counts)
     counts = reading.accounting.counts
     status = Status.PARTIAL if any(reason.loses for reason in counts) else Status.OK
-    return Inspection(*packing, compact, status, _first_loss(reading), parts, reading.accounting.lines, dict(counts))
+    return Inspection(
+        *packing, compact, status, _first_loss(reading), parts, reading.accounting.lines, dict(counts), reading.others
+    )
 
 
 def moment(time_100ns: int) -> str:
@@ -119,6 +147,7 @@ def as_json(seen: Inspection, odd: Sequence[str]) -> dict[str, object]:
         "compact": seen.compact,
         "status": str(seen.status),
         "refusal": _refusal_json(seen.refusal),
+        "reasons": {str(reason): count for reason, count in seen.reasons.items()},
         "lines": seen.lines,
         "skipped": {str(reason): count for reason, count in seen.skipped.items()},
         "parts": [_part_json(part) for part in seen.parts],
@@ -175,7 +204,7 @@ def _header_json(header: Header) -> dict[str, object]:
 
 def _first_loss(reading: Reading) -> Refusal | None:
     offence = reading.accounting.offence
-    return Refusal(offence.reason, "", offence.line, offence.first_bytes) if offence else None
+    return Refusal(offence.reason, offence.detail, offence.line, offence.first_bytes) if offence else None
 
 
 def _part(part: Observations) -> Part:

@@ -1,4 +1,4 @@
-"""What is odd about a file: name against content, header against body, and what the body itself shows. Pure."""
+"""Warnings about one file: its name against its content, its header against its body; pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -33,6 +33,8 @@ _SUFFIXES: Final = {
     "gzip": (".gz", ".tgz"),
     "compress": (".z",),
     "bzip2": (".bz2",),
+    "xz": (".xz",),
+    "zstd": (".zst",),
     "zip": (".zip",),
     "tar": (".tar",),
 }
@@ -75,6 +77,10 @@ def _of_packing(seen: Inspection) -> Iterator[str]:
         yield "the name says compact RINEX, the content is plain text"
     elif ".rnx" in name and seen.compact:
         yield "the name says plain text, the content is compact RINEX"
+    if seen.others:
+        yield f"files in it that are no observations are passed over: {', '.join(seen.others)}"
+    if seen.skipped.get(Reason.TRAILING_BYTES):
+        yield "something follows its compressed content and is passed over"
 
 
 def _of_status(seen: Inspection) -> Iterator[str]:

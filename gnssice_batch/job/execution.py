@@ -1,4 +1,4 @@
-"""How the tasks of a job are run: by whom, how often, who is told, and who may stop it."""
+"""The execution of tasks: by whom, how often, who is told of it, who may stop it."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +12,7 @@ from gnssice_batch.job.interruption import Stop, stoppable
 
 
 class Progress(Protocol):
-    """What an operator is told while a run goes on."""
+    """Callbacks that receive the progress of a run."""
 
     def stage(self, name: str, tasks: int) -> None:
         """A stage of so many tasks begins."""

@@ -1,4 +1,4 @@
-"""SIGTERM as a request: stop submitting, let what runs finish for a while, then stop for good."""
+"""SIGTERM as a request to stop: no new tasks, a grace period for those that run."""
 
 import signal
 import threading

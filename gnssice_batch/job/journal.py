@@ -1,4 +1,4 @@
-"""The journal of an unpublished run: finished partitions and the structure, kept where a new start finds them.
+"""The journal of an unpublished run, from which a new start resumes.
 
 One folder a run, beside the repository: ``run.json``, ``lease.json``, ``structure.json`` and ``partitions/<key>``.
 Every file is one line (format, length, SHA-256) and a JSON document; both are checked before anything in it is
@@ -265,7 +265,7 @@ def _record(folder: Folder) -> RunRecord | None:
     try:
         record: RunRecord = load(RunRecord, unseal(folder.read(_RECORD)))
     except (ValueError, FileNotFoundError) as error:
-        _log.warning("%s is no journal this program can use: %s", folder.url, error)
+        _log.warning("%s is not a journal that this program can use: %s", folder.url, error)
         return None
     return record
 

@@ -13,6 +13,7 @@ from gnssice_batch.model.values import FileOutcome, Refusal, SourceFile, Span, S
 from gnssice_batch.planning.backlog import Backlog, new_template
 from gnssice_batch.planning.breaker import Breaker
 from gnssice_batch.planning.growth import distance, implausible, promised_span, stored_span, unconfirmed
+from gnssice_batch.planning.markers import wanted_markers, with_one_marker
 from gnssice_batch.planning.plan import (
     GroupPlan,
     Learned,
@@ -95,8 +96,10 @@ def prepare(
     context = rules.context(backlog.files)
     known = {**{receiver: group.template for receiver, group in backlog.stored.items()}, **(made or {})}
     sampled = _survey(backlog, rules, known, context, execution) + _earlier(backlog, known, refused)
+    markers = wanted_markers(rules, backlog, known, sampled)
+    sampled, context = with_one_marker(sampled, markers), replace(context, markers=markers)
     surveys, templates = _confirmed(backlog, rules, known, context, sampled, execution)
-    learned = Learned(spans={survey.outcome.file.uri: survey.outcome.facts.span for survey in surveys})
+    learned = Learned(spans={survey.outcome.file.uri: _span(survey.outcome) for survey in surveys})
     units = {
         receiver: rules.partition_units
         or units_of_a_partition(template, backlog.files[receiver], context.bounds[receiver])
@@ -246,7 +249,9 @@ def _templates(
         if current is None and not usable:
             continue
         try:
-            templates[receiver] = current or new_template(rules, receiver, _near(receiver, surveys, backlog, context))
+            templates[receiver] = current or new_template(
+                rules, receiver, _near(receiver, surveys, backlog, context) or usable
+            )
         except (PlanError, ConfigError) as error:
             conflicts.append(f"{receiver}: {error}")
     if conflicts:
@@ -262,6 +267,11 @@ def _near(receiver: str, surveys: Iterable[FileSurvey], backlog: Backlog, contex
 
 
 def _usable(surveys: Iterable[FileSurvey], receiver: str) -> list[FileSurvey]:
-    """The surveys of a receiver's readable files."""
+    """The surveys of a receiver's files with observations: a group can be made of what they say."""
     mine = [survey for survey in surveys if survey.outcome.file.receiver == receiver]
-    return [survey for survey in mine if survey.outcome.status is not Status.REJECTED]
+    return [survey for survey in mine if survey.outcome.status is not Status.REJECTED and survey.sids]
+
+
+def _span(outcome: FileOutcome) -> Span | None:
+    """What a surveyed file gives to its receiver's axis: a rejected one gives nothing."""
+    return None if outcome.status is Status.REJECTED else outcome.facts.span

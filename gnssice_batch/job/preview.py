@@ -1,29 +1,32 @@
-"""What a run would do, before anything is changed: the plan as plain facts, for people and as JSON."""
+"""The dry run: what a run would do, as plain values."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 from gnssice_batch import config
+from gnssice_batch.archive.skipped import SkippedFile, by_kind
 from gnssice_batch.job.execution import Progress, execution
-from gnssice_batch.job.prepare import prepare
-from gnssice_batch.job.results import changes_of
+from gnssice_batch.job.prepare import Prepared, prepare
+from gnssice_batch.job.report import all_reasons, skipped_json
+from gnssice_batch.job.results import changes_of, left_out
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import SECOND_NS, Grid, epochs_per_day, gps_datetime
 from gnssice_batch.model.values import FileOutcome, Span, Status
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import Change, changes_json
+from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.rules import rules_of
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverPlan:
-    """What would be done for one receiver."""
+    """The plan for one receiver."""
 
     receiver: str
     new: bool
-    """Whether the group has to be made."""
+    """Whether the group does not exist yet."""
     files: int
     size_bytes: int
     span: Span | None
@@ -34,24 +37,32 @@ class ReceiverPlan:
     write_units: int
     unit_note: str
     """Why the write unit is not the configured one; empty where it is."""
+    markers: Mapping[str, int]
+    """Files by marker, of the ledger and the sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """What a run would do."""
+    """A plan: what a run would do."""
 
     archive: str
     store: str
     totals: Totals
     receivers: tuple[ReceiverPlan, ...]
     up_to_date: int
-    """Files that stand in the ledger already."""
-    skipped: int
-    """Files that are no receiver's."""
+    """Files that are in the ledger already."""
+    skipped_files: tuple[SkippedFile, ...]
+    """Files that belong to no receiver."""
+    left_out: Mapping[str, str]
+    """Receivers that no group is made for, and why."""
     refused: tuple[FileOutcome, ...]
-    """Files of the sample that can't be read."""
+    """Rejected files of the sample."""
     changes: Mapping[str, tuple[Change, ...]]
     """By receiver what is other in some files of the sample than in those before them."""
+
+    def as_json(self) -> dict[str, object]:
+        """The plan as plain JSON values."""
+        return as_json(self)
 
 
 def preview(settings: config.Settings, progress: Progress | None = None) -> PlanSummary:
@@ -73,9 +84,10 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         archive=rules.archive.url,
         store=target.url,
         totals=prepared.totals,
-        receivers=tuple(_receiver(plan, rules.groups.unit_epochs) for plan in prepared.plans),
+        receivers=tuple(_receiver(plan, rules.groups.unit_epochs, prepared) for plan in prepared.plans),
         up_to_date=backlog.up_to_date,
-        skipped=len(backlog.listing.skipped),
+        skipped_files=backlog.listing.skipped,
+        left_out=left_out(prepared),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
         changes=changes_of(backlog, _by_receiver(outcomes)),
     )
@@ -108,17 +120,21 @@ def as_json(found: PlanSummary) -> dict[str, object]:
         "references": totals.references,
         "task_memory_bytes": totals.task_memory_bytes,
         "up_to_date": found.up_to_date,
-        "skipped": found.skipped,
+        "skipped": len(found.skipped_files),
+        "skipped_by_kind": by_kind(found.skipped_files),
+        "skipped_files": skipped_json(found.skipped_files),
+        "left_out": dict(found.left_out),
         "receivers": {each.receiver: _receiver_json(each) for each in found.receivers},
         "changes_in_sample": changes_json(found.changes),
         "refused_in_sample": [_refused_json(outcome) for outcome in found.refused],
     }
 
 
-def _receiver(plan: GroupPlan, wanted_unit: int) -> ReceiverPlan:
+def _receiver(plan: GroupPlan, wanted_unit: int, prepared: Prepared) -> ReceiverPlan:
     template, new = plan.template, plan.current is None
     files = {file.uri: file.size_bytes for assignment in plan.assignments for file in assignment.files}
     spans = [span for assignment in plan.assignments for span in assignment.spans]
+    sample = [one.outcome for one in prepared.surveys if one.outcome.file.receiver == template.receiver]
     return ReceiverPlan(
         receiver=template.receiver,
         new=new,
@@ -130,6 +146,7 @@ def _receiver(plan: GroupPlan, wanted_unit: int) -> ReceiverPlan:
         partitions=len(plan.assignments),
         write_units=sum(len(assignment.partition.stored_units) for assignment in plan.assignments),
         unit_note=unit_note(template.grid, wanted_unit, new=new),
+        markers=receiver_markers(prepared.backlog.ledger(template.receiver), sample),
     )
 
 
@@ -147,6 +164,7 @@ def _receiver_json(each: ReceiverPlan) -> dict[str, object]:
         "write_unit_epochs": grid.unit,
         "write_unit_note": each.unit_note,
         "read_unit_epochs": grid.read_unit,
+        "markers": dict(each.markers),
         "partitions": each.partitions,
         "write_units": each.write_units,
     }
@@ -159,4 +177,7 @@ def _refused_json(outcome: FileOutcome) -> dict[str, object]:
         "receiver": outcome.file.receiver,
         "reason": str(refusal.reason) if refusal else "",
         "detail": refusal.detail if refusal else "",
+        "line": refusal.line if refusal else 0,
+        "first_bytes": refusal.first_bytes.decode("latin-1") if refusal else "",
+        "reasons": {str(reason): count for reason, count in all_reasons(outcome).items()},
     }

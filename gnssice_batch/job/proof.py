@@ -1,4 +1,4 @@
-"""Proof before publishing: what workers wrote is read back and held against their files, read once more."""
+"""The proof before publishing: what workers wrote, compared with a fresh reading of the files."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence

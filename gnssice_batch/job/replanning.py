@@ -1,4 +1,4 @@
-"""Planning again when another run was faster and the work does not fit its result."""
+"""Replanning when another run was faster, so that the work does not fit its result."""
 
 import random
 import time
@@ -34,8 +34,8 @@ def until_it_fits[R](attempt: Callable[[], R], progress: Progress) -> R:
         try:
             return attempt()
         except MovedError as moved:
-            _log.warning("planned again: %s", moved, extra={"run": moved.run})
-            progress.stage("planned again, another run was faster", 0)
+            _log.warning("planning again: %s", moved, extra={"run": moved.run})
+            progress.stage("planning again, another run published first", 0)
             time.sleep(random.uniform(0, _JITTER_S * 2**number))  # noqa: S311 - spreads the tries, keeps no secret
             last = moved
     msg = f"other runs were faster {_TRIES} times; nothing of this run was published: start it again. Last: {last}"

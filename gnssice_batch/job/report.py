@@ -1,11 +1,13 @@
-"""What a run came to: outcomes added up per file, a table for people, JSON for machines, an exit code."""
+"""The report of a run: outcomes per file, totals, exit code."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
+from gnssice_batch.archive.skipped import SkippedFile, by_kind
 from gnssice_batch.errors import Reason, StoreError
+from gnssice_batch.model.reasons import ranked_reasons
 from gnssice_batch.model.values import FileOutcome, Status, Tally
 from gnssice_batch.planning.changes import Change, changes_json
 from gnssice_batch.planning.growth import misdated
@@ -16,14 +18,14 @@ EXIT_REFUSED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was proven of a run's work before it was published."""
+    """What was verified before publishing."""
 
     level: str = "units"
     """What the settings asked for: ``units``, ``sample`` or ``full``."""
     units: int = 0
     """Write units of which the commit changed exactly those that were planned."""
     partitions: int = 0
-    """Partitions whose cells were read back and held against a fresh reading of their files."""
+    """Partitions whose cells were read back and compared with a fresh reading of their files."""
     files: int = 0
     """Files read again for it."""
     epochs: int = 0
@@ -34,7 +36,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """The end of a run."""
+    """The report of a run."""
 
     run: str
     url: str
@@ -50,16 +52,29 @@ class RunReport:
     set_aside: tuple[str, ...] = ()
     """Partitions that killed their workers; their files are rejected."""
     up_to_date: int = 0
-    """Files that stood in the ledger already."""
+    """Files that were in the ledger already."""
     refused_again: tuple[FileOutcome, ...] = ()
-    """Files that were tried again and refused as the ledger says already; nothing new, and so no part of `files`."""
-    skipped: int = 0
-    """Files of the archive that are no receiver's."""
+    """Files that were read again and rejected for the same reason as before; not part of `files`."""
+    skipped_files: tuple[SkippedFile, ...] = ()
+    """Files that belong to no receiver."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Receivers that no group was made for, and why; none of their files is in the ledger, the next run tries again."""
+    markers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Receivers whose files name several markers: files by marker, those of earlier runs among them."""
     peak_memory_bytes: int = 0
     """Largest of any worker."""
     proof: Proof = Proof()
     changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     """By receiver what is other in some files than in those before them."""
+
+    @property
+    def skipped(self) -> int:
+        """Number of files that belong to no receiver."""
+        return len(self.skipped_files)
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain JSON values."""
+        return as_json(self)
 
 
 def combined(parts: Iterable[FileOutcome]) -> FileOutcome:
@@ -110,6 +125,10 @@ def as_json(report: RunReport) -> dict[str, object]:
         "up_to_date": report.up_to_date,
         "refused_again": len(report.refused_again),
         "skipped": report.skipped,
+        "skipped_by_kind": by_kind(report.skipped_files),
+        "skipped_files": skipped_json(report.skipped_files),
+        "left_out": dict(report.left_out),
+        "markers": {receiver: dict(markers) for receiver, markers in report.markers.items()},
         "peak_memory_bytes": report.peak_memory_bytes,
         "proof": asdict(report.proof),
         "changes": changes_json(report.changes),
@@ -138,9 +157,23 @@ def summary(outcomes: Iterable[FileOutcome]) -> dict[str, object]:
 
 
 def refused_files(report: RunReport) -> tuple[FileOutcome, ...]:
-    """The files that did not end ``ok``, rejected ones first."""
+    """The files that were rejected or are partial, rejected ones first."""
     odd = [outcome for outcomes in report.files.values() for outcome in outcomes if outcome.status is not Status.OK]
     return tuple(sorted(odd, key=lambda outcome: (outcome.status is not Status.REJECTED, outcome.file.uri)))
+
+
+def all_reasons(outcome: FileOutcome) -> dict[Reason, int]:
+    """Why a file was rejected or is partial, all with their counts, the one that matters most first."""
+    rejected_for = outcome.refusal.reason if outcome.refusal and outcome.status is Status.REJECTED else None
+    return ranked_reasons(rejected_for, outcome.facts.skipped, outcome.refused or outcome.facts.refused)
+
+
+def skipped_json(files: Iterable[SkippedFile]) -> list[dict[str, object]]:
+    """Skipped files as plain JSON values."""
+    return [
+        {"file": file.uri, "kind": str(file.kind), "reason": file.why, "observations": file.observations}
+        for file in files
+    ]
 
 
 def _refused_file(outcome: FileOutcome) -> dict[str, object]:
@@ -152,7 +185,8 @@ def _refused_file(outcome: FileOutcome) -> dict[str, object]:
         "reason": str(refusal.reason) if refusal else "",
         "detail": refusal.detail if refusal else "",
         "line": refusal.line if refusal else 0,
-        "skipped": {str(reason): count for reason, count in outcome.facts.skipped.items() if reason.loses},
+        "first_bytes": refusal.first_bytes.decode("latin-1") if refusal else "",
+        "reasons": {str(reason): count for reason, count in all_reasons(outcome).items()},
     }
 
 

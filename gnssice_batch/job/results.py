@@ -1,4 +1,4 @@
-"""What finished partitions come to: one outcome per file, and what is to be published."""
+"""The results of finished partitions: one outcome per file, ledger rows, the publication."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,6 +12,7 @@ from gnssice_batch.model.template import unit_chunks
 from gnssice_batch.model.values import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Strategy, Tally
 from gnssice_batch.planning.backlog import Backlog
 from gnssice_batch.planning.changes import Change, changes
+from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import prove_single_owners
 from gnssice_batch.planning.rules import SOFTWARE
 from gnssice_batch.store.layout.ledger import Provenance
@@ -53,7 +54,8 @@ def up_to_date_report(prepared: Prepared, url: str, run: str) -> RunReport:
         snapshot=None,
         files=_unplanned_outcomes(prepared),
         up_to_date=prepared.backlog.up_to_date,
-        skipped=len(prepared.backlog.listing.skipped),
+        skipped_files=prepared.backlog.listing.skipped,
+        left_out=left_out(prepared),
     )
 
 
@@ -74,6 +76,7 @@ def report_of(prepared: Prepared, work: Work, files: Outcomes, proof: Proof, sna
         peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
         proof=proof,
         changes=changes_of(prepared.backlog, files),
+        markers=markers_told_apart(prepared, files),
     )
 
 
@@ -92,6 +95,35 @@ def _unplanned_outcomes(prepared: Prepared) -> Outcomes:
         if receiver not in planned:
             files[receiver] = (*files.get(receiver, ()), survey.outcome)
     return files
+
+
+def left_out(prepared: Prepared) -> dict[str, str]:
+    """The receivers that no group is made for, and why."""
+    planned = {plan.template.receiver for plan in prepared.plans}
+    return {
+        receiver: _why_left_out(
+            survey.outcome for survey in prepared.surveys if survey.outcome.file.receiver == receiver
+        )
+        for receiver in prepared.backlog.files
+        if receiver not in planned
+    }
+
+
+def _why_left_out(outcomes: Iterable[FileOutcome]) -> str:
+    taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
+    if not taken:
+        return "no file of it can be read"
+    if not any(outcome.facts.observations for outcome in taken):
+        return "no file of it has an observation yet"
+    return "its files do not tell how it samples: set grid.interval_s for it"
+
+
+def markers_told_apart(prepared: Prepared, files: Outcomes) -> dict[str, dict[str, int]]:
+    """The receivers whose files name several markers, in this run or before it: files by marker."""
+    found = {
+        receiver: receiver_markers(prepared.backlog.ledger(receiver), outcomes) for receiver, outcomes in files.items()
+    }
+    return {receiver: markers for receiver, markers in found.items() if len(markers) > 1}
 
 
 def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:

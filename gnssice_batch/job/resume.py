@@ -1,4 +1,4 @@
-"""What of an earlier start still holds: its structure, and the partitions it had finished."""
+"""What of an interrupted run can be resumed: its structure, its finished partitions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The rounds of a run: make the structure, send partitions out, learn, plan again; until nothing is pending."""
+"""The rounds of a run: make the structure, submit partitions, learn, plan again, until none is pending."""
 
 from dataclasses import replace
 
@@ -117,7 +117,7 @@ def _send_out(
         assignment = sent[finished.key]
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
-            _log.error("set aside: %s", finished.error, extra={"partition": finished.key})
+            _log.error("partition set aside: %s", finished.error, extra={"partition": finished.key})
             continue
         outcome = result_of(finished)
         _learn(work, assignment, outcome)
@@ -151,7 +151,7 @@ def _call(
 
 def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> None:
     if outcome.unknown_sids:
-        _log.info("%d unknown signals, the axis grows", len(outcome.unknown_sids), extra={"partition": outcome.key})
+        _log.info("%d new signals are added to the axis", len(outcome.unknown_sids), extra={"partition": outcome.key})
     else:
         work.note_done(assignment, outcome)
     work.learn(assignment.partition.receiver, outcome)

@@ -141,7 +141,7 @@ def _heartbeat(journal: Journal) -> Iterator[None]:
             try:
                 journal.renew()
             except StoreError as error:
-                _log.warning("no sign of life: %s", error, extra={"run": journal.record.run})
+                _log.warning("the lease was not renewed: %s", error, extra={"run": journal.record.run})
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""What a run has done so far, and what it has found out by doing it."""
+"""The work of a run so far, with what it has learned from it."""
 
 from dataclasses import dataclass, field, replace
 

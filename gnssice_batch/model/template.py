@@ -1,4 +1,4 @@
-"""The declared structure of a group: every array's name, type, shape, chunks and attributes, before any data."""
+"""The template of a group: the declared name, type, shape, chunks, attributes of every array."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence

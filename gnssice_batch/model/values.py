@@ -1,4 +1,4 @@
-"""The values that travel between the stages: source files, partitions, outcomes; all of them frozen."""
+"""The frozen values that travel between the stages: source files, partitions, outcomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.errors import Reason
+from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.model.grid import Grid
 
 NO_SOURCE = -1
@@ -159,7 +159,7 @@ class Assignment:
 
 
 class Status(StrEnum):
-    """What became of a file."""
+    """The outcome of a file in one word."""
 
     OK = "ok"
     PARTIAL = "partial"
@@ -168,7 +168,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Epochs and values of a file that share one fate."""
+    """A count of epochs with the values in them."""
 
     epochs: int = 0
     observations: int = 0
@@ -244,6 +244,11 @@ class Refusal:
     detail: str = ""
     line: int = 0
     first_bytes: bytes = b""
+
+    @classmethod
+    def of(cls, error: ReadError) -> "Refusal":
+        """The refusal of a file that could not be read."""
+        return cls(error.reason, error.detail, error.line, error.first_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What an operator does beside runs: look at a store, verify it, try refused files again, clean up."""
+"""What an operator does beside runs: status, verification, retry of rejected files, housekeeping."""

@@ -1,4 +1,4 @@
-"""Old versions expired, with what nothing else refers to, without harm to open runs."""
+"""Garbage collection that spares what unpublished runs need."""
 
 from datetime import UTC, datetime, timedelta
 

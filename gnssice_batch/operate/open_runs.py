@@ -1,4 +1,4 @@
-"""Runs that left a journal because they were not published."""
+"""Unpublished runs, which have left a journal."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta

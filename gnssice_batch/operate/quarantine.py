@@ -1,5 +1,6 @@
-"""Files that were refused, as the ledger has them, and which of them are to be read again."""
+"""The quarantine: rejected files in the ledger, chosen for a retry."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +11,8 @@ import numpy.typing as npt
 from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, Reason
 from gnssice_batch.job.target import target_of
-from gnssice_batch.model.values import Status
+from gnssice_batch.model.reasons import ranked_reasons
+from gnssice_batch.model.values import Status, Tally
 from gnssice_batch.operate.status import existing_repository, latest_rows
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rules import rules_of
@@ -26,13 +28,16 @@ class Refused:
     """Path below the archive's root."""
     status: str
     reason: str
+    """What it was rejected for, else the first thing it lost."""
+    reasons: Mapping[str, int]
+    """All of them with their counts, as `ranked_reasons` orders them."""
     detail: str
     line: int
     """Line of the first offence in the unpacked file, counted from 1; 0 where there is none."""
     first_bytes: str
     """What that line begins with, one character a byte (Latin-1)."""
     reader: str
-    """Program and reader that refused it."""
+    """Program and reader that read it."""
     older_reader: bool
     """Whether that is not the present one."""
     read_at: str
@@ -46,14 +51,14 @@ def refused(
     *,
     partial: bool = False,
 ) -> tuple[Refused, ...]:
-    """The refused files of a store, by receiver and name.
+    """The rejected files of a store, by receiver and name.
 
     Parameters
     ----------
     receivers, reasons
         Only of these; empty: of all.
     partial
-        Those too that were taken in part.
+        Those too that are partial.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def refused(
         file
         for receiver in receivers or known
         for file in _of(receiver, stored_files(repository, receiver, branch), statuses, present)
-        if not reasons or file.reason in reasons
+        if not reasons or _has(file, reasons)
     )
     return tuple(sorted(found, key=lambda file: (file.receiver, file.file)))
 
@@ -85,12 +90,12 @@ def retry_of(
     *,
     older_reader: bool = False,
 ) -> Retry:
-    """What a run is told so that it takes these refused files again.
+    """What a run is told so that it takes these rejected files again.
 
     Parameters
     ----------
     older_reader
-        Only those that another reader than the present one refused.
+        Only those that another reader than the present one rejected.
 
     Raises
     ------
@@ -106,7 +111,7 @@ def retry_of(
 
 
 def as_json(files: Collection[Refused]) -> dict[str, object]:
-    """The refused files as plain JSON values."""
+    """These files as plain JSON values."""
     return {"files": [asdict(file) for file in files]}
 
 
@@ -121,6 +126,7 @@ def _of(
             file=said["uri"],
             status=said["status"],
             reason=said["reason"],
+            reasons=_all_reasons(said),
             detail=said["detail"],
             line=int(said["line"]),
             first_bytes=said["first_bytes"],
@@ -128,6 +134,20 @@ def _of(
             older_reader=said["reader"] != present,
             read_at=said["read_at"],
         )
+
+
+def _has(file: Refused, reasons: Collection[str]) -> bool:
+    """Whether a file is listed for these reasons: a rejected one for what a retry asks for, else for all it lost."""
+    named = (file.reason,) if file.status == Status.REJECTED.value else file.reasons
+    return any(reason in reasons for reason in named)
+
+
+def _all_reasons(said: Mapping[str, Any]) -> dict[str, int]:
+    """Every reason of a row with its count."""
+    rejected_for = Reason(said["reason"]) if said["status"] == Status.REJECTED.value else None
+    skipped = {Reason(reason): count for reason, count in json.loads(said["skipped"]).items()}
+    refused = {Reason(reason): Tally(*tally) for reason, tally in json.loads(said["refused"]).items()}
+    return {str(reason): count for reason, count in ranked_reasons(rejected_for, skipped, refused).items()}
 
 
 def _check(what: str, wanted: Collection[str], known: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the store holds: per receiver its span, its filling and what became of its files."""
+"""The status of a store: span, epochs, signals, files, size of each receiver."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from gnssice_batch.store.repository import Repository, open_existing
 
 @dataclass(frozen=True, slots=True)
 class ReceiverStatus:
-    """One receiver."""
+    """The status of one receiver."""
 
     receiver: str
     interval_s: float
@@ -41,13 +41,17 @@ class ReceiverStatus:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """A repository at the head of the branch that the settings name."""
+    """The status of a repository, at the head of ``run.branch``."""
 
     url: str
     snapshot: Snapshot
     stored_bytes: int
     """Size of the whole repository, all its versions together."""
     receivers: tuple[ReceiverStatus, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """The status as plain JSON values."""
+        return as_json(self)
 
 
 def store_status(settings: config.Settings) -> StoreStatus:

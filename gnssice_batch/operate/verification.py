@@ -1,4 +1,4 @@
-"""A published store held against the archive it was made from: taken files of the ledger are read once more."""
+"""The verification of a published store: ingested files read again, compared cell by cell."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from gnssice_batch.verification.rereading import Claim, Compared, Comparison
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What verifying a published store has come to."""
+    """The result of verifying a published store."""
 
     url: str
     snapshot: str
@@ -38,6 +38,10 @@ class StoreReport:
     """The first differences of every batch, a sentence each."""
     absent: tuple[str, ...]
     """Files that can't be compared: the archive does not give them any more, or with other content."""
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain JSON values."""
+        return as_json(self)
 
     @property
     def agrees(self) -> bool:

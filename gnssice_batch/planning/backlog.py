@@ -1,4 +1,4 @@
-"""What there is to do: the archive as listed against the store as it stands."""
+"""The backlog: files of the archive that the store does not hold yet."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from itertools import groupby
 from gnssice_batch.archive.listing import Listing, list_files
 from gnssice_batch.ingest.header_facts import overrides_text
 from gnssice_batch.model.grid import empty_grid
+from gnssice_batch.model.markers import main_marker
 from gnssice_batch.model.template import (
     NON_INDEX_COORDINATES,
     GroupTemplate,
@@ -130,6 +131,7 @@ def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> 
             **header_attributes(first_header(surveys)),
             **_attributes(groups, receiver),
             "mapping_overrides": overrides_text(rules.overrides_of(receiver)),
+            "marker": main_marker(survey.outcome.facts.marker for survey in surveys),
         },
     )
 

@@ -1,4 +1,4 @@
-"""The circuit breaker: stops a run in which most files fail in the same way, before it has asked for all of them."""
+"""The circuit breaker: stops a run in which most files are rejected for one reason."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable

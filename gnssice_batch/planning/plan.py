@@ -1,4 +1,4 @@
-"""The plan: which partition takes which files. Pure, and made again with what workers learned."""
+"""The plan: which partition takes which files; pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,7 +60,7 @@ class GroupPlan:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a plan costs."""
+    """The cost of a plan."""
 
     files: int
     size_bytes: int

@@ -1,4 +1,4 @@
-"""What planning follows: the settings of archive, grids, reader and new groups, looked up once."""
+"""The rules of planning: settings of archive, grids, reader, new groups, looked up once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class Rules:
         """How workers read the files of these receivers."""
         bounds = {receiver: self.bounds(receiver) for receiver in receivers}
         overrides = {receiver: self.overrides_of(receiver) for receiver in bounds}
-        return ReadContext(access(self.archive), self.options, bounds, overrides)
+        return ReadContext(access(self.archive), self.options, bounds, overrides=overrides)
 
 
 def rules_of(settings: config.Settings, retry: Retry | None = None) -> Rules:

@@ -1,4 +1,4 @@
-"""What a sample of a receiver's files says before its group is made: sampling, signals, GLONASS channels, spans."""
+"""The survey of a new receiver: sampling, signals, GLONASS channels found in a sample of its files."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gnssice_batch.rinex.failures import failures_as_read_errors
 from gnssice_batch.rinex.header.values import Header
 from gnssice_batch.rinex.observations.dense import Dense, dense, signals
 from gnssice_batch.rinex.observations.values import (
@@ -27,6 +28,7 @@ __all__ = [
     "ReadOptions",
     "Reading",
     "dense",
+    "failures_as_read_errors",
     "read",
     "read_header",
     "signals",

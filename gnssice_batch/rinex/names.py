@@ -1,4 +1,4 @@
-"""What the name of a RINEX file says; a hint only, the content is the truth.
+"""What the name of a RINEX file promises: a hint only, the content decides.
 
 Known are the short names of RINEX 2, the long names of RINEX 3 and 4, and canvodpy's names, which look like long ones.
 """
@@ -14,7 +14,7 @@ from typing import Final, Literal
 Kind = Literal["observation", "navigation", "meteo", "other"]
 Style = Literal["rinex2", "rinex3", "canvodpy"]
 
-_PACKED: Final = re.compile(r"(\.(z|gz|bz2|zip|tar|tgz))+$", re.IGNORECASE)
+_PACKED: Final = re.compile(r"(\.(z|gz|bz2|xz|zst|zip|tar|tgz))+$", re.IGNORECASE)
 
 _SHORT: Final = re.compile(
     r"(?P<station>\w{4})(?P<day>\d{3})(?P<session>[a-z0-9])(?P<minute>[0-5]\d)?\.(?P<year>\d{2})(?P<type>[a-z])",
@@ -26,6 +26,9 @@ _LONG: Final = re.compile(
     r"_(?P<period>\d{2}[A-Z])(_(?P<interval>\d{2}[A-Z]))?_(?P<content>[A-Z]{2})(\.(?P<type>[A-Z0-9]{3}))?",
     re.IGNORECASE | re.ASCII,
 )
+
+_OBSERVATIONS: Final = re.compile(r"\.(rnx|crx|obs|\d\d[od])$", re.IGNORECASE | re.ASCII)
+_NO_OBSERVATIONS: Final = re.compile(r"\.(nav|met|txt|log|pdf|md|sp3|clk|\d\d[nglhbpqjfim])$|^readme", re.IGNORECASE)
 
 _SHORT_KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
@@ -81,6 +84,22 @@ def parse_name(path: str) -> NameHint | None:
     if long := _LONG.fullmatch(name):
         return _long(long)
     return None
+
+
+def claims_observations(path: str) -> bool | None:
+    """Return whether a file is called an observation file; None where its name tells nothing.
+
+    Hidden files, such as those that macOS puts into a zip beside each other one, claim nothing.
+    """
+    name = _PACKED.sub("", re.split(r"[/\\]", path)[-1])
+    if name.startswith("."):
+        return False
+    hint = parse_name(path)
+    if hint is not None and hint.kind != "other":
+        return hint.kind == "observation"
+    if _OBSERVATIONS.search(name):
+        return True
+    return False if _NO_OBSERVATIONS.search(name) else None
 
 
 def _short(parts: re.Match[str]) -> NameHint | None:

@@ -1,4 +1,4 @@
-"""A small file of each kind that the reader has kernels for, which between them make it use them all."""
+"""Small files of each kind, which together make the reader use all of its kernels."""
 
 from collections.abc import Iterator
 

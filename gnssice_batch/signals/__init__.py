@@ -1,4 +1,4 @@
-"""Satellite systems, bands, tracking codes and signal ids; could be published alone."""
+"""Satellite systems, bands, tracking codes, signal ids; could be published alone."""
 
 from gnssice_batch.signals.codes import (
     GLONASS_CHANNELS,

@@ -1,4 +1,4 @@
-"""What an observation code of a RINEX file stands for: band, tracking letter, signal id, frequencies.
+"""The meaning of a RINEX observation code: band, tracking letter, signal id, frequencies.
 
 A signal id (sid) is ``SV|band|code``, e.g. ``G01|L1|C``: satellite, name of the band, tracking letter.
 """

@@ -1,4 +1,4 @@
-"""RINEX 2 observation types read as RINEX 3 codes, by what else the header lists.
+"""RINEX 2 observation types mapped to RINEX 3 codes, by what else the header lists.
 
 RINEX 2 names a band and, for pseudoranges only, whether the code is open (``C``) or precise (``P``). Phase,
 Doppler and signal strength get the tracking letter of a pseudorange of their band that is listed too, so that

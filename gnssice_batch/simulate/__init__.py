@@ -1,4 +1,4 @@
-"""A physically plausible archive of RINEX files, of any size, for the demo, the tests and the benchmarks."""
+"""A simulated archive, physically plausible, of any size."""
 
 from gnssice_batch.simulate.files import simulate
 from gnssice_batch.simulate.observables import MISSING, OBSERVABLES, Observations, truth

@@ -1,4 +1,4 @@
-"""Damage as archives hold it: files cut short by a broken transfer, and files that are something else."""
+"""Damage as found in archives: files cut short by a broken transfer, files that are something else."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The simulated archive on disk: a folder per receiver and day, RINEX 3 long names, packed as wanted."""
+"""The simulated archive on disk: a folder per receiver, per day, RINEX 3 long names, compressed as wanted."""
 
 import gzip
 import os

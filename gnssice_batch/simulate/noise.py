@@ -1,4 +1,4 @@
-"""Random numbers as a pure function of what they belong to, so that no order of work changes them."""
+"""Random numbers as a pure function of what they belong to, so that the order of work does not matter."""
 
 import hashlib
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a receiver measures on each signal: pseudorange, phase, Doppler and signal strength, as exact integers."""
+"""The observables of each signal: pseudorange, phase, Doppler, signal strength, as exact integers."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -246,7 +246,10 @@ def _measure(view: View, link: Link, measured: Measured) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _measure_signal(view: View, link: Link, measured: Measured, s: int, k: int) -> None:
-    """Fill one signal's cells, keeping from epoch to epoch whether the lock on its phase holds."""
+    """Fill one signal's cells, keeping from epoch to epoch whether the lock on its phase holds.
+
+    A Doppler of 0.000 is 0.001: RINEX would take it for a missing one.
+    """
     stream, wave_m, offset_m, base_db = (
         link.stream[s, k],
         link.wave_m[s, k],
@@ -271,7 +274,8 @@ def _measure_signal(view: View, link: Link, measured: Measured, s: int, k: int) 
         rate_m_s = view.rate_m_s[e, s] + 0.01 * gaussian(mixed(bits ^ np.uint64(3)))
         measured.values[e, s, k, 0] = int(np.rint(1000.0 * code_m))
         measured.values[e, s, k, 1] = int(np.rint(1000.0 * phase_m / wave_m)) + 1000 * ambiguity
-        measured.values[e, s, k, 2] = int(np.rint(-1000.0 * rate_m_s / wave_m))
+        doppler = int(np.rint(-1000.0 * rate_m_s / wave_m))
+        measured.values[e, s, k, 2] = doppler + (doppler == 0)
         measured.values[e, s, k, 3] = strength
         measured.ssi[e, s, k] = min(max(strength // 6000, 1), 9)
         measured.lli[e, s, k] = 0 if held and ambiguity == former else 1

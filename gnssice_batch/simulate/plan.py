@@ -1,4 +1,4 @@
-"""What to simulate: receivers, time span, sampling, gaps, and how the files are cut and packed."""
+"""The simulation plan: receivers, time span, sampling, gaps, file length, compression."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Satellites on circular orbits, and where a receiver sees them."""
+"""The sky over a receiver: satellites on circular orbits, in azimuth, elevation, range."""
 
 from dataclasses import dataclass
 from functools import cache

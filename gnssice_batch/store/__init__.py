@@ -1,1 +1,1 @@
-"""The store: an Icechunk repository per site, a group per receiver; the only package that knows icechunk and zarr."""
+"""The store: an Icechunk repository per site; the only package that knows icechunk or zarr."""

@@ -1,4 +1,4 @@
-"""Icechunk's errors as this package's: a failing storage ends a run with exit code 5, and a task may be tried again."""
+"""Icechunk's errors translated to the errors of this package."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

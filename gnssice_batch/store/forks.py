@@ -1,4 +1,4 @@
-"""Forks as bytes and back, without pickle: what Icechunk itself keeps of one, nothing that could be executed."""
+"""Forks serialized without pickle: only what Icechunk itself keeps of one."""
 
 import icechunk
 

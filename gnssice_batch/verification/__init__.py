@@ -1,1 +1,1 @@
-"""Stored cells compared with a fresh reading of the files they are from."""
+"""Stored cells compared with a fresh reading of their files."""

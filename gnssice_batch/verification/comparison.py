@@ -1,4 +1,4 @@
-"""What a file says of the epochs of a grid, worked out again in plain numpy, and held against cells read back.
+"""Stored cells compared with what a file says, which is worked out again in plain numpy.
 
 Shares no code with `align`: two ways to the same cells, so that a fault in one of them shows.
 """

@@ -1,4 +1,4 @@
-"""Files read once more and held against stored cells, span by span along the axis."""
+"""Files read again for a comparison with stored cells, span by span."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

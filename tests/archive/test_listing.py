@@ -3,10 +3,13 @@ import os
 
 import pytest
 
+import gnssice_batch.archive.listing
 from gnssice_batch.archive.listing import access, etag, group_name, list_files
+from gnssice_batch.archive.skipped import by_kind
 from gnssice_batch.config import Archive, Receiver
 from gnssice_batch.errors import ArchiveError, PlanError
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
+from gnssice_batch.rinex import read_header
 from tests.support.runs import DAY_ONE_S, rinex, span_s, write
 
 DAY_ONE_NS = DAY_ONE_S * SECOND_NS
@@ -51,7 +54,8 @@ def test_a_receiver_per_station(tmp_path):
     assert whys(listing) == {
         "ract0010.25n": "navigation file by its name",
         "STAT00AUT_R_20250010000_01D_MN.rnx": "navigation file by its name",
-        "readme.txt": "neither name nor header tell a station of this archive",
+        "readme.txt": "the name has none of the known forms, and the header can't be read:"
+        " not_rinex: no RINEX VERSION / TYPE in the first line (line 1)",
     }
 
 
@@ -93,7 +97,7 @@ def test_receivers_of_the_settings(tmp_path):
     }
     listing = listed(tmp_path, files, receivers=receivers)
     assert owners(listing) == {"one/ract0010.25o": "reference", "two/ract0010.25o": "canopy", "three/zzzz": "by_header"}
-    assert whys(listing) == {"two/abcd0010.25o": "station ABCD is none of archive.receivers"}
+    assert whys(listing) == {"two/abcd0010.25o": "archive.receivers has no receiver for station ABCD"}
 
 
 def test_files_claimed_twice_are_all_named(tmp_path):
@@ -110,6 +114,71 @@ def test_globs(tmp_path):
     files = {"a/ract0010.25o": None, "b/ract0020.25o": None, "b/old/ract0030.25o": None}
     assert set(owners(listed(tmp_path, files, include=("b/**",)))) == {"b/ract0020.25o", "b/old/ract0030.25o"}
     assert set(owners(listed(tmp_path, {}, include=("b/**",), exclude=("*/old/*",)))) == {"b/ract0020.25o"}
+
+
+def kinds(listing):
+    return {file.uri: (str(file.kind), file.observations) for file in listing.skipped}
+
+
+def test_every_kind_of_skipped_file(tmp_path):
+    files = {
+        "rec/ract0010.25o": None,
+        "ract0020.25o": None,
+        "ract0010.25n": b"",
+        "ract0010.25m": b"",
+        "ract0010.25s": b"",
+        "readme.txt": b"nothing",
+        "odd.rnx": b"<html>",
+        "old/ract0030.25o": None,
+        "rec/tmp": None,
+    }
+    listing = listed(tmp_path, files, layout="{receiver}/*", exclude=("old/*", "*/tmp"))
+    assert kinds(listing) == {
+        "ract0020.25o": ("no_receiver", True),
+        "ract0010.25n": ("navigation", False),
+        "ract0010.25m": ("meteo", False),
+        "ract0010.25s": ("other_product", False),
+        "readme.txt": ("unknown", False),
+        "odd.rnx": ("unknown", True),
+        "old/ract0030.25o": ("excluded", False),
+        "rec/tmp": ("excluded", False),
+    }
+    assert by_kind(listing.skipped) == {
+        "no_receiver": 1, "unknown": 2, "navigation": 1, "meteo": 1, "other_product": 1, "excluded": 2,
+    }  # fmt: skip
+    said = whys(listing)
+    assert said["ract0020.25o"] == "archive.layout ({receiver}/*) has no receiver for its path"
+    assert said["rec/tmp"] == "archive.exclude has */tmp"
+    assert whys(listed(tmp_path, {}, include=("rec/*",)))["readme.txt"] == "not among archive.include"
+
+
+def test_observations_without_a_marker_stand_out(tmp_path):
+    """A header that can be read and names nobody: the operator has to say whose the file is."""
+    listing = listed(tmp_path, {"x.dat": rinex([DAY_ONE_S], marker="")})
+    assert kinds(listing) == {"x.dat": ("unknown", True)}
+    assert "the header has no marker to find a receiver by" in whys(listing)["x.dat"]
+    owned = listed(tmp_path, {}, receivers={"mine": Receiver(include=("*.dat",))})
+    assert (owners(owned), owned.skipped) == ({"x.dat": "mine"}, ())
+
+
+def test_a_marker_that_no_receiver_has(tmp_path):
+    listing = listed(tmp_path, {"x": rinex([DAY_ONE_S], marker="OTHR")}, receivers={"a": Receiver(station="stat")})
+    assert kinds(listing) == {"x": ("no_receiver", True)}
+    assert whys(listing) == {"x": "archive.receivers has no receiver for marker 'OTHR'"}
+
+
+def test_a_header_that_the_reader_fails_at_is_skipped_with_its_name(tmp_path, monkeypatch):
+    def fail(prefix):
+        if b"BAD" in prefix:
+            raise ZeroDivisionError
+        return read_header(prefix)
+
+    monkeypatch.setattr(gnssice_batch.archive.listing, "read_header", fail)
+    listing = listed(tmp_path, {"x": rinex([DAY_ONE_S], marker="BAD"), "y": None})
+    assert owners(listing) == {"y": "stat"}
+    assert kinds(listing) == {"x": ("unknown", True)}
+    assert "reader_failed: ZeroDivisionError, in gnssice_batch.archive.listing._header, line" in whys(listing)["x"]
+    assert "please report" in whys(listing)["x"]
 
 
 def test_a_replaced_file_has_another_etag(tmp_path):

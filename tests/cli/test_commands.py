@@ -25,6 +25,15 @@ from gnssice_batch.errors import (
     StoreError,
 )
 
+TWO_FAULTS = (
+    f"{'3.04':>9}{'':11}{'OBSERVATION DATA':20}{'M':20}RINEX VERSION / TYPE\n"
+    f"{'NAST':60}MARKER NAME\n{'G    1 C1C':60}SYS / # / OBS TYPES\n{'':60}END OF HEADER\nrubbish\n"
+    + "".join(
+        f"> 2025 01 01 00 0{minute}  0.0000000  0  2\nG01  20000000.000\nG02  2000x000.000\n" for minute in range(3)
+    )
+)
+"""A stray line, then three epochs with a bad value each."""
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 ERRORS = (RefusedError, ConfigError, ArchiveError, PlanError, StoreError, RunConflictError, InterruptedRunError)
@@ -119,6 +128,69 @@ def test_a_report_on_standard_output_stays_json(call, settings):
     assert "canopy_01" in err
 
 
+def test_skipped_files_are_named(call, settings, tmp_path):
+    """Counted by kind; named where they look like observations; all of them where they are asked for."""
+    archive = tmp_path / "archive"
+    good = next(path for path in sorted(archive.rglob("*")) if path.is_file())
+    shutil.copy(good, archive / good.name)
+    (archive / "abcd0010.25n").write_bytes(b"")
+    (archive / "README.md").write_text("about")
+    kinds = "3 files: 1 no receiver, 1 unknown, 1 navigation"
+    code, out, _ = call("plan", "-c", settings, "--json", tmp_path / "plan.json")
+    assert code == 0
+    assert kinds in out
+    assert f"Warning: skipped, though these look like observations\n  {good.name}: archive.layout" in out
+    assert "README.md" not in out
+    named = {each["file"]: each for each in json.loads((tmp_path / "plan.json").read_text())["skipped_files"]}
+    assert set(named) == {good.name, "abcd0010.25n", "README.md"}
+    assert named["abcd0010.25n"] == {
+        "file": "abcd0010.25n", "kind": "navigation", "reason": "navigation file by its name", "observations": False,
+    }  # fmt: skip
+    _, out, _ = call("plan", "-c", settings, "--skipped")
+    assert "  navigation  abcd0010.25n: navigation file by its name\n" in out
+    assert "  unknown  README.md: the name has none of the known forms" in out
+    _, out, _ = call("run", "-c", settings, "--report", tmp_path / "report.json")
+    assert kinds in out
+    assert "Warning: skipped, though these look like observations" in out
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["skipped_by_kind"] == {"no_receiver": 1, "unknown": 1, "navigation": 1}
+    assert {each["file"] for each in report["skipped_files"]} == set(named)
+
+
+def test_several_markers_are_warned_of(call, settings, tmp_path):
+    folder = sorted(path for path in (tmp_path / "archive").iterdir() if path.is_dir())
+    for path in list(folder[0].rglob("*.gz")):
+        shutil.move(path, next(folder[1].rglob("*.gz")).parent)
+    for command in ("plan", "run"):
+        _, out, _ = call(command, "-c", settings)
+        warning = out.partition("Warning: files of several markers in one receiver")[2].splitlines()[1]
+        assert re.search(r"  \w+: \w+ \(\d+ files?\), \w+ \(\d+ files?\)", warning)
+
+
+def test_all_reasons_of_a_file_are_told_with_their_counts(call, settings, tmp_path):
+    archive = tmp_path / "archive"
+    shutil.rmtree(archive)
+    text = TWO_FAULTS.encode()
+    for name, content in (("ok", text), ("bad", text.replace(b"rubbish\n", b"").replace(b"> 2025 01", b"> 2025 13"))):
+        (archive / name).mkdir(parents=True)
+        (archive / name / "NAST00XXX_R_20250010000_01H_01M_MO.rnx").write_bytes(content)
+    _, out, _ = call("run", "-c", settings, "--set", "grid.interval_s=30")
+    assert "      partial: 3 x bad_value, 1 x stray_line, first stray_line (line 5); 3 epochs written\n" in out
+    told = "no_epochs, there is no usable epoch in it; first comes bad_epoch_record (line 5); also 3 x bad_epoch_record"
+    assert f"      rejected: {told}" in out
+    _, out, _ = call("quarantine", "list", "-c", settings, "--all")
+    assert "    partial: 3 x bad_value, 1 x stray_line, first stray_line (line 5)\n    line begins 'rubbish'\n" in out
+    bad = next(archive.glob("bad/*"))
+    code, out, _ = call("inspect", bad)
+    assert code == 1
+    assert f"  because        {told}" in out
+    assert "  line begins    '> 2025 13" in out
+    _, out, _ = call("inspect", bad, "--json")
+    seen = json.loads(out)
+    assert list(seen["reasons"])[:2] == ["no_epochs", "bad_epoch_record"]
+    assert seen["refusal"]["line"] == 5
+
+
 def test_too_many_refused_files_end_with_1(call, settings):
     code, _, _ = call("run", "-c", settings, "--set", "run.max_refused_fraction=0.001")
     assert code == 1
@@ -127,7 +199,7 @@ def test_too_many_refused_files_end_with_1(call, settings):
 def test_wrong_settings_end_with_2(call, settings):
     code, out, err = call("run", "-c", settings, "--set", "cluster.wrokers=3", "--set", "chunks.epoch=0")
     assert (code, out) == (2, "")
-    assert "  - cluster.wrokers is no setting; did you mean cluster.workers?" in err.splitlines()
+    assert "  - cluster.wrokers is not a setting; did you mean cluster.workers?" in err.splitlines()
     assert len(err.splitlines()) == 3
 
 
@@ -225,7 +297,7 @@ def test_every_exit_code_is_documented(call):
     _, shown, _ = call("run", "--help")
     for code in (0, 1, *(error.exit_code for error in ERRORS), 70, 130):
         assert re.search(rf"^\| {code} \|", readme, re.MULTILINE)
-        assert re.search(rf"• {code}:", shown)
+        assert re.search(rf"^ +{code} +\w", shown, re.MULTILINE)
 
 
 def test_version(call):

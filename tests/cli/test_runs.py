@@ -332,7 +332,7 @@ def call(capsys, tmp_path, chosen, monkeypatch):
 
 
 def test_the_commands(call, chosen, other_process):
-    assert call("runs", "list") == (0, "no open runs\n")
+    assert call("runs", "list") == (0, "no unpublished runs\n")
     name_of_run = interrupted(chosen)
     code, out = call("runs", "list")
     assert code == 0
@@ -342,10 +342,10 @@ def test_the_commands(call, chosen, other_process):
     assert (listed["run"], listed["partitions"], listed["at_work"]) == (name_of_run, 2, False)
     code, out = call("runs", "show", name_of_run)
     assert "rec.2025001T000000  1 file, 120 epochs written" in out
-    assert "run with the settings given" in out
+    assert "run with these settings" in out
     assert len(json.loads(call("runs", "show", name_of_run, "--json")[1])["finished"]) == 2
     lease(chosen, name_of_run, other_process)
-    assert "at work" in call("runs", "list")[1]
+    assert "running" in call("runs", "list")[1]
     assert call("runs", "abandon", name_of_run)[0] == 6
     assert call("gc", "--older-than", "0", "--delete")[0] == 5
     assert call("runs", "abandon", name_of_run, "--force")[0] == 0

@@ -81,13 +81,13 @@ def test_demo_yaml_loads():
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("archive.ulr=x", "archive.ulr is no setting; did you mean archive.url?"),
-        ("archve.url=x", "archve is no setting; did you mean archive?"),
-        ("workers=3", "workers is no setting; did you mean cluster.workers?"),
-        ("grid.interval=5", "grid.interval is no setting; did you mean grid.interval_s?"),
+        ("archive.ulr=x", "archive.ulr is not a setting; did you mean archive.url?"),
+        ("archve.url=x", "archve is not a setting; did you mean archive?"),
+        ("workers=3", "workers is not a setting; did you mean cluster.workers?"),
+        ("grid.interval=5", "grid.interval is not a setting; did you mean grid.interval_s?"),
         (
             "archive.receivers.a={station: x, grid: {intervals: 1}}",
-            "archive.receivers.a.grid.intervals is no setting; did you mean archive.receivers.a.grid.interval_s?",
+            "archive.receivers.a.grid.intervals is not a setting; did you mean archive.receivers.a.grid.interval_s?",
         ),
         ("chunks.epoch=0", "chunks.epoch should be greater than 0."),
         ("chunks.sid=64", "chunks.sid should be -1."),
@@ -195,9 +195,9 @@ def test_placeholders(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("site: a\nsite: b\n", "'site' stands twice"),
-        ("- a\n", "should hold keys and values"),
-        ("site: [", "is no YAML"),
+        ("site: a\nsite: b\n", "'site' appears twice"),
+        ("- a\n", "should contain keys and values"),
+        ("site: [", "is not valid YAML"),
     ],
 )
 def test_bad_files(tmp_path, text, sentence):

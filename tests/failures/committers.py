@@ -12,7 +12,7 @@ from gnssice_batch.store.repository import open_repository
 from gnssice_batch.store.writing.publish import GroupChange, Publication, publish
 from gnssice_batch.store.writing.structure import StructureChange, discard_staging, make_structure, staging_branch
 from tests.failures.processes import finished, start
-from tests.store.writing.test_structure import template
+from tests.support.templates import template
 
 FORMAT = "rinex3"
 

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
+from distributed import Client
 
 from tests.failures import counting
 
@@ -99,6 +101,13 @@ class Cluster:
             family = {child.pid for child in psutil.Process(self.workers.pid).children(recursive=True)}
             return [pid for line in lines if (pid := int(line.split()[1])) in family and _runs(pid)]
         return []
+
+    def wait_until_idle(self):
+        """Wait until neither the scheduler nor a worker has a task left of a coordinator that is gone."""
+        with Client(self.address, timeout=DONE_S, set_as_default=False) as client:
+            assert wait_until(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)))
+            of_workers = partial(client.run, lambda dask_worker: len(dask_worker.state.tasks))
+            assert wait_until(lambda: not any(of_workers().values()))
 
     def kill_worker(self, choice):
         """Kill one of the workers; return whether there was one."""

@@ -193,6 +193,8 @@ class Course:
             code = finished(coordinator(self.config, "--die", death, "--extents", extents))
             if code == KILLED:
                 self.tallies.kills[kill.target] += 1
+                if self.schedule.cluster:
+                    self.cluster.wait_until_idle()
                 self._hit(before, journaled(self.settings))
         assert code in {0, KILLED, 3, 5, 7}, f"exit code {code}\n{self._log()}"
         return code

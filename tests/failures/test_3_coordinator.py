@@ -215,6 +215,7 @@ class TestTheStagingBranchIsGone:
         check_as_in_one_run(journaled_run.folder, journaled_run.chosen, journaled_run.files)
 
 
+@pytest.mark.alone
 class TestSigterm:
     @pytest.mark.parametrize("kind", ["inline", "local"])
     def test_the_run_ends_in_time_and_goes_on(self, tmp_path, kind):

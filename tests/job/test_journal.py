@@ -74,7 +74,7 @@ def test_a_journal_of_another_format_is_left_alone_and_said(folder, monkeypatch,
         patch.setattr("gnssice_batch.job.journal.FORMAT", FORMAT - 1)
         begin(folder, RECORD).keep(finished())
     assert resumable(folder, "settings", "main") is None
-    assert f"is no journal this program can use: not a journal file of format {FORMAT}" in caplog.text
+    assert f"is not a journal that this program can use: not a journal file of format {FORMAT}" in caplog.text
 
 
 def test_a_structure_takes_the_place_of_the_one_before(folder):

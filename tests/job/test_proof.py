@@ -1,15 +1,8 @@
-"""Proof before publishing and on a published store: agreement is found, and every kind of difference."""
+"""Proof before publishing: agreement is found, and every kind of fault of a worker."""
 
-import ast
-import inspect
-import json
-
-import icechunk
 import numpy as np
 import pytest
-import zarr
 
-from gnssice_batch.cli import main
 from gnssice_batch.errors import ArchiveError, StoreError
 from gnssice_batch.ingest import partition as ingest
 from gnssice_batch.ingest.align import fill_block
@@ -17,155 +10,11 @@ from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.proof import sample_of
 from gnssice_batch.job.run import run
 from gnssice_batch.model.values import Done, Partition, PartitionOutcome
-from gnssice_batch.operate.verification import as_json, verify_store
+from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.simulate import SimulatedReceiver, SimulationPlan, simulate
 from gnssice_batch.simulate.damage import damage
-from gnssice_batch.verification import comparison
-from tests.support.runs import (
-    DAY_ONE_S,
-    DAY_S,
-    check_ledger,
-    head,
-    messages,
-    name,
-    open_group,
-    repository,
-    rinex,
-    settings,
-    span_s,
-    write,
-)
-
-GROUP = "rec"
-VARIABLES = 6
-ALONG_EPOCH = 3
-FULL = {"verify": "full"}
-FILES = {
-    name(DAY_ONE_S, "06H"): rinex(span_s(DAY_ONE_S, 6)),
-    name(DAY_ONE_S + 5 * 3600, "03H"): rinex(span_s(DAY_ONE_S + 5 * 3600, 3), svs=("G01", "R03"), salt=1),
-    name(DAY_ONE_S + DAY_S, "01H"): rinex(span_s(DAY_ONE_S + DAY_S, 1), flags={7: 1}),
-}
-FIRST, SECOND, THIRD = FILES
-
-
-def ingested(folder, files=FILES, **sections):
-    write(folder / "archive", files)
-    chosen = settings(folder, **sections)
-    return chosen, run(chosen)
-
-
-@pytest.fixture
-def published(tmp_path):
-    """Settings of a small store with an overlap, a hole of a day and a power failure, made without proof."""
-    return ingested(tmp_path)[0]
-
-
-def change(chosen, array, index, value, group=GROUP):
-    """Change cells of the store behind its back; return what was there."""
-    store = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(chosen))))
-    session = store.writable_session("main")
-    cells = zarr.open_group(session.store, path=group, mode="r+")[array]
-    before = np.asarray(cells[index])
-    cells[index] = value
-    session.commit("changed")
-    return before
-
-
-def cells_of(signals, epochs):
-    return epochs * (signals * VARIABLES + ALONG_EPOCH)
-
-
-def test_a_store_agrees_with_its_archive(published):
-    report = verify_store(published, None)
-    assert report.agrees
-    assert (report.taken, report.proof.files, report.proof.epochs) == (3, 3, 960 + 120)
-    grid = open_group(published, GROUP)["SNR"].chunks[0]
-    assert report.proof.cells == cells_of(3, 3 * grid)
-    assert not report.absent
-    assert report.snapshot == head(published)
-    sample = verify_store(published, 1)
-    assert sample.agrees
-    assert (sample.proof.level, sample.proof.files) == ("sample", 1)
-    assert sample == verify_store(published, 1)
-
-
-@pytest.mark.parametrize(
-    ("array", "index", "value", "uri", "said"),
-    [
-        ("Phase", (0, 1), 21e6, FIRST, "epoch 2025-01-01T00:00:00.000, G02|L1|C: Phase is 21000000.0 in the store"),
-        ("SNR", (800, 0), np.nan, SECOND, "epoch 2025-01-01T06:40:00.000, G01|L1|C: SNR is nan in the store"),
-        ("Doppler", (1, 2), np.nextafter(np.float32(-1470), np.float32(0)), FIRST, "R03|G1|C: Doppler is"),
-        ("LLI", (120, 0), 0, FIRST, "epoch 2025-01-01T01:00:00.000, G01|L1|C: LLI is 0 in the store, 1 in the file"),
-        ("SSI", (2880, 0), 6, THIRD, "SSI is 6 in the store, 7 in the file"),
-        ("Pseudorange", (800, 1), 2e7, SECOND, "G02|L1|C: Pseudorange is 20000000.0 in the store, nan in the file"),
-        ("epoch_flag", (2887,), 0, THIRD, "epoch_flag is 0 in the store, 1 in the file"),
-        ("rx_clock_offset", (5,), 0.0, FIRST, "rx_clock_offset is 0.0 in the store, nan in the file"),
-        ("epoch_offset", (5,), 0.001, FIRST, "epoch_offset is 0.001 in the store, 0.0 in the file"),
-        ("Phase", (1000, 1), 21e6, "", "epoch 2025-01-01T08:20:00.000, G02|L1|C: Phase is 21000000.0 in the store"),
-    ],
-)
-def test_one_changed_cell_is_named(published, array, index, value, uri, said):
-    before = change(published, array, index, value)
-    assert not np.array_equal(before, value, equal_nan=True)
-    report = verify_store(published, None)
-    counted = [sentence for sentence in report.first if "values are in the store" in sentence]
-    assert report.differences == 1 + len(counted)
-    assert report.first[0].startswith(f"{GROUP}: {uri}: " if uri else f"{GROUP}: epoch")
-    assert said in report.first[0]
-    assert not verify_store(published, None, [GROUP]).agrees
-
-
-def test_an_epoch_with_another_source(published):
-    change(published, "source_file", 10, 2)
-    report = verify_store(published, None)
-    assert not report.agrees
-    text = "\n".join(report.first)
-    assert f"{FIRST}: epochs_written is 720, 719 epochs have it as source" in text
-    assert f"{THIRD}: epochs_written is 120, 121 epochs have it as source" in text
-
-
-def test_an_epoch_of_nobody(published):
-    change(published, "source_file", 10, -1)
-    text = "\n".join(verify_store(published, None).first)
-    assert f"{FIRST}: 719 epochs with 8628 values are in the store, 720 with 8640 are said to be" in text
-    assert "G01|L1|C: SNR is" in text
-    assert "nan expected" in text
-
-
-def test_an_epoch_of_a_file_that_has_none_there(published):
-    change(published, "source_file", 730, 0)
-    change(published, "source_file", 3200, 2)
-    text = "\n".join(verify_store(published, None).first)
-    assert f"{FIRST}: epochs_written is 720, 721 epochs have it as source" in text
-    assert f"{THIRD}: epoch 2025-01-02T02:40:00.000 is said to be from it and is not" in text
-
-
-def test_a_source_that_is_no_row(published):
-    change(published, "source_file", 10, 9)
-    assert "no row of the ledger: epochs_written is 0, 1 epochs" in "\n".join(verify_store(published, None).first)
-
-
-def test_a_count_of_the_ledger(published):
-    change(published, "epochs_written", 0, 719, f"{GROUP}/metadata/files")
-    report = verify_store(published, 1)
-    assert f"{FIRST}: epochs_written is 719, 720 epochs" in report.first[0]
-
-
-def test_what_the_archive_has_no_more_is_no_difference(published, tmp_path):
-    (tmp_path / "archive" / FIRST).unlink()
-    write(tmp_path / "archive", {SECOND: FILES[FIRST]})
-    report = verify_store(published, None)
-    assert report.agrees
-    assert report.proof.files == 1
-    assert sorted(report.absent) == sorted(
-        [f"{FIRST}: can't be had any more", f"{SECOND}: has other content than when it was taken"]
-    )
-    assert as_json(report)["absent"] == list(report.absent)
-
-
-def test_no_such_receiver(published):
-    with pytest.raises(StoreError, match="no receiver nobody; it has rec"):
-        verify_store(published, 1, ["nobody"])
+from tests.support.published import FILES, FIRST, FULL, GROUP, SECOND, THIRD, cells_of, ingested
+from tests.support.runs import DAY_ONE_S, DAY_S, check_ledger, head, messages, name, rinex, settings, span_s, write
 
 
 @pytest.mark.parametrize(("level", "cluster"), [("full", "inline"), ("full", "local"), ("sample", "inline")])
@@ -406,54 +255,3 @@ def test_a_sample_is_the_same_for_the_same_run():
     assert sample == sample_of(finished[::-1], "run")[1:] + sample_of(finished[::-1], "run")[:1]
     others = {tuple(done.partition.key for done in sample_of(finished, f"run {number}")) for number in range(20)}
     assert len(others) > 10
-
-
-def test_the_second_way_to_the_cells_is_another_one():
-    imported = {
-        alias.name
-        for node in ast.walk(ast.parse(inspect.getsource(comparison)))
-        if isinstance(node, ast.ImportFrom) and node.module in {"gnssice_batch.ingest.align", "gnssice_batch.rinex"}
-        for alias in node.names
-    }
-    assert imported == {"Bounds", "MISSING", "Observations"}
-
-
-@pytest.fixture
-def command(published, tmp_path, capsys):
-    """Run the command on the published store; return its exit code, standard output and standard error."""
-    path = tmp_path / "settings.yaml"
-    path.write_text(json.dumps(published.model_dump(mode="json", exclude_none=True)))
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main(["verify", "-c", str(path), *arguments])
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return call
-
-
-def test_the_command(command, published, tmp_path):
-    code, out, _ = command("--full")
-    assert code == 0
-    assert "3 files of 3 taken, 1,080 epochs" in out
-    code, out, _ = command("--sample", "1", "--json")
-    assert (code, json.loads(out)["compared"]["files"]) == (0, 1)
-
-    (tmp_path / "archive" / FIRST).unlink()
-    code, out, _ = command("--receiver", GROUP)
-    assert code == 0
-    assert f"{FIRST}: can't be had any more" in out
-
-    change(published, "Phase", (2880, 1), 0.5)
-    code, out, err = command("--full")
-    assert code == 5
-    assert f"{GROUP}: {THIRD}: epoch 2025-01-02T00:00:00.000, G02|L1|C: Phase is 0.5 in the store" in err
-
-    for file in (SECOND, THIRD):
-        (tmp_path / "archive" / file).unlink()
-    code, _, err = command("--full")
-    assert code == 3
-    assert "no file could be compared, 3 are gone or changed" in err
-    assert command("--full", "--sample", "2")[0] == 2
-    assert command("--receiver", "nobody")[0] == 5

@@ -68,12 +68,14 @@ def test_the_list_says_why_and_where(chosen):
     bad = found[BAD]
     assert (bad.receiver, bad.status, bad.reason) == (GROUP, "rejected", "not_rinex")
     assert bad.first_bytes.startswith("<html>404")
+    assert bad.reasons == {"not_rinex": 1}
     assert not bad.older_reader
     assert found[GONE].reason == "unreadable"
 
 
 def test_the_list_in_parts(chosen):
     assert {file.file for file in refused(chosen, partial=True)} == {BAD, CUT, GONE}
+    assert [file.file for file in refused(chosen, (), ("truncated",), partial=True)] == [CUT]
     assert [file.file for file in refused(chosen, (GROUP,), ("not_rinex",))] == [BAD]
     assert refused(chosen, (), ("empty",)) == ()
     with pytest.raises(ConfigError, match="no receiver 'nobody'; there are rec"):
@@ -211,9 +213,9 @@ def test_the_commands(call, chosen, tmp_path):
     listed = json.loads(call("quarantine", "list", "--json", "--all")[1])["files"]
     assert {file["file"] for file in listed} == {BAD, CUT, GONE}
     code, out = call("quarantine", "retry")
-    assert (code, "2 files refused again as before" in out) == (0, True)
+    assert (code, "2 files rejected again for the same reason" in out) == (0, True)
     _unlock(tmp_path)
     code, out = call("quarantine", "retry", "--reason", "unreadable", "--receiver", GROUP)
-    assert (code, "0 files refused again" in out) == (0, True)
+    assert (code, "0 files rejected again" in out) == (0, True)
     assert GONE in stored(chosen, GROUP).uri
     assert call("quarantine", "retry", "--reason", "nonsense")[0] == 2

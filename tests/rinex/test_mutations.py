@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import mutations
-from tests.support.samples import epoch3, header3, reading, record, satellite
+from tests.support import mutations, numbered_lines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -22,10 +21,8 @@ def test_damaged_files_are_read_or_rejected_and_every_line_is_accounted_for():
     assert all(count > 10 for kind, count in taken.items() if kind not in {"gz", "Z"})
 
 
-def test_zero_dopplers_before_a_new_marker_do_not_count_behind_it():
-    moved = epoch3(15, 1, flag=3) + record("OTHER", "MARKER NAME")
-    parts = reading(header3(), epoch3(0, 1), satellite("G01", 1, None, 0.0), moved).parts
-    assert [(part.header.marker_name, len(part.time_100ns)) for part in parts] == [("TEST", 1), ("OTHER", 0)]
+def test_no_value_of_rinex_2_stands_under_another_name_when_lines_are_lost_doubled_or_exchanged():
+    assert numbered_lines.run(600, seed=1) > 550
 
 
 @pytest.mark.fuzz
@@ -34,3 +31,8 @@ def test_no_kernel_leaves_its_arrays_on_twenty_thousand_damaged_files_of_each_ki
     command = [sys.executable, "-m", "tests.support.mutations", "20000", os.environ.get("FUZZ_SEED", "1")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.fuzz
+def test_no_value_stands_under_another_name_in_twenty_thousand_files():
+    assert numbered_lines.run(20_000, seed=int(os.environ.get("FUZZ_SEED", "1"))) > 18_000

@@ -1,5 +1,9 @@
 """What each kind of damage costs, how it is counted, and that every line is in exactly one category."""
 
+import io
+import pickle
+import zipfile
+
 import pytest
 
 from gnssice_batch.errors import ReadError, Reason
@@ -83,7 +87,10 @@ PARTIAL = {
         header2(), " 25  0  1  0  0  0.0000000  0  1G01\n", field(1), "\n", GOOD2, Reason.BAD_EPOCH_RECORD, 6,
     ),
     "RINEX 2: an unknown system": (header2(), epoch2(0, "X01"), field(1), "\n", GOOD2, Reason.BAD_SATELLITE, 7),
-    "RINEX 2: an early epoch": (header2(), epoch2(0, "G01G02"), field(1), "\n", GOOD2, Reason.SATELLITE_COUNT, 6),
+    "RINEX 2: an early epoch": (header2(), epoch2(0, "G01G02"), field(1), "\n", GOOD2, Reason.LINE_COUNT, 6),
+    "RINEX 2: a wrong count": (
+        header2(), f"{epoch2(0, 'G01')[:31]}2G01\n", field(1), "\n", GOOD2, Reason.SATELLITE_COUNT, 6,
+    ),
     "RINEX 2: the end of the file": (header2(), GOOD2, epoch2(40, "G01G02"), field(1), "\n", Reason.TRUNCATED, 8),
     "RINEX 2: a list that the file ends in": (
         header2(), GOOD2, f" 25  1  1  0  0 40.0000000  0 13{'G01G02G03G04G05G06G07G08G09G10G11G12'}\n",
@@ -153,3 +160,91 @@ def test_a_faulty_header_record_is_counted():
     assert found.parts[0].header.faults == ("5 observation types declared for G, 4 listed",)
     assert (found.accounting.offence.reason, found.accounting.offence.line) == (Reason.BAD_HEADER_RECORD, 3)
     assert found.accounting.offence.first_bytes.startswith(b"G    5 C1C")
+
+
+def place_of(offence, text):
+    """The line that an offence names, and the one its bytes are of."""
+    line = text.encode("latin-1").split(b"\n")[offence.line - 1]
+    assert offence.first_bytes == line[:80]
+    return line.decode("latin-1")
+
+
+FAULTY_HEADERS = {
+    "a list that is too short": (header3(types="G    5 C1C L1C D1C S1C"), "G    5 C1C"),
+    "a list behind a good one": (header3(record("E    3 C1X L1X", "SYS / # / OBS TYPES")), "E    3 C1X"),
+    "a record that can't be read": (header3(record("G  abc", "SYS / SCALE FACTOR")), "G  abc"),
+    "RINEX 2: a list that is too long": (header2(types="     3    C1    L1    D1    S1"), "     3    C1"),
+    "CRINEX: a record that can't be read": (compact("3.0", header3(record("G  abc", "SYS / SCALE FACTOR"))), "G  abc"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTY_HEADERS)
+def test_a_faulty_header_record_has_its_place(case):
+    head, begins = FAULTY_HEADERS[case]
+    body = {"C": CRX_EPOCH, "R": GOOD2}.get(case[0], GOOD) if case[:2] in {"CR", "RI"} else GOOD
+    found = reading(head, body)
+    assert Reason.BAD_HEADER_RECORD in found.accounting.counts
+    assert found.accounting.offence.reason == Reason.BAD_HEADER_RECORD
+    assert place_of(found.accounting.offence, head + body).startswith(begins)
+
+
+def test_a_faulty_header_record_behind_a_byte_order_mark_has_its_place():
+    text = header3(record("G  abc", "SYS / SCALE FACTOR")) + GOOD
+    offence = read(b"\xef\xbb\xbf" + text.encode()).accounting.offence
+    assert (offence.line, offence.first_bytes) == (4, text.split("\n")[3].encode())
+
+
+@pytest.mark.parametrize("event", ["G    5 C1C L1C D1C S1C", "G    x C1C L1C D1C C1C"])
+def test_a_faulty_record_of_an_event_has_its_place(event):
+    records = record("fine", "COMMENT") + record(event, "SYS / # / OBS TYPES")
+    text = header3() + GOOD + "> 2025 01 01 00 01  0.0000000  4  2\n" + records + epoch3(90, 1) + WHOLE
+    offence = reading(text).accounting.offence
+    assert offence.reason == Reason.BAD_HEADER_RECORD
+    assert place_of(offence, text) in records
+
+
+def test_a_file_without_a_usable_epoch_says_what_was_wrong_first():
+    text = header3() + "> 2025 13 01 00 00  0.0000000  0  1\n" + WHOLE + "> 2025 14 01 00 00  0.0000000  0  1\n" + WHOLE
+    with pytest.raises(ReadError) as caught:
+        reading(text)
+    error = caught.value
+    assert (error.reason, error.line) == (Reason.NO_EPOCHS, 6)
+    assert "bad_epoch_record" in error.detail
+    assert error.first_bytes == text.split("\n")[5].encode()
+    assert error.counts[Reason.BAD_EPOCH_RECORD] >= 2
+    assert error.lines == 9
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.counts, again.lines, str(again)) == (error.counts, error.lines, str(error))
+
+
+def zipped(**files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def test_a_refused_member_is_named_with_its_place():
+    bad = header3().replace("3.04", "5.00")
+    found = read(zipped(good=header3() + GOOD, bad=bad + GOOD))
+    assert found.accounting.counts[Reason.MEMBER_REFUSED] == 1
+    offence = found.accounting.offence
+    assert (offence.reason, offence.line) == (Reason.MEMBER_REFUSED, 1)
+    assert offence.first_bytes.startswith(b"     5.00")
+    assert offence.detail.startswith("bad: unsupported_version, ")
+
+
+def test_what_a_member_has_lost_names_the_member():
+    found = read(zipped(one=header3() + GOOD, two=header3() + GOOD + "rubbish\n"))
+    assert (found.accounting.offence.reason, found.accounting.offence.detail) == (Reason.STRAY_LINE, "in two")
+
+
+def test_a_container_of_which_no_member_can_be_read_says_what_most_have():
+    navigation = REJECTED[Reason.NOT_OBSERVATIONS]
+    with pytest.raises(ReadError) as caught:
+        read(zipped(a=navigation, b=navigation, c=header3(), d=b"<html>"))
+    error = caught.value
+    assert error.reason == Reason.NO_EPOCHS
+    assert error.detail.startswith("none of 4 members can be read; c: no_epochs, ")
+    assert error.counts == {Reason.NOT_OBSERVATIONS: 2, Reason.NO_EPOCHS: 1, Reason.NOT_RINEX: 1}

@@ -132,9 +132,8 @@ def read_as(
     named = [(column.rank, column.code, code) for code, column in zip(codes, signals, strict=True) if column]
     for _, code, declared in sorted(named):
         fields[code] = _preferred(fields.get(code), written[declared])
-    tracked = {code[1:] for code, cell in fields.items() if cell.value}
     for code, cell in fields.items():
-        triple = (cell.value if is_value(code, cell, tracked) else None, cell.lli, cell.ssi)
+        triple = (cell.value or None, cell.lli, cell.ssi)
         if triple != (None, None, None):
             yield (sv, code), triple
 
@@ -148,11 +147,6 @@ def _preferred(first: reference_reader.Cell | None, other: reference_reader.Cell
     indicators = [max((one for one in pair if one is not None), default=None)
                   for pair in ((first.lli, other.lli), (first.ssi, other.ssi))]  # fmt: skip
     return reference_reader.Cell(None, *indicators)
-
-
-def is_value(code: str, cell: reference_reader.Cell, tracked: set[str]) -> bool:
-    """Tell whether a field is a value: 0.0 is none, but a Doppler of 0.0 beside another value of its signal is."""
-    return cell.value is not None and (cell.value != 0 or (code[0] == "D" and code[1:] in tracked))
 
 
 def differences(found: list[EpochCells], expected: list[EpochCells]) -> Iterator[str]:

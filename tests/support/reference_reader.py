@@ -95,12 +95,15 @@ class Header:
 
 
 def thousandths(text: str, scale: int = 1) -> int | Fraction | None:
-    """Return an F14.3 field in thousandths, divided by the scale factor; None if it is blank or no number."""
+    """Return an F14.3 field in thousandths, divided by the scale factor; None if it is blank, 0.0 or no number.
+
+    Missing observations are written as 0.0 or blanks (RINEX 2 table A2, RINEX 3 and 4 table A3).
+    """
     text = text.strip()
     if not re.fullmatch(r"[+-]?\d*\.\d{3}", text, re.ASCII):
         return None
     exact = Fraction(Decimal(text)) * 1000 / scale
-    return int(exact) if exact.denominator == 1 else exact
+    return (int(exact) if exact.denominator == 1 else exact) or None
 
 
 def indicator(character: str) -> int | None:
@@ -112,6 +115,8 @@ def read_content(content: bytes) -> Iterator[Epoch | Event]:
     """Yield the epoch and event records of a RINEX text of any version, in order."""
     text = content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
     lines = [line.rstrip(" \0") for line in re.split(r"\r\n|\n|\r", text)]
+    if text.endswith(("\n", "\r")):
+        lines.pop()
     header, at = read_header(lines, 0)
     part = 0
     while at < len(lines):
@@ -185,7 +190,7 @@ def apply_scale(header: Header, line: str) -> None:
 def time_of(fields: list[str], time_system: str) -> int | None:
     """Return GPS time in 100 ns of year, month, day, hour, minute, seconds; None if they are no time."""
     *calendar, second_text = (part.strip() for part in fields)
-    if not all(re.fullmatch(r"\d+", part) for part in calendar) or not re.fullmatch(r"\d+\.\d+", second_text):
+    if not all(re.fullmatch(r"\d+", part) for part in calendar) or not re.fullmatch(r"\d+\.?\d*|\.\d+", second_text):
         return None
     year, month, day, hour, minute = (int(part) for part in calendar)
     try:
@@ -231,9 +236,9 @@ def event_of(flag: int, lines: list[str], at: int, count: int, header: Header) -
 def read_record_3(lines: list[str], at: int, header: Header) -> tuple[Epoch | Event | None, int]:
     """Read the record that begins at a line; a line that begins none is passed over."""
     line = lines[at].ljust(56)
-    if line[0] != ">" or not re.fullmatch(r" *\d+ *", line[32:35]) or line[31] not in "0123456":
+    if line[0] != ">" or not re.fullmatch(r" *\d+ *", line[32:35]) or line[31] not in " 0123456":
         return None, at + 1
-    flag, count = int(line[31]), int(line[32:35])
+    flag, count = int(line[31].strip() or 0), int(line[32:35])
     if flag in {2, 3, 4, 5}:
         return event_of(flag, lines, at + 1, count, header)
     end = at + 1
@@ -260,31 +265,60 @@ def record_of_line(line: str, header: Header) -> Record | None:
 
 # RINEX 1 and 2
 
+EPOCH_2 = re.compile(r" [ \d]\d( [ \d]\d){4}[ \d.]{11}..[ 0-6][ \d]{3}", re.ASCII)
+EVENT_2 = re.compile(r" {28}[2-6][ \d]{3}", re.ASCII)
+LIST_2 = re.compile(r" {32}(?P<names>([A-Z ][ \d]\d)+)", re.ASCII)
+"""A line that goes on with the satellites of an epoch (table A2: 32X, 12(A1,I2))."""
+VALUE_2 = re.compile(r"(.{16})*.{10}\.")
+
 
 def read_record_2(lines: list[str], at: int, header: Header) -> tuple[Epoch | Event | None, int]:
     """Read the record that begins at a line; a line that begins none is passed over."""
     line = lines[at].ljust(80)
-    time = time_of_2(line, header)
-    if not re.fullmatch(r" *\d+ *", line[29:32]) or line[28] not in "0123456" or (time is None and line[:26].strip()):
+    if not begins_2(line) or not line[29:32].strip().isdigit():
         return None, at + 1
-    flag, count = int(line[28]), int(line[29:32])
+    flag, count = int(line[28].strip() or 0), int(line[29:32])
     if flag in {2, 3, 4, 5}:
         return event_of(flag, lines, at + 1, count, header)
-    if not re.fullmatch(r"([A-Z ][ \d]\d)*", line[32 : 32 + 3 * min(count, 12)]) or (time is None and flag != 6):
-        return None, at + 1
-    svs, at = satellites_2(lines, at, count, header)
-    codes = header.types[""]
-    lines_each = (len(codes) + 4) // 5
-    texts = [
-        "".join(part.ljust(80)[:80] for part in lines[at + n * lines_each : at + (n + 1) * lines_each])
-        for n in range(count)
-    ]
-    end = at + count * lines_each
-    if time is None or flag == 6:
-        return Event(flag, lines[at:end]), end
+    end = at + 1
+    while end < len(lines) and not begins_2(lines[end].ljust(80)) and not is_header_record(lines[end]):
+        end += 1
+    body = [body_line for body_line in lines[at + 1 : end] if label(body_line) != "COMMENT"]
+    if flag == 6:
+        return Event(flag, body), end
+    time = time_of_2(line, header)
+    svs, body = satellites_2(line, body, count, header)
+    texts = None if time is None else satellite_texts_2(body, len(svs), (len(header.types[""]) + 4) // 5)
+    if texts is None:
+        return None, end
+    names_and_texts = zip(svs, texts, strict=True)
     epoch = Epoch(time, flag, picoseconds(line[68:80]), count)
-    epoch.records = [record for sv, text in zip(svs, texts, strict=True) if (record := record_of(sv, text, header))]
-    return (epoch if end <= len(lines) else None), end
+    epoch.records = [record for sv, text in names_and_texts if sv and (record := record_of(sv, text, header))]
+    return epoch, end
+
+
+def begins_2(line: str) -> bool:
+    """Tell whether a line is an epoch or event record."""
+    return bool(EPOCH_2.match(line) or EVENT_2.match(line)) and label(line) != "COMMENT"
+
+
+def is_header_record(line: str) -> bool:
+    """Tell whether a line is a header record other than a comment."""
+    return bool(re.match(r"[A-Z#]", line[60:])) and label(line) != "COMMENT"
+
+
+def satellite_texts_2(body: list[str], satellites: int, lines_each: int) -> list[str] | None:
+    """Return the fields of each satellite, lines joined; None where the lines are not just as many as are needed."""
+    needed = satellites * lines_each
+    own, rest = body[:needed], body[needed:]
+    groups = [own[first : first + lines_each] for first in range(0, needed, lines_each)]
+    if len(own) < needed or any(LIST_2.fullmatch(line) for line in own):
+        return None
+    if rest and not rest[0] and (any(rest) or not all(group[0] for group in groups)):
+        return None
+    if rest and VALUE_2.match(rest[0]):
+        return None
+    return ["".join(line.ljust(80)[:80] for line in group) for group in groups]
 
 
 def time_of_2(line: str, header: Header) -> int | None:
@@ -296,14 +330,18 @@ def time_of_2(line: str, header: Header) -> int | None:
     return time_of(fields, header.time_system)
 
 
-def satellites_2(lines: list[str], at: int, count: int, header: Header) -> tuple[list[str], int]:
-    """Read the satellites of an epoch, 12 a line; also return the number of the first observation line."""
-    svs: list[str] = []
-    lines_used = max(1, (count + 11) // 12)
-    for line in lines[at : at + lines_used]:
-        for column in range(32, 68, 3):
-            token = line.ljust(80)[column : column + 3]
-            if len(svs) < count:
-                system = token[0].strip() or (header.file_system if header.file_system != "M" else "G")
-                svs.append(f"{system}{int(token[1:]):02d}")
-    return svs, at + lines_used
+def satellites_2(line: str, body: list[str], count: int, header: Header) -> tuple[list[str], list[str]]:
+    """Read the satellites of an epoch, an empty name for one that is unreadable; also return the lines behind them."""
+    names = line[32:68].rstrip()
+    while len(names) < 3 * count and body and (more := LIST_2.fullmatch(body[0])):
+        names, body = names.ljust(len(names) + -len(names) % 3) + more["names"], body[1:]
+    own_system = header.file_system if header.file_system != "M" else "G"
+    tokens = [names[first : first + 3] for first in range(0, len(names), 3)]
+    tokens = tokens[:count] + [token for token in tokens[count:] if re.fullmatch(r"[A-Z][ \d]\d", token)]
+    return [satellite_name(token, own_system) for token in tokens], body
+
+
+def satellite_name(token: str, own_system: str) -> str:
+    """Return the full name of a satellite; nothing if it is none."""
+    match = re.fullmatch(r"([A-Z ])([ \d]\d)", token, re.ASCII)
+    return f"{match[1].strip() or own_system}{int(match[2]):02d}" if match and int(match[2]) else ""

@@ -1,7 +1,8 @@
 """Small archives written by hand, and what a repository holds, compared by label; read with icechunk and zarr alone."""
 
+import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ DAY_ONE_S = (date(2025, 1, 1) - date(1980, 1, 6)).days * DAY_S
 CODES = ("C1C", "L1C", "D1C", "S1C")
 VALUES = ("SNR", "Pseudorange", "Phase", "Doppler")
 VARIABLES = (*VALUES, "LLI", "SSI")
+FILL_VALUES = dict.fromkeys((*VALUES, "rx_clock_offset"), "nan") | {"epoch_offset": "0.0"}
+FILL_VALUES |= dict.fromkeys(("LLI", "SSI", "epoch_flag", "source_file"), "-1")
 
 
 def settings(folder: Path, archive: Path | None = None, **sections: object) -> Settings:
@@ -162,9 +165,35 @@ def column(array: zarr.Array) -> np.ndarray:
     return cells.astype(object) if cells.dtype.kind == "T" else cells
 
 
+def columns_of(group: zarr.Group) -> dict[str, np.ndarray]:
+    """Arrays of a group by name; of those along the epoch only the parts in which one of them has a chunk.
+
+    Elsewhere all cells are fill values, whatever the length of the axis; ``epoch`` itself has chunks everywhere.
+    """
+    arrays = dict(group.arrays())
+    along = {name for name, array in arrays.items() if array.metadata.dimension_names[0] == "epoch"}
+    assert {name: str(arrays[name].fill_value) for name in FILL_VALUES} == FILL_VALUES
+    held = np.zeros(arrays["epoch"].size + 2, bool)
+    for name in along - {"epoch"}:
+        length = (arrays[name].shards or arrays[name].chunks)[0]
+        for position in asyncio.run(_chunk_positions(arrays[name])):
+            held[1:-1][position[0] * length : (position[0] + 1) * length] = True
+    parts = np.flatnonzero(held[1:] != held[:-1]).reshape(-1, 2).tolist()
+    return {name: _parts(array, parts) if name in along else column(array) for name, array in arrays.items()}
+
+
+def _parts(array: zarr.Array, parts: list[list[int]]) -> np.ndarray:
+    """The parts of an array between pairs of indices along its first axis, one behind the other."""
+    return np.concatenate([array[first:last] for first, last in parts or [(0, 0)]])
+
+
+async def _chunk_positions(array: zarr.Array) -> list[tuple[int, ...]]:
+    return [tuple(position) async for position in array.store.session.chunk_coordinates(f"/{array.path}")]
+
+
 def stored(settings: Settings, group: str) -> Stored:
     """Read what a group holds."""
-    arrays = {key: column(array) for key, array in open_group(settings, group).arrays()}
+    arrays = columns_of(open_group(settings, group))
     uris = ledger(settings, group)["uri"]
     filled = np.flatnonzero(arrays["source_file"] >= 0)
     cubes = {key: arrays[key][filled] for key in VARIABLES}
@@ -200,12 +229,27 @@ def assert_same(one: Stored, other: Stored) -> None:
         np.testing.assert_array_equal(getattr(one, key), getattr(other, key), key)
 
 
-def ledger(settings: Settings, group: str, table: str = "files") -> dict[str, np.ndarray]:
+class Columns(Mapping[str, np.ndarray]):
+    """Columns of a table by name, each read when it is first asked for."""
+
+    def __init__(self, group: zarr.Group) -> None:
+        self.group, self.known = group, {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.known:
+            self.known[name] = column(self.group[name])
+        return self.known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return self.group.array_keys()
+
+    def __len__(self) -> int:
+        return len(list(self))
+
+
+def ledger(settings: Settings, group: str, table: str = "files") -> Columns:
     """Columns of a table of the ledger."""
-    columns = zarr.open_group(
-        _repository(settings).readonly_session("main").store, path=f"{group}/metadata/{table}", mode="r"
-    )
-    return {key: column(array) for key, array in columns.arrays()}
+    return Columns(open_group(settings, f"{group}/metadata/{table}"))
 
 
 def row(settings: Settings, group: str, uri: str) -> dict[str, object]:
@@ -219,7 +263,7 @@ def row(settings: Settings, group: str, uri: str) -> dict[str, object]:
 def check_ledger(settings: Settings, group: str) -> None:
     """Hold that each row accounts for what was read, and says of the store what stands there."""
     rows = ledger(settings, group)
-    everything = {key: column(array) for key, array in open_group(settings, group).arrays()}
+    everything = columns_of(open_group(settings, group))
     per_epoch = sum(np.isfinite(everything[key]).sum(axis=1) for key in VALUES)
     for index in range(rows["uri"].size):
         refused = json.loads(rows["refused"][index])

@@ -1,6 +1,7 @@
 """Small RINEX and CRINEX texts, written by hand field by field, for table tests."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from gnssice_batch.rinex import Observations, Reading, read
 from gnssice_batch.rinex.observations.values import MISSING
@@ -8,6 +9,7 @@ from gnssice_batch.rinex.observations.values import MISSING
 G_TYPES = "G    4 C1C L1C D1C S1C"
 TIMES_3 = "> 2025 01 01 00 00"
 TIMES_2 = " 25  1  1  0  0"
+GPS_EPOCH = datetime(1980, 1, 6)  # noqa: DTZ001 - GPS time
 
 
 def record(content: str, label: str) -> str:
@@ -49,6 +51,7 @@ def satellite(sv: str, *values: float | None) -> str:
 
 ROW = (20000000.123, 105000000.456, -1234.5, 45.25)
 WHOLE = satellite("G01", *ROW)
+GOOD = epoch3(30, 1) + WHOLE
 
 
 def compact(version: str, rinex_header: str) -> str:
@@ -75,3 +78,7 @@ def only(*parts: str) -> Observations:
 
 def counts(*parts: str) -> dict[str, int]:
     return {str(reason): count for reason, count in reading(*parts).accounting.counts.items()}
+
+
+def times(part: Observations) -> list[datetime]:
+    return [GPS_EPOCH + timedelta(microseconds=time / 10) for time in part.time_100ns.tolist()]

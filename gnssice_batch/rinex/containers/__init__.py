@@ -1,1 +1,1 @@
-"""Compressed files and archives of files, unpacked."""
+"""Containers unpacked: compressed files, archives of files."""

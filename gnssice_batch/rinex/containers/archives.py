@@ -1,4 +1,4 @@
-"""Files in tar and zip archives, as they lie there, each with what is wrong with it."""
+"""The members of tar or zip archives, each with what is wrong with it."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Unpacks what Unix ``compress`` packed (``.Z``), LZW with codes of 9 to 16 bits (kernels).
+"""Decompression of Unix ``compress`` files (``.Z``), LZW with codes of 9 to 16 bits (kernels).
 
 Damaged files must not end the process: the libraries for this format write outside of their buffers on some of them.
 """

@@ -1,17 +1,23 @@
-"""Compressed streams: gzip, compress (``.Z``) and bzip2, never unpacked beyond a limit."""
+"""Compressed streams (gzip, compress, bzip2, xz), never decompressed beyond a limit."""
 
 import bz2
+import lzma
 from collections.abc import Buffer, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from isal import igzip_lib
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.rinex.containers.lzw import DAMAGED, FULL, unpack_lzw
 
+GZIP_MAGIC: Final = b"\x1f\x8b\x08"
+BZIP2_MAGIC: Final = b"BZh"
+XZ_MAGIC: Final = b"\xfd7zXZ\0"
+
 _PIECE_BYTES: Final = 1 << 30
+_XZ_MEMORY_BYTES: Final = 1 << 28
 _MOST_FOR_A_BYTE: Final = 1032
 """Bytes that deflate can make of one."""
 _DAMAGED_DEFLATE: Final = cast("type[Exception]", igzip_lib.error)
@@ -26,10 +32,12 @@ class Unpacked:
     fault: Reason | None = None
     """None, ``TRUNCATED``, ``UNPACK_FAILED`` (damaged) or ``UNPACK_LIMIT``."""
     detail: str = ""
+    oddity: Reason | None = None
+    """``TRAILING_BYTES`` where something follows that is no further stream; the content is whole then."""
 
 
 class _Decompressor(Protocol):
-    """What the decompressors of isal and bz2 have in common."""
+    """What the decompressors of isal, bz2 and lzma have in common."""
 
     @property
     def eof(self) -> bool:
@@ -49,7 +57,8 @@ class _Decompressor(Protocol):
 
 def gunzip(content: bytes, limit: int) -> Unpacked:
     """Unpack gzip; the checksum of each of its streams is checked."""
-    return _streams(content, limit, lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), _DAMAGED_DEFLATE)
+    kind = _Kind(GZIP_MAGIC, lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), _DAMAGED_DEFLATE)
+    return _streams(content, limit, kind)
 
 
 def inflate(content: bytes, limit: int) -> Unpacked:
@@ -60,7 +69,13 @@ def inflate(content: bytes, limit: int) -> Unpacked:
 
 def bunzip2(content: bytes, limit: int) -> Unpacked:
     """Unpack bzip2; the checksum of each block is checked."""
-    return _streams(content, limit, bz2.BZ2Decompressor, OSError)
+    return _streams(content, limit, _Kind(BZIP2_MAGIC, bz2.BZ2Decompressor, OSError))
+
+
+def unxz(content: bytes, limit: int) -> Unpacked:
+    """Unpack xz; its checks are checked. One that asks for more than a set memory is refused."""
+    kind = _Kind(XZ_MAGIC, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY_BYTES), lzma.LZMAError)
+    return _streams(content, limit, kind)
 
 
 def uncompress(content: bytes, limit: int) -> Unpacked:
@@ -74,24 +89,34 @@ def uncompress(content: bytes, limit: int) -> Unpacked:
 
 
 STREAMS: Final[Mapping[str, Callable[[bytes, int], Unpacked]]] = MappingProxyType(
-    {"gzip": gunzip, "compress": uncompress, "bzip2": bunzip2}
+    {"gzip": gunzip, "compress": uncompress, "bzip2": bunzip2, "xz": unxz}
 )
 """By the container's name, the function that unpacks at most so many bytes of it."""
 
 
-def _streams(content: bytes, limit: int, start: Callable[[], _Decompressor], broken: type[Exception]) -> Unpacked:
-    """Unpack streams that follow one another; the whole ones stand when what follows them is damaged."""
+class _Kind(NamedTuple):
+    """How streams of one kind are told and unpacked."""
+
+    magic: bytes
+    start: Callable[[], _Decompressor]
+    broken: type[Exception]
+
+
+def _streams(content: bytes, limit: int, kind: _Kind) -> Unpacked:
+    """Unpack streams that follow one another; the whole ones stand when what follows them is damaged or is none."""
     done: list[bytes] = []
     view = memoryview(content)
-    while view and (not done or view[0]):
-        one, used = _one_stream(view, limit, start(), broken)
+    while view:
+        if done and not _may_be(kind.magic, view):
+            return Unpacked(_joined(done), detail="bytes follow that are no stream", oddity=Reason.TRAILING_BYTES)
+        one, used = _one_stream(view, limit, kind.start(), kind.broken)
         if one.fault == Reason.UNPACK_FAILED and done:
             return Unpacked(b"".join(done), Reason.TRUNCATED, f"damaged after a whole stream: {one.detail}")
         done.append(one.content)
         if one.fault is not None:
             return Unpacked(_joined(done), one.fault, one.detail)
         limit -= len(one.content)
-        view = view[used:]
+        view = _behind_padding(view[used:])
     return Unpacked(_joined(done))
 
 
@@ -115,6 +140,18 @@ def _one_stream(view: memoryview, limit: int, stream: _Decompressor, broken: typ
         used += len(piece)
         room = limit + 1
     return Unpacked(_joined(chunks)), used - len(stream.unused_data)
+
+
+def _behind_padding(view: memoryview) -> memoryview:
+    """Pass over the NUL bytes that a tape or xz puts behind a stream."""
+    return view[len(view) - len(bytes(view).lstrip(b"\0")) :] if view and not view[0] else view
+
+
+def _may_be(magic: bytes, view: memoryview) -> bool:
+    """Whether a buffer begins a stream, though its first bytes may be damaged or cut off: most of them are right."""
+    begin = bytes(view[: len(magic)])
+    right = sum(one == other for one, other in zip(begin, magic, strict=False))
+    return 2 * right > len(magic) or begin == magic[: len(begin)]
 
 
 def _size_at_end(view: memoryview) -> int:

@@ -1,6 +1,6 @@
-"""Unpack what an archive holds, the container decided by content and never by name.
+"""Unpacking of a file, with its container told by content, never by name.
 
-gzip, compress (``.Z``), bzip2, zip and tar, in one another to a small depth. What the members are is not looked at
+gzip, compress (``.Z``), bzip2, xz, zip and tar, in one another to a small depth. What the members are is not looked at
 here: the reader decides that by their content too.
 """
 
@@ -10,13 +10,26 @@ from typing import Final
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.containers.archives import File, tar_files, zip_files, zip_prefix
-from gnssice_batch.rinex.containers.streams import STREAMS, Unpacked
+from gnssice_batch.rinex.containers.streams import BZIP2_MAGIC, GZIP_MAGIC, STREAMS, XZ_MAGIC, Unpacked
 
 PREFIX_BYTES: Final = 1 << 20
 """`unpack_prefix` stops here: no header of a RINEX file is longer."""
 
 _DEPTH: Final = 4
 _TAR_MAGIC: Final = slice(257, 262)
+_MAGIC: Final = (
+    (GZIP_MAGIC[:2], "gzip"),
+    (b"\x1f\x9d", "compress"),
+    (BZIP2_MAGIC, "bzip2"),
+    (XZ_MAGIC, "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "rar"),
+    (b"LZIP\x01", "lzip"),
+)
+NOT_UNPACKED: Final = frozenset({"zstd", "lz4", "7z", "rar", "lzip"})
+"""Containers that are known by their first bytes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,8 @@ class Member:
     """None if whole; `Reason.TRUNCATED` if the content ends early; else why it was refused."""
     detail: str = ""
     """What was found, in a sentence."""
+    oddity: Reason | None = None
+    """``TRAILING_BYTES`` where its compressed stream is whole and something else follows it."""
 
 
 def members(content: bytes, max_bytes: int) -> Iterator[Member]:
@@ -52,7 +67,7 @@ def members(content: bytes, max_bytes: int) -> Iterator[Member]:
     Raises
     ------
     ReadError
-        ``EMPTY``, ``UNPACK_FAILED`` or ``UNPACK_LIMIT``, if nothing in it can be unpacked.
+        ``EMPTY``, ``UNPACK_FAILED``, ``UNPACK_LIMIT`` or ``UNSUPPORTED_CONTAINER``, if nothing in it can be unpacked.
     """
     refused: list[Member] = []
     usable = False
@@ -81,11 +96,12 @@ def unpack_prefix(prefix: bytes) -> bytes:
     Returns
     -------
     bytes
-        At most `PREFIX_BYTES`; what could be unpacked before the end or the first damage, which may be nothing.
+        At most `PREFIX_BYTES`; what could be unpacked before the end or the first damage, which may be nothing. A
+        container of `NOT_UNPACKED` comes as it is.
     """
     for _ in range(_DEPTH):
         kind = container_of(prefix)
-        if kind is None:
+        if kind is None or kind in NOT_UNPACKED:
             break
         prefix = _first_file(kind, prefix)
     return prefix[:PREFIX_BYTES]
@@ -104,8 +120,8 @@ def _first_file(kind: str, prefix: bytes) -> bytes:
 
 
 def container_of(content: bytes) -> str | None:
-    """Name the container by its first bytes: gzip, compress, bzip2, zip or tar; None if it is none."""
-    for magic, kind in ((b"\x1f\x8b", "gzip"), (b"\x1f\x9d", "compress"), (b"BZh", "bzip2")):
+    """Name the container by its first bytes, one that is unpacked or one of `NOT_UNPACKED`; None if it is none."""
+    for magic, kind in _MAGIC:
         if content.startswith(magic):
             return kind
     if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -118,6 +134,8 @@ def _members(name: str, content: bytes, limit: int, depth: int) -> Iterator[Memb
     kind = container_of(content)
     if kind is None:
         yield _plain(name, content, limit)
+    elif kind in NOT_UNPACKED:
+        raise not_unpacked(kind)
     elif depth == _DEPTH:
         raise ReadError(Reason.UNPACK_LIMIT, f"containers are nested deeper than {_DEPTH}")
     elif kind == "tar":
@@ -149,6 +167,11 @@ def _unpack(kind: str, content: bytes, limit: int) -> Unpacked:
     return unpacked
 
 
+def not_unpacked(kind: str) -> ReadError:
+    """Return the error for one of `NOT_UNPACKED`."""
+    return ReadError(Reason.UNSUPPORTED_CONTAINER, f"{kind}: unpack it, or pack it as gzip")
+
+
 def _too_long(limit: int) -> ReadError:
     return ReadError(Reason.UNPACK_LIMIT, f"unpacks to more than {limit} bytes")
 
@@ -156,11 +179,14 @@ def _too_long(limit: int) -> ReadError:
 def _stream_members(name: str, unpacked: Unpacked, limit: int, depth: int) -> Iterator[Member]:
     """Yield what is in an unpacked stream; a tar says itself which of its members a missing end took away."""
     inner = _members(name, unpacked.content, limit, depth)
-    if unpacked.fault is None or container_of(unpacked.content) == "tar":
+    if unpacked.oddity is None and (unpacked.fault is None or container_of(unpacked.content) == "tar"):
         yield from inner
         return
     for member in inner:
-        yield replace(member, fault=member.fault or unpacked.fault, detail=member.detail or unpacked.detail)
+        oddity = member.oddity or unpacked.oddity
+        yield replace(
+            member, fault=member.fault or unpacked.fault, detail=member.detail or unpacked.detail, oddity=oddity
+        )
 
 
 def _each(files: Iterator[File], limit: int, depth: int) -> Iterator[Member]:

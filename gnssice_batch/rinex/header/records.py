@@ -1,5 +1,6 @@
-"""Header lines of RINEX observation files, read record by record into a header (RINEX 2 table A1, 3 and 4 table A2)."""
+"""Header records parsed into a header (RINEX 2 table A1; RINEX 3 or 4 table A2)."""
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
@@ -21,6 +22,7 @@ from gnssice_batch.signals import SYSTEMS
 LABEL_COLUMN: Final = 60
 
 _TIME_NAMES: Final = {**{name: name for name in TIME_SYSTEMS}, "UTC": "GLO", "BDS": "BDT", "GLN": "GLO"}
+_TIME_SYSTEM_COLUMN: Final = 48
 
 
 def label_of(line: str) -> str:
@@ -142,26 +144,32 @@ def _scale_factor_2(draft: Draft, line: str) -> None:
 
 
 def _calendar(line: str) -> Calendar:
-    """Read a time as five I6 fields and F13.7, in 100 ns of the calendar it is written in."""
-    year, month, day, hour, minute = (int(line[at : at + 6]) for at in range(0, 30, 6))
-    whole, _, fraction = line[30:43].strip().partition(".")
+    """Read a time as five I6 fields and F13.7, in 100 ns of the calendar it is written in.
+
+    A blank stands before each number, so that they are told apart wherever they begin.
+    """
+    words = line[:LABEL_COLUMN].split()[:6]
+    year, month, day, hour, minute = (int(word) for word in words[:5])
+    whole, _, fraction = words[5].partition(".") if len(words) > 5 else ("", "", "")
     in_range = 1 <= month <= 12 and 0 <= hour < 24 and 0 <= minute < 60 and GPS_EPOCH.year <= year < 2200
     if not in_range or not 1 <= day <= days_in_month(year, month):
         raise ValueError(line)
-    seconds = int(whole) * SECOND_100NS + int((fraction + "0000000")[:7])
+    seconds = int(whole or 0) * SECOND_100NS + int((fraction + "0000000")[:7])
     return Calendar(days_since_gps_epoch(year, month, day) * DAY_100NS + (hour * 60 + minute) * MINUTE_100NS + seconds)
 
 
 def _first_time(draft: Draft, line: str) -> None:
-    words = line[43:LABEL_COLUMN].upper().split()
-    named = [_TIME_NAMES[word[:3]] for word in words if word[:3] in _TIME_NAMES]
-    if named:
-        draft.values["time_system"] = named[0]
+    """Read TIME OF FIRST OBS: the time, 5X, then A3 for the time system, which is told by being a word."""
+    word = re.search(r"[A-Z]+", line[:LABEL_COLUMN].upper())
+    name = _TIME_NAMES.get(word[0][:3]) if word else None
+    if name is not None:
+        draft.values["time_system"] = name
         draft.values["time_system_source"] = "header"
-    if words and _TIME_NAMES.get(line[48:51].upper()) not in named:
-        what = "is out of its columns" if named else "is unknown"
-        draft.oddities.append(f"time system {words[-1]!r} {what}")
-    draft.values["time_first_100ns"] = _calendar(line)
+    if word and name is None:
+        draft.oddities.append(f"time system {line[word.start() : word.end()]!r} is not known")
+    elif word and word.start() != _TIME_SYSTEM_COLUMN:
+        draft.oddities.append(f"time system {name} stands in column {word.start() + 1}, not {_TIME_SYSTEM_COLUMN + 1}")
+    draft.values["time_first_100ns"] = _calendar(line[: word.start()] if word else line)
 
 
 def _last_time(draft: Draft, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Finds and reads the header at the beginning, or further down, of an unpacked RINEX or CRINEX file."""
+"""The header located in an unpacked RINEX or CRINEX file, at its beginning or further down."""
 
 import re
 from collections.abc import Iterator

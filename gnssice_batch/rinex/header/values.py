@@ -1,4 +1,4 @@
-"""What the header of a RINEX observation file says."""
+"""The values of a RINEX observation header."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

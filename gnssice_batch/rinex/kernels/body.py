@@ -1,16 +1,17 @@
 """One unpacked RINEX or CRINEX file to observations: kernels for the lines, Python for the header records."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.header.draft import Draft
-from gnssice_batch.rinex.header.records import add, is_known, label_of
+from gnssice_batch.rinex.header.records import LABEL_COLUMN, add, is_known, label_of
 from gnssice_batch.rinex.header.text import HeaderText, header_text
-from gnssice_batch.rinex.header.values import Header, Place
+from gnssice_batch.rinex.header.values import Header
 from gnssice_batch.rinex.kernels import numbers
 from gnssice_batch.rinex.kernels.buffers import SVS, Arcs, Output, Tables
 from gnssice_batch.rinex.kernels.columns import Layout, Overrides, extend
@@ -24,10 +25,9 @@ from gnssice_batch.rinex.primitives.time import shift_100ns
 from gnssice_batch.signals import SYSTEMS
 
 _SAMPLE_BYTES = 1 << 13
-_AT_ZERO = (
-    *(numbers.OPEN, numbers.EPOCHS, numbers.ROWS, numbers.SVS),
-    *(numbers.ZERO_DOPPLERS, numbers.WRAPPED, numbers.REFUSED_AT),
-)
+_EPOCH_3 = re.compile(r">( \d{4}( [ \d]\d){4}[ \d][ \d]\d\.\d{7}| {28})  [0-6][ \d]{2}\d", re.ASCII)
+_EPOCH_2 = re.compile(r"[ &]([ \d]\d( [ \d]\d){4}[ \d][ \d]\d\.\d{7}| {25})  [0-6][ \d]{2}\d", re.ASCII)
+_AT_ZERO = (numbers.OPEN, numbers.EPOCHS, numbers.ROWS, numbers.SVS, numbers.WRAPPED, numbers.REFUSED_AT)
 _SPARE_ROWS = 1100
 """No epoch has more satellites."""
 
@@ -64,6 +64,13 @@ def _likely_rows(content: bytes, start: int) -> int:
     return int(1.3 * lines * size / max(min(size, _SAMPLE_BYTES), 1)) + _SPARE_ROWS
 
 
+def _line_begin(content: bytes, start: int, number: int) -> int:
+    """Return the index of the first byte of a line, counted from 1 at `start`."""
+    for _ in range(number - 1):
+        start = content.find(b"\n", start) + 1
+    return start
+
+
 def _named[K](names: Sequence[K], counts: npt.NDArray[np.int64]) -> dict[K, int]:
     """Return the counts that are not zero."""
     return {names[at]: int(counts[at]) for at in counts.nonzero()[0].tolist()}
@@ -85,16 +92,17 @@ class Parser:
     block: list[str] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, content: bytes, text: HeaderText, overrides: Overrides, line: int) -> "Parser":
-        """Return a parser that stands behind a header; `line` lines come before that header."""
+    def begin(cls, content: bytes, text: HeaderText, overrides: Overrides, line: int, start: int = 0) -> "Parser":
+        """Return a parser that stands behind a header, which begins at `start`, behind `line` lines."""
         state = np.zeros(numbers.STATE_SIZE, np.int64)
         state[numbers.POSITION] = text.end
         state[numbers.LINE] = line
         state[numbers.COMPACT_MAJOR] = text.compact
-        header, place = text.header, text.header.fault_place
-        if line and place:
-            header = replace(header, fault_place=place._replace(line=place.line + line))
-        return cls.with_header(content, header, overrides, state, text.lines)
+        parser = cls.with_header(content, text.header, overrides, state, text.lines)
+        if text.header.faults:
+            faulty = max(text.header.fault_place.line, 1) if text.header.fault_place else 1
+            parser.mark_offence(Reason.BAD_HEADER_RECORD, line + faulty, _line_begin(content, start, faulty))
+        return parser
 
     @classmethod
     def with_header(
@@ -164,23 +172,26 @@ class Parser:
 
     def _next_file(self) -> "Parser | None":
         """Begin again at a header in the middle of the file; what can't be begun is passed over."""
+        start = int(self.state[numbers.POSITION])
         try:
-            text = header_text(self.content, int(self.state[numbers.POSITION]))
+            text = header_text(self.content, start)
         except ReadError as error:
             self._offend(Reason.BAD_HEADER_RECORD if error.reason != Reason.TRUNCATED else error.reason)
             self._pass_line(Reason.BAD_HEADER_RECORD, counted=False)
             return None
-        return Parser.begin(self.content, text, self.overrides, int(self.state[numbers.LINE]))
+        return Parser.begin(self.content, text, self.overrides, int(self.state[numbers.LINE]), start)
 
     def _amend(self, lines: list[str]) -> "Parser | None":
         """Put header records into force."""
         draft = Draft.of(self.header)
-        draft.line = int(self.state[numbers.LINE]) - len(lines)
-        for line in lines:
-            draft.line += 1
+        for index, line in enumerate(lines):
             if label_of(line) and not add(draft, line):
                 self._count(Reason.UNKNOWN_LABEL)
+            if len(draft.faults) > len(self.header.faults):
+                self.mark_offence(Reason.BAD_HEADER_RECORD, *self._passed(len(lines) - index))
         header = draft.freeze(compact=bool(self.state[numbers.COMPACT_MAJOR]))
+        if len(header.faults) > len(self.header.faults):
+            self.mark_offence(Reason.BAD_HEADER_RECORD, *self._passed(len(lines)))
         moved = header.marker_name.casefold() != self.header.marker_name.casefold()
         if moved and self.header.marker_name and self.state[numbers.EPOCHS] + self.state[numbers.OPEN]:
             return Parser.with_header(self.content, header, self.overrides, self.state.copy(), 0)
@@ -203,9 +214,12 @@ class Parser:
         return self.content[start : len(self.content) if end < 0 else end].decode("latin-1").rstrip("\r\0 ")
 
     def _begins_epoch(self, line: str) -> bool:
-        if self.header.major >= 3:
-            return line.startswith(">")
-        return bool(self.state[numbers.COMPACT_MAJOR]) and line.startswith("&")
+        """Whether a line inside an event is an epoch record for certain: by all of its columns, and without a label.
+
+        The number of lines that the event has announced is then wrong; else it rules, whatever they begin with.
+        """
+        record = _EPOCH_3 if self.header.major >= 3 else _EPOCH_2
+        return record.match(line) is not None and not line[LABEL_COLUMN : LABEL_COLUMN + 1].isalpha()
 
     def _pass_line(self, reason: Reason, *, counted: bool = True) -> None:
         """Put the current line into a category and go to the next one."""
@@ -221,10 +235,21 @@ class Parser:
 
     def _offend(self, reason: Reason) -> None:
         self._count(reason)
+        self.mark_offence(reason, int(self.state[numbers.LINE]) + 1, int(self.state[numbers.POSITION]))
+
+    def mark_offence(self, reason: Reason, line: int, position: int) -> None:
+        """Note an offence that is counted elsewhere, if it is the first."""
         if self.state[numbers.OFFENCE] < 0:
             self.state[numbers.OFFENCE] = numbers.number(reason)
-            self.state[numbers.OFFENCE_LINE] = self.state[numbers.LINE] + 1
-            self.state[numbers.OFFENCE_POSITION] = self.state[numbers.POSITION]
+            self.state[numbers.OFFENCE_LINE] = line
+            self.state[numbers.OFFENCE_POSITION] = position
+
+    def _passed(self, lines: int) -> tuple[int, int]:
+        """Return number and first byte of the line that so many lines ago was the current one."""
+        position = int(self.state[numbers.POSITION])
+        for _ in range(lines):
+            position = self.content.rfind(b"\n", 0, position - 1) + 1
+        return int(self.state[numbers.LINE]) - lines + 1, position
 
     def finish(self) -> Observations:
         """Return what was read; an epoch that a header or another station follows ends there."""
@@ -249,8 +274,7 @@ class Parser:
                 columns=self._columns({sv[0] for sv in svs}),
                 accounting=self._accounting(),
                 time_ps=output.time_ps[:epochs],
-            ),
-            has_zero_doppler=bool(self.state[numbers.ZERO_DOPPLERS]),
+            )
         )
 
     def _columns(self, seen: set[str]) -> dict[str, tuple[Column, ...]]:
@@ -265,13 +289,12 @@ class Parser:
         output.counts[numbers.number(Reason.BAD_HEADER_RECORD)] += faults
         output.counts[numbers.number(Reason.HEADER_ODDITY)] += len(self.header.oddities)
         output.counts[numbers.number(Reason.UNKNOWN_LABEL)] += unknown
+        output.counts[numbers.number(Reason.HEADER_ODDITY)] += len(self.header.oddities)
         offence = None
         if state[numbers.OFFENCE] >= 0:
             at = int(state[numbers.OFFENCE_POSITION])
             first_bytes = self.content[at : at + 80].partition(b"\n")[0]
             offence = Offence(numbers.REASONS[state[numbers.OFFENCE]], int(state[numbers.OFFENCE_LINE]), first_bytes)
-        elif faults:
-            offence = Offence(Reason.BAD_HEADER_RECORD, *(self.header.fault_place or Place(0, b"")))
         line_counts = _named(numbers.LINE_CATEGORIES, output.line_counts)
         return Accounting(
             lines=sum(line_counts.values()),

@@ -1,4 +1,4 @@
-"""The arrays that the kernels read from and write to."""
+"""The arrays that the kernels read from or write to."""
 
 from typing import NamedTuple, Self
 
@@ -32,8 +32,6 @@ class Tables(NamedTuple):
     """(systems,) declared types, 0 where the system is not declared."""
     column_of: npt.NDArray[np.int16]
     """(systems, T) column that a declared type is stored in; where it is not, ``-1 - r`` for reason number r."""
-    zero_counts: npt.NDArray[np.int8]
-    """(systems, T) 1 where 0.000 can be a value (Doppler)."""
     leap_100ns: npt.NDArray[np.int64]
     """UTC calendar times of the leap seconds."""
 

@@ -1,4 +1,4 @@
-"""Where the declared observation types of a header are stored: columns by system, in order of appearance."""
+"""The columns of each system, from the observation types that a header declares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,16 +56,15 @@ class Declared(NamedTuple):
 def _extend(known: tuple[tuple[str, tuple[Column, ...]], ...], declared: Declared) -> tuple[Layout, Tables]:
     width = max(len(codes) for _, codes in declared.codes) or 1
     column_of = np.full((len(SYSTEMS), width), -1 - UNKNOWN_CODE, np.int16)
-    zero_counts = np.zeros((len(SYSTEMS), width), np.int8)
     counts = np.zeros(len(SYSTEMS), np.int64)
     columns = dict(known)
     for number, (system, codes) in enumerate(declared.codes):
         held = list(columns.get(system, ()))
-        _place(_declared_columns(system, codes, declared), held, column_of[number], zero_counts[number])
+        _place(_declared_columns(system, codes, declared), held, column_of[number])
         counts[number] = len(codes)
         if held:
             columns[system] = tuple(held)
-    return Layout(columns), Tables(SYSTEM_OF, counts, column_of, zero_counts, LEAP_100NS)
+    return Layout(columns), Tables(SYSTEM_OF, counts, column_of, LEAP_100NS)
 
 
 def _declared_columns(system: str, codes: tuple[str, ...], declared: Declared) -> list[Column | int]:
@@ -84,9 +83,7 @@ def _column(signal: signals.SignalColumn | None, code: str, scale: int) -> Colum
     return Column(signal.code, signal.kind, signal.band, signal.letter, scale, signal.rank)
 
 
-def _place(
-    declared: list[Column | int], known: list[Column], column_of: npt.NDArray[np.int16], zero: npt.NDArray[np.int8]
-) -> None:
+def _place(declared: list[Column | int], known: list[Column], column_of: npt.NDArray[np.int16]) -> None:
     """Fill one system's part of the tables, adding new columns to the known ones."""
     for j, column in enumerate(declared):
         if isinstance(column, int):
@@ -95,4 +92,3 @@ def _place(
         if column not in known:
             known.append(column)
         column_of[j] = known.index(column)
-        zero[j] = column.kind == "D"

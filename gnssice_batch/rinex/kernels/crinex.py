@@ -1,4 +1,4 @@
-"""The walk over the body of a CRINEX 1.0, 3.0 or 3.1 file, straight to integer rows (kernels).
+"""The body of a CRINEX 1.0, 3.0 or 3.1 file, decoded straight to integer rows (kernels).
 
 Hatanaka's format: an epoch line that is given whole (``&`` in CRINEX 1, ``>`` in CRINEX 3) or as a text difference to
 the one before, a line for the receiver clock offset, then a line per satellite with the differences of its observables
@@ -7,13 +7,14 @@ and the text difference of their indicators. What can't be decoded costs everyth
 
 from typing import Final
 
-from gnssice_batch.rinex.kernels.buffers import ARC, Arcs, Output, Tables
-from gnssice_batch.rinex.kernels.crinex_row import AMPERSAND, DAMAGED, Run, take_clock_line, take_satellite_line
+from gnssice_batch.rinex.kernels.buffers import ARC, MAX_ORDER, Arcs, Output, Tables
+from gnssice_batch.rinex.kernels.crinex_row import AMPERSAND, Run, take_clock_line, take_satellite_line
 from gnssice_batch.rinex.kernels.epoch import (
     NO_TIME,
     State,
     claim_row,
     count_line,
+    flag_of,
     has_label,
     offend,
     open_epoch,
@@ -23,6 +24,7 @@ from gnssice_batch.rinex.kernels.epoch import (
 from gnssice_batch.rinex.kernels.epoch_text import epoch_time2, epoch_time3
 from gnssice_batch.rinex.kernels.numbers import (
     BAD_EPOCH_RECORD,
+    BAD_VALUE,
     BLANK_LINE,
     BLOCK_LINES,
     COMMENT,
@@ -51,10 +53,11 @@ from gnssice_batch.rinex.kernels.numbers import (
     TEXT_LENGTH,
     TRUNCATED,
 )
+from gnssice_batch.rinex.observations.values import MISSING
 from gnssice_batch.rinex.primitives.fields import (
     SPACE,
     Bytes,
-    digit,
+    cardinal,
     int64,
     is_blank,
     left_cardinal,
@@ -132,9 +135,9 @@ def take_epoch(buffer: Bytes, end: int, run: Run) -> int:
     state, tables, output, arcs = run
     base = 29 if state[RINEX_MAJOR] < 3 else 32
     length = state[TEXT_LENGTH]
-    flag = digit(arcs.text, base - 1, length)
+    flag = flag_of(arcs.text, base - 1, length)
     first = arcs.text[0]
-    if length < base or not 0 <= flag <= 6 or first != (SPACE if state[RINEX_MAJOR] < 3 else MARK):
+    if length < base or flag < 0 or first != (SPACE if state[RINEX_MAJOR] < 3 else MARK):
         return damage(buffer, end, 1, run)
     if flag > 1:
         return take_event(buffer, end, flag, run)
@@ -207,9 +210,15 @@ def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -
         if end == buffer.size and not (i == satellites and has_all_indicators(buffer, stop, listed + 3 * i - 3, run)):
             state[LINE] += 1
             return cut_off(buffer, i + 2, run)
-        sound = take_clock(buffer, stop, run) if i == 0 else take_satellite(buffer, stop, listed + 3 * i - 3, run)
+        sound = (
+            take_clock(buffer, end, satellites, run)
+            if i == 0
+            else take_satellite(buffer, stop, listed + 3 * i - 3, run)
+        )
         if not sound:
             return stop_at_damage(buffer, end, i + 2, run)
+    if not ends_epoch(buffer, end, state):
+        return damage(buffer, end, satellites + 2, run)
     state[LINE] += 1
     state[POSITION] = min(end + 1, buffer.size)
     keep_epoch(satellites, run)
@@ -217,15 +226,62 @@ def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -
 
 
 @kernel
-def take_clock(buffer: Bytes, stop: int, run: Run) -> bool:
-    """Take the line of the receiver clock offset, and of the picoseconds (CRINEX 3.1); False if it is damaged."""
+def take_clock(buffer: Bytes, end: int, satellites: int, run: Run) -> bool:
+    """Take the line of the receiver clock offset, and of the picoseconds (CRINEX 3.1); False if it is damaged.
+
+    An offset that can't be made out costs itself and those that refer to it, where nothing else can be wrong.
+    """
     state, _, output, arcs = run
-    clock, at = take_clock_line(buffer, state[POSITION], stop, state, arcs)
-    output.clock_ps[state[EPOCHS]] = clock
-    if at == DAMAGED or (at < stop and buffer[at] != SPACE):
+    start = state[POSITION]
+    stop = text_end(buffer, start, end)
+    behind = start
+    while behind < stop and buffer[behind] != SPACE:
+        behind += 1
+    if behind < stop and not is_picoseconds(buffer, behind, stop):
         return False
-    take_picoseconds(buffer, at + 1, stop, state, output)
+    clock, at = take_clock_line(buffer, start, stop, state, arcs)
+    if at != behind:
+        if not goes_on_behind(buffer, end, satellites, state):
+            return False
+        offend(state, output, BAD_VALUE, state[LINE] + 1, start)
+        arcs.clock[MAX_ORDER + 1] = -1
+        clock = MISSING
+    output.clock_ps[state[EPOCHS]] = clock
+    take_picoseconds(buffer, behind + 1, stop, state, output)
     return True
+
+
+@kernel
+def is_picoseconds(buffer: Bytes, at: int, stop: int) -> bool:
+    """Whether a blank and five digits are all there is: more of them are the line of a satellite."""
+    return stop == at + 6 and cardinal(buffer, at + 1, stop) >= 0
+
+
+@kernel
+def goes_on_behind(buffer: Bytes, end: int, lines: int, state: State) -> bool:
+    """Whether the next epoch begins behind so many lines: none of this one is lost."""
+    for _ in range(lines):
+        if end + 1 >= buffer.size:
+            return False
+        end = line_end(buffer, end + 1)
+    return ends_epoch(buffer, end, state)
+
+
+@inlined
+def ends_epoch(buffer: Bytes, end: int, state: State) -> bool:
+    """Whether another epoch, an event, a header or nothing follows the line that ends at `end`.
+
+    An epoch line begins with its mark, or with a blank for what does not change.
+    """
+    start = min(end + 1, buffer.size)
+    if start == buffer.size:
+        return True
+    first = buffer[start]
+    stop = text_end(buffer, start, line_end(buffer, start))
+    if stop == start:
+        return is_blank(buffer, start, buffer.size)
+    marked: bool = first in (SPACE, AMPERSAND) or (first == MARK and state[RINEX_MAJOR] >= 3)
+    return marked or has_label(buffer, start, stop)
 
 
 @kernel

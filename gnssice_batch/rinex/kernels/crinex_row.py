@@ -1,4 +1,4 @@
-"""Satellite lines and clock lines of CRINEX: differences undone on integers (kernels)."""
+"""Satellite lines, clock lines of CRINEX: differences undone on integers (kernels)."""
 
 from typing import Final
 
@@ -148,7 +148,7 @@ def take_observable(buffer: Bytes, begin: int, end: int, field: tuple[int, int, 
         if number != 0:
             lose_value(state, output, column)
     else:
-        put_value(state, output, row, column, number, tables.zero_counts[system, U(j)])
+        put_value(output, row, column, number)
     return True
 
 

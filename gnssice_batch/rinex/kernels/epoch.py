@@ -1,4 +1,4 @@
-"""Epoch records and the steps that all walks share (kernels)."""
+"""Epoch records, with the steps that the kernels of all formats share (kernels)."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ from gnssice_batch.rinex.observations.values import BLOCK, MISSING
 from gnssice_batch.rinex.primitives.fields import (
     BAD,
     BLANK,
-    DOT,
+    GOOD,
     SPACE,
     ZERO,
     Bytes,
@@ -90,17 +90,25 @@ def refuse_line(state: State, output: Output, reason: int) -> None:
 
 @kernel
 def _seconds_100ns(buffer: Bytes, at: int, end: int) -> int:
-    """Read F11.7 as digits; -1 if it is no such number."""
-    if at + 11 > end or buffer[at + 3] != DOT:
-        return -1
-    whole = cardinal(buffer, at, at + 3)
-    fraction = 0
-    for i in range(at + 4, at + 11):
-        number = digit(buffer, i, end)
-        if number < 0:
-            return -1
-        fraction = fraction * 10 + number
-    return -1 if whole < 0 else whole * SECOND_100NS + fraction
+    """Read F11.7 by its value, as Fortran does: fewer decimals, or no digit before the point; -1 if it is no number.
+
+    Without a point it is whole seconds: that is what writers mean, though Fortran would take digits for decimals.
+    """
+    number, status = fixed_point(buffer, at, min(at + 11, end), 7)
+    return number if status == GOOD else -1
+
+
+@inlined
+def flag_of(buffer: Bytes, at: int, stop: int) -> int:
+    """Read an epoch flag: a blank one is 0, -2 is none.
+
+    The two columns before it are skipped whatever they hold (2X). But one of 2 to 6 in the column before a blank flag
+    says that what follows may be no observations: that is no flag either.
+    """
+    flag = digit(buffer, at, stop)
+    if flag == -1:
+        return -2 if 1 < digit(buffer, at - 1, stop) <= 6 else 0
+    return flag if 0 <= flag <= 6 else -2
 
 
 @kernel

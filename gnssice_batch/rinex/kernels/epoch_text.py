@@ -1,4 +1,4 @@
-"""Times of epoch records in the two layouts of RINEX (kernels)."""
+"""The time of an epoch record in the two layouts of RINEX (kernels)."""
 
 from gnssice_batch.rinex.kernels.buffers import Tables
 from gnssice_batch.rinex.kernels.epoch import NO_TIME, State, gps_time

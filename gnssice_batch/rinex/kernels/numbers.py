@@ -1,4 +1,4 @@
-"""Numbers that the kernels and the code around them agree on: slots of the state, outcomes, line categories."""
+"""The constants of the kernels: slots of the state, outcomes, line categories."""
 
 from typing import Final
 
@@ -25,31 +25,34 @@ OFFENCE: Final = 11
 """Reason number of the first offence, -1 while there is none."""
 OFFENCE_LINE: Final = 12
 OFFENCE_POSITION: Final = 13
-ZERO_DOPPLERS: Final = 14
-UTC: Final = 15
+UTC: Final = 14
 """1 where the file's time is UTC and leap seconds apply."""
-SHIFT_100NS: Final = 16
+SHIFT_100NS: Final = 15
 """What is added to the file's time to get GPS time, leap seconds apart."""
-BLOCK_LINES: Final = 17
+BLOCK_LINES: Final = 16
 """Lines of the header block that a walk has stopped at."""
-DEFAULT_SYSTEM: Final = 18
+DEFAULT_SYSTEM: Final = 17
 """Number of the system that a blank letter stands for in RINEX 2."""
-LINES_BEFORE: Final = 19
+LINES_BEFORE: Final = 18
 """RINEX 3: observation lines before those of the open epoch, for what has to be taken back."""
-TEXT_LENGTH: Final = 20
+TEXT_LENGTH: Final = 19
 """CRINEX: length of the epoch line that differences refer to."""
-SERIAL: Final = 21
+SERIAL: Final = 20
 """Number of the epoch, never given twice; in CRINEX satellites of the one before carry on their arcs."""
-COMPACT_MAJOR: Final = 22
+COMPACT_MAJOR: Final = 21
 """CRINEX: 1 or 3."""
-RINEX_MAJOR: Final = 23
-LAST_LINE_CUT: Final = 24
-WRAPPED: Final = 25
+RINEX_MAJOR: Final = 22
+LAST_LINE_CUT: Final = 23
+WRAPPED: Final = 24
 """RINEX 3: 1 where satellite lines are wrapped at 80 columns, -1 where they are not, 0 while nobody has looked."""
-EVENT_FLAG: Final = 26
-REFUSED_AT: Final = 27
+EVENT_FLAG: Final = 25
+REFUSED_AT: Final = 26
 """RINEX 3: number of rows when a satellite line was refused last."""
-STATE_SIZE: Final = 32
+NAMES: Final = 32
+"""RINEX 2: from here on, where each name of the satellites that an epoch lists stands, -1 where one is cut off."""
+MOST_NAMES: Final = 999
+"""No epoch record can declare more."""
+STATE_SIZE: Final = NAMES + MOST_NAMES
 
 DONE: Final = 0
 HEADER_BLOCK: Final = 1
@@ -76,6 +79,7 @@ UNDECLARED_SYSTEM: Final = _NUMBER[Reason.UNDECLARED_SYSTEM]
 SATELLITE_COUNT: Final = _NUMBER[Reason.SATELLITE_COUNT]
 BAD_VALUE: Final = _NUMBER[Reason.BAD_VALUE]
 STRAY_LINE: Final = _NUMBER[Reason.STRAY_LINE]
+LINE_COUNT: Final = _NUMBER[Reason.LINE_COUNT]
 DUPLICATE_SATELLITE: Final = _NUMBER[Reason.DUPLICATE_SATELLITE]
 CRINEX_DAMAGE: Final = _NUMBER[Reason.CRINEX_DAMAGE]
 COMMENT: Final = _NUMBER[Reason.COMMENT]

@@ -1,20 +1,17 @@
-"""Observation fields of one satellite, put into their row (kernels)."""
+"""The observation fields of one satellite, put into their row (kernels)."""
 
 from gnssice_batch.rinex.kernels.buffers import Output, Tables
 from gnssice_batch.rinex.kernels.epoch import State, offend
-from gnssice_batch.rinex.kernels.numbers import BAD_VALUE, LINE, POSITION, PSEUDO_OBSERVABLE, ZERO_DOPPLERS
+from gnssice_batch.rinex.kernels.numbers import BAD_VALUE, LINE, POSITION, PSEUDO_OBSERVABLE
 from gnssice_batch.rinex.primitives.fields import BAD, BLANK, GOOD, Bytes, digit, int64, is_blank, observable
 from gnssice_batch.rinex.primitives.jit import inlined
 
 
 @inlined
-def put_value(state: State, output: Output, row: int, column: int, value: int, zero_counts: int) -> None:
-    """Store a value; 0.0 is missing, but for a Doppler it is settled later."""
-    if value == 0:
-        if not zero_counts:
-            return
-        state[ZERO_DOPPLERS] += 1
-    output.value[row, column] = value
+def put_value(output: Output, row: int, column: int, value: int) -> None:
+    """Store a value; 0.0 is a missing one, whatever the observable (RINEX 2 table A2, RINEX 3 table A3)."""
+    if value != 0:
+        output.value[row, column] = value
 
 
 @inlined
@@ -63,7 +60,7 @@ def take_fields(
                 lose_value(state, output, column)
         else:
             if status == GOOD:
-                put_value(state, output, row, column, value, tables.zero_counts[system, j])
+                put_value(output, row, column, value)
             put_indicators(buffer, at + 14, stop, (row, column), state, output)
         if status == BAD:
             offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])

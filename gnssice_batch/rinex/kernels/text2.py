@@ -1,4 +1,4 @@
-"""The walk over the body of a RINEX 2 text file (kernels)."""
+"""The body of a RINEX 2 text file (kernels)."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from gnssice_batch.rinex.kernels.epoch import (
     claim_row,
     close_epoch,
     count_line,
-    drop_epoch,
+    flag_of,
     has_label,
     is_comment,
     offend,
@@ -20,6 +20,14 @@ from gnssice_batch.rinex.kernels.epoch import (
     take_comment,
 )
 from gnssice_batch.rinex.kernels.epoch_text import epoch_time2
+from gnssice_batch.rinex.kernels.lines2 import (
+    FIELDS_A_LINE,
+    FITS,
+    is_epoch_line,
+    is_lettered,
+    misfit,
+    read_list,
+)
 from gnssice_batch.rinex.kernels.numbers import (
     BAD_EPOCH_FLAG,
     BAD_EPOCH_RECORD,
@@ -27,7 +35,6 @@ from gnssice_batch.rinex.kernels.numbers import (
     BLANK_LINE,
     BLOCK_LINES,
     CYCLE_SLIP_RECORD,
-    DECLARED,
     DEFAULT_SYSTEM,
     DONE,
     DUPLICATE_SATELLITE,
@@ -40,8 +47,10 @@ from gnssice_batch.rinex.kernels.numbers import (
     HEADER_BLOCK,
     LABELLED_LINE,
     LINE,
+    LINE_COUNT,
     LINE_EPOCH,
     LINE_OBSERVATION,
+    NAMES,
     POSITION,
     ROWS,
     SEEN,
@@ -50,12 +59,8 @@ from gnssice_batch.rinex.kernels.numbers import (
 )
 from gnssice_batch.rinex.kernels.row import take_fields
 from gnssice_batch.rinex.primitives.fields import (
-    DOT,
-    SPACE,
-    ZERO,
     Bytes,
-    digit,
-    is_blank,
+    int64,
     left_cardinal,
     line_end,
     text_end,
@@ -64,11 +69,7 @@ from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
 type Run = tuple[State, Tables, Output]
 
-FIELDS_A_LINE: Final = 5
-SATELLITES_A_LINE: Final = 12
-LIST_COLUMN: Final = 32
-WHOLE_FIELDS: Final = (0, 14, 15)
-"""Columns of the last field that a line may end behind without cutting a value."""
+CLOCK_COLUMN: Final = 68
 
 
 @kernel
@@ -123,25 +124,15 @@ def take_other_line(buffer: Bytes, stop: int, run: Run) -> None:
     pass_line(buffer, run, state[SKIPPING] - FIRST_REASON)
 
 
-@inlined
-def is_epoch_line(buffer: Bytes, start: int, stop: int) -> bool:
-    """Whether a line has the form of an epoch record, whatever its numbers: a date, or blanks before an event flag."""
-    if stop - start < 29 or buffer[start] != SPACE or buffer[start + 27] != SPACE or buffer[start + 26] != SPACE:
-        return False
-    if buffer[start + 18] == DOT:
-        dated: bool = buffer[start + 3] == SPACE and buffer[start + 6] == SPACE and buffer[start + 10] != DOT
-        return dated
-    return ZERO + 2 <= buffer[start + 28] <= ZERO + 6 and is_blank(buffer, start, start + 28)
-
-
 @kernel
 def take_epoch_line(buffer: Bytes, stop: int, run: Run) -> int:
     """Take a line that has the form of an epoch record."""
     state, tables, output = run
     start = state[POSITION]
+    follows_refused = state[SKIPPING] >= 0
     state[SKIPPING] = -1
-    flag = digit(buffer, start + 28, stop)
-    if not 0 <= flag <= 6:
+    flag = flag_of(buffer, start + 28, stop)
+    if flag < 0:
         return skip_epoch(buffer, run, BAD_EPOCH_FLAG)
     count = left_cardinal(buffer, start + 29, min(start + 32, stop))
     if flag > 1:
@@ -149,9 +140,16 @@ def take_epoch_line(buffer: Bytes, stop: int, run: Run) -> int:
     time_100ns = epoch_time2(buffer, start, stop, state, tables)
     if time_100ns == NO_TIME or count < 0:
         return skip_epoch(buffer, run, TRUNCATED if stop == buffer.size else BAD_EPOCH_RECORD)
+    listed, lines = read_list(buffer, count, state, tables)
+    reason = misfit(buffer, lines, listed, int64(tables.type_count[0]), state, tables)
+    if reason == FITS and listed != count and follows_refused:
+        reason = LINE_COUNT
+    if reason != FITS:
+        return skip_epoch(buffer, run, reason)
     open_epoch(state, output, time_100ns, flag, count)
-    take_clock(buffer, start + 68, min(start + 80, stop), state, output)
-    take_satellites(buffer, count, run)
+    if not is_lettered(buffer, start + CLOCK_COLUMN, stop, tables):
+        take_clock(buffer, start + CLOCK_COLUMN, min(start + CLOCK_COLUMN + 12, stop), state, output)
+    take_satellites(buffer, listed, lines, run)
     return GO_ON
 
 
@@ -180,70 +178,54 @@ def take_event(buffer: Bytes, flag: int, count: int, run: Run) -> int:
 
 
 @kernel
-def take_satellites(buffer: Bytes, count: int, run: Run) -> None:
-    """Take the satellites that the epoch record at the current line lists, and the lines that follow for each."""
-    state, _, output = run
-    names = state[POSITION]
-    first_line = output.line_counts[LINE_OBSERVATION]
-    epoch_lines = 0
-    while epoch_lines <= (count - 1) // SATELLITES_A_LINE or epoch_lines == 0:
-        if state[POSITION] >= buffer.size:
-            break
-        count_line(state, output, LINE_EPOCH)
-        step_over(buffer, state)
-        epoch_lines += 1
-    for i in range(count):
-        if i > 0 and i % SATELLITES_A_LINE == 0:
-            names = min(line_end(buffer, names) + 1, buffer.size)
-        outcome = take_satellite(buffer, names + LIST_COLUMN + 3 * (i % SATELLITES_A_LINE), run)
-        if outcome == DONE:
-            break
-        if outcome == TRUNCATED:
-            drop(epoch_lines, output.line_counts[LINE_OBSERVATION] - first_line, run)
-            return
+def take_satellites(buffer: Bytes, listed: int, lines: int, run: Run) -> None:
+    """Take the list of the epoch record at the current line, and from `lines` on those of each satellite."""
+    state, tables, output = run
+    while state[POSITION] < lines:
+        if not pass_comment(buffer, run):
+            count_line(state, output, LINE_EPOCH)
+            step_over(buffer, state)
+    for i in range(listed):
+        name = int64(state[NAMES + i])
+        code = satellite_code(buffer, name, state[DEFAULT_SYSTEM], tables) if name >= 0 else -1
+        take_satellite(buffer, code, run)
+    state[SEEN] = listed
     close_epoch(state, output)
 
 
-@kernel
-def drop(epoch_lines: int, observation_lines: int, run: Run) -> None:
-    """Take back the epoch that the file ends in."""
+@inlined
+def pass_comment(buffer: Bytes, run: Run) -> bool:
+    """Pass over the current line if it is a comment."""
     state, _, output = run
-    state[SEEN] = state[DECLARED]
-    drop_epoch(state, output, epoch_lines, observation_lines)
+    start = state[POSITION]
+    if not is_comment(buffer, start, text_end(buffer, start, line_end(buffer, start))):
+        return False
+    take_comment(state, output)
+    step_over(buffer, state)
+    return True
 
 
 @kernel
-def take_satellite(buffer: Bytes, name: int, run: Run) -> int:
-    """Take the lines of one satellite: `GO_ON`, `DONE` at an epoch record, `TRUNCATED` at the end of the file."""
+def take_satellite(buffer: Bytes, code: int, run: Run) -> None:
+    """Take the lines of one satellite."""
     state, tables, output = run
-    code = -1
-    if name + 3 <= text_end(buffer, name, line_end(buffer, name)):
-        code = satellite_code(buffer, name, state[DEFAULT_SYSTEM], tables)
     system = max(code, 0) // 100
-    types = tables.type_count[system]
+    types = int64(tables.type_count[system])
     row = -1
     category = LINE_OBSERVATION
     for first in range(0, types, FIELDS_A_LINE):
-        start = state[POSITION]
-        if start >= buffer.size:
-            return TRUNCATED
-        end = line_end(buffer, start)
-        stop = text_end(buffer, start, end)
-        if is_epoch_line(buffer, start, stop):
-            return DONE
-        if end == buffer.size and stop > start and (stop - start) % 16 not in WHOLE_FIELDS:
-            count_line(state, output, FIRST_REASON + TRUNCATED)
-            state[POSITION] = buffer.size
-            return TRUNCATED
+        while pass_comment(buffer, run):
+            pass
         if first == 0:
             row = claim_row(state, output, code) if code >= 0 else -2
-            state[SEEN] += 1
             category = begin_satellite(row, run)
+        start = state[POSITION]
+        end = line_end(buffer, start)
         if row >= 0:
-            take_fields(buffer, start, stop, row, (system, first, min(first + FIELDS_A_LINE, types)), run)
+            fields = (system, first, min(first + FIELDS_A_LINE, types))
+            take_fields(buffer, start, text_end(buffer, start, end), row, fields, run)
         count_line(state, output, category)
         state[POSITION] = min(end + 1, buffer.size)
-    return GO_ON
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""The walk over the body of a RINEX 3 or 4 text file (kernels)."""
+"""The body of a RINEX 3 or 4 text file (kernels)."""
 
 from typing import Final
 
@@ -10,6 +10,7 @@ from gnssice_batch.rinex.kernels.epoch import (
     close_epoch,
     count_line,
     drop_epoch,
+    flag_of,
     has_label,
     is_comment,
     open_epoch,
@@ -54,7 +55,7 @@ from gnssice_batch.rinex.kernels.numbers import (
 )
 from gnssice_batch.rinex.kernels.row import take_fields
 from gnssice_batch.rinex.kernels.wrapped import join_line
-from gnssice_batch.rinex.primitives.fields import Bytes, digit, left_cardinal, line_end, text_end
+from gnssice_batch.rinex.primitives.fields import Bytes, left_cardinal, line_end, text_end
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
 MARK: Final = 62
@@ -76,7 +77,7 @@ def parse_text3(buffer: Bytes, state: State, tables: Tables, output: Output) -> 
             count_line(state, output, FIRST_REASON + BLANK_LINE)
             output.counts[BLANK_LINE] += 1
             outcome = GO_ON
-        elif buffer[start] == MARK:
+        elif buffer[start] == MARK and not is_comment(buffer, start, stop):
             outcome = take_epoch_line(buffer, stop, state, tables, output)
         elif end == size and state[OPEN] and (stop - start - 3) % 16 not in WHOLE_FIELDS:
             state[LAST_LINE_CUT] = 1
@@ -112,13 +113,14 @@ def take_epoch_line(buffer: Bytes, stop: int, state: State, tables: Tables, outp
     close_epoch(state, output)
     start = state[POSITION]
     state[SKIPPING] = -1
-    flag = digit(buffer, start + 31, stop)
-    if flag > 6 or (flag < 0 and stop - start > 31):
+    cut = stop - start <= 31
+    flag = 0 if cut else flag_of(buffer, start + 31, stop)
+    if flag < 0:
         return skip_epoch(state, output, BAD_EPOCH_FLAG)
     if flag > 1:
         return take_event(buffer, stop, flag, state, output)
     time_100ns = epoch_time3(buffer, start, stop, state, tables)
-    if time_100ns == NO_TIME or flag < 0:
+    if time_100ns == NO_TIME or cut:
         return skip_epoch(state, output, TRUNCATED if stop == buffer.size else BAD_EPOCH_RECORD)
     declared = left_cardinal(buffer, start + 32, min(start + 35, stop))
     open_epoch(state, output, time_100ns, flag, declared)

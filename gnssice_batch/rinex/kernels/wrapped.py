@@ -1,4 +1,4 @@
-"""RINEX 3 satellite lines that a writer has wrapped at 80 columns, though the format has one line each (kernels).
+"""RINEX 3 satellite lines that a writer wrapped at 80 columns, against the format (kernels).
 
 The first line of a satellite has its name and four fields; those after it are indented by the three columns of the name
 and have four more, or are not indented and have five. Lines are joined only where it is certain how: the file has no

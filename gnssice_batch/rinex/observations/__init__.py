@@ -1,1 +1,1 @@
-"""What is read from a RINEX observation file, as rows of integers and as dense arrays."""
+"""Observations: rows of integers, dense arrays made of them."""

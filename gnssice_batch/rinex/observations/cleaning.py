@@ -1,4 +1,4 @@
-"""What is settled when all of a part has been read: second columns, zero Dopplers, duplicate epochs, cycle slips."""
+"""The last step of reading a part: second columns, duplicate epochs, reversed epochs, cycle slips settled."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -16,12 +16,10 @@ type Integers = npt.NDArray[np.int64]
 type Indicators = npt.NDArray[np.int8]
 
 
-def clean(read: Observations, *, has_zero_doppler: bool) -> Observations:
+def clean(read: Observations) -> Observations:
     """Return observations whose epochs are all different, with slips marked where a power failure caused them."""
     if has_alternatives(read.columns):
         read = _with_loss(read, Reason.SECOND_COLUMN, drop_alternatives(read))
-    if has_zero_doppler:
-        remove_lone_zeros(read.first_row[-1], read.row_sv, read.value, _companions(read))
     if (read.time_100ns[1:] <= read.time_100ns[:-1]).any():
         read = _without_duplicates(read)
     if read.epoch_flag.any():
@@ -37,44 +35,6 @@ def _phases(read: Observations) -> Integers:
             if column.kind == "L":
                 phases[index, k] = 0
     return phases
-
-
-def _companions(read: Observations) -> npt.NDArray[np.bool_]:
-    """Return (svs, K, K) where the second column is another observable of the signal of the first, a Doppler."""
-    width = read.value.shape[1]
-    of_system = {system: np.zeros((width, width), np.bool_) for system in read.columns}
-    for system, columns in read.columns.items():
-        for k, column in enumerate(columns):
-            for other, beside in enumerate(columns):
-                same = (beside.band, beside.letter) == (column.band, column.letter)
-                of_system[system][k, other] = same and column.kind == "D" and beside.kind != "D"
-    return np.stack([of_system[sv[0]] for sv in read.svs])
-
-
-@kernel
-def remove_lone_zeros(
-    rows: int, row_sv: npt.NDArray[np.int16], value: Integers, companions: npt.NDArray[np.bool_]
-) -> None:
-    """Make a Doppler of 0.000 missing where nothing else of its signal was observed in the epoch."""
-    for row in range(rows):
-        zeros = 0
-        for k in range(value.shape[1]):
-            zeros += value[row, k] == 0
-        if zeros:
-            _remove_lone_zeros_of(value[row], companions[row_sv[row]])
-
-
-@kernel
-def _remove_lone_zeros_of(values: Integers, companions: npt.NDArray[np.bool_]) -> None:
-    for k in range(values.size):
-        if values[k] != 0:
-            continue
-        alone = True
-        for other in range(values.size):
-            if companions[k, other] and values[other] != MISSING:
-                alone = False
-        if alone:
-            values[k] = MISSING
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""One look at all rows of observations: which columns of each satellite carry values."""
+"""Which columns of each satellite carry values, found in one pass over all rows."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What one RINEX observation file says, as rows of integers; nothing rounded, nothing invented."""
+"""The observations of one RINEX file as rows of integers; nothing rounded, nothing invented."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,6 +46,8 @@ class Offence:
     line: int
     """Line number in the unpacked text or CRINEX, counted from 1."""
     first_bytes: bytes
+    detail: str = ""
+    """What the reason alone does not say, e.g. in which member of a container it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How the kernels are compiled: without the interpreter's lock, and kept on disk for the next process.
+"""The compilation of the kernels: without the interpreter's lock, cached on disk.
 
 They make no arrays, so they are compiled without numba's reference counts (``_nrt``), which cost twenty times what the
 kernels themselves do: an array taken out of a tuple is counted with an atomic instruction, several for every field.

@@ -1,1 +1,1 @@
-"""Other readers and decoders of RINEX, to choose or to compare with."""
+"""Other RINEX readers, other decoders, for comparison."""

@@ -1,4 +1,4 @@
-"""georinex behind the same contract: slow, and with its faults; for comparison."""
+"""georinex behind the reader's interface: slow, with its own faults; for comparison."""
 
 import io
 import warnings

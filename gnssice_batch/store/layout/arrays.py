@@ -1,4 +1,4 @@
-"""The arrays of a group: made as the template declares them, and the template read back from what is stored."""
+"""The arrays of a group, created from its template, from which the template can be read back."""
 
 from collections.abc import Mapping
 from typing import Any, cast

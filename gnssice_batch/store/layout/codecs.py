@@ -1,4 +1,4 @@
-"""Which Zarr codecs each array is stored with: one exact chain per array and profile.
+"""The Zarr codecs of each array: one exact chain per array, per profile.
 
 Two-dimensional arrays are turned sid-major inside a chunk, because a signal resembles itself at the next epoch far more
 than it resembles its neighbour. The chain then depends on the profile:

@@ -1,4 +1,4 @@
-"""Whole chunks of one-dimensional arrays: what Zarr would write, without its half a millisecond for each.
+"""Whole chunks of one-dimensional arrays, written as Zarr would but faster.
 
 A run has hundreds of thousands of chunks along epoch, a few kilobytes each that compress to a few bytes. They are
 encoded here in a loop, by the codecs that the array's metadata names, and set many at a time.

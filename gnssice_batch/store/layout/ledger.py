@@ -1,4 +1,4 @@
-"""The ledger of a receiver: which files were taken or refused, written in the very commit that writes their data."""
+"""The ledger of a receiver: the outcome of every file, committed together with the data."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -123,6 +123,7 @@ class Ledger:
     version: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
     epochs: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     sha256: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
+    marker: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
     refusals: Mapping[int, StoredRefusal] = field(default_factory=dict)
     """By row, of rejected files."""
     newest: HeaderFacts | None = None
@@ -135,6 +136,11 @@ class Ledger:
         """Rank of the file of a row; `current` where the archive has not replaced it since."""
         version, sha256 = str(self.version[row]), str(self.sha256[row])
         return rank(int(self.signals[row]), version, int(self.epochs[row]), sha256, current=current)
+
+    def markers(self) -> dict[str, str]:
+        """By URI the marker of each file that was taken, as it was read last."""
+        taken = self.status != Status.REJECTED.value
+        return dict(zip(self.uri[taken].tolist(), self.marker[taken].tolist(), strict=True))
 
 
 def create_ledger(group: zarr.Group) -> None:
@@ -151,7 +157,7 @@ def read_ledger(group: zarr.Group) -> Ledger:
     table = _table(group, "files")
     columns = ("uri", "size_bytes", "etag", "status", "first_epoch", "last_epoch")
     ranks = ("signals", "version", "epochs_read", "sha256")
-    ledger = Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks)))
+    ledger = Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks, "marker")))
     return replace(ledger, refusals=_refusals(table, ledger.status), newest=_newest(table, ledger.last_ns))
 
 

@@ -1,1 +1,1 @@
-"""A published group opened, and what a repository holds."""
+"""A published group opened; the contents of a repository."""

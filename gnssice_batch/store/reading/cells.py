@@ -1,4 +1,4 @@
-"""What stands in a group at one moment, in a fork or in a published snapshot, read and never written."""
+"""The stored cells of a group, read from a fork or from a published snapshot."""
 
 from dataclasses import dataclass
 from typing import Any

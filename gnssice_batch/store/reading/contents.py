@@ -1,4 +1,4 @@
-"""What a repository holds at one snapshot: its receivers' groups and ledgers."""
+"""The contents of a repository at one snapshot: groups, ledgers, history."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ class StoredGroup:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One entry of the history."""
+    """One version of a repository."""
 
     id: str
     written_at: str

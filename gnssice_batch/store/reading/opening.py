@@ -1,4 +1,4 @@
-"""A receiver's group as an xarray Dataset: decoded, lazy, and opened without loading anything that grows with time."""
+"""A receiver's group as a lazy xarray Dataset: nothing that grows with time is loaded."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +74,16 @@ def open_dataset(
     StoreError
         When there is no such repository, version or group, (the message says what there is),
         or when the group was made by something else.
+
+    Examples
+    --------
+    >>> from gnssice_batch import open_dataset
+    >>> ds = open_dataset("stores/rosalia/rinex", "canopy_01")
+    >>> list(ds.data_vars)
+    ['SNR', 'Pseudorange', 'Phase', 'Doppler', 'LLI', 'SSI']
+    >>> day = ds.SNR.sel(epoch="2025-01-01").dropna("epoch", how="all")
+    >>> day.sizes["epoch"]
+    360
     """
     session = _session(_repository(url), version, branch)
     member = _group(session, group)

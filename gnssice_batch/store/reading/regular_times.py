@@ -1,4 +1,4 @@
-"""Evenly spaced whole numbers: where a value stands among them, and what two such rows have in common."""
+"""A regular sequence of times as arithmetic: positions, intersections."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

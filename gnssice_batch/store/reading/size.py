@@ -1,4 +1,4 @@
-"""What a repository takes on disk or in an object store."""
+"""The size of a repository on disk or in an object store."""
 
 import zarr
 

@@ -1,4 +1,4 @@
-"""An xarray index over a regular epoch axis that is too long to be held in memory: all arithmetic, nothing is loaded.
+"""An xarray index over a regular epoch axis of any length: computed, never loaded.
 
 It answers as a `pandas.DatetimeIndex` does, and becomes one as soon as a selection is short enough, or not regular.
 """

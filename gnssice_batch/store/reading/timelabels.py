@@ -1,4 +1,4 @@
-"""What a label means on a time axis, as pandas means it: a moment, or the whole span that a partial string names."""
+"""The meaning of time labels, as in pandas: a moment, or the span that a partial string names."""
 
 from dataclasses import dataclass
 from datetime import date

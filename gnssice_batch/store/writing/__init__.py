@@ -1,1 +1,1 @@
-"""Structure, write units and the one commit."""
+"""Writing: structure, write units, the one commit."""

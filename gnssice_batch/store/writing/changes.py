@@ -1,4 +1,4 @@
-"""What a session or fork has changed, as plain values that can be compared with what was planned."""
+"""The changes of a session or fork, as plain values to compare with the plan."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Whether finished work fits a head that another run has moved: nothing of this is checked by a merge itself."""
+"""Conflicts of finished work with a head that another run has moved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

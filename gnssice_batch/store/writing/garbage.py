@@ -1,4 +1,4 @@
-"""Old versions and what nothing refers to any more: expired and deleted."""
+"""Garbage collection: old versions expired, unreferenced objects deleted."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The one commit that moves the target branch: structure, forks and ledger together, or nothing."""
+"""Publishing: the one commit that moves the target branch, with structure, data, ledger together."""
 
 import random
 import time
@@ -104,7 +104,7 @@ def publish(repository: Repository, branch: str, publication: Publication) -> st
             snapshot = _try(repository, branch, publication)
         if snapshot:
             return snapshot
-        _log.info("%s moved while committing, trying again", branch, extra={"run": publication.run})
+        _log.info("branch %s moved during the commit, trying again", branch, extra={"run": publication.run})
         time.sleep(random.uniform(0, _JITTER_S * 2**number))  # noqa: S311 - spreads tries, keeps no secret
     msg = f"{branch!r} kept moving in {_TRIES} tries; nothing of this run was published: start it again"
     raise RunConflictError(msg)

@@ -1,4 +1,4 @@
-"""Write units of one partition: read back and written by a worker, in its own copy of the work fork."""
+"""The write units of one partition, read or written by a worker in its own copy of the work fork."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import lzma
 import tarfile
 import tracemalloc
 import zipfile
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnssice_batch.errors import ReadError, Reason
+from gnssice_batch.rinex import read_header
 from gnssice_batch.rinex.containers.unpack import PREFIX_BYTES, Member, members, unpack_prefix
 
 TEXT = b"".join(b"line %06d of a RINEX file\n" % n for n in range(4000))
@@ -54,6 +56,8 @@ CONTAINERS = {
     "compress": (ncompress.compress(TEXT), one()),
     "bzip2": (bz2.compress(TEXT), one()),
     "bzip2 of two streams": (bz2.compress(TEXT[:50_000]) + bz2.compress(TEXT[50_000:]), one()),
+    "xz": (lzma.compress(TEXT), one()),
+    "xz of two streams, padded": (lzma.compress(TEXT[:50_000]) + bytes(4) + lzma.compress(TEXT[50_000:]), one()),
     "gzip in gzip": (gzip.compress(gzip.compress(TEXT)), one()),
     "zip": (zipped({"a.25o": TEXT}), one("a.25o")),
     "zip, stored": (zipped({"a.25o": TEXT}, zipfile.ZIP_STORED), one("a.25o")),
@@ -75,7 +79,7 @@ def test_every_container_gives_its_members(name):
     assert list(members(content, LIMIT)) == expected
 
 
-@pytest.mark.parametrize("name", [name for name in CONTAINERS if "bzip2" not in name])
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if "bzip2" not in name and "xz" not in name])
 def test_a_prefix_gives_the_first_bytes_of_the_first_file(name):
     content, expected = CONTAINERS[name]
     found = unpack_prefix(content[: len(content) // 2])
@@ -130,8 +134,55 @@ def test_a_whole_stream_before_a_damaged_one_stands():
     second[-6] ^= 1
     (member,) = members(gzip.compress(TEXT) + second, LIMIT)
     assert (member.content, member.fault) == (TEXT, Reason.TRUNCATED)
-    (member,) = members(gzip.compress(TEXT) + b"garbage", LIMIT)
+    second = bytearray(gzip.compress(TEXT))
+    second[0] ^= 1
+    (member,) = members(gzip.compress(TEXT) + second, LIMIT)
     assert (member.content, member.fault) == (TEXT, Reason.TRUNCATED)
+    (member,) = members(gzip.compress(TEXT) + gzip.compress(TEXT)[:2], LIMIT)
+    assert (member.content, member.fault) == (TEXT, Reason.TRUNCATED)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("garbage", [b"garbage!", b"\n", b"\x1a" * 100, b"<html>", TEXT])
+def test_garbage_behind_a_whole_stream_costs_nothing_and_is_said(pack, garbage):
+    (member,) = members(pack(TEXT) + garbage, LIMIT)
+    assert (member.content, member.fault, member.oddity) == (TEXT, None, Reason.TRAILING_BYTES)
+    assert not Reason.TRAILING_BYTES.loses
+
+
+def test_garbage_behind_a_tar_in_gzip_costs_no_member():
+    found = list(members(gzip.compress(tar({"1": TEXT, "2": TEXT})) + b"garbage", LIMIT))
+    assert [(member.name, member.content, member.fault) for member in found] == [("1", TEXT, None), ("2", TEXT, None)]
+
+
+@pytest.mark.parametrize(
+    ("magic", "name"),
+    [
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\x04\x22\x4d\x18", "lz4"),
+        (b"7z\xbc\xaf\x27\x1c", "7z"),
+        (b"Rar!\x1a\x07\x01\x00", "rar"),
+        (b"LZIP\x01", "lzip"),
+    ],
+)
+def test_a_container_that_is_not_unpacked_is_named(magic, name):
+    packed = magic + bytes(100)
+    for content in (packed, gzip.compress(packed)):
+        with pytest.raises(ReadError) as caught:
+            list(members(content, LIMIT))
+        assert caught.value.reason == Reason.UNSUPPORTED_CONTAINER
+        assert name in caught.value.detail
+        assert unpack_prefix(content) == packed
+        with pytest.raises(ReadError) as caught:
+            read_header(content)
+        assert caught.value.reason == Reason.UNSUPPORTED_CONTAINER
+
+
+def test_xz_keeps_what_came_before_a_break():
+    (member,) = members(lzma.compress(TEXT)[:-40], LIMIT)
+    assert member.fault == Reason.TRUNCATED
+    assert member.content
+    assert TEXT.startswith(member.content)
 
 
 def test_a_cut_tar_keeps_the_members_before_and_says_so():
@@ -197,6 +248,7 @@ REFUSED = {
     "gzip, no gzip": (b"\x1f\x8bgarbage and more garbage", Reason.UNPACK_FAILED),
     "compress, damaged": (ncompress.compress(TEXT)[:3000] + b"\xff" * 500, Reason.UNPACK_FAILED),
     "bzip2, damaged": (flipped(bz2.compress(TEXT), 2000), Reason.UNPACK_FAILED),
+    "xz, damaged": (flipped(lzma.compress(TEXT), -20), Reason.UNPACK_FAILED),
     "zip, damaged": (flipped(zipped({"a": TEXT}), 1000), Reason.UNPACK_FAILED),
     "zip, cut": (zipped({"a": TEXT})[:-30], Reason.UNPACK_FAILED),
     "zip, bzip2 inside": (zipped({"a": TEXT}, zipfile.ZIP_BZIP2), Reason.UNPACK_FAILED),
@@ -217,6 +269,7 @@ BOMBS = {
     "gzip of many streams": gzip.compress(bytes(LIMIT // 8)) * 9,
     "bzip2": bz2.compress(bytes(LIMIT)),
     "compress": ncompress.compress(bytes(LIMIT)),
+    "xz": lzma.compress(bytes(LIMIT), preset=0),
     "zip": zipped({"a": bytes(LIMIT)}),
     "tar": gzip.compress(tar({"a": bytes(LIMIT)})),
     "gzip in gzip": gzip.compress(gzip.compress(bytes(LIMIT))),
@@ -277,6 +330,6 @@ def test_no_damage_raises_anything_else(name, changes, cut):
     content = bytes(packed[: cut % (len(packed) + 1)] if cut % 2 else packed)
     assert len(unpack_prefix(content)) <= PREFIX_BYTES
     found, reason = outcome(content)
-    assert reason in {None, Reason.EMPTY, Reason.UNPACK_FAILED, Reason.UNPACK_LIMIT}
+    assert reason in {None, Reason.EMPTY, Reason.UNPACK_FAILED, Reason.UNPACK_LIMIT, Reason.UNSUPPORTED_CONTAINER}
     assert sum(len(member.content) for member in found) <= LIMIT
     assert all(member.content or member.fault for member in found)

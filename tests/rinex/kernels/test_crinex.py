@@ -96,6 +96,52 @@ def test_receiver_clock_offsets_are_differences_too():
     assert only(HEAD1, first).rx_clock_offset_ps.tolist() == [1_000_000]
 
 
+@pytest.mark.parametrize("clock", ["1000", "1x", "9&1", "&7", "3&", "123456789012345678901"])
+def test_a_clock_offset_that_cannot_be_made_out_costs_the_offset_and_not_the_epoch(clock):
+    first = whole(0, "G013&1000 3&2000", clock="2&5") + next_epoch(f"{'':19}1", "1 2", clock=clock)
+    if clock == "1000":
+        first = whole(0, "G013&1000 3&2000") + next_epoch(f"{'':19}1", "1 2", clock=clock)
+    text = first + next_epoch(f"{'':19}2", "1 2", clock="7") + next_epoch(f"{'':19}3", "0 0", clock="2&9")
+    found = reading(HEAD3, text)
+    (part,) = found.parts
+    assert part.value[:, :2].tolist() == [[1000, 2000], [1001, 2002], [1003, 2006], [1006, 2012]]
+    assert part.rx_clock_offset_ps[1:].tolist() == [MISSING, MISSING, 9]
+    assert found.accounting.counts == {Reason.BAD_VALUE: 2}
+    assert found.accounting.offence.line == 12
+    assert "crinex_damage" not in found.accounting.line_counts
+
+
+@pytest.mark.parametrize("clock", ["", "2&5"])
+def test_a_lost_clock_line_is_not_made_up_for_by_that_of_a_satellite(clock):
+    start = whole(0, "G013&1000", "G023&2000", clock=clock)
+    gap = f"{'':19}1\n1\n2\n"
+    found = reading(HEAD3, start, gap, next_epoch(f"{'':19}2", "1", "2", clock=clock[2:]), whole(30, "G013&5"))
+    (part,) = found.parts
+    assert part.value[:, 0].tolist() == [1000, 2000, 5]
+    assert found.accounting.counts[Reason.CRINEX_DAMAGE] == 1
+    whole_lost = "> 2025 01 01 00 00 10.0000000  0  2      G01G02\n3&7 3&8\n3&9 3&9\n"
+    found = reading(HEAD3, start, whole_lost, whole(30, "G013&5"))
+    assert found.parts[0].value[:, 0].tolist() == [1000, 2000, 5]
+
+
+def test_a_satellite_line_lost_or_doubled_costs_its_epoch():
+    start = whole(0, "G013&1000", "G023&2000")
+    after = next_epoch(f"{'':19}2", "1", "2") + whole(30, "G013&5")
+    for lines in (["1"], ["1", "1", "2"], ["1", "2", "2"]):
+        found = reading(HEAD3, start, next_epoch(f"{'':19}1", *lines), after)
+        assert found.parts[0].value[:, 0].tolist() == [1000, 2000, 5]
+        assert found.accounting.counts[Reason.CRINEX_DAMAGE] == 1
+
+
+def test_the_shared_file_of_clock_offsets_without_a_start(shared_data):
+    found = reading((shared_data / "faults" / "crx3-clock-offset-without-a-start.crx").read_text())
+    (part,) = found.parts
+    assert part.value[:, 0].tolist() == [20_000_000_000 + 1000 * number for number in range(5)]
+    assert (part.value[:, 1] != MISSING).all()
+    assert (part.rx_clock_offset_ps == MISSING).all()
+    assert found.accounting.counts == {Reason.BAD_VALUE: 5}
+
+
 def test_picoseconds_stand_behind_the_clock_offset():
     text = whole(0, "G013&1", clock="3&1000 54321") + next_epoch(f"{'':19}1", "1", clock=" 00007")
     part = only(HEAD31, text)

@@ -6,12 +6,11 @@ import pytest
 import zarr
 
 from gnssice_batch.errors import PlanError, StoreError
-from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
+from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.model.template import (
     EPOCH_COORDINATES,
     SID_COORDINATES,
     VARIABLES,
-    GroupTemplate,
     grown_axis,
     shard_width,
     signal_axis,
@@ -34,32 +33,9 @@ from gnssice_batch.store.writing.structure import (
     staging_branch,
 )
 from gnssice_batch.store.writing.units import open_work_fork, read_epochs, write_epochs
-from tests.support.runs import DAY_ONE_S
+from tests.support.templates import UNIT, template
 
-UNIT = 720
-DAY_ONE_NS = DAY_ONE_S * SECOND_NS
 SPECS = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
-
-
-def sids(count, system="G"):
-    return [f"{system}{number // 8 + 1:02d}|L1|{'CWLXSMNP'[number % 8]}" for number in range(count)]
-
-
-def template(first_unit=0, units=2, signals=3, profile="default", receiver="rec", width=None):
-    grid = empty_grid(30 * SECOND_NS, 0, UNIT, DAY_ONE_NS + first_unit * UNIT * 30 * SECOND_NS)
-    end_ns = grid.origin_ns + units * grid.unit_ns - grid.interval_ns
-    axis = signal_axis(sids(signals))
-    return GroupTemplate(
-        receiver,
-        grid.covering(grid.origin_ns, end_ns),
-        axis,
-        width or shard_width(signals),
-        profile,
-        "zstd",
-        7,
-        {},
-        {"coordinates": "sv band", "Institution": "none"},
-    )
 
 
 @pytest.fixture

@@ -1,0 +1,50 @@
+"""What the command line loads before it does anything, in modules: seconds differ from machine to machine."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.test_commands import COMMANDS
+
+HEAVY = {
+    *("numba", "llvmlite", "numpy", "pandas", "xarray", "zarr", "numcodecs", "icechunk", "dask", "distributed"),
+    *("fsspec", "s3fs", "adlfs", "isal", "hatanaka", "georinex", "yaml", "rich"),
+}
+REPORT = """
+import json, sys
+from gnssice_batch.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as ended:
+    assert not ended.code, ended.code
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def loaded(*arguments):
+    """Return the modules of a process that has run a command."""
+    ended = subprocess.run([sys.executable, "-c", REPORT, *arguments], capture_output=True, text=True, check=True)
+    return set(json.loads(ended.stdout.splitlines()[-1]))
+
+
+def libraries(modules):
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_help_loads_the_signatures_of_the_commands_only():
+    modules = loaded("--help")
+    assert libraries(modules) & (HEAVY | {"pydantic"}) == set()
+    own = {name for name in modules if name.startswith("gnssice_batch.") and not name.startswith("gnssice_batch.cli")}
+    assert own == {"gnssice_batch.api", "gnssice_batch.errors"}
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "quarantine list", "runs show"])
+def test_help_of_a_command_loads_no_library_of_the_job(command):
+    """Pydantic may be there: Typer makes the types of options with it."""
+    assert libraries(loaded(*command.split(), "--help")) & HEAVY == set()
+
+
+def test_the_version_loads_none_either():
+    assert libraries(loaded("--version")) & HEAVY == set()
