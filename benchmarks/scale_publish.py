@@ -36,10 +36,10 @@ from gnssice_batch.model.template import (
 )
 from gnssice_batch.model.values import EpochRows, FileFacts, FileOutcome, SourceFile, Span, Status, Tally, rank
 from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.store.layout.ledger import Provenance, append_files
 from gnssice_batch.store.repository import Repository, open_repository
 from gnssice_batch.store.writing import publish as publishing
 from gnssice_batch.store.writing.changes import union
+from gnssice_batch.store.writing.ledger_rows import Provenance, append_files
 from gnssice_batch.store.writing.publish import GroupChange, Publication, SourcedRows, publish
 from gnssice_batch.store.writing.structure import Structure, StructureChange, make_structure
 

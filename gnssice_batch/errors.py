@@ -56,6 +56,9 @@ class Reason(StrEnum):
     OFF_GRID = "off_grid"
     OUT_OF_BOUNDS = "out_of_bounds"
     IMPLAUSIBLE_DATE = "implausible_date"
+    UNKNOWN_CODE = "unknown_code"
+    SECOND_COLUMN = "second_column"
+    UNKNOWN_SCALE = "unknown_scale"
     LINE_COUNT = "line_count"
 
     COMMENT = "comment"
@@ -72,6 +75,7 @@ class Reason(StrEnum):
     TRAILING_BYTES = "trailing_bytes"
     HEADER_ODDITY = "header_oddity"
     JOINED_EPOCH = "joined_epoch"
+    SSI_DIFFERS = "ssi_differs"
 
     @property
     def loses(self) -> bool:
@@ -95,6 +99,7 @@ _HARMLESS = frozenset(
         Reason.TRAILING_BYTES,
         Reason.HEADER_ODDITY,
         Reason.JOINED_EPOCH,
+        Reason.SSI_DIFFERS,
     }
 )
 

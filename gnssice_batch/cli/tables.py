@@ -18,6 +18,7 @@ from gnssice_batch.model.markers import told_apart
 from gnssice_batch.model.values import FileOutcome, Status
 from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
 from gnssice_batch.operate.verification import StoreReport
+from gnssice_batch.planning.changes import Change
 from gnssice_batch.rinex import Header
 from gnssice_batch.store.reading.contents import Snapshot
 
@@ -53,6 +54,7 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
     )
     for each in found.receivers:
         _block(console, each.receiver + (" (new)" if each.new else ""), _plan_facts(each))
+    _changes(console, "Changes in the sample", found.changes)
     _outcome_lines(console, "Rejected in the sample", found.refused)
     _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in found.left_out.items()])
     _markers(console, {each.receiver: each.markers for each in found.receivers})
@@ -80,6 +82,7 @@ def show_report(console: Console, report: RunReport) -> None:
     )
     if report.files:
         console.print(_outcomes(report))
+    _changes(console, "Changes over the files", report.changes)
     _outcome_lines(console, "Rejected or partially ingested", refused_files(report))
     _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in report.left_out.items()])
     _markers(console, report.markers)
@@ -239,6 +242,17 @@ def _outcome_lines(console: Console, heading: str, outcomes: Sequence[FileOutcom
         _say(console, f"      {escape(_why(outcome))}")
     if len(outcomes) > _MOST_SHOWN:
         _say(console, f"  and {len(outcomes) - _MOST_SHOWN:,} more: the JSON report has them all")
+
+
+def _changes(console: Console, heading: str, changes: Mapping[str, Sequence[Change]]) -> None:
+    """What is other in some files than in those before them, a line each."""
+    every = [(receiver, change) for receiver, of_receiver in changes.items() for change in of_receiver]
+    if every:
+        _say(console, f"[bold]{heading}[/]")
+    for receiver, change in every[:_MOST_SHOWN]:
+        _say(console, f"  {escape(receiver)}: {escape(str(change))}")
+    if len(every) > _MOST_SHOWN:
+        _say(console, f"  and {len(every) - _MOST_SHOWN:,} more: the JSON report has them all")
 
 
 def _why(outcome: FileOutcome) -> str:

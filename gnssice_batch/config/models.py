@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from gnssice_batch.signals import SYSTEMS, columns
+
 _UNIT_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNIT_BYTES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?b|b?)\s*", re.IGNORECASE)
@@ -15,7 +17,6 @@ _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _SECRET = re.compile("key|secret|token|password|credential|sas", re.IGNORECASE)
 _TICK_NS = 100
 _GZIP_LEVELS = 9
-_SYSTEMS = "GRECJIS"
 
 
 def _size_bytes(value: object) -> object:
@@ -50,6 +51,17 @@ def _integer(value: object) -> object:
 Size = Annotated[int, BeforeValidator(_size_bytes), Field(gt=0)]
 Options = Annotated[dict[str, Any], Field(default_factory=dict, repr=False)]
 Globs = tuple[str, ...]
+Overrides = dict[str, dict[str, str]]
+
+
+def _known_systems(overrides: Overrides) -> Overrides:
+    """Refuse what is no system, and no observation code of RINEX 3 that it has."""
+    for system, pairs in overrides.items():
+        if system not in tuple(SYSTEMS):
+            message = f"{system!r} is no system; those are {', '.join(SYSTEMS)}"
+            raise ValueError(message)
+        columns(system, (), "2.11", {system: pairs})
+    return overrides
 
 
 class _Section(BaseModel):
@@ -117,6 +129,11 @@ class Receiver(_Section):
     station: str | None = Field(None, description="Station that the file names or headers give, in any case.")
     include: Globs = Field((), description="Globs of the receiver's files, relative to the archive.")
     grid: Grid = Field(Grid(), description="Keys of the grid section that differ for this receiver.")
+    signal_overrides: Overrides = Field(
+        default_factory=dict, description="As reader.signal_overrides, put over it for this receiver."
+    )
+
+    _systems = field_validator("signal_overrides")(_known_systems)
 
     @model_validator(mode="after")
     def _chooses(self) -> Self:
@@ -215,18 +232,11 @@ class Reader(_Section):
     max_unpacked_bytes: Size = Field(
         4 * 2**30, description="Files that unpack to more are rejected; bytes, or with a unit.", validate_default=True
     )
-    signal_overrides: dict[str, dict[str, str]] = Field(
+    signal_overrides: Overrides = Field(
         default_factory=dict, description="By system: declared observation code to the RINEX 3 code it is read as."
     )
 
-    @field_validator("signal_overrides")
-    @classmethod
-    def _systems(cls, overrides: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-        for system in overrides:
-            if system not in tuple(_SYSTEMS):
-                message = f"{system!r} is no system; those are {', '.join(_SYSTEMS)}"
-                raise ValueError(message)
-        return overrides
+    _systems = field_validator("signal_overrides")(_known_systems)
 
 
 class Cluster(_Section):
@@ -357,6 +367,12 @@ class Settings(_Section):
             return frozenset()
         options = self.store.storage_options.items()
         return frozenset(value for name, value in options if isinstance(value, str) and _SECRET.search(name) and value)
+
+    def signal_overrides_of(self, receiver: str) -> Overrides:
+        """Return how codes of a receiver are read otherwise: the common rules with the receiver's own put over them."""
+        own = self.archive.receivers[receiver].signal_overrides if receiver in self.archive.receivers else {}
+        common = self.reader.signal_overrides
+        return {system: common.get(system, {}) | own.get(system, {}) for system in common | own}
 
     def grid_of(self, receiver: str) -> Grid:
         """Return the grid settings of a receiver: the common ones with the receiver's own put over them."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
-from gnssice_batch.model.grid import SECOND_NS, Grid
+from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import JOINED, VARIABLES
 from gnssice_batch.model.values import NO_SOURCE, Overlap, Span, Tally
 from gnssice_batch.rinex.observations.dense import rows_of, scatter_row, targets
@@ -191,7 +191,8 @@ def told_of_epochs(
     """(E,) flag, clock offset in seconds, and observed minus grid time in seconds."""
     clock = observations.rx_clock_offset_ps
     clock_s = np.where(clock == MISSING, np.nan, clock / _PS_PER_S)
-    return observations.epoch_flag, clock_s, placement.offset_ns / SECOND_NS
+    offset_s = (placement.offset_ns * 1000 + observations.time_ps) / _PS_PER_S
+    return observations.epoch_flag, clock_s, offset_s
 
 
 def block_of(

@@ -9,10 +9,12 @@ import numpy as np
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.errors import ArchiveError, ReadError, Reason
 from gnssice_batch.ingest.align import Bounds, likely_bounds, out_of_bounds, span, values_per_epoch
+from gnssice_batch.ingest.header_facts import Overrides, header_facts, mapping_text
 from gnssice_batch.log import logger
 from gnssice_batch.model.markers import same_marker
 from gnssice_batch.model.values import FileFacts, Refusal, SourceFile, Span, Status, Tally, rank
 from gnssice_batch.rinex import Observations, Reading, ReadOptions, failures_as_read_errors, read, signals
+from gnssice_batch.rinex.observations.indicators import differing_ssi
 from gnssice_batch.signals import split_sid
 
 _TICKS_PER_S = 10_000_000
@@ -29,6 +31,13 @@ class ReadContext:
     """Receiver to what is plausible there."""
     markers: Mapping[str, str] = field(default_factory=dict)
     """Receiver to the only marker its files may have; those that are not in here may have any."""
+    overrides: Mapping[str, Overrides] = field(default_factory=dict)
+    """Receiver to its own signal overrides, the common ones included, where it has any."""
+
+    def options_of(self, receiver: str) -> ReadOptions:
+        """How the files of a receiver are read."""
+        own = self.overrides.get(receiver)
+        return self.options if own is None else replace(self.options, signal_overrides=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = 
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         with failures_as_read_errors():
-            reading = read(content, context.options)
+            reading = read(content, context.options_of(file.receiver))
             return _checked(_accepted(file, reading, sha256, context, len(content)), context, interval_ns)
     except ReadError as error:
         if error.reason is Reason.READER_FAILED:
@@ -90,6 +99,8 @@ def _accepted(file: SourceFile, reading: Reading, sha256: str, context: ReadCont
     foreign = [part for part in reading.parts if not same_marker(part.header.marker_name, marker)]
     sids = frozenset(signal for part in parts for signal in signals(part))
     facts = _facts(reading, parts, sha256, bounds, sids, foreign)
+    overrides = context.options_of(file.receiver).signal_overrides
+    facts = replace(facts, header=header_facts(parts, overrides), mapping=mapping_text(overrides))
     offence = reading.accounting.offence
     refusal = Refusal(offence.reason, offence.detail, offence.line, offence.first_bytes) if offence else None
     if refusal is None and facts.refused:
@@ -138,10 +149,17 @@ def _facts(
         epochs=total.epochs,
         observations=total.observations,
         lines=reading.accounting.lines,
-        skipped=dict(reading.accounting.counts),
+        skipped=_skipped(reading),
         refused={reason: tally for reason, tally in refused.items() if tally.epochs},
         channels=dict(header.glonass_fcn),
     )
+
+
+def _skipped(reading: Reading) -> dict[Reason, int]:
+    """What the reader has skipped, and the signal strength indicators that have no place in the store."""
+    counts = dict(reading.accounting.counts)
+    differing = sum(differing_ssi(part) for part in reading.parts)
+    return counts | ({Reason.SSI_DIFFERS: differing} if differing else {})
 
 
 def _total(part: Observations) -> Tally:

@@ -160,7 +160,7 @@ def _of_header(part: Part) -> Iterator[str]:
         yield "the header names no time system; GPS is assumed"
     elif header.time_system != "GPS":
         yield f"the epochs are written in {header.time_system} time and were converted to GPS time"
-    yield from header.faults
+    yield from (*header.faults, *header.oddities)
     if header.unknown_labels:
         labels = ", ".join(sorted(header.unknown_labels)[:3])
         yield f"{_counted(sum(header.unknown_labels.values()), 'header line')} passed over, label unknown: {labels}"
@@ -174,7 +174,7 @@ def _of_systems(part: Part) -> Iterator[str]:
     if "R" in observed and not part.header.glonass_fcn and part.header.major > 2:
         yield "no GLONASS SLOT / FRQ #: frequency channels come from the table of slots"
     if any(factor != 1 for codes in part.header.scale_factors.values() for factor in codes.values()):
-        yield "values are scaled (SYS / SCALE FACTOR) and were scaled back"
+        yield "values are scaled (SCALE FACTOR) and were scaled back"
 
 
 def _of_times(part: Part) -> Iterator[str]:

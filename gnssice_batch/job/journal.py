@@ -21,7 +21,7 @@ from gnssice_batch.model.values import Done, FileOutcome
 from gnssice_batch.records import dump, load
 from gnssice_batch.store.writing.structure import Structure
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 LEASE_S: Final = 60.0
 """A run on another machine whose lease is older than this is dead."""
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from gnssice_batch import config
 from gnssice_batch.archive.skipped import SkippedFile, by_kind
 from gnssice_batch.job.execution import Progress, execution
 from gnssice_batch.job.prepare import Prepared, prepare
 from gnssice_batch.job.report import all_reasons, skipped_json
-from gnssice_batch.job.results import left_out
+from gnssice_batch.job.results import changes_of, left_out
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import SECOND_NS, Grid, epochs_per_day, gps_datetime
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Span, Status
 from gnssice_batch.planning.backlog import find_backlog
+from gnssice_batch.planning.changes import Change, changes_json
 from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.rules import rules_of
@@ -61,6 +63,8 @@ class PlanSummary:
     """Receivers that no group is made for, and why."""
     refused: tuple[FileOutcome, ...]
     """Rejected files of the sample."""
+    changes: Mapping[str, tuple[Change, ...]]
+    """By receiver what is other in some files of the sample than in those before them."""
 
     def as_json(self) -> dict[str, object]:
         """The plan as plain JSON values."""
@@ -91,7 +95,12 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         skipped_files=backlog.listing.skipped,
         left_out=left_out(prepared),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
+        changes=changes_of(backlog, _by_receiver(outcomes)),
     )
+
+
+def _by_receiver(outcomes: Iterable[FileOutcome]) -> dict[str, tuple[FileOutcome, ...]]:
+    return {name: tuple(each) for name, each in groupby(outcomes, lambda outcome: outcome.file.receiver)}
 
 
 def unit_note(grid: Grid, wanted: int, *, new: bool) -> str:
@@ -122,6 +131,7 @@ def as_json(found: PlanSummary) -> dict[str, object]:
         "skipped_files": skipped_json(found.skipped_files),
         "left_out": dict(found.left_out),
         "receivers": {each.receiver: _receiver_json(each) for each in found.receivers},
+        "changes_in_sample": changes_json(found.changes),
         "refused_in_sample": [_refused_json(outcome) for outcome in found.refused],
     }
 

@@ -9,6 +9,7 @@ from gnssice_batch.archive.skipped import SkippedFile, by_kind
 from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.model.reasons import ranked_reasons
 from gnssice_batch.model.values import FileOutcome, Status, Tally
+from gnssice_batch.planning.changes import Change, changes_json
 from gnssice_batch.planning.growth import misdated
 
 EXIT_DONE: Final = 0
@@ -75,6 +76,8 @@ class RunReport:
     peak_memory_bytes: int = 0
     """Largest of any worker."""
     proof: Proof = Proof()
+    changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    """By receiver what is other in some files than in those before them."""
 
     @property
     def skipped(self) -> int:
@@ -183,6 +186,7 @@ def as_json(report: RunReport) -> dict[str, object]:
         "markers": {receiver: dict(markers) for receiver, markers in report.markers.items()},
         "peak_memory_bytes": report.peak_memory_bytes,
         "proof": asdict(report.proof),
+        "changes": changes_json(report.changes),
         "receivers": {receiver: summary(outcomes) for receiver, outcomes in report.files.items()},
         "misdated_files": [{"file": one.file.uri, "what": said} for one, said in misdated_files(report)],
         "refused_files": [_refused_file(outcome) for outcome in refused_files(report)],

@@ -10,11 +10,13 @@ from gnssice_batch.job.report import Proof, RunReport, combined
 from gnssice_batch.job.work import Work
 from gnssice_batch.model.template import unit_chunks
 from gnssice_batch.model.values import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Strategy, Tally
+from gnssice_batch.planning.backlog import Backlog
+from gnssice_batch.planning.changes import Change, changes
 from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import prove_single_owners
 from gnssice_batch.planning.rules import SOFTWARE
-from gnssice_batch.store.layout.ledger import Provenance
 from gnssice_batch.store.writing.changes import Units, union
+from gnssice_batch.store.writing.ledger_rows import Provenance
 from gnssice_batch.store.writing.publish import GroupChange, Publication, SourcedRows
 from gnssice_batch.store.writing.structure import Structure
 
@@ -73,8 +75,15 @@ def report_of(prepared: Prepared, work: Work, files: Outcomes, proof: Proof, sna
         bytes_read=sum(outcome.bytes_read for outcome in outcomes),
         peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
         proof=proof,
+        changes=changes_of(prepared.backlog, files),
         markers=markers_told_apart(prepared, files),
     )
+
+
+def changes_of(backlog: Backlog, files: Outcomes) -> dict[str, tuple[Change, ...]]:
+    """What is other in files than in those before them, of the receivers that have such files."""
+    found = {receiver: changes(outcomes, backlog.ledger(receiver)) for receiver, outcomes in files.items()}
+    return {receiver: of_receiver for receiver, of_receiver in found.items() if of_receiver}
 
 
 def _unplanned_outcomes(prepared: Prepared) -> Outcomes:

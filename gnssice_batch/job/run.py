@@ -17,6 +17,7 @@ from gnssice_batch.job.start import start_of, tag_published
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.values import Strategy
 from gnssice_batch.planning.backlog import find_backlog
+from gnssice_batch.planning.changes import warn
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rules import Rules, rules_of
 from gnssice_batch.store.repository import Repository
@@ -57,6 +58,7 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
     order = Order(target_of(settings, retry), rules_of(settings, retry), settings.run.verify, retry)
     with execution(settings, progress) as workers:
         report = until_it_fits(lambda: _phases(order, workers), workers.progress)
+    warn(report.changes)
     return replace(report, seconds=time.monotonic() - started)
 
 

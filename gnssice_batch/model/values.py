@@ -183,6 +183,34 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderFacts:
+    """What a file's header says of the station and of what was done to its numbers, as far as it is written."""
+
+    marker: str = ""
+    marker_number: str = ""
+    receiver_number: str = ""
+    receiver_type: str = ""
+    receiver_version: str = ""
+    antenna_number: str = ""
+    antenna_type: str = ""
+    position_xyz_m: tuple[float, ...] = ()
+    """APPROX POSITION XYZ; empty where it is absent or zero."""
+    antenna_delta_hen_m: tuple[float, ...] = ()
+    """Height, east and north of the antenna above the marker."""
+    signal_strength_unit: str = ""
+    rx_clock_offset_applied: bool | None = None
+    """Whether epochs, pseudoranges and phases are corrected for the receiver clock offset."""
+    phase_shifts: tuple[str, ...] = ()
+    """SYS / PHASE SHIFT, e.g. ``G L2X -0.25 G01 G02``; without a number where nothing is known."""
+    wavelength_factors: tuple[str, ...] = ()
+    """WAVELENGTH FACT L1/2, e.g. ``1 2 G14``: 2 is a squaring receiver, whose phases have half cycles."""
+    kept_records: tuple[str, ...] = ()
+    """Records of corrections, as they are written: DCBs and PCVs applied, GLONASS code-phase biases."""
+    rinex2_names: tuple[str, ...] = ()
+    """What the types of RINEX 2 are read as, e.g. ``G C1=C1C``."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileFacts:
     """What reading a file told about it, the same whichever partition read it."""
 
@@ -205,6 +233,9 @@ class FileFacts:
     """Epochs and values that were read and belong in no partition at all, by reason."""
     channels: Mapping[str, int] = field(default_factory=dict)
     """GLONASS frequency channels the header gives."""
+    header: HeaderFacts = HeaderFacts()
+    mapping: str = ""
+    """How codes were read as signals: name and version of the mapping, and the settings' own rules."""
 
 
 @dataclass(frozen=True, slots=True)

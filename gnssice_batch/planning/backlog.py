@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from gnssice_batch.archive.listing import Listing, list_files
+from gnssice_batch.ingest.header_facts import overrides_text
 from gnssice_batch.model.grid import empty_grid
 from gnssice_batch.model.markers import main_marker
 from gnssice_batch.model.template import (
@@ -15,6 +16,7 @@ from gnssice_batch.model.template import (
     signal_axis,
 )
 from gnssice_batch.model.values import Overlap, SourceFile, Strategy
+from gnssice_batch.planning.header_attributes import first_header, header_attributes
 from gnssice_batch.planning.plan import Retry, select
 from gnssice_batch.planning.rules import SOFTWARE, NewGroups, Rules
 from gnssice_batch.planning.survey import FileSurvey, channels, sampling
@@ -126,7 +128,9 @@ def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> 
         level=groups.level,
         channels=channels(surveys),
         attributes={
+            **header_attributes(first_header(surveys)),
             **_attributes(groups, receiver),
+            "mapping_overrides": overrides_text(rules.overrides_of(receiver)),
             "marker": main_marker(survey.outcome.facts.marker for survey in surveys),
         },
         tolerance_ns=marks.tolerance_ns,

@@ -9,6 +9,7 @@ from gnssice_batch import config
 from gnssice_batch.archive.listing import access
 from gnssice_batch.errors import Reason
 from gnssice_batch.ingest.align import Bounds
+from gnssice_batch.ingest.header_facts import Overrides
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.model.grid import DAY_NS
 from gnssice_batch.model.template import GroupTemplate
@@ -44,6 +45,8 @@ class Rules:
     archive: config.Archive
     grid_of: Callable[[str], config.Grid]
     """Receiver to the settings of its grid."""
+    overrides_of: Callable[[str], Overrides]
+    """Receiver to how its codes are read otherwise than by the mapping."""
     options: ReadOptions
     reader: str
     """Program and reader with their versions, as the ledger says who read a file."""
@@ -70,7 +73,8 @@ class Rules:
         """How workers read the files of these receivers, and place their epochs on the grids of these templates."""
         known = templates or {}
         bounds = {receiver: self.bounds(receiver, known.get(receiver)) for receiver in receivers}
-        return ReadContext(access(self.archive), self.options, bounds)
+        overrides = {receiver: self.overrides_of(receiver) for receiver in bounds}
+        return ReadContext(access(self.archive), self.options, bounds, overrides=overrides)
 
 
 def rules_of(settings: config.Settings, retry: Retry | None = None) -> Rules:
@@ -85,6 +89,7 @@ def rules_of(settings: config.Settings, retry: Retry | None = None) -> Rules:
     return Rules(
         archive=settings.archive,
         grid_of=settings.grid_of,
+        overrides_of=settings.signal_overrides_of,
         options=ReadOptions(
             reader=reader.kind,
             decoder=reader.decoder,

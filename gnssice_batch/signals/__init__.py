@@ -11,6 +11,7 @@ from gnssice_batch.signals.codes import (
     columns,
     frequencies,
     glonass_channel,
+    is_pseudo_observable,
     sid,
     split_sid,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "columns",
     "frequencies",
     "glonass_channel",
+    "is_pseudo_observable",
     "sid",
     "split_sid",
 ]

@@ -4,7 +4,7 @@ A signal id (sid) is ``SV|band|code``, e.g. ``G01|L1|C``: satellite, name of the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from string import ascii_uppercase
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from gnssice_batch.signals.rinex2 import Rinex2Types
 MAPPING_NAME: Final = "canvodpy-bands/header-aware-rinex2"
 """Name of the way codes are read as signals; stored with the observations."""
 
-MAPPING_VERSION: Final = "1"
+MAPPING_VERSION: Final = "2"
 """Changes whenever a code is read as another signal than before; stored with the observations."""
 
 SYSTEMS: Final = "GRECJIS"
@@ -89,11 +89,18 @@ class SignalColumn:
     """Name of the band, e.g. ``L1``, ``E5a``, ``B1I``."""
     letter: str
     """Tracking letter, e.g. ``C``."""
+    rank: int = 0
+    """0; of several declared codes that are one signal, the others have 1, 2, ... and give way to lower ones."""
 
 
 def band_of(system: str, digit: str) -> str | None:
     """Return the name of a RINEX 3 band, e.g. ``E5a`` for ``("E", "5")``; None for a band the system has not."""
     return _BANDS.get(system, {}).get(digit)
+
+
+def is_pseudo_observable(code: str) -> bool:
+    """Whether a declared code is a receiver channel number (``X1``) or an ionospheric delay (``I1``): no signal."""
+    return code[:1].upper() in {"X", "I"} and code[1:2].isdecimal()
 
 
 def sid(sv: str, band: str, letter: str) -> str:
@@ -163,8 +170,10 @@ def columns(
     Returns
     -------
     tuple
-        One per declared code; None for what is no signal (pseudo-observables, unknown bands), and for a second
-        column of a signal that an earlier column holds already.
+        One per declared code; None for what is no signal: pseudo-observables and unknown codes, which
+        `is_pseudo_observable` tells apart. Where several codes are read as one signal, `SignalColumn.rank` says which
+        is preferred, whatever their order: the code that is written as it is read, then a letter of RINEX 2.12, then
+        the code of the same band digit. Codes in lower case are read as upper case.
 
     Raises
     ------
@@ -180,14 +189,14 @@ def _columns(
     system: str, codes: tuple[str, ...], version: int, overrides: tuple[tuple[str, str], ...]
 ) -> tuple[SignalColumn | None, ...]:
     """`columns` with hashable arguments: the headers of an archive repeat."""
-    chosen = {declared: _override(system, code) for declared, code in overrides}
-    stripped = [code.strip() for code in codes]
+    chosen = {declared.upper(): _override(system, code) for declared, code in overrides}
+    upper = [code.strip().upper() for code in codes]
     if version < 300:
-        types = Rinex2Types(system, frozenset(stripped), version, MappingProxyType(chosen))
-        read: list[str | None] = [types.rinex3_code(code) for code in stripped]
+        types = Rinex2Types(system, frozenset(upper), version, MappingProxyType(chosen))
+        read: list[str | None] = [types.rinex3_code(code) for code in upper]
     else:
-        read = [chosen.get(code) or _current_code(system, code, version, stripped) for code in stripped]
-    return _first_of_each([None if code is None else _signal(system, code) for code in read])
+        read = [chosen.get(code) or _current_code(system, code, version, upper) for code in upper]
+    return _ranked(codes, [None if code is None else _signal(system, code) for code in read])
 
 
 def _hundredths(version: str) -> int:
@@ -227,12 +236,19 @@ def _signal(system: str, code: str) -> SignalColumn | None:
     return None if band is None else SignalColumn(code, kind, band, letter)
 
 
-def _first_of_each(signals: Sequence[SignalColumn | None]) -> tuple[SignalColumn | None, ...]:
-    """Put None for every column whose signal an earlier one holds."""
-    seen: set[SignalColumn] = set()
-    kept: list[SignalColumn | None] = []
-    for signal in signals:
-        kept.append(None if signal in seen else signal)
-        if signal is not None:
-            seen.add(signal)
-    return tuple(kept)
+def _ranked(codes: Sequence[str], signals: Sequence[SignalColumn | None]) -> tuple[SignalColumn | None, ...]:
+    """Number the columns of each signal by preference."""
+    ranked = list(signals)
+    for signal in {signal for signal in signals if signal is not None}:
+        same = [at for at, other in enumerate(signals) if other == signal]
+        same.sort(key=lambda at: _preference(codes[at].strip(), signal.code))
+        for rank, at in enumerate(same):
+            ranked[at] = replace(signal, rank=rank)
+    return tuple(ranked)
+
+
+def _preference(declared: str, code: str) -> tuple[bool, bool, bool, bool, str]:
+    """Return what declared codes of one signal are sorted by: the plainest name of it first, never their order."""
+    upper = declared.upper()
+    band = upper[1:2]
+    return declared != code, upper != code, band.isdecimal(), band != code[1:2], declared

@@ -18,6 +18,9 @@ _UNSPECIFIED: Final = "X"
 _BEIDOU_DIGITS: Final = {"1": "2", "2": "2", "5": "5", "6": "6", "7": "7", "8": "8"}
 _BEIDOU_OPEN: Final = "267"
 
+_OPEN_CODE: Final = {"1": "GRJS", "2": "R"}
+"""Systems whose ``C1`` or ``C2`` is the C/A code; elsewhere it is a code that RINEX 2 does not tell channels of."""
+
 _RINEX_212_LETTERS: Final = {
     "A": ("1C", "GRJS"),
     "B": ("1X", "GJ"),
@@ -72,9 +75,8 @@ class Rinex2Types:
         return f"C{digit}I" if digit in _BEIDOU_OPEN else f"C{digit}{_UNSPECIFIED}"
 
     def _open_letter(self, band: str) -> str:
-        """Return the letter of the open code: C on band 1, and on band 2 of the systems with a precise code."""
-        named = band == "1" or (band == "2" and self.system in _PRECISE)
-        return "C" if named else _UNSPECIFIED
+        """Return the letter of the open code: C where it is the C/A code, else X (GPS L2C, Galileo E1)."""
+        return "C" if self.system in _OPEN_CODE.get(band, "") else _UNSPECIFIED
 
     def _tracking(self, band: str) -> str:
         """Return band and letter of the pseudorange that phase, Doppler and signal strength belong to."""

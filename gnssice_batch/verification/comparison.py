@@ -322,7 +322,7 @@ def _fill_epochs(arrays: Arrays, part: Observations | Series, placed: _Placed) -
     clock = part.rx_clock_offset_ps[placed.epoch]
     arrays["epoch_flag"][placed.slot] = part.epoch_flag[placed.epoch]
     arrays["rx_clock_offset"][placed.slot] = np.where(clock == MISSING, np.nan, clock / 1e12)
-    arrays["epoch_offset"][placed.slot] = placed.offset_ns / 1e9
+    arrays["epoch_offset"][placed.slot] = (placed.offset_ns * 1000 + part.time_ps[placed.epoch]) / 1e12
 
 
 def _cell(name: str, index: int, at: npt.NDArray[np.intp], axes: Axes) -> str:

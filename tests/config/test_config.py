@@ -106,6 +106,11 @@ def test_demo_yaml_loads():
         ("grid.latest=1990-01-01", "grid: latest should not lie before earliest."),
         ("grid.interval_s=.inf", "grid.interval_s should be a valid number"),
         ("reader.signal_overrides={X: {C1: C1C}}", "reader.signal_overrides: 'X' is no system"),
+        ("reader.signal_overrides={G: {C2: C2}}", "reader.signal_overrides: 'C2' is not a RINEX 3 observation code"),
+        (
+            "archive.receivers.a={station: x, signal_overrides: {X: {C1: C1C}}}",
+            "archive.receivers.a.signal_overrides: 'X' is no system",
+        ),
         ("site=a/b", "site should match pattern"),
         ("site.name=x", "site.name can't be set: site is a value"),
         ("nonsense", "the override 'nonsense' should be written key=value"),
@@ -113,6 +118,14 @@ def test_demo_yaml_loads():
 )
 def test_refused_with_a_sentence(override, sentence):
     assert sentence in refusal(override)
+
+
+def test_a_receivers_signal_overrides_are_put_over_the_common_ones():
+    common = "reader.signal_overrides={G: {C2: C2L, C1: C1C}, R: {L1: L1P}}"
+    own = "archive.receivers.a={station: x, signal_overrides: {G: {C2: C2S}, E: {C1: C1C}}}"
+    chosen = load(None, {}, ["site=s", "archive.url=a", "store.url=b", common, own])
+    assert chosen.signal_overrides_of("a") == {"G": {"C2": "C2S", "C1": "C1C"}, "R": {"L1": "L1P"}, "E": {"C1": "C1C"}}
+    assert chosen.signal_overrides_of("b") == chosen.reader.signal_overrides
 
 
 def test_receiver_grid_must_fit_the_common_one():

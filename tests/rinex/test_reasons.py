@@ -158,6 +158,8 @@ def test_a_faulty_header_record_is_counted():
     found = reading(header3(types="G    5 C1C L1C D1C S1C"), GOOD)
     assert found.accounting.counts == {Reason.BAD_HEADER_RECORD: 1}
     assert found.parts[0].header.faults == ("5 observation types declared for G, 4 listed",)
+    assert (found.accounting.offence.reason, found.accounting.offence.line) == (Reason.BAD_HEADER_RECORD, 3)
+    assert found.accounting.offence.first_bytes.startswith(b"G    5 C1C")
 
 
 def place_of(offence, text):
@@ -169,11 +171,10 @@ def place_of(offence, text):
 
 FAULTY_HEADERS = {
     "a list that is too short": (header3(types="G    5 C1C L1C D1C S1C"), "G    5 C1C"),
-    "a code listed twice": (header3(types="G    4 C1C L1C D1C C1C"), "G    4 C1C"),
     "a list behind a good one": (header3(record("E    3 C1X L1X", "SYS / # / OBS TYPES")), "E    3 C1X"),
-    "a record that can't be read": (header3(record("  abc", "INTERVAL")), "  abc"),
+    "a record that can't be read": (header3(record("G  abc", "SYS / SCALE FACTOR")), "G  abc"),
     "RINEX 2: a list that is too long": (header2(types="     3    C1    L1    D1    S1"), "     3    C1"),
-    "CRINEX: a record that can't be read": (compact("3.0", header3(record("  abc", "INTERVAL"))), "  abc"),
+    "CRINEX: a record that can't be read": (compact("3.0", header3(record("G  abc", "SYS / SCALE FACTOR"))), "G  abc"),
 }
 
 
@@ -188,12 +189,12 @@ def test_a_faulty_header_record_has_its_place(case):
 
 
 def test_a_faulty_header_record_behind_a_byte_order_mark_has_its_place():
-    text = header3(record("  abc", "INTERVAL")) + GOOD
+    text = header3(record("G  abc", "SYS / SCALE FACTOR")) + GOOD
     offence = read(b"\xef\xbb\xbf" + text.encode()).accounting.offence
     assert (offence.line, offence.first_bytes) == (4, text.split("\n")[3].encode())
 
 
-@pytest.mark.parametrize("event", ["G    5 C1C L1C D1C S1C", "G    4 C1C L1C D1C C1C"])
+@pytest.mark.parametrize("event", ["G    5 C1C L1C D1C S1C", "G    x C1C L1C D1C C1C"])
 def test_a_faulty_record_of_an_event_has_its_place(event):
     records = record("fine", "COMMENT") + record(event, "SYS / # / OBS TYPES")
     text = header3() + GOOD + "> 2025 01 01 00 01  0.0000000  4  2\n" + records + epoch3(90, 1) + WHOLE

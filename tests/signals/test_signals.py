@@ -1,5 +1,7 @@
 """Observation codes are read as the signals the domain's tables say."""
 
+from itertools import permutations
+
 import pytest
 
 from gnssice_batch.signals import (
@@ -10,15 +12,16 @@ from gnssice_batch.signals import (
     columns,
     frequencies,
     glonass_channel,
+    is_pseudo_observable,
     sid,
     split_sid,
 )
 
 
 def read_as(system, codes, version, overrides=None):
-    """Return the codes that the declared ones are read as, ``-`` for none."""
+    """Return the codes that the declared ones are read as, ``-`` for none, with a quote for each rank above 0."""
     read = columns(system, codes.split(), version, overrides)
-    return " ".join("-" if column is None else column.code for column in read)
+    return " ".join("-" if column is None else column.code + "'" * column.rank for column in read)
 
 
 def bands(system, codes, version="3.04"):
@@ -42,7 +45,7 @@ def test_bands_of_rinex_3_codes(system, codes, expected):
     assert bands(system, codes) == expected
 
 
-@pytest.mark.parametrize("code", ["X1", "I1", "I1C", "X1 ", "C1", "C1c", "C11", "C3C", "C9C", "", "C", "C1CC", "T1C"])
+@pytest.mark.parametrize("code", ["X1", "I1", "I1C", "X1 ", "C1", "C11", "C3C", "C9C", "", "C", "C1CC", "T1C"])
 def test_what_is_no_signal_has_no_column(code):
     assert columns("G", [code], "3.04") == (None,)
 
@@ -55,8 +58,34 @@ def test_an_unknown_system_has_no_columns():
     assert columns("X", ["C1C"], "3.04") == (None,)
 
 
-def test_a_code_declared_twice_is_read_once():
-    assert read_as("G", "C1C L1C C1C", "3.04") == "C1C L1C -"
+def test_a_code_declared_twice_is_one_signal():
+    assert read_as("G", "C1C L1C C1C", "3.04") == "C1C L1C C1C'"
+
+
+def test_codes_in_lower_case_are_read_as_upper_case():
+    assert read_as("G", "c1c L1c s1C c9c", "3.04") == "C1C L1C S1C -"
+    assert read_as("G", "c1 P2", "2.11") == "C1C C2W"
+    assert read_as("G", "c1c C1C", "3.04") == "C1C' C1C"
+
+
+@pytest.mark.parametrize(
+    ("system", "codes", "version", "expected"),
+    [
+        ("C", "C1 C2", "2.12", {"C1": "C2I'", "C2": "C2I"}),
+        ("C", "L1 C1 C2 L2", "2.12", {"C1": "C2I'", "C2": "C2I", "L1": "L2I'", "L2": "L2I"}),
+        ("G", "C1 CA", "2.12", {"C1": "C1C'", "CA": "C1C"}),
+        ("C", "C1I C2I", "3.02", {"C1I": "C2I'", "C2I": "C2I"}),
+        ("C", "C1I C1Q C2I", "3.02", {"C1I": "C2I'", "C1Q": "C2Q", "C2I": "C2I"}),
+    ],
+)
+def test_which_of_two_codes_of_a_signal_is_preferred_does_not_depend_on_their_order(system, codes, version, expected):
+    for order in permutations(codes.split()):
+        assert dict(zip(order, read_as(system, " ".join(order), version).split(), strict=True)) == expected
+
+
+@pytest.mark.parametrize(("code", "pseudo"), [("X1", True), ("I1", True), ("I1 ", True), ("C9C", False), ("", False)])
+def test_channel_numbers_and_ionospheric_delays_are_no_unknown_codes(code, pseudo):
+    assert is_pseudo_observable(code) is pseudo
 
 
 @pytest.mark.parametrize(
@@ -67,7 +96,7 @@ def test_a_code_declared_twice_is_read_once():
         ("C1X L1X", "3.03", "C2X L2X"),
         ("C2I L2I", "3.02", "C2I L2I"),
         ("C2I C2X", "3.01", "C2I C2X"),
-        ("C1I C2I", "3.02", "C2I -"),
+        ("C1I C2I", "3.02", "C2I' C2I"),
         ("C1X C2X", "3.02", "C1X C2X"),
         ("C1I C1Q", "3.04", "C2I C2Q"),
         ("C1X C1D C1P C2I", "3.04", "C1X C1D C1P C2I"),
@@ -85,8 +114,8 @@ RINEX_2 = [
     ("G", "P1 L1 D1 S1", "2.11", "C1W L1W D1W S1W"),
     ("G", "C1 P1 L1 S1", "2.11", "C1C C1W L1C S1C"),
     ("G", "C1 P2 L1 L2 S1 S2", "2.10", "C1C C2W L1C L2W S1C S2W"),
-    ("G", "C1 C2 L1 L2 D2 S2", "2.11", "C1C C2C L1C L2C D2C S2C"),
-    ("G", "C2 P2 L2 S2", "2.11", "C2C C2W L2W S2W"),
+    ("G", "C1 C2 L1 L2 D2 S2", "2.11", "C1C C2X L1C L2X D2X S2X"),
+    ("G", "C2 P2 L2 S2", "2.11", "C2X C2W L2W S2W"),
     ("G", "C5 L5 D5 S5", "2.11", "C5X L5X D5X S5X"),
     ("G", "L1 L2", "2.11", "L1C L2W"),
     ("G", "L1 L2 P1 P2", "2", "L1W L2W C1W C2W"),
@@ -96,11 +125,11 @@ RINEX_2 = [
     ("R", "C1 C2 L1 L2 D2", "2.11", "C1C C2C L1C L2C D2C"),
     ("R", "P1 L1 P2 S2", "2.11", "C1P L1P C2P S2P"),
     ("R", "C3 L3 C6 S6", "2.11", "C3X L3X C6X S6X"),
-    ("E", "C1 L1 C5 L5 C6 L6 C7 L7 C8 L8 S1", "2.11", "C1C L1C C5X L5X C6X L6X C7X L7X C8X L8X S1C"),
+    ("E", "C1 L1 C5 L5 C6 L6 C7 L7 C8 L8 S1", "2.11", "C1X L1X C5X L5X C6X L6X C7X L7X C8X L8X S1X"),
     ("E", "P1 P2 C2 L2", "2.11", "- - - -"),
     ("C", "C2 L2 S2 C7 L7 C6 S6", "2.11", "C2I L2I S2I C7I L7I C6I S6I"),
     ("C", "C1 L1 D1 S1", "2.11", "C2I L2I D2I S2I"),
-    ("C", "C1 C2 L1 L2", "2.11", "C2I - L2I -"),
+    ("C", "C1 C2 L1 L2", "2.11", "C2I' C2I L2I' L2I"),
     ("J", "C1 L1 C2 L2 C5 S5 C6", "2.11", "C1C L1C C2X L2X C5X S5X C6X"),
     ("S", "C1 L1 C5 L5 P2 L2", "2.11", "C1C L1C C5X L5X - -"),
     ("I", "C5 L5", "2.11", "C5X L5X"),
@@ -139,7 +168,8 @@ def test_every_observable_of_a_rinex_2_signal_has_its_pseudorange(system, ranges
         ("G", "C2 P2 L2", "2.11", {"C2": "C2L", "L2": "L2L"}, "C2L C2W L2L"),
         ("C", "C1 C2 L1 L2", "2.11", {"C2": "C7I"}, "C2I C7I L2I L7I"),
         ("C", "C1X C2I", "3.03", {"C1X": "C1X"}, "C1X C2I"),
-        ("E", "C1 C2", "2.11", {}, "C1C -"),
+        ("E", "C1 C2", "2.11", {}, "C1X -"),
+        ("R", "C1 P1 L1 S1", "2.11", {"L1": "L1P", "S1": "S1P"}, "C1C C1P L1P S1P"),
     ],
 )
 def test_settings_override_how_a_code_is_read(system, codes, version, chosen, expected):

@@ -128,13 +128,25 @@ def read_as(
     signals: Sequence[SignalColumn | None],
 ) -> Iterator[tuple[tuple[str, str], CellTuple]]:
     """Yield what a satellite's fields say, by the RINEX 3 codes that its declared codes are read as."""
-    fields = {
-        column.code: written[declared] for declared, column in zip(codes, signals, strict=True) if column is not None
-    }
+    fields: dict[str, reference_reader.Cell] = {}
+    named = [(column.rank, column.code, code) for code, column in zip(codes, signals, strict=True) if column]
+    for _, code, declared in sorted(named):
+        fields[code] = _preferred(fields.get(code), written[declared])
     for code, cell in fields.items():
         triple = (cell.value or None, cell.lli, cell.ssi)
         if triple != (None, None, None):
             yield (sv, code), triple
+
+
+def _preferred(first: reference_reader.Cell | None, other: reference_reader.Cell) -> reference_reader.Cell:
+    """Return which of two fields of one signal is read: the first that has a value, else both their indicators."""
+    if first is None or (other.value and not first.value):
+        return other
+    if first.value or other.value:
+        return first
+    indicators = [max((one for one in pair if one is not None), default=None)
+                  for pair in ((first.lli, other.lli), (first.ssi, other.ssi))]  # fmt: skip
+    return reference_reader.Cell(None, *indicators)
 
 
 def differences(found: list[EpochCells], expected: list[EpochCells]) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from gnssice_batch.rinex.header.values import Header, PhaseShift, WavelengthFactor
+from gnssice_batch.rinex.header.draft import Calendar, Draft
+from gnssice_batch.rinex.header.scales import scale_record
+from gnssice_batch.rinex.header.values import PhaseShift, WavelengthFactor
 from gnssice_batch.rinex.primitives.time import (
     DAY_100NS,
     GPS_EPOCH,
@@ -16,120 +16,13 @@ from gnssice_batch.rinex.primitives.time import (
     TIME_SYSTEMS,
     days_in_month,
     days_since_gps_epoch,
-    to_gpst_100ns,
 )
 from gnssice_batch.signals import SYSTEMS
 
 LABEL_COLUMN: Final = 60
 
-_OWN_TIME: Final = {"G": "GPS", "R": "GLO", "E": "GAL", "J": "QZS", "C": "BDT", "I": "IRN", "S": "GPS"}
 _TIME_NAMES: Final = {**{name: name for name in TIME_SYSTEMS}, "UTC": "GLO", "BDS": "BDT", "GLN": "GLO"}
 _TIME_SYSTEM_COLUMN: Final = 48
-_SCALES: Final = (1, 10, 100, 1000)
-
-
-@dataclass(slots=True)
-class Draft:
-    """A header being read; `Draft.freeze` makes it a `Header`."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    obs_types: dict[str, list[str]] = field(default_factory=dict)
-    declared: dict[str, int] = field(default_factory=dict)
-    scale_factors: dict[str, dict[str, int]] = field(default_factory=dict)
-    glonass_fcn: dict[str, int] = field(default_factory=dict)
-    unknown_labels: dict[str, int] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    oddities: list[str] = field(default_factory=list)
-    system: str = ""
-    """System that continuation lines belong to."""
-    shift: PhaseShift | None = None
-    scaled: tuple[str, int, int] = ("", 1, 0)
-    """System, factor and outstanding codes of the scale factor record being read."""
-
-    @classmethod
-    def of(cls, header: Header) -> "Draft":
-        """Return a draft to which later header records can be added."""
-        own = {item.name for item in fields(cls)}
-        values = {item.name: getattr(header, item.name) for item in fields(header) if item.name not in own}
-        return cls(
-            values=values,
-            obs_types={system: list(codes) for system, codes in header.obs_types.items()},
-            scale_factors={system: dict(factors) for system, factors in header.scale_factors.items()},
-            glonass_fcn=dict(header.glonass_fcn),
-            unknown_labels=dict(header.unknown_labels),
-            faults=list(header.faults),
-            oddities=list(header.oddities),
-        )
-
-    def copy(self) -> "Draft":
-        """Return a draft of the same records that can be added to."""
-        return replace(
-            self,
-            values=self.values.copy(),
-            obs_types={system: codes.copy() for system, codes in self.obs_types.items()},
-            declared=self.declared.copy(),
-            scale_factors={system: factors.copy() for system, factors in self.scale_factors.items()},
-            glonass_fcn=self.glonass_fcn.copy(),
-            unknown_labels=self.unknown_labels.copy(),
-            faults=self.faults.copy(),
-            oddities=self.oddities.copy(),
-        )
-
-    def freeze(self, *, compact: bool = False) -> Header:
-        """Return the header; in CRINEX the declared number of codes rules, in text the longer of number and list."""
-        self.check_counts(compact=compact)
-        self._settle_time_system()
-        own: dict[str, Any] = {
-            "obs_types": MappingProxyType({system: tuple(codes) for system, codes in self.obs_types.items()}),
-            "scale_factors": MappingProxyType(
-                {system: MappingProxyType(factors) for system, factors in self.scale_factors.items()}
-            ),
-            "glonass_fcn": MappingProxyType(self.glonass_fcn),
-            "unknown_labels": MappingProxyType(self.unknown_labels),
-            "faults": tuple(dict.fromkeys(self.faults)),
-            "oddities": tuple(dict.fromkeys(self.oddities)),
-        }
-        return Header(**self.values, **own)
-
-    def begin_types(self, system: str, count: int) -> None:
-        """Begin a system's list of observation types; one that stands there already is replaced."""
-        if system in self.declared:
-            self.faults.append(f"observation types of {system or 'all systems'} declared twice")
-        self.declared[system] = count
-        self.obs_types[system] = []
-
-    def check_counts(self, *, compact: bool) -> None:
-        """Settle the lists of observation types, once each."""
-        for system, count in self.declared.items():
-            codes = self.obs_types[system]
-            if len(codes) != count:
-                whose = system or "all systems"
-                self.faults.append(f"{count} observation types declared for {whose}, {len(codes)} listed")
-                codes.extend([""] * (count - len(codes)))
-                if compact:
-                    del codes[count:]
-            once = len(set(codes)) == len(codes)
-            twice = [] if once else sorted({code for code in codes if code and codes.count(code) > 1})
-            if twice:
-                self.faults.append(f"observation types of {system or 'all systems'} listed twice: {' '.join(twice)}")
-        self.declared.clear()
-
-    def _settle_time_system(self) -> None:
-        """Take the time system from the file's satellite system where no record has said it, then convert the times."""
-        if self.values.get("time_system_source", "assumed") != "header":
-            letter = self.values.get("file_system", "G")
-            self.values["time_system"] = _OWN_TIME.get(letter, "GPS")
-            self.values["time_system_source"] = "file_system" if letter in _OWN_TIME else "assumed"
-        for name in ("time_first_100ns", "time_last_100ns"):
-            calendar = self.values.get(name)
-            if isinstance(calendar, _Calendar):
-                self.values[name] = to_gpst_100ns(calendar, self.values["time_system"])
-
-
-class _Calendar(int):
-    """A time not yet converted to GPS time."""
-
-    __slots__ = ()
 
 
 def label_of(line: str) -> str:
@@ -142,15 +35,30 @@ def add(draft: Draft, line: str) -> bool:
     label = label_of(line)
     if label in _HARMLESS_LABELS:
         return True
-    record = _RECORDS.get(label)
+    record = _RECORDS.get(label) or _LOOSE_RECORDS.get(label.replace(" ", "").upper())
     if record is None:
         draft.unknown_labels[label] = draft.unknown_labels.get(label, 0) + 1
+        if _changes_values(label):
+            draft.fault(f"{label}: an unknown record that may change values", line)
         return False
     try:
         record(draft, line)
     except ValueError:
-        draft.faults.append(f"{label} can't be read")
+        draft.oddities.append(f"{label} can't be read")
+        if label in _CORRECTIONS:
+            _keep(draft, line)
     return True
+
+
+def _changes_values(label: str) -> bool:
+    """Whether an unknown label sounds like a record without which values are not what they seem."""
+    return any(word in label.upper() for word in ("SCALE", "FACT", "OBS TYPES", "TYPES OF OBS"))
+
+
+def _keep(draft: Draft, line: str) -> None:
+    """Keep a record as it is written."""
+    known: tuple[str, ...] = draft.values.get("kept_records", ())
+    draft.values["kept_records"] = (*known, f"{label_of(line)}: {line[:LABEL_COLUMN].rstrip()}")
 
 
 def add_all(draft: Draft, lines: Iterable[str]) -> Draft:
@@ -206,37 +114,36 @@ def _interval(draft: Draft, line: str) -> None:
 def _types_2(draft: Draft, line: str) -> None:
     count = line[:6].strip()
     if count:
-        draft.begin_types("", int(count))
-    draft.obs_types.setdefault("", []).extend(line[6:LABEL_COLUMN].split())
+        draft.begin_types("", count, line)
+    elif "" not in draft.obs_types:
+        draft.fault("observation types without the line that begins their list", line)
+        return
+    draft.add_types("", line[6:LABEL_COLUMN].split())
 
 
 def _types_3(draft: Draft, line: str) -> None:
     if line[0] != " ":
         draft.system = line[0].upper()
-        draft.begin_types(draft.system, int(line[3:6]))
+        draft.begin_types(draft.system, line[1:6].strip(), line)
     if draft.system:
-        draft.obs_types[draft.system].extend(line[6:LABEL_COLUMN].split())
+        draft.add_types(draft.system, line[6:LABEL_COLUMN].split())
+    else:
+        draft.fault("observation types without the line that begins their list", line)
 
 
-def _scale_factor(draft: Draft, line: str) -> None:
+def _scale_factor_3(draft: Draft, line: str) -> None:
     """Read SYS / SCALE FACTOR: A1, 1X, I4, 2X, I2, then 12 codes a line; no codes means all of the system."""
-    system, factor, left = draft.scaled
-    if line[0] != " ":
-        system, factor = line[0].upper(), int(line[1:6])
-        left = int(line[6:10].strip() or 0)
-        if factor not in _SCALES:
-            draft.faults.append(f"SYS / SCALE FACTOR {factor} is none of 1, 10, 100, 1000")
-            factor = 1
-    codes = line[10:LABEL_COLUMN].split()
-    factors = draft.scale_factors.setdefault(system, {})
-    if not codes and left == 0:
-        factors.clear()
-        factors[""] = factor
-    factors.update(dict.fromkeys(codes, factor))
-    draft.scaled = (system, factor, left - len(codes))
+    begins = line[:10].strip() != ""
+    scale_record(draft, line, (line[0].strip().upper() or "?", line[1:6], line[6:10]) if begins else None, 10)
 
 
-def _calendar(line: str) -> _Calendar:
+def _scale_factor_2(draft: Draft, line: str) -> None:
+    """Read OBS SCALE FACTOR of RINEX 2.20: I6, I6, then ten types a line; no types means all."""
+    begins = line[:12].strip() != ""
+    scale_record(draft, line, ("", line[:6], line[6:12]) if begins else None, 12)
+
+
+def _calendar(line: str) -> Calendar:
     """Read a time as five I6 fields and F13.7, in 100 ns of the calendar it is written in.
 
     A blank stands before each number, so that they are told apart wherever they begin.
@@ -248,7 +155,7 @@ def _calendar(line: str) -> _Calendar:
     if not in_range or not 1 <= day <= days_in_month(year, month):
         raise ValueError(line)
     seconds = int(whole or 0) * SECOND_100NS + int((fraction + "0000000")[:7])
-    return _Calendar(days_since_gps_epoch(year, month, day) * DAY_100NS + (hour * 60 + minute) * MINUTE_100NS + seconds)
+    return Calendar(days_since_gps_epoch(year, month, day) * DAY_100NS + (hour * 60 + minute) * MINUTE_100NS + seconds)
 
 
 def _first_time(draft: Draft, line: str) -> None:
@@ -329,7 +236,8 @@ _RECORDS: Final[dict[str, Callable[[Draft, str], None]]] = {
     "WAVELENGTH FACT L1/2": _wavelength_factor,
     "# / TYPES OF OBSERV": _types_2,
     "SYS / # / OBS TYPES": _types_3,
-    "SYS / SCALE FACTOR": _scale_factor,
+    "SYS / SCALE FACTOR": _scale_factor_3,
+    "OBS SCALE FACTOR": _scale_factor_2,
     "SYS / PHASE SHIFT": _phase_shift,
     "SYS / PHASE SHIFTS": _phase_shift,
     "INTERVAL": _interval,
@@ -339,7 +247,21 @@ _RECORDS: Final[dict[str, Callable[[Draft, str], None]]] = {
     "SIGNAL STRENGTH UNIT": _text("signal_strength_unit", 0, 20),
     "RCV CLOCK OFFS APPL": _clock_applied,
     "GLONASS SLOT / FRQ #": _glonass_slots,
+    "GLONASS COD/PHS/BIS": _keep,
+    "GLONASS COD/PHS/BIS#": _keep,
+    "SYS / DCBS APPLIED": _keep,
+    "SYS / PCVS APPLIED": _keep,
+    "ANTENNA: DELTA X/Y/Z": _keep,
+    "ANTENNA: PHASECENTER": _keep,
 }
+
+_LOOSE_RECORDS: Final = {label.replace(" ", ""): record for label, record in _RECORDS.items()}
+"""By labels without blanks, for writers that set them otherwise."""
+
+_CORRECTIONS: Final = frozenset(
+    {"SYS / PHASE SHIFT", "SYS / PHASE SHIFTS", "WAVELENGTH FACT L1/2", "RCV CLOCK OFFS APPL", "SIGNAL STRENGTH UNIT"}
+)
+"""Records without which values can't be used: kept as written where they can't be read."""
 
 _HARMLESS_LABELS: Final = frozenset(
     {
@@ -349,14 +271,6 @@ _HARMLESS_LABELS: Final = frozenset(
         "MARKER TYPE",
         "# OF SATELLITES",
         "PRN / # OF OBS",
-        "GLONASS COD/PHS/BIS",
-        "GLONASS COD/PHS/BIS#",
-        "SYS / DCBS APPLIED",
-        "SYS / PCVS APPLIED",
-        "ANTENNA: DELTA X/Y/Z",
-        "ANTENNA:DELTA X/Y/Z",
-        "ANTENNA: PHASECENTER",
-        "ANTENNA:PHASECENTER",
         "ANTENNA: B.SIGHT XYZ",
         "ANTENNA: ZERODIR AZI",
         "ANTENNA: ZERODIR XYZ",
@@ -369,4 +283,7 @@ _HARMLESS_LABELS: Final = frozenset(
     }
 )
 
-KNOWN_LABELS: Final = frozenset(_RECORDS) | _HARMLESS_LABELS
+
+def is_known(label: str) -> bool:
+    """Whether a label is one of a header record, with or without its blanks."""
+    return label in _HARMLESS_LABELS or label.replace(" ", "").upper() in _LOOSE_RECORDS

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from gnssice_batch.errors import ReadError, Reason
-from gnssice_batch.rinex.header.records import LABEL_COLUMN, Draft, add, add_all, label_of
+from gnssice_batch.rinex.header.draft import Draft
+from gnssice_batch.rinex.header.records import LABEL_COLUMN, add, add_all, label_of
 from gnssice_batch.rinex.header.values import Header
 
 _FIRST_LABEL = "RINEX VERSION / TYPE"
@@ -58,7 +59,8 @@ def header_text(content: bytes, start: int) -> HeaderText:
         read, own = _read(content, start), []
     if isinstance(read, int):
         raise ReadError(Reason.NO_END_OF_HEADER, "the header does not end", line=read)
-    draft = add_all(read.draft.copy(), own)
+    draft = replace(read.draft.copy(), line=0)
+    add_all(draft, own)
     return HeaderText(_checked(draft, read.compact), start + read.size, read.lines, read.compact)
 
 
@@ -113,10 +115,11 @@ def _read(content: bytes, start: int) -> _Read | int:
         first, end = next(lines, ("", end))
         count = 3
     _check_first_line(first)
-    draft = Draft()
+    draft = Draft(line=count)
     add(draft, first)
     for line, end in lines:
         count += 1
+        draft.line = count
         add(draft, line)
         if _LAST_LABEL in line and label_of(line).startswith(_LAST_LABEL):
             draft.check_counts(compact=bool(compact))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 def _empty[K, V]() -> Mapping[K, V]:
@@ -28,6 +28,18 @@ class WavelengthFactor(NamedTuple):
     l2: int
     svs: tuple[str, ...] = ()
     """The satellites it holds for; all others if empty."""
+
+
+UNKNOWN_FACTOR: Final = 0
+"""`Header.scale` of a code whose scale factor can't be read: its values are of no known size."""
+
+
+class Place(NamedTuple):
+    """A line of the file."""
+
+    line: int
+    """Counted from 1 in the unpacked file, or 0 where it is not known."""
+    first_bytes: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +79,20 @@ class Header:
     glonass_fcn: Mapping[str, int] = field(default_factory=_empty)
     """GLONASS SLOT / FRQ #: frequency channel by satellite, e.g. ``{"R01": 1}``."""
     scale_factors: Mapping[str, Mapping[str, int]] = field(default_factory=_empty)
-    """SYS / SCALE FACTOR by system and declared code; the empty code holds for all others of the system."""
+    """Scale factors by system and declared code; the empty code holds for all others of the system.
+
+    OBS SCALE FACTOR of RINEX 2.20 stands under the empty system, for all systems that have no factors of their own.
+    """
     phase_shifts: tuple[PhaseShift, ...] = ()
     wavelength_factors: tuple[WavelengthFactor, ...] = ()
     unknown_labels: Mapping[str, int] = field(default_factory=_empty)
     """Header lines that were passed over, by label."""
+    kept_records: tuple[str, ...] = ()
+    """Records that say how values were corrected, and unreadable ones of that kind, as they are written."""
     faults: tuple[str, ...] = ()
-    """What is wrong with header records, one sentence each."""
+    """What is wrong with header records so that values are lost or in doubt, one sentence each."""
+    fault_place: Place | None = None
+    """Line of the first of the faults, where one line has it."""
     oddities: tuple[str, ...] = ()
     """What is odd about header records and loses no value, one sentence each."""
 
@@ -87,6 +106,13 @@ class Header:
         return self.obs_types.get("" if self.major < 3 else system, ())
 
     def scale(self, system: str, code: str) -> int:
-        """Return the scale factor of a declared code: stored values are the observable times it."""
-        factors = self.scale_factors.get(system, {})
-        return factors.get(code, factors.get("", 1))
+        """Return the scale factor of a declared code: stored values are the observable times it.
+
+        `UNKNOWN_FACTOR` where the record that gives it can't be read.
+        """
+        for key in (system, ""):
+            factors = self.scale_factors.get(key, {})
+            factor = factors.get(code, factors.get(""))
+            if factor is not None:
+                return factor
+        return 1

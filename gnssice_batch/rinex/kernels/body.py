@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
-from gnssice_batch.rinex.header.faults import first_fault
-from gnssice_batch.rinex.header.records import KNOWN_LABELS, LABEL_COLUMN, Draft, add, label_of
+from gnssice_batch.rinex.header.draft import Draft
+from gnssice_batch.rinex.header.records import LABEL_COLUMN, add, is_known, label_of
 from gnssice_batch.rinex.header.text import HeaderText, header_text
 from gnssice_batch.rinex.header.values import Header
 from gnssice_batch.rinex.kernels import numbers
@@ -64,6 +64,13 @@ def _likely_rows(content: bytes, start: int) -> int:
     return int(1.3 * lines * size / max(min(size, _SAMPLE_BYTES), 1)) + _SPARE_ROWS
 
 
+def _line_begin(content: bytes, start: int, number: int) -> int:
+    """Return the index of the first byte of a line, counted from 1 at `start`."""
+    for _ in range(number - 1):
+        start = content.find(b"\n", start) + 1
+    return start
+
+
 def _named[K](names: Sequence[K], counts: npt.NDArray[np.int64]) -> dict[K, int]:
     """Return the counts that are not zero."""
     return {names[at]: int(counts[at]) for at in counts.nonzero()[0].tolist()}
@@ -93,8 +100,8 @@ class Parser:
         state[numbers.COMPACT_MAJOR] = text.compact
         parser = cls.with_header(content, text.header, overrides, state, text.lines)
         if text.header.faults:
-            place = first_fault(content[start : text.end])
-            parser.mark_offence(Reason.BAD_HEADER_RECORD, line + place.line, start + place.begin)
+            faulty = max(text.header.fault_place.line, 1) if text.header.fault_place else 1
+            parser.mark_offence(Reason.BAD_HEADER_RECORD, line + faulty, _line_begin(content, start, faulty))
         return parser
 
     @classmethod
@@ -156,7 +163,7 @@ class Parser:
         label = label_of(line)
         if label in {"RINEX VERSION / TYPE", "CRINEX VERS   / TYPE"}:
             return self._next_file()
-        if label not in KNOWN_LABELS:
+        if not is_known(label):
             self._offend(Reason.STRAY_LINE)
             self._pass_line(Reason.STRAY_LINE, counted=False)
             return None
@@ -280,6 +287,7 @@ class Parser:
         faults = len(self.header.faults)
         unknown = sum(self.header.unknown_labels.values())
         output.counts[numbers.number(Reason.BAD_HEADER_RECORD)] += faults
+        output.counts[numbers.number(Reason.HEADER_ODDITY)] += len(self.header.oddities)
         output.counts[numbers.number(Reason.UNKNOWN_LABEL)] += unknown
         output.counts[numbers.number(Reason.HEADER_ODDITY)] += len(self.header.oddities)
         offence = None

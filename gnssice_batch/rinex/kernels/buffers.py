@@ -31,7 +31,7 @@ class Tables(NamedTuple):
     type_count: npt.NDArray[np.int64]
     """(systems,) declared types, 0 where the system is not declared."""
     column_of: npt.NDArray[np.int16]
-    """(systems, T) column that a declared type is stored in, -1 where it is not."""
+    """(systems, T) column that a declared type is stored in; where it is not, ``-1 - r`` for reason number r."""
     leap_100ns: npt.NDArray[np.int64]
     """UTC calendar times of the leap seconds."""
 

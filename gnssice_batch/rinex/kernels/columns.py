@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch import signals
-from gnssice_batch.rinex.header.values import Header
+from gnssice_batch.rinex.header.values import UNKNOWN_FACTOR, Header
 from gnssice_batch.rinex.kernels.buffers import LEAP_100NS, SYSTEM_OF, Tables
+from gnssice_batch.rinex.kernels.numbers import PSEUDO_OBSERVABLE, UNKNOWN_CODE, UNKNOWN_SCALE
 from gnssice_batch.rinex.observations.values import BLOCK, Column
 from gnssice_batch.signals import SYSTEMS
 
@@ -34,7 +35,8 @@ class Layout:
 def extend(layout: Layout, header: Header, overrides: Overrides) -> tuple[Layout, Tables]:
     """Return the layout with a header's types added, and where each of them goes; neither is to be changed."""
     codes = {system: header.codes(system) for system in SYSTEMS}
-    scales = {system: tuple(header.scale(system, code) for code in codes[system]) for system in header.scale_factors}
+    scaled = SYSTEMS if header.scale_factors else ""
+    scales = {system: tuple(header.scale(system, code) for code in codes[system]) for system in scaled}
     chosen = tuple((system, tuple(pairs.items())) for system, pairs in overrides.items())
     declared = Declared(header.version, tuple(codes.items()), tuple(scales.items()), chosen)
     return _extend(tuple(layout.columns.items()), declared)
@@ -46,14 +48,14 @@ class Declared(NamedTuple):
     version: str
     codes: tuple[tuple[str, tuple[str, ...]], ...]
     scales: tuple[tuple[str, tuple[int, ...]], ...]
-    """A factor for each code, of systems that have any."""
+    """A factor for each code, 0 where it is unknown; empty for a header without any."""
     overrides: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 @lru_cache(maxsize=1024)
 def _extend(known: tuple[tuple[str, tuple[Column, ...]], ...], declared: Declared) -> tuple[Layout, Tables]:
     width = max(len(codes) for _, codes in declared.codes) or 1
-    column_of = np.full((len(SYSTEMS), width), -1, np.int16)
+    column_of = np.full((len(SYSTEMS), width), -1 - UNKNOWN_CODE, np.int16)
     counts = np.zeros(len(SYSTEMS), np.int64)
     columns = dict(known)
     for number, (system, codes) in enumerate(declared.codes):
@@ -65,21 +67,27 @@ def _extend(known: tuple[tuple[str, tuple[Column, ...]], ...], declared: Declare
     return Layout(columns), Tables(SYSTEM_OF, counts, column_of, LEAP_100NS)
 
 
-def _declared_columns(system: str, codes: tuple[str, ...], declared: Declared) -> list[Column | None]:
-    """Return the column that each declared type of a system is stored in, None for one that is not."""
+def _declared_columns(system: str, codes: tuple[str, ...], declared: Declared) -> list[Column | int]:
+    """Return the column that each declared type of a system is stored in, or the number of the reason why it is not."""
     overrides = {letter: dict(pairs) for letter, pairs in declared.overrides}
     read = signals.columns(system, codes, declared.version, overrides)
     scales = dict(declared.scales).get(system, (1,) * len(codes))
-    return [
-        None if one is None else Column(one.code, one.kind, one.band, one.letter, scale)
-        for one, scale in zip(read, scales, strict=True)
-    ]
+    return [_column(one, code, scale) for one, code, scale in zip(read, codes, scales, strict=True)]
 
 
-def _place(declared: list[Column | None], known: list[Column], column_of: npt.NDArray[np.int16]) -> None:
+def _column(signal: signals.SignalColumn | None, code: str, scale: int) -> Column | int:
+    if signal is None:
+        return PSEUDO_OBSERVABLE if signals.is_pseudo_observable(code) else UNKNOWN_CODE
+    if scale == UNKNOWN_FACTOR:
+        return UNKNOWN_SCALE
+    return Column(signal.code, signal.kind, signal.band, signal.letter, scale, signal.rank)
+
+
+def _place(declared: list[Column | int], known: list[Column], column_of: npt.NDArray[np.int16]) -> None:
     """Fill one system's part of the tables, adding new columns to the known ones."""
     for j, column in enumerate(declared):
-        if column is None:
+        if isinstance(column, int):
+            column_of[j] = -1 - column
             continue
         if column not in known:
             known.append(column)

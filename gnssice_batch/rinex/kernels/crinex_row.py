@@ -12,11 +12,10 @@ from gnssice_batch.rinex.kernels.numbers import (
     COMPACT_MAJOR,
     LINE,
     POSITION,
-    PSEUDO_OBSERVABLE,
     RINEX_MAJOR,
     SERIAL,
 )
-from gnssice_batch.rinex.kernels.row import put_value
+from gnssice_batch.rinex.kernels.row import lose_value, put_value
 from gnssice_batch.rinex.observations.values import MISSING
 from gnssice_batch.rinex.primitives.fields import (
     MINUS,
@@ -146,7 +145,8 @@ def take_observable(buffer: Bytes, begin: int, end: int, field: tuple[int, int, 
     system = code // 100
     column = int64(tables.column_of[system, U(j)])
     if column < 0:
-        output.counts[PSEUDO_OBSERVABLE] += 1
+        if number != 0:
+            lose_value(state, output, column)
     else:
         put_value(output, row, column, number)
     return True

@@ -15,6 +15,15 @@ def put_value(output: Output, row: int, column: int, value: int) -> None:
 
 
 @inlined
+def lose_value(state: State, output: Output, column: int) -> None:
+    """Count a value of a column that is not stored."""
+    if column == -1 - PSEUDO_OBSERVABLE:
+        output.counts[PSEUDO_OBSERVABLE] += 1
+    else:
+        offend(state, output, -1 - column, state[LINE] + 1, state[POSITION])
+
+
+@inlined
 def put_indicators(buffer: Bytes, at: int, stop: int, cell: tuple[int, int], state: State, output: Output) -> None:
     """Store the loss-of-lock indicator at `at` and the signal strength indicator behind it."""
     row, column = cell
@@ -47,7 +56,8 @@ def take_fields(
         value, status = take_field(buffer, at, stop)
         column = int64(tables.column_of[system, j])
         if column < 0:
-            output.counts[PSEUDO_OBSERVABLE] += status == GOOD
+            if status == GOOD and value != 0:
+                lose_value(state, output, column)
         else:
             if status == GOOD:
                 put_value(output, row, column, value)

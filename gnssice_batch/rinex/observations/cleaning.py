@@ -1,4 +1,4 @@
-"""The last step of reading a part: duplicate epochs, reversed epochs, cycle slips settled."""
+"""The last step of reading a part: second columns, duplicate epochs, reversed epochs, cycle slips settled."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
+from gnssice_batch.rinex.observations.alternatives import drop_alternatives, has_alternatives
 from gnssice_batch.rinex.observations.values import MISSING, Observations, Offence
 from gnssice_batch.rinex.primitives.jit import kernel
 
@@ -18,6 +19,8 @@ type Indicators = npt.NDArray[np.int8]
 
 def clean(read: Observations) -> Observations:
     """Return observations whose epochs are all different, with slips marked where a power failure caused them."""
+    if has_alternatives(read.columns):
+        read = _with_loss(read, Reason.SECOND_COLUMN, drop_alternatives(read))
     if (read.time_100ns[1:] <= read.time_100ns[:-1]).any():
         read = _without_duplicates(read)
     if read.epoch_flag.any():
@@ -138,9 +141,9 @@ def _joined(read: Observations, owner: Integers, rows: _RowsOfEpochs) -> Observa
 
 def _owners(read: Observations) -> Integers:
     """Return (E,) the epoch that is kept of those of one time: its own number where it is that one."""
-    order = np.argsort(read.time_100ns, kind="stable")
-    times = read.time_100ns[order]
-    starts = np.flatnonzero(np.concatenate(([True], times[1:] != times[:-1])))
+    order = np.lexsort((read.time_ps, read.time_100ns))
+    times, below = read.time_100ns[order], read.time_ps[order]
+    starts = np.flatnonzero(np.concatenate(([True], (np.diff(times) != 0) | (np.diff(below) != 0))))
     owner = np.arange(times.size)
     for begin, end in pairwise([*starts.tolist(), times.size]):
         if end - begin > 1:
@@ -203,9 +206,18 @@ def _count(read: Observations, epoch: int) -> int:
 
 
 def _counted(read: Observations, more: Mapping[Reason, int]) -> Observations:
+    read = _with_loss(read, Reason.DUPLICATE_EPOCH, more[Reason.DUPLICATE_EPOCH])
+    harmless = {reason: count for reason, count in more.items() if count and not reason.loses}
+    if harmless:
+        read = replace(read, accounting=replace(read.accounting, counts={**read.accounting.counts, **harmless}))
+    return read
+
+
+def _with_loss(read: Observations, reason: Reason, count: int) -> Observations:
+    """Return the observations with a loss accounted for that has no one line."""
+    if not count:
+        return read
     accounting = read.accounting
-    counts = {**accounting.counts, **{reason: count for reason, count in more.items() if count}}
-    offence = accounting.offence
-    if more[Reason.DUPLICATE_EPOCH]:
-        offence = offence or Offence(Reason.DUPLICATE_EPOCH, 0, b"")
+    counts = {**accounting.counts, reason: count}
+    offence = accounting.offence or Offence(reason, 0, b"")
     return replace(read, accounting=replace(accounting, counts=counts, offence=offence))

@@ -34,6 +34,8 @@ class Column(NamedTuple):
     """Tracking letter, e.g. ``C``."""
     scale: int = 1
     """SYS / SCALE FACTOR: stored integers are 0.001 / scale of the observable's unit."""
+    rank: int = 0
+    """Above 0 for a further declared observable of the same signal, which has a value only where no lower one has."""
 
 
 @dataclass(frozen=True, slots=True)

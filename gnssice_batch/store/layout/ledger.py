@@ -1,10 +1,9 @@
 """The ledger of a receiver: the outcome of every file, committed together with the data."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache, lru_cache
 from typing import Any, Final, cast
 
 import numpy as np
@@ -12,12 +11,9 @@ import numpy.typing as npt
 import zarr
 
 from gnssice_batch.errors import Reason
-from gnssice_batch.model.grid import GPS_EPOCH
 from gnssice_batch.model.template import EPOCH_UNITS
-from gnssice_batch.model.values import FileOutcome, Rank, Span, Status, Tally, rank
-from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
+from gnssice_batch.model.values import HeaderFacts, Rank, Span, Status, rank
 from gnssice_batch.store.layout.arrays import array
-from gnssice_batch.store.layout.codecs import encoding
 
 ROWS_OF_A_CHUNK: Final = 65_536
 """Rows of a stored chunk (a shard): canvodpy's tables have one chunk until then."""
@@ -25,7 +21,7 @@ ROWS_OF_A_READ: Final = 4_096
 """Rows of an inner chunk: what one appended row costs to encode again."""
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 
-_TIME_ATTRIBUTES: Final[Mapping[str, str | int]] = {
+TIME_ATTRIBUTES: Final[Mapping[str, str | int]] = {
     "units": EPOCH_UNITS,
     "calendar": "proleptic_gregorian",
     "_FillValue": NO_TIME,
@@ -63,10 +59,12 @@ FILE_COLUMNS: Final[Mapping[str, str]] = {
     "mapping": "str",
     "run": "str",
     "read_at": "str",
+    "header": "str",
 }
-"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason.
+"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason, `header` is the file's
+`HeaderFacts` as JSON, without what is empty.
 
-Ledgers of older versions get the columns that they lack when rows are appended; until then they read as 0.
+Ledgers of older versions get the columns that they lack when rows are appended; until then they read as empty or 0.
 """
 
 TABLE_COLUMNS: Final[Mapping[str, str]] = {
@@ -85,22 +83,7 @@ TABLE_COLUMNS: Final[Mapping[str, str]] = {
 }
 """Columns of ``metadata/table``, canvodpy's own, one row a file that was taken."""
 
-_TIMES: Final = frozenset({"first_epoch", "last_epoch"})
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What every row of one run shares."""
-
-    run: str
-    reader: str
-    """Name and version of the program and the reader."""
-    written_at: str
-    """ISO 8601."""
-    parent_snapshot: str
-    message: str
-    strategy: str = "skip"
-    """canvodpy's word for what was done with epochs that were there before."""
+TIME_COLUMNS: Final = frozenset({"first_epoch", "last_epoch"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +114,8 @@ class Ledger:
     """Rows of files of which the reader has lost something."""
     refusals: Mapping[int, StoredRefusal] = field(default_factory=dict)
     """By row, of rejected files."""
+    newest: HeaderFacts | None = None
+    """Of the file with the last epoch; None where there is none, or from before headers were kept."""
 
     def __len__(self) -> int:
         return len(self.uri)
@@ -153,33 +138,29 @@ class Ledger:
         return dict(zip(self.uri[taken].tolist(), self.marker[taken].tolist(), strict=True))
 
 
-def create_ledger(group: zarr.Group) -> None:
-    """Make both empty tables of a receiver's group."""
-    metadata = group.create_group("metadata")
-    for name, columns in (("table", TABLE_COLUMNS), ("files", FILE_COLUMNS)):
-        table = metadata.create_group(name)
-        for column, dtype in columns.items():
-            _create_column(table, column, dtype)
-
-
 def read_ledger(group: zarr.Group) -> Ledger:
     """What planning needs of a receiver's ledger."""
-    table = _table(group, "files")
+    table = table_of(group, "files")
     columns = ("uri", "size_bytes", "etag", "status", "first_epoch", "last_epoch")
     ranks = ("signals", "version", "epochs_read", "sha256")
     ledger = Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks, "marker")))
-    return replace(ledger, refusals=_refusals(table, ledger.status), damaged=frozenset(_damaged(table, ledger.status)))
+    return replace(
+        ledger,
+        refusals=_refusals(table, ledger.status),
+        damaged=frozenset(_damaged(table, ledger.status)),
+        newest=_newest(table, ledger.last_ns),
+    )
 
 
 def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
-    """Every column of ``metadata/files``, strings as objects."""
-    table = _table(group, "files")
+    """Every column of ``metadata/files``, strings as objects; one that an older store lacks is empty."""
+    table = table_of(group, "files")
     return {name: _column(table, name) for name in FILE_COLUMNS}
 
 
 def written_span(group: zarr.Group) -> Span | None:
     """First and last epoch of the files that anything was written of; None where there are none."""
-    table = _table(group, "files")
+    table = table_of(group, "files")
     first, last, written = (_column(table, name) for name in ("first_epoch", "last_epoch", "epochs_written"))
     taken = written.astype(np.int64) > 0
     if not taken.any():
@@ -189,53 +170,17 @@ def written_span(group: zarr.Group) -> Span | None:
 
 def row_count(group: zarr.Group) -> int:
     """Rows of ``metadata/files``."""
-    return array(_table(group, "files"), "uri").shape[0]
+    return array(table_of(group, "files"), "uri").shape[0]
 
 
-def append_files(
-    group: zarr.Group,
-    outcomes: Sequence[FileOutcome],
-    provenance: Provenance,
-    displaced: Mapping[int, Tally],
-    joined: Mapping[int, int] = MappingProxyType({}),
-) -> None:
-    """Append one row a file to both tables, and take from older rows what better files displaced.
+def table_of(group: zarr.Group, name: str) -> zarr.Group:
+    """A table of a receiver's ledger.
 
-    Parameters
-    ----------
-    joined
-        By older row, how many more of its epochs have another main source now.
+    Raises
+    ------
+    TypeError
+        When an array has its name.
     """
-    table = _table(group, "files")
-    _add_columns(table)
-    _displace(table, displaced)
-    _add_to(table, "epochs_joined", joined)
-    _append(table, FILE_COLUMNS, [_file_row(outcome, provenance) for outcome in outcomes])
-    taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
-    canvod = _table(group, "table")
-    first = array(canvod, "index").shape[0]
-    rows = [_table_row(first + i, outcome, provenance) for i, outcome in enumerate(taken)]
-    _append(canvod, TABLE_COLUMNS, rows)
-
-
-def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
-    codecs = encoding(name, dtype, profile="default", level=5)
-    table.create_array(
-        name,
-        shape=(0,),
-        dtype=dtype,
-        chunks=(ROWS_OF_A_READ,),
-        shards=(ROWS_OF_A_CHUNK,),
-        fill_value="" if dtype == "str" else None,
-        dimension_names=("file",),
-        attributes=dict(_TIME_ATTRIBUTES) if name in _TIMES else {},
-        filters=codecs.filters,
-        serializer=codecs.serializer,
-        compressors=codecs.compressors,
-    )
-
-
-def _table(group: zarr.Group, name: str) -> zarr.Group:
     table = group[f"metadata/{name}"]
     if not isinstance(table, zarr.Group):
         msg = f"{group.path}/metadata/{name} is not a group"
@@ -243,21 +188,20 @@ def _table(group: zarr.Group, name: str) -> zarr.Group:
     return table
 
 
-def _add_columns(table: zarr.Group) -> None:
-    """Make the columns that a ledger of an older version lacks."""
-    rows = array(table, "uri").shape
-    for name, dtype in FILE_COLUMNS.items():
-        if name not in table:
-            _create_column(table, name, dtype)
-            array(table, name).resize(rows)
-
-
 def _column(table: zarr.Group, name: str) -> npt.NDArray[np.generic]:
+    is_text = FILE_COLUMNS[name] == "str"
     if name not in table:
-        dtype = object if FILE_COLUMNS[name] == "str" else FILE_COLUMNS[name]
-        return np.full(array(table, "uri").shape, "" if dtype is object else 0, dtype)
+        rows = array(table, "uri").shape[0]
+        return np.full(rows, "", object) if is_text else np.zeros(rows, FILE_COLUMNS[name])
     column = np.asarray(array(table, name)[:])
-    return column.astype(object) if FILE_COLUMNS[name] == "str" else column
+    return column.astype(object) if is_text else column
+
+
+def _newest(table: zarr.Group, last_ns: npt.NDArray[np.int64]) -> HeaderFacts | None:
+    """The header of the file with the last epoch."""
+    if not last_ns.size or last_ns.max() == NO_TIME or "header" not in table:
+        return None
+    return header_of(str(array(table, "header")[int(np.argmax(last_ns))]))
 
 
 def _refusals(table: zarr.Group, status: npt.NDArray[np.object_]) -> dict[int, StoredRefusal]:
@@ -284,113 +228,18 @@ def _loses(reason: str) -> bool:
     return reason not in Reason or Reason(reason).loses
 
 
-def _append(table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> None:
-    if not rows:
-        return
-    for name, dtype in columns.items():
-        column = array(table, name)
-        first = column.shape[0]
-        column.resize((first + len(rows),))
-        column[first:] = _cells([row[name] for row in rows], dtype)
+@lru_cache(maxsize=1024)
+def header_json(facts: HeaderFacts) -> str:
+    """The facts of a header as one cell of the ledger holds them; empty where there are none."""
+    told = {name: value for name, value in asdict(facts).items() if value not in ("", (), None)}
+    return json.dumps(told) if told else ""
 
 
-def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
-    """Values of a column as they are stored; times are nanoseconds since 1980-01-06."""
-    if dtype == "str":
-        return np.array(values, np.dtypes.StringDType())
-    if dtype == "datetime64[ns]":
-        return np.asarray(GPS_EPOCH + np.array(values, np.int64).view("timedelta64[ns]"))
-    return np.array(values, dtype)
-
-
-def _displace(table: zarr.Group, displaced: Mapping[int, Tally]) -> None:
-    if not displaced:
-        return
-    _add_to(table, "epochs_written", {row: -lost.epochs for row, lost in displaced.items()})
-    _add_to(table, "observations_written", {row: -lost.observations for row, lost in displaced.items()})
-    _displace_refused(table, displaced, np.array(sorted(displaced)))
-
-
-def _add_to(table: zarr.Group, name: str, more: Mapping[int, int]) -> None:
-    if not more:
-        return
-    column = array(table, name)
-    cells = np.asarray(column[:])
-    cells[list(more)] += list(more.values())
-    column[:] = cells
-
-
-def _displace_refused(table: zarr.Group, displaced: Mapping[int, Tally], rows: npt.NDArray[np.int64]) -> None:
-    column = array(table, "refused")
-    refused = np.asarray(column[:]).astype(object)
-    for row in rows.tolist():
-        counts = json.loads(refused[row] or "{}")
-        epochs, observations = counts.get("superseded", (0, 0))
-        lost = displaced[row]
-        counts["superseded"] = [epochs + lost.epochs, observations + lost.observations]
-        refused[row] = json.dumps(counts, sort_keys=True)
-    column[:] = refused.astype(np.dtypes.StringDType())
-
-
-def _file_row(outcome: FileOutcome, provenance: Provenance) -> dict[str, object]:
-    facts, refusal = outcome.facts, outcome.refusal
-    first, last = _times(facts.span)
-    return {
-        "uri": outcome.file.uri,
-        "size_bytes": outcome.file.size_bytes,
-        "etag": outcome.file.etag,
-        "sha256": facts.sha256,
-        "status": str(outcome.status),
-        "reason": str(refusal.reason) if refusal else "",
-        "detail": refusal.detail if refusal else "",
-        "line": refusal.line if refusal else 0,
-        "first_bytes": refusal.first_bytes.decode("latin-1") if refusal else "",
-        "version": facts.version,
-        "marker": facts.marker,
-        "receiver_type": facts.receiver_type,
-        "antenna_type": facts.antenna_type,
-        "time_system": facts.time_system,
-        "interval_s": facts.interval_s,
-        "first_epoch": first,
-        "last_epoch": last,
-        "lines": facts.lines,
-        "epochs_read": facts.epochs,
-        "epochs_written": outcome.written.epochs,
-        "observations_read": facts.observations,
-        "observations_written": outcome.written.observations,
-        "epochs_joined": outcome.joined,
-        "signals": facts.rank.signals if facts.rank else 0,
-        "skipped": _by_reason(facts.skipped),
-        "refused": _by_reason({r: [t.epochs, t.observations] for r, t in outcome.refused.items()}),
-        "partitions": " ".join(outcome.partitions),
-        "reader": provenance.reader,
-        "mapping": f"{MAPPING_NAME} {MAPPING_VERSION}",
-        "run": provenance.run,
-        "read_at": provenance.written_at,
+def header_of(cell: str) -> HeaderFacts | None:
+    """The facts that a cell of the ledger holds; None for an empty one."""
+    told: dict[str, Any] = json.loads(cell) if cell else {}
+    names = {item.name for item in fields(HeaderFacts)}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in names
     }
-
-
-def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict[str, object]:
-    first, last = _times(outcome.facts.span)
-    return {
-        "index": index,
-        "rinex_hash": outcome.facts.sha256[:16],
-        "start": first,
-        "end": last,
-        "snapshot_id": provenance.parent_snapshot,
-        "action": "insert",
-        "commit_msg": provenance.message,
-        "written_at": provenance.written_at,
-        "write_strategy": provenance.strategy,
-        "attrs": "{}",
-        "canonical_name": outcome.file.uri.rsplit("/", 1)[-1],
-        "physical_path": outcome.file.uri,
-    }
-
-
-def _by_reason(counts: Mapping[Reason, object]) -> str:
-    return json.dumps({str(reason): counts[reason] for reason in sorted(counts)}) if counts else "{}"
-
-
-def _times(span: Span | None) -> tuple[int, int]:
-    return (span.first_ns, span.last_ns) if span else (NO_TIME, NO_TIME)
+    return HeaderFacts(**values) if values else None

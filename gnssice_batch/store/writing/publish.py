@@ -21,7 +21,7 @@ from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered
-from gnssice_batch.store.layout.ledger import Provenance, append_files, row_count
+from gnssice_batch.store.layout.ledger import row_count
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.changes import (
     Units,
@@ -31,6 +31,7 @@ from gnssice_batch.store.writing.changes import (
     without_coordinates,
 )
 from gnssice_batch.store.writing.conflicts import conflicts
+from gnssice_batch.store.writing.ledger_rows import Provenance, append_files
 from gnssice_batch.store.writing.structure import Structure, ensure_root
 
 _TRIES: Final = 10

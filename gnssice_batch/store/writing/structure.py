@@ -23,9 +23,9 @@ from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
-from gnssice_batch.store.layout.ledger import create_ledger
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.changes import Units, changed_units
+from gnssice_batch.store.writing.ledger_rows import create_ledger
 
 _STAGING = "staging-"
 _EPOCHS_AT_ONCE = 1 << 21

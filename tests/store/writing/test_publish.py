@@ -17,10 +17,10 @@ from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import VARIABLES, GroupTemplate, signal_axis, unit_chunks
 from gnssice_batch.model.values import FileFacts, FileOutcome, SourceFile, Status
 from gnssice_batch.store.forks import fork_of
-from gnssice_batch.store.layout.ledger import append_files
 from gnssice_batch.store.reading.cells import cells_of_fork
 from gnssice_batch.store.writing import publish as publishing
 from gnssice_batch.store.writing.changes import changed_units, coordinate_differences
+from gnssice_batch.store.writing.ledger_rows import append_files
 from tests.failures.small import GROUP, Hook, Interrupt, check_as_in_one_run, hourly, interrupt, journal_files, site
 from tests.support.runs import (
     DAY_ONE_S,

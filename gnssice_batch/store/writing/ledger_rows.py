@@ -1,0 +1,218 @@
+"""Rows of the ledger, appended by the very commit that writes the data they tell of."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from gnssice_batch.errors import Reason
+from gnssice_batch.model.grid import GPS_EPOCH
+from gnssice_batch.model.values import FileOutcome, Span, Status, Tally
+from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
+from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.layout.ledger import (
+    FILE_COLUMNS,
+    NO_TIME,
+    ROWS_OF_A_CHUNK,
+    ROWS_OF_A_READ,
+    TABLE_COLUMNS,
+    TIME_ATTRIBUTES,
+    TIME_COLUMNS,
+    header_json,
+    table_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What every row of one run shares."""
+
+    run: str
+    reader: str
+    """Name and version of the program and the reader."""
+    written_at: str
+    """ISO 8601."""
+    parent_snapshot: str
+    message: str
+    strategy: str = "skip"
+    """canvodpy's word for what was done with epochs that were there before."""
+
+
+def create_ledger(group: zarr.Group) -> None:
+    """Make both empty tables of a receiver's group."""
+    metadata = group.create_group("metadata")
+    for name, columns in (("table", TABLE_COLUMNS), ("files", FILE_COLUMNS)):
+        table = metadata.create_group(name)
+        for column, dtype in columns.items():
+            _create_column(table, column, dtype)
+
+
+def append_files(
+    group: zarr.Group,
+    outcomes: Sequence[FileOutcome],
+    provenance: Provenance,
+    displaced: Mapping[int, Tally],
+    joined: Mapping[int, int] = MappingProxyType({}),
+) -> None:
+    """Append one row a file to both tables, and take from older rows what better files displaced.
+
+    Parameters
+    ----------
+    joined
+        By older row, how many more of its epochs have another main source now.
+    """
+    table = table_of(group, "files")
+    _add_columns(table)
+    _displace(table, displaced)
+    _add_to(table, "epochs_joined", joined)
+    _append(table, FILE_COLUMNS, [_file_row(outcome, provenance) for outcome in outcomes])
+    taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
+    canvod = table_of(group, "table")
+    first = array(canvod, "index").shape[0]
+    rows = [_table_row(first + i, outcome, provenance) for i, outcome in enumerate(taken)]
+    _append(canvod, TABLE_COLUMNS, rows)
+
+
+def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
+    codecs = encoding(name, dtype, profile="default", level=5)
+    table.create_array(
+        name,
+        shape=(0,),
+        dtype=dtype,
+        chunks=(ROWS_OF_A_READ,),
+        shards=(ROWS_OF_A_CHUNK,),
+        fill_value="" if dtype == "str" else None,
+        dimension_names=("file",),
+        attributes=dict(TIME_ATTRIBUTES) if name in TIME_COLUMNS else {},
+        filters=codecs.filters,
+        serializer=codecs.serializer,
+        compressors=codecs.compressors,
+    )
+
+
+def _add_columns(table: zarr.Group) -> None:
+    """Make the columns that a ledger of an older version lacks."""
+    rows = array(table, "uri").shape
+    for name, dtype in FILE_COLUMNS.items():
+        if name not in table:
+            _create_column(table, name, dtype)
+            array(table, name).resize(rows)
+
+
+def _append(table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> None:
+    if not rows:
+        return
+    first = array(table, next(iter(columns))).shape[0]
+    for name, dtype in columns.items():
+        column = array(table, name)
+        column.resize((first + len(rows),))
+        column[first:] = _cells([row[name] for row in rows], dtype)
+
+
+def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
+    """Values of a column as they are stored; times are nanoseconds since 1980-01-06."""
+    if dtype == "str":
+        return np.array(values, np.dtypes.StringDType())
+    if dtype == "datetime64[ns]":
+        return np.asarray(GPS_EPOCH + np.array(values, np.int64).view("timedelta64[ns]"))
+    return np.array(values, dtype)
+
+
+def _displace(table: zarr.Group, displaced: Mapping[int, Tally]) -> None:
+    if not displaced:
+        return
+    _add_to(table, "epochs_written", {row: -lost.epochs for row, lost in displaced.items()})
+    _add_to(table, "observations_written", {row: -lost.observations for row, lost in displaced.items()})
+    _displace_refused(table, displaced, np.array(sorted(displaced)))
+
+
+def _add_to(table: zarr.Group, name: str, more: Mapping[int, int]) -> None:
+    if not more:
+        return
+    column = array(table, name)
+    cells = np.asarray(column[:])
+    cells[list(more)] += list(more.values())
+    column[:] = cells
+
+
+def _displace_refused(table: zarr.Group, displaced: Mapping[int, Tally], rows: npt.NDArray[np.int64]) -> None:
+    column = array(table, "refused")
+    refused = np.asarray(column[:]).astype(object)
+    for row in rows.tolist():
+        counts = json.loads(refused[row] or "{}")
+        epochs, observations = counts.get("superseded", (0, 0))
+        lost = displaced[row]
+        counts["superseded"] = [epochs + lost.epochs, observations + lost.observations]
+        refused[row] = json.dumps(counts, sort_keys=True)
+    column[:] = refused.astype(np.dtypes.StringDType())
+
+
+def _file_row(outcome: FileOutcome, provenance: Provenance) -> dict[str, object]:
+    facts, refusal = outcome.facts, outcome.refusal
+    first, last = _times(facts.span)
+    return {
+        "uri": outcome.file.uri,
+        "size_bytes": outcome.file.size_bytes,
+        "etag": outcome.file.etag,
+        "sha256": facts.sha256,
+        "status": str(outcome.status),
+        "reason": str(refusal.reason) if refusal else "",
+        "detail": refusal.detail if refusal else "",
+        "line": refusal.line if refusal else 0,
+        "first_bytes": refusal.first_bytes.decode("latin-1") if refusal else "",
+        "version": facts.version,
+        "marker": facts.marker,
+        "receiver_type": facts.receiver_type,
+        "antenna_type": facts.antenna_type,
+        "time_system": facts.time_system,
+        "interval_s": facts.interval_s,
+        "first_epoch": first,
+        "last_epoch": last,
+        "lines": facts.lines,
+        "epochs_read": facts.epochs,
+        "epochs_written": outcome.written.epochs,
+        "observations_read": facts.observations,
+        "observations_written": outcome.written.observations,
+        "epochs_joined": outcome.joined,
+        "signals": facts.rank.signals if facts.rank else 0,
+        "skipped": _by_reason(facts.skipped),
+        "refused": _by_reason({r: [t.epochs, t.observations] for r, t in outcome.refused.items()}),
+        "partitions": " ".join(outcome.partitions),
+        "reader": provenance.reader,
+        "mapping": facts.mapping or f"{MAPPING_NAME} {MAPPING_VERSION}",
+        "run": provenance.run,
+        "read_at": provenance.written_at,
+        "header": header_json(facts.header),
+    }
+
+
+def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict[str, object]:
+    first, last = _times(outcome.facts.span)
+    return {
+        "index": index,
+        "rinex_hash": outcome.facts.sha256[:16],
+        "start": first,
+        "end": last,
+        "snapshot_id": provenance.parent_snapshot,
+        "action": "insert",
+        "commit_msg": provenance.message,
+        "written_at": provenance.written_at,
+        "write_strategy": provenance.strategy,
+        "attrs": "{}",
+        "canonical_name": outcome.file.uri.rsplit("/", 1)[-1],
+        "physical_path": outcome.file.uri,
+    }
+
+
+def _by_reason(counts: Mapping[Reason, object]) -> str:
+    return json.dumps({str(reason): counts[reason] for reason in sorted(counts)}) if counts else "{}"
+
+
+def _times(span: Span | None) -> tuple[int, int]:
+    return (span.first_ns, span.last_ns) if span else (NO_TIME, NO_TIME)
