@@ -43,8 +43,6 @@ def _of_satellite(part: Observations, epoch, sv, block, rows) -> Iterator[str]:
         return
     for name in ("value", "lli", "ssi"):
         ours, others = getattr(part, name)[mine][:, : len(codes)].T, getattr(block, name)[:, rows]
-        if name == "value":
-            ours = np.where(ours == 0, MISSING, ours)
         for k, at in np.argwhere(ours != others)[:3]:
             yield f"{sv} {codes[k][0]} {name} in epoch {epoch[mine][at]}: {ours[k, at]}, plain {others[k, at]}"
 
