@@ -22,8 +22,8 @@ PAGES = {
     "runs": (
         "Plan and run",
         (
-            "plan run PlanSummary ReceiverPlan Totals Grid RunReport Proof FileOutcome FileFacts SourceFile Status"
-            " Refusal Tally Span Progress"
+            "plan run PlanSummary ReceiverPlan Totals Grid RunReport Proof FileOutcome FileFacts SourceFile"
+            " SkippedFile Status Refusal Tally Span Progress"
         ),
     ),
     "store": ("The store", "open_dataset status verify StoreStatus ReceiverStatus Snapshot StoreReport"),

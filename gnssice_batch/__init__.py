@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gnssice_batch.api import inspect, load_settings, plan, run, status, verify
+    from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
         ArchiveError,
@@ -58,6 +59,7 @@ __all__ = [
     "RunConflictError",
     "RunReport",
     "Settings",
+    "SkippedFile",
     "Snapshot",
     "SourceFile",
     "Span",
@@ -79,6 +81,7 @@ __all__ = [
 
 _PLACES = {
     "api": "inspect load_settings plan run status verify",
+    "archive.skipped": "SkippedFile",
     "config": "Settings",
     "errors": "ArchiveError ConfigError GnssiceError InterruptedRunError PlanError ReadError Reason RefusedError "
     "RunConflictError StoreError",

@@ -1,4 +1,4 @@
-"""What an epoch of RINEX 2 promises and what stands there: its list of satellites and its lines, before they are read.
+"""The lines of a RINEX 2 epoch, checked against its satellite list before they are read.
 
 The lines of an epoch bear no names: which satellite and which types a line belongs to follows from its number alone. So
 one line too few or too many makes all of them uncertain, and where it went missing can't be known (kernels).
