@@ -157,7 +157,7 @@ class TestReceiversLeftOut:
             said = capsys.readouterr()
             assert ended.value.code == code
             assert "rec: no file of the sample tells its interval" in said.out
-        assert "Not as asked for: rec was left out" in said.err
+        assert "Warning: rec was left out" in said.err
 
 
 class TestLostEpochs:

@@ -267,7 +267,8 @@ def check_ledger(settings: Settings, group: str) -> None:
     rows = ledger(settings, group)
     everything = columns_of(open_group(settings, group))
     cells = sum(np.isfinite(everything[key]).astype(np.int64) for key in VALUES)
-    joined = joined_sources(settings, group)
+    kept = np.isin(open_group(settings, group)["epoch"][:], everything["epoch"])
+    joined = joined_sources(settings, group)[kept]
     holder = np.where(joined >= 0, joined, everything["source_file"][:, None])
     for index in range(rows["uri"].size):
         refused = json.loads(rows["refused"][index])
