@@ -1,4 +1,4 @@
-"""The command that cuts stretched axes back to their data."""
+"""The ``trim`` command."""
 
 from typing import Annotated
 

@@ -272,11 +272,11 @@ class Run(_Section):
         0.05,
         ge=0,
         le=1,
-        description="So does one that leaves out a larger fraction of a receiver's epochs, because they do not fit its "
-        "grid; plan warns where the sample shows it.",
+        description="A run that leaves out a larger fraction of a receiver's epochs, because they do not fit its grid, "
+        "ends with exit code 1; plan warns if the sample shows it.",
     )
     max_partial_fraction: float = Field(
-        0.5, ge=0, le=1, description="So does one in which a larger fraction of the files is partial."
+        0.5, ge=0, le=1, description="A run in which a larger fraction of the files is partial ends with 1."
     )
     branch: str = Field("main", min_length=1, description="Branch to publish on; created from main if missing.")
     tag: str | None = Field(None, min_length=1, description="Tag for the published snapshot.")

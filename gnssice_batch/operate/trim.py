@@ -1,4 +1,4 @@
-"""Stores whose axes were stretched beyond their data: cut back, in a version of its own."""
+"""The trimming of stretched axes to their data, in a version of its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What changes over a receiver's series: its place, its equipment, and how its signals are named."""
+"""What changes over the series of a receiver: its place, its equipment, the names of its signals."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass

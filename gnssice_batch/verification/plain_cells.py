@@ -1,4 +1,4 @@
-"""What the plain reader has found, put into cells."""
+"""What the plain reader found, put into cells."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

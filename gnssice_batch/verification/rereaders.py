@@ -1,4 +1,4 @@
-"""A file read once more, by a reader that shares nothing with the first one wherever it can."""
+"""The reader for verification: it shares as little as possible with the first one."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A header while its records are read, and what is settled when all of them are there."""
+"""A header while its records are read: what is settled once all of them are there."""
 
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType

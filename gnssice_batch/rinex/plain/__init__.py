@@ -1,4 +1,4 @@
-"""A second reader of RINEX observation files, in numpy and plain Python, to hold the first one against.
+"""A second RINEX reader, in numpy with plain Python, to check the first one against.
 
 It shares no line with the first: whole-file array operations on bytes, each one easy to check by hand. What it does not
 do in that way (damage, types that change, several stations in one file) it declines, and says why.

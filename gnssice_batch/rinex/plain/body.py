@@ -1,4 +1,4 @@
-"""Where the epochs of a body stand and which lines belong to which satellite: what all layouts have in common."""
+"""The epochs of a body located, with the lines of each satellite: what all layouts have in common."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What the body needs of a header: types, scale factors and time system (RINEX 2 table A1, RINEX 3 and 4 table A2)."""
+"""What the body needs of a header: types, scale factors, time system (RINEX 2 table A1; RINEX 3 or 4 table A2)."""
 
 from dataclasses import dataclass, field
 from typing import Final

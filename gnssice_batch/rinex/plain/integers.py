@@ -1,4 +1,4 @@
-"""Integers and fixed-point numbers of a whole file at once, by arithmetic on their bytes."""
+"""Integers or fixed-point numbers of a whole file at once, by arithmetic on their bytes."""
 
 from typing import Final
 

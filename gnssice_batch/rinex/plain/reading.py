@@ -1,4 +1,4 @@
-"""An archive's file to the values that stand in it, by the second reader."""
+"""The entry of the second reader: a file of the archive to its values."""
 
 from collections.abc import Iterator, Mapping
 

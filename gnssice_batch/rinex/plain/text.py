@@ -1,4 +1,4 @@
-"""The body of a RINEX text: epoch records, satellite lines, and their fields of 16 columns."""
+"""The body of a RINEX text: epoch records, satellite lines, fields of 16 columns."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""What the plain reader gives: epochs, and the values of each satellite along them."""
+"""The values of the plain reader: epochs, with what each satellite has along them."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""Between which epochs a group holds anything: kept as attributes, so that nobody has to search a long axis."""
+"""The time coverage of a group, kept as attributes so that nobody has to search a long axis."""
 
 from collections.abc import Iterable
 

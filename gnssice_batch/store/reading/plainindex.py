@@ -1,4 +1,4 @@
-"""The pandas index of an epoch axis, and what lets xarray align it with one that computes its times."""
+"""The pandas index of an epoch axis, which xarray can align with one that computes its times."""
 
 from collections.abc import Mapping
 from typing import Any, override
