@@ -21,7 +21,8 @@ CODES = ("C1C", "L1C", "D1C", "S1C")
 VALUES = ("SNR", "Pseudorange", "Phase", "Doppler")
 VARIABLES = (*VALUES, "LLI", "SSI")
 FILL_VALUES = dict.fromkeys((*VALUES, "rx_clock_offset"), "nan") | {"epoch_offset": "0.0"}
-FILL_VALUES |= dict.fromkeys(("LLI", "SSI", "epoch_flag", "source_file"), "-1")
+JOINED = "metadata/joined/source_file"
+FILL_VALUES |= dict.fromkeys(("LLI", "SSI", "epoch_flag", "source_file", JOINED), "-1")
 
 
 def settings(folder: Path, archive: Path | None = None, **sections: object) -> Settings:
@@ -168,11 +169,11 @@ def column(array: zarr.Array) -> np.ndarray:
 
 
 def columns_of(group: zarr.Group) -> dict[str, np.ndarray]:
-    """Arrays of a group by name; of those along the epoch only the parts in which one of them has a chunk.
+    """Arrays of a group and `JOINED` by name; of those along the epoch only the parts in which one has a chunk.
 
     Elsewhere all cells are fill values, whatever the length of the axis; ``epoch`` itself has chunks everywhere.
     """
-    arrays = dict(group.arrays())
+    arrays = {**dict(group.arrays()), JOINED: group[JOINED]}
     along = {name for name, array in arrays.items() if array.metadata.dimension_names[0] == "epoch"}
     assert {name: str(arrays[name].fill_value) for name in FILL_VALUES} == FILL_VALUES
     held = np.zeros(arrays["epoch"].size + 2, bool)
@@ -267,8 +268,7 @@ def check_ledger(settings: Settings, group: str) -> None:
     rows = ledger(settings, group)
     everything = columns_of(open_group(settings, group))
     cells = sum(np.isfinite(everything[key]).astype(np.int64) for key in VALUES)
-    kept = np.isin(open_group(settings, group)["epoch"][:], everything["epoch"])
-    joined = joined_sources(settings, group)[kept]
+    joined = everything[JOINED]
     holder = np.where(joined >= 0, joined, everything["source_file"][:, None])
     for index in range(rows["uri"].size):
         refused = json.loads(rows["refused"][index])
@@ -289,7 +289,7 @@ def check_ledger(settings: Settings, group: str) -> None:
 
 def joined_sources(settings: Settings, group: str) -> np.ndarray:
     """Ledger row of every signal that is from another file than its epoch (epoch, sid); -1 elsewhere."""
-    return np.asarray(open_group(settings, group)["metadata/joined/source_file"][:])
+    return np.asarray(open_group(settings, group)[JOINED][:])
 
 
 def check_table(settings: Settings, group: str, rows: Mapping[str, np.ndarray]) -> None:
