@@ -73,21 +73,17 @@ def read(content: bytes, options: ReadOptions | None = None) -> Reading:
     chosen = options or ReadOptions()
     parts: list[Observations] = []
     refused: list[_RefusedMember] = []
-    others: list[tuple[Member, ReadError]] = []
+    others: list[_RefusedMember] = []
     for member in members(content, chosen.max_unpacked_bytes):
         try:
             parts.extend(_parts_of(member, chosen))
         except ReadError as error:
-            if _claims_nothing(member, error):
-                others.append((member, error))
-            else:
-                refused.append(_RefusedMember(member.name, error, _line_count(member.content)))
-    if not parts and others and not refused:
-        raise others[0][1]
+            nothing = _RefusedMember(member.name, error, _line_count(member.content))
+            (others if _claims_nothing(member, error) else refused).append(nothing)
     if not parts:
-        raise _nothing_readable(refused)
-    accounting = _with_others(_sum(parts, refused), [member for member, _ in others])
-    return Reading(tuple(parts), accounting, tuple(member.name for member, _ in others))
+        raise _nothing_readable([*refused, *others])
+    accounting = _with_others(_sum(parts, refused), others)
+    return Reading(tuple(parts), accounting, tuple(member.name for member in others))
 
 
 def read_header(prefix: bytes) -> Header:
@@ -118,11 +114,11 @@ def _claims_nothing(member: Member, error: ReadError) -> bool:
     return claimed is False or (claimed is None and error.reason in {Reason.NOT_RINEX, Reason.EMPTY})
 
 
-def _with_others(accounting: Accounting, others: list[Member]) -> Accounting:
+def _with_others(accounting: Accounting, others: "list[_RefusedMember]") -> Accounting:
     """Count the members that are no observations, and their lines."""
     if not others:
         return accounting
-    lines = sum(_line_count(member.content) for member in others)
+    lines = sum(member.lines for member in others)
     return replace(
         accounting,
         lines=accounting.lines + lines,

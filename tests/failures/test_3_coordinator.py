@@ -122,7 +122,7 @@ class TestTheCoordinatorIsKilledBetweenTheCommitAndTheRemovalOfTheJournal(Killed
     def test_the_tag_is_not_lost(self, tmp_path, monkeypatch):
         chosen = site(tmp_path, hourly(0), run={"tag": "v1"})
         with monkeypatch.context() as patch:
-            patch.setattr("gnssice_batch.job.run.tag_snapshot", lambda *_: interrupt())
+            patch.setattr("gnssice_batch.job.start.tag_snapshot", lambda *_: interrupt())
             with pytest.raises(Interrupt):
                 run(chosen)
         assert run(chosen).snapshot is None

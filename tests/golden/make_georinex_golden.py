@@ -54,9 +54,13 @@ def golden(seconds, variables, indicators):
 
 
 def observed(variables):
-    """Return (E, S) values by observable; indicators as LLI and SSI of a signal, SSI of its phase or else its code."""
+    """Return (E, S) values by observable, indicators as LLI and SSI of a signal, SSI of its phase or else its code.
+
+    0.000 is missing, as the format says.
+    """
     cubes = {name: values for name, (dims, values) in variables.items() if len(dims) == 2}
-    kept = {name: values for name, values in cubes.items() if len(name) == 3 and name[0] in "CLDS"}
+    observables = {name: values for name, values in cubes.items() if len(name) == 3 and name[0] in "CLDS"}
+    kept = {name: np.where(values == 0, np.nan, values) for name, values in observables.items()}
     for name, values in cubes.items():
         if name.endswith("lli"):
             kept[f"LLI{name[1:3]}"] = values

@@ -78,7 +78,7 @@ def test_epochs_off_the_grid_are_counted_and_near_ones_keep_their_offset(tmp_pat
     times[12] -= 0.0049
     times[13] += 14.9
     uri = name(DAY_ONE_S, "01H")
-    chosen, _ = ingest(tmp_path, {uri: rinex(times)})
+    chosen, _ = ingest(tmp_path, {uri: rinex(times)}, grid={"tolerance_s": 0.005})
     data = stored(chosen, GROUP)
     assert len(seconds(data)) == 118
     assert {round(offset, 7) for offset in data.offset.tolist()} == {0, 0.004, -0.0049}

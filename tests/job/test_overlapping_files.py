@@ -22,6 +22,7 @@ from tests.support.runs import (
     row,
     span_s,
     stored,
+    value,
 )
 
 
@@ -107,7 +108,11 @@ def test_a_better_file_and_a_lying_name_in_a_unit_that_stands_already(tmp_path, 
     data = stored(chosen, GROUP)
     there = [uri == best for uri in data.uri]
     assert sum(there) == 240
-    assert np.isfinite(data.arrays["Phase"][there]).sum(axis=1).tolist() == [1] * 240
+    assert np.isfinite(data.arrays["Phase"][there]).sum(axis=1).tolist() == [3] * 240
+    phases = dict(zip(data.sids, data.arrays["Phase"][there].T, strict=True))
+    times = span_s(start_s, 2)
+    for sid, sv, salt in (("G01|L1|C", "G01", 1), ("G02|L1|C", "G02", 2), ("R03|G1|C", "R03", 1)):
+        assert phases[sid].tolist() == [value(sv, "L1C", time, salt) / 1000 for time in times]
     assert row(chosen, GROUP, name(start_s, "01H"))["refused"] == {"superseded": [120, 120 * 12]}
     check_ledger(chosen, GROUP)
 

@@ -32,7 +32,8 @@ def test_files_sampled_faster_than_the_grid_are_refused(tmp_path):
     assert seconds(stored(chosen, GROUP)) == span_s(DAY_ONE_S, 1)
     check_ledger(chosen, GROUP)
     assert exit_code(report, 0.4) == 1
-    assert exit_code(report, 0.5) == 0
+    assert exit_code(report, 0.5) == 1
+    assert exit_code(report, 0.5, max_lost_fraction=0.9) == 0
 
 
 def test_damaged_files(tmp_path):

@@ -129,7 +129,7 @@ def test_power_failures_and_their_flag(tmp_path):
 def test_several_receivers_conflict_all_at_once(tmp_path):
     files = {f"{receiver}/{name(DAY_ONE_S, '01H')[4:]}": rinex([DAY_ONE_S]) for receiver in ("one", "two")}
     with pytest.raises(PlanError) as caught:
-        ingest(tmp_path, files, grid={"interval_s": None, "phase_s": None})
+        ingest(tmp_path, files, grid={"interval_s": 7, "phase_s": 0})
     assert len(caught.value.conflicts) == 2
     assert not repository(settings(tmp_path)).exists()
 

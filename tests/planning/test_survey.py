@@ -155,7 +155,7 @@ def test_an_interval_that_makes_no_grid_is_a_conflict(interval_s, why):
 def group(interval_s, phase_s=0.0, tolerance_s=0.005):
     parts = [round(part * SECOND_NS) for part in (interval_s, phase_s, tolerance_s)]
     grid = empty_grid(parts[0], parts[1], 2880, 0)
-    return GroupTemplate("rec", grid, signal_axis(()), 64, "default", "zstd", 5, {}, {}, parts[2])
+    return GroupTemplate("rec", grid, signal_axis(()), 64, "default", "zstd", 5, {}, {}, tolerance_ns=parts[2])
 
 
 def test_losses_that_a_sample_foretells():

@@ -289,7 +289,6 @@ class Parser:
         output.counts[numbers.number(Reason.BAD_HEADER_RECORD)] += faults
         output.counts[numbers.number(Reason.HEADER_ODDITY)] += len(self.header.oddities)
         output.counts[numbers.number(Reason.UNKNOWN_LABEL)] += unknown
-        output.counts[numbers.number(Reason.HEADER_ODDITY)] += len(self.header.oddities)
         offence = None
         if state[numbers.OFFENCE] >= 0:
             at = int(state[numbers.OFFENCE_POSITION])

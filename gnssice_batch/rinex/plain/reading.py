@@ -1,6 +1,6 @@
 """The entry of the second reader: a file of the archive to its values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from gnssice_batch.rinex.plain.header import Header, read_header
 from gnssice_batch.rinex.plain.integers import FIELD
 from gnssice_batch.rinex.plain.slips import mark_power_failures
 from gnssice_batch.rinex.plain.values import MISSING, Block, DeclinedError, Integers, Series
-from gnssice_batch.signals import SYSTEMS, columns
+from gnssice_batch.signals import SYSTEMS, SignalColumn, columns
 
 type Overrides = Mapping[str, Mapping[str, str]]
 type Indicators = npt.NDArray[np.int8]
@@ -134,6 +134,7 @@ def _block(rows: Rows, header: Header, system: str, arrays: Arrays, overrides: O
     kept = [k for k, signal in enumerate(signals) if signal is not None]
     value, lli, ssi = arrays[0][kept], arrays[1][kept], arrays[2][kept]
     value[value == 0] = MISSING
+    _settle([signal for signal in signals if signal is not None], value, lli, ssi)
     svs, index = np.unique(rows.sv, return_inverse=True)
     return Block(
         svs=tuple(name_of(sv) for sv in svs.tolist()),
@@ -145,3 +146,17 @@ def _block(rows: Rows, header: Header, system: str, arrays: Arrays, overrides: O
         lli=lli,
         ssi=ssi,
     )
+
+
+def _settle(columns: Sequence[SignalColumn], value: Integers, lli: Indicators, ssi: Indicators) -> None:
+    """Of several observables (K, R) of one signal the preferred one that has a value stays, in every record."""
+    for code in {column.code for column in columns if column.rank}:
+        same = sorted((k for k, one in enumerate(columns) if one.code == code), key=lambda k: columns[k].rank)
+        taken = np.zeros(value.shape[1], np.bool_)
+        for k in same:
+            value[k, taken] = MISSING
+            taken |= value[k] != MISSING
+        for indicators in (lli, ssi):
+            strongest = indicators[same].max(axis=0)
+            indicators[same] = np.where(value[same] != MISSING, indicators[same], -1)
+            indicators[same[0], ~taken] = strongest[~taken]
