@@ -17,10 +17,11 @@ from typing import Any, ClassVar, override
 
 
 class Reason(StrEnum):
-    """Why a file was rejected, or what was lost or skipped in it; append-only, the values are stored in ledgers.
+    """Why a file was rejected, or what was lost or skipped in it.
 
-    The first block rejects a whole file, the second counts what a partially ingested file has lost,
-    the third counts what was skipped without any observation being lost.
+    The values are stored in ledgers: a new one goes to the end of its block, none is renamed or removed. The first
+    block rejects a whole file, the second counts what a file has lost (where it lost everything, it is rejected for
+    it), the third counts what was skipped without any observation being lost.
     """
 
     EMPTY = "empty"

@@ -117,7 +117,7 @@ def run(
       4    archive and store do not fit together
       5    the store can't be used
       6    another run is active or published first: start again
-      7    stopped by SIGTERM: start again to resume
+      7    stopped from outside: start again to resume
       70   internal error
       130  interrupted
     """  # noqa: D301 - the backspace keeps the lines of the list apart

@@ -207,9 +207,13 @@ def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Ex
     ConfigError
         When there is no scheduler at the address.
     """
-    if settings.kind == "inline":
-        return nullcontext(InProcess())
-    return _remote(settings, window) if settings.kind == "address" else _local(settings, window)
+    match settings.kind:
+        case "inline":
+            return nullcontext(InProcess())
+        case "local":
+            return _local(settings, window)
+        case "address":
+            return _remote(settings, window)
 
 
 def _finished(future: Any, key: str) -> Finished[Any]:

@@ -187,8 +187,8 @@ class Archive(_Section):
 class Store(_Section):
     """Where the repositories are: the one of a site at <url>/<site>/rinex."""
 
-    url: str = Field(min_length=1, description="Folder or object store URL.")
-    storage_options: Options = Field(description="Options for Icechunk's storage.")
+    url: str = Field(min_length=1, description="Folder: a path or a file:// URL.")
+    storage_options: Options = Field(description="Options for fsspec, for the journals.")
 
 
 class Icechunk(_Section):

@@ -10,7 +10,7 @@ type Overrides = Mapping[str, Mapping[str, str]]
 
 
 def header_facts(parts: tuple[Observations, ...], overrides: Overrides) -> HeaderFacts:
-    """The facts of a file's first part, the one that its epochs begin with.
+    """The facts of a file's first part, as in force at its end.
 
     Parameters
     ----------

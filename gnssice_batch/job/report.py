@@ -43,7 +43,7 @@ class Proof:
     cells: int = 0
     """Cells compared, missing ones included."""
     readers: Mapping[str, int] = field(default_factory=dict)
-    """Of the files, how many were read again by each reader: ``plain`` shares nothing with the one that read first."""
+    """Of the files, how many were read again by each reader: ``plain`` is the second reader."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _names_once(found: Iterable[Change]) -> Iterator[Change]:
     for change in found:
         if change.what != _NAMES:
             yield change
-        elif not told:
+        elif (change.before, change.after) not in told:
             told.add((change.before, change.after))
             yield change
 

@@ -21,7 +21,7 @@ class Rereader(StrEnum):
     """What has read a file again."""
 
     PLAIN = "plain"
-    """The second reader, which shares nothing with the first."""
+    """The second reader, which parses nothing with the first one's code."""
     HATANAKA = "hatanaka"
     """The reference decoder of CRINEX, and the first reader on the text that it gives."""
     NATIVE = "native"
@@ -63,7 +63,7 @@ def read_again(file: SourceFile, context: ReadContext, interval_ns: int, *, sha2
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         return Reread(Rereader.NATIVE, found, len(content))
-    options = context.options
+    options = context.options_of(file.receiver)
     try:
         series = read_plainly(content, options.signal_overrides, options.max_unpacked_bytes)
     except DeclinedError:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from gnssice_batch.cli import main
+from gnssice_batch.config import Settings
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.verification import as_json, verify_store
 from gnssice_batch.rinex.plain import DeclinedError
 from gnssice_batch.verification import rereaders
-from tests.support.runs import DAY_ONE_S, name, rinex, settings, span_s, write
+from tests.support.runs import DAY_ONE_S, name, rinex, settings, span_s, stored, write
+from tests.support.samples import epoch2, field, header2
 
 TEXT = rinex(span_s(DAY_ONE_S, 1), svs=("G01", "G02", "R03"), flags={7: 1})
 CONTENTS = {"text": TEXT, "crinex": bytes(hatanaka.rnx2crx(TEXT))}
@@ -132,3 +134,46 @@ def test_a_proof_says_who_has_read_again(tmp_path):
     report = run(settings(tmp_path, run={"verify": "full"}))
     assert report.proof.readers == {PLAIN: 1}
     assert replace(report.proof, readers={}).files == 1
+
+
+LAYOUT = "{receiver}/**"
+OVERRIDES = {"G": {"C2W": "C2L"}}
+
+
+@pytest.mark.parametrize("where", ["receiver", "reader"])
+def test_both_readers_have_the_overrides_of_the_receiver(tmp_path, where):
+    content = rinex(span_s(DAY_ONE_S, 1), codes=("C1C", "L1C", "C2W"))
+    archive = write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): content})
+    of_receiver = {"rec": {"include": ["rec/**"], "signal_overrides": OVERRIDES}}
+    chosen = Settings.model_validate(
+        {
+            **settings(tmp_path).model_dump(),
+            "archive": {"url": str(archive), "receivers": of_receiver if where == "receiver" else {}, "layout": LAYOUT},
+            "reader": {"signal_overrides": OVERRIDES if where == "reader" else {}},
+        }
+    )
+    run(chosen)
+    assert "G01|L2|L" in stored(chosen, "rec").sids
+    report = verify_store(chosen, None)
+    assert report.agrees
+    assert report.proof.readers == {PLAIN: 1}
+
+
+def test_the_readers_agree_where_two_columns_are_one_signal(tmp_path):
+    """GPS C1 and CA of RINEX 2.12: in each record the one that has a value; where both have, the preferred."""
+    types = "     6    C1    CA    C2    L1    S1    P2"
+    given = {"G01": (1, 1, 2, 3, 4), "G02": (None, 7, 8, 9, 10), "G03": (11, 12, None, 13, None)}
+    rows = "".join("".join(map(field, values)).rstrip() + "\n" + field(5) + "\n" for values in given.values())
+    content = header2(types=types, version="2.12") + "".join(
+        epoch2(second, "".join(given)) + rows for second in (0, 30)
+    )
+    write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): content.encode()})
+    chosen = settings(tmp_path)
+    run(chosen)
+    found = stored(chosen, "rec")
+    ranges = dict(zip(found.sids, found.arrays["Pseudorange"][0].tolist(), strict=True))
+    assert (ranges["G01|L1|C"], ranges["G02|L1|C"]) == (1, 7)
+    assert ranges["G03|L1|C"] in {11, 12}
+    report = verify_store(chosen, None)
+    assert report.agrees, report.first
+    assert report.proof.readers == {PLAIN: 1}
