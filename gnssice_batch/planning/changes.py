@@ -86,12 +86,13 @@ def _first_ns(facts: FileFacts) -> int:
 
 def _names_once(found: Iterable[Change]) -> Iterator[Change]:
     """Leave out that names change again and again: where a day comes in RINEX 2 and 3, they do with every file."""
-    told = set[tuple[str, str]]()
+    told = set[frozenset[str]]()
     for change in found:
+        both = frozenset((change.before, change.after))
         if change.what != _NAMES:
             yield change
-        elif (change.before, change.after) not in told:
-            told.add((change.before, change.after))
+        elif both not in told:
+            told.add(both)
             yield change
 
 
