@@ -66,8 +66,8 @@ class Placement:
 
     slot: npt.NDArray[np.int64]
     """(E,) position in the span, -1 where the epoch does not go there."""
-    offset_ns: npt.NDArray[np.int64]
-    """(E,) observed minus grid time."""
+    offset_ps: npt.NDArray[np.int64]
+    """(E,) observed minus grid time, picoseconds."""
     values: npt.NDArray[np.int64]
     """(E,) number of values in each epoch."""
     placed: Tally
@@ -134,7 +134,7 @@ def place(observations: Observations, grid: Grid, start: int, epochs: int, bound
         Reason.DUPLICATE_EPOCH: _tally(values, inside & near & (kept < 0)),
     }
     lost = {reason: tally for reason, tally in refused.items() if tally.epochs}
-    return Placement(kept, offset_ns, values, _tally(values, kept >= 0), lost)
+    return Placement(kept, offset_ns * 1000 + observations.time_ps, values, _tally(values, kept >= 0), lost)
 
 
 def out_of_bounds(observations: Observations, bounds: Bounds) -> Tally:
@@ -191,8 +191,7 @@ def told_of_epochs(
     """(E,) flag, clock offset in seconds, and observed minus grid time in seconds."""
     clock = observations.rx_clock_offset_ps
     clock_s = np.where(clock == MISSING, np.nan, clock / _PS_PER_S)
-    offset_s = (placement.offset_ns * 1000 + observations.time_ps) / _PS_PER_S
-    return observations.epoch_flag, clock_s, offset_s
+    return observations.epoch_flag, clock_s, placement.offset_ps / _PS_PER_S
 
 
 def block_of(
@@ -270,7 +269,7 @@ def empty_slots(block: Block, slot: npt.NDArray[np.int64]) -> npt.NDArray[np.int
     return empty
 
 
-def beside_earlier_parts(placement: Placement, offset_ns: npt.NDArray[np.int64]) -> Placement:
+def beside_earlier_parts(placement: Placement, offset_ps: npt.NDArray[np.int64]) -> Placement:
     """The placement of one of several parts of a file, beside those before it.
 
     An epoch that an earlier part has is joined to that one and does not count twice; one at a slot where an earlier
@@ -278,11 +277,11 @@ def beside_earlier_parts(placement: Placement, offset_ns: npt.NDArray[np.int64])
 
     Parameters
     ----------
-    offset_ns
+    offset_ps
         (N,) observed minus grid time of the epochs of the file so far, `MISSING` where it has none; filled in place.
     """
-    earlier = np.where(placement.slot >= 0, offset_ns[placement.slot], MISSING)
-    joined = earlier == placement.offset_ns
+    earlier = np.where(placement.slot >= 0, offset_ps[placement.slot], MISSING)
+    joined = earlier == placement.offset_ps
     slot = np.where((earlier != MISSING) & ~joined, -1, placement.slot)
     refused = dict(placement.refused)
     second = _tally(placement.values, (placement.slot >= 0) & (slot < 0))
@@ -291,7 +290,7 @@ def beside_earlier_parts(placement: Placement, offset_ns: npt.NDArray[np.int64])
     again = int(joined.sum())
     if again:
         refused[Reason.JOINED_EPOCH] = Tally(again, 0)
-    offset_ns[slot[slot >= 0]] = placement.offset_ns[slot >= 0]
+    offset_ps[slot[slot >= 0]] = placement.offset_ps[slot >= 0]
     placed = _tally(placement.values, slot >= 0) - Tally(again, 0)
     return replace(placement, slot=slot, placed=placed, refused=refused)
 

@@ -93,7 +93,7 @@ class _UnitState:
     """Epochs of other sources that stored files had a signal in."""
     placed: dict[int, Tally] = field(default_factory=dict)
     refused: dict[int, dict[Reason, Tally]] = field(default_factory=dict)
-    offset_ns: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)
+    offset_ps: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)
     """(N,) by file of several parts: observed minus grid time of the epochs placed so far."""
     duplicates: set[int] = field(default_factory=set)
     """Files whose very content takes part already, under another name or from an earlier run."""
@@ -245,7 +245,7 @@ def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
         placement = place(part, grid, block.start, len(block.source), bounds)
         if len(result.parts) > 1:
             nowhere = np.full(len(block.source), MISSING)
-            placement = beside_earlier_parts(placement, state.offset_ns.setdefault(index, nowhere))
+            placement = beside_earlier_parts(placement, state.offset_ps.setdefault(index, nowhere))
         state.placed[index] = state.placed.get(index, Tally()) + placement.placed
         _add(state.refused.setdefault(index, {}), placement.refused)
         state.ranks[source] = result.facts.rank

@@ -15,7 +15,9 @@ from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.job.execution import Execution, result_of
 from gnssice_batch.job.report import Proof
 from gnssice_batch.job.work import Work
-from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status
+from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status, Strategy
+from gnssice_batch.planning.plan import current_rows
+from gnssice_batch.store.layout.ledger import read_ledger
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_fork
 from gnssice_batch.verification.comparison import Axes, Cells, Findings
 from gnssice_batch.verification.rereading import Claim, Compared, Comparison
@@ -27,7 +29,7 @@ ONE_IN: Final = 20
 """Of so many partitions of a receiver a sample holds one, and one at least."""
 
 
-def verify_partition(done: Done, base: bytes, context: ReadContext, gaps: bool) -> Compared:  # noqa: FBT001 - an argument of a task
+def verify_partition(done: Done, base: bytes, context: ReadContext, strategy: Strategy) -> Compared:
     """Hold a finished partition against its files: what a cluster's worker runs, and the in-process executor too.
 
     Every epoch must hold exactly what the file it is said to be from says, one of no file nothing at all, and one from
@@ -37,8 +39,9 @@ def verify_partition(done: Done, base: bytes, context: ReadContext, gaps: bool) 
     ----------
     base
         The fork the partition was begun with.
-    gaps
-        Whether epochs of its files may be left out where no file has one, as ``run.overlap: append`` does.
+    strategy
+        What the run does to epochs that were there before it: ``append`` may leave out epochs of its files where no
+        file has one, ``overwrite`` replaces epochs whole.
 
     Raises
     ------
@@ -49,14 +52,19 @@ def verify_partition(done: Done, base: bytes, context: ReadContext, gaps: bool) 
     stored = cells_of_fork(outcome.fork or base, partition.receiver)
     grid = stored.template.grid
     axes = Axes(grid, stored.template.axis.sids, context.bounds[partition.receiver])
-    comparison = Comparison(stored, axes, claims_of(done), context, Findings(partition.key), gaps)
+    comparison = Comparison(
+        stored, axes, claims_of(done), context, Findings(partition.key), strategy is Strategy.APPEND
+    )
     before = cells_of_fork(base, partition.receiver)
     rows = {part.start // grid.unit: part for part in outcome.epochs}
     for unit in partition.stored_units:
         for start in range(unit * grid.unit, (unit + 1) * grid.unit, grid.read_unit):
             span = range(start, start + grid.read_unit)
             if unit in outcome.written_units:
-                _check_written(comparison, _written_cells(comparison, span, done, rows[unit]), before)
+                cells = _written_cells(comparison, span, done, rows[unit])
+                _check_written(comparison, cells, before)
+                if strategy is not Strategy.OVERWRITE:
+                    _check_not_erased(comparison, cells, before)
             else:
                 _check_unwritten(comparison, before.sources(span), span)
     comparison.close()
@@ -91,13 +99,13 @@ def drawn[T](candidates: Iterable[T], number: int, name: Callable[[T], str]) -> 
     return sorted(candidates, key=lambda one: hashlib.sha256(name(one).encode()).digest())[:number]
 
 
-def prove(work: Work, context: ReadContext, level: Level, execution: Execution, *, gaps: bool = False) -> Proof:
+def prove(work: Work, context: ReadContext, level: Level, execution: Execution, strategy: Strategy) -> Proof:
     """Before publishing, compare as many finished partitions with their files as were asked for.
 
     Parameters
     ----------
-    gaps
-        Whether epochs of a file may be left out where no file has one, as ``run.overlap: append`` does.
+    strategy
+        What the run does to epochs that were there before it.
 
     Raises
     ------
@@ -113,7 +121,7 @@ def prove(work: Work, context: ReadContext, level: Level, execution: Execution, 
     if level == "units" or not written or work.structure is None:
         return proof
     chosen = written if level == "full" else sample_of(written, work.journal.record.run)
-    shared = (work.structure.work_fork, context, gaps)
+    shared = (work.structure.work_fork, context, strategy)
     calls = (Task(f"verify/{done.partition.key}", verify_partition, (done, *shared)) for done in chosen)
     compared = compare_all(calls, len(chosen), execution)
     _refuse_differences(compared, work)
@@ -226,6 +234,21 @@ def _check_kept(comparison: Comparison, cells: Cells, before: StoredCells, kept:
     findings.compare(cells, former, kept, axes)
     moved = kept & (cells.source != former.source)
     findings.add_epochs(cells.start, moved, axes, "", "is from another file than before the run")
+
+
+def _check_not_erased(comparison: Comparison, cells: Cells, before: StoredCells) -> None:
+    """Signals of earlier files have a value still, but for those of content that the archive has replaced."""
+    span = range(cells.start, cells.start + len(cells.source))
+    if not (before.sources(span) != NO_SOURCE).any():
+        return
+    former = _as_before(before, span, len(comparison.axes.sids))
+    gone = former.has_value() & ~cells.has_value()
+    if not gone.any():
+        return
+    replaced = {claim.file.uri for claim in comparison.claims}
+    rows = np.flatnonzero(current_rows(read_ledger(before.group), replaced))
+    lost = (gone & np.isin(former.holder(), rows)).any(axis=1)
+    comparison.findings.add_epochs(cells.start, lost, comparison.axes, "", "has lost signals of an earlier file")
 
 
 def _check_unwritten(comparison: Comparison, sources: npt.NDArray[np.int32], span: range) -> None:

@@ -44,7 +44,7 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
     InterruptedRunError
         When the job was told to stop.
     """
-    plans = prepared.plans
+    plans = plan_all(prepared, work.learned, _as_made(work)) if work.done else prepared.plans
     _breaker(prepared, limits)
     for number in range(_MOST_ROUNDS):
         work.implausible = frozenset(uri for plan in plans for uri in plan.implausible)
@@ -56,9 +56,13 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
         execution.progress.stage("ingest again" if number else "ingest", len(todo))
         _send_out(todo, prepared, work, _breaker(prepared, limits), execution)
         execution.stop.raise_if_requested()
-        made = {receiver: work.grown(template) for receiver, template in work.templates.items()}
-        plans = plan_all(prepared, work.learned, made)
+        plans = plan_all(prepared, work.learned, _as_made(work))
     raise PlanError([f"{assignment.partition.key}: still pending after {_MOST_ROUNDS} rounds" for assignment in todo])
+
+
+def _as_made(work: Work) -> dict[str, GroupTemplate]:
+    """The groups as the structure makes them, with the signals that were met since."""
+    return {receiver: work.grown(template) for receiver, template in work.templates.items()}
 
 
 def _pending(work: Work, plans: tuple[GroupPlan, ...]) -> tuple[Assignment, ...]:
@@ -152,6 +156,7 @@ def _call(
 def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> None:
     if outcome.unknown_sids:
         _log.info("%d new signals are added to the axis", len(outcome.unknown_sids), extra={"partition": outcome.key})
+        work.read.update({part.file.uri: part for part in outcome.files})
     else:
         work.note_done(assignment, outcome)
     work.learn(assignment.partition.receiver, outcome)

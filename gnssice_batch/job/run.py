@@ -15,7 +15,6 @@ from gnssice_batch.job.results import file_outcomes, new_ledger_rows, publicatio
 from gnssice_batch.job.rounds import ingest
 from gnssice_batch.job.start import start_of, tag_published
 from gnssice_batch.job.target import Target, target_of
-from gnssice_batch.model.values import Strategy
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import warn
 from gnssice_batch.planning.plan import Retry
@@ -76,7 +75,7 @@ def _phases(order: Order, execution: Execution) -> RunReport:
         work = start.begin(prepared)
         structure = ingest(prepared, work, rules.limits, execution)
         files = file_outcomes(prepared, work)
-        proof = prove(work, prepared.context, order.proof, execution, gaps=rules.strategy is Strategy.APPEND)
+        proof = prove(work, prepared.context, order.proof, execution, rules.strategy)
         news = new_ledger_rows(prepared, files)
         snapshot = None
         if any(news.values()):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from gnssice_batch.job.journal import Journal
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.resume import Resumed
+from gnssice_batch.job.surveying import true_span
 from gnssice_batch.model.template import GroupTemplate, grown_axis
 from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
 from gnssice_batch.planning.plan import Learned
@@ -45,7 +46,7 @@ class Work:
 
     def learn(self, receiver: str, outcome: PartitionOutcome) -> None:
         """Take down what reading the files of a partition has shown."""
-        self.spans.update({part.file.uri: part.facts.span for part in outcome.files})
+        self.spans.update({part.file.uri: true_span(part) for part in outcome.files})
         self.sids[receiver] = self.sids.get(receiver, frozenset()).union(outcome.unknown_sids)
         channels = self.channels.setdefault(receiver, {})
         for part in outcome.files:

@@ -1,7 +1,7 @@
 """The verification of a published store: ingested files read again, compared cell by cell."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from gnssice_batch.job.report import Proof
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.values import SourceFile, Span, Status, Tally
 from gnssice_batch.operate.status import existing_repository
+from gnssice_batch.planning.markers import made_with
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
 from gnssice_batch.store.reading.contents import stored_groups
@@ -97,7 +98,8 @@ def verify_store(
     names = _receivers(list(stored_groups(repository, snapshot)), receivers)
     found = [_receiver(_Place(repository.url, snapshot, name)) for name in names]
     templates = {receiver.place.receiver: receiver.stored.template for receiver in found}
-    context = rules_of(settings).context(names, templates)
+    rules = rules_of(settings)
+    context = replace(rules.context(names, templates), markers=made_with(rules, templates))
     calls = [task for receiver in found for task in _tasks(receiver, sample, context)]
     with execution(settings, progress) as workers:
         compared = compare_all(calls, len(calls), workers)

@@ -6,7 +6,7 @@ from math import dist
 from typing import Final
 
 from gnssice_batch.log import logger
-from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts
+from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, Status
 from gnssice_batch.store.layout.ledger import Ledger
 
 MOVED_M: Final = 10.0
@@ -44,7 +44,7 @@ def changes(outcomes: Iterable[FileOutcome], ledger: Ledger) -> tuple[Change, ..
         Its newest file is what later ones are compared with.
     """
     series = sorted((_first_ns(outcome.facts), outcome.file.uri, outcome.facts.header) for outcome in _told(outcomes))
-    stored_ns = int(ledger.last_ns.max()) if ledger.newest else None
+    stored_ns = int(ledger.last_ns[ledger.status != Status.REJECTED.value].max()) if ledger.newest else None
     earlier = [one for one in series if stored_ns is None or one[0] <= stored_ns]
     later = series[len(earlier) :]
     found = [*_differences(earlier, None), *_differences(later, ledger.newest)]
@@ -77,7 +77,8 @@ def warn(found: Mapping[str, Iterable[Change]]) -> None:
 
 
 def _told(outcomes: Iterable[FileOutcome]) -> Iterator[FileOutcome]:
-    return (outcome for outcome in outcomes if outcome.facts.span and outcome.facts.header != HeaderFacts())
+    taken = (outcome for outcome in outcomes if outcome.status is not Status.REJECTED)
+    return (outcome for outcome in taken if outcome.facts.span and outcome.facts.header != HeaderFacts())
 
 
 def _first_ns(facts: FileFacts) -> int:

@@ -23,7 +23,8 @@ def wanted_markers(
     if not rules.archive.one_marker:
         return {}
     sample: dict[str, list[str]] = {}
-    for survey in sorted(surveys, key=lambda survey: survey.outcome.file.uri):
+    readable = (survey for survey in surveys if survey.outcome.status is not Status.REJECTED)
+    for survey in sorted(readable, key=lambda survey: survey.outcome.file.uri):
         sample.setdefault(survey.outcome.file.receiver, []).append(survey.outcome.facts.marker)
     return {
         receiver: _made_with(known.get(receiver))
@@ -31,6 +32,13 @@ def wanted_markers(
         or main_marker(sample.get(receiver, ()))
         for receiver in backlog.files
     }
+
+
+def made_with(rules: Rules, templates: Mapping[str, GroupTemplate]) -> dict[str, str]:
+    """Receiver to the marker that its group was made with; empty where the settings allow several."""
+    if not rules.archive.one_marker:
+        return {}
+    return {receiver: _made_with(template) for receiver, template in templates.items()}
 
 
 def with_one_marker(surveys: Iterable[FileSurvey], wanted: Mapping[str, str]) -> tuple[FileSurvey, ...]:

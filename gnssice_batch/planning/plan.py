@@ -315,7 +315,7 @@ def _stored_ranks(
 
     Rows of content that the archive has replaced rank below all others: their epochs stay where no file has any now.
     """
-    current = _current(ledger, replaced)
+    current = current_rows(ledger, replaced)
     taken = np.flatnonzero(ledger.status != "rejected")
     starts = np.array([partition.first_unit for partition in partitions], np.int64)
     stops = starts + np.array([partition.units for partition in partitions], np.int64)
@@ -330,7 +330,7 @@ def _stored_ranks(
     return stored
 
 
-def _current(ledger: Ledger, replaced: Collection[str]) -> npt.NDArray[np.bool_]:
+def current_rows(ledger: Ledger, replaced: Collection[str]) -> npt.NDArray[np.bool_]:
     """(L,) whether the content of a taken row is, for all the ledger knows, still that of a file of the archive.
 
     It is that of the row's file where no later row tells of that file and it is not replaced in this run; else it may

@@ -301,7 +301,7 @@ def _fill_part(arrays: Arrays, part: Observations | Series, placed: _Placed, axe
 def _fill_beside(cells: Cells, part: Observations | Series, placed: _Placed, axes: Axes) -> None:
     """Give epochs that an earlier part has the signals that it lacks."""
     other = _writable(missing_cells(cells.start, len(cells.source), len(axes.sids)))
-    same = cells.arrays["epoch_offset"][placed.slot] == placed.offset_ns / 1e9
+    same = cells.arrays["epoch_offset"][placed.slot] == _offset_s(part, placed)
     _fill_part(other.arrays, part, placed.only(same), axes)
     lacking = _told(other) > _told(cells)
     for spec in VARIABLES:
@@ -322,7 +322,13 @@ def _fill_epochs(arrays: Arrays, part: Observations | Series, placed: _Placed) -
     clock = part.rx_clock_offset_ps[placed.epoch]
     arrays["epoch_flag"][placed.slot] = part.epoch_flag[placed.epoch]
     arrays["rx_clock_offset"][placed.slot] = np.where(clock == MISSING, np.nan, clock / 1e12)
-    arrays["epoch_offset"][placed.slot] = (placed.offset_ns * 1000 + part.time_ps[placed.epoch]) / 1e12
+    arrays["epoch_offset"][placed.slot] = _offset_s(part, placed)
+
+
+def _offset_s(part: Observations | Series, placed: _Placed) -> npt.NDArray[np.float64]:
+    """(M,) observed minus grid time in seconds."""
+    offset_s: npt.NDArray[np.float64] = (placed.offset_ns * 1000 + part.time_ps[placed.epoch]) / 1e12
+    return offset_s
 
 
 def _cell(name: str, index: int, at: npt.NDArray[np.intp], axes: Axes) -> str:

@@ -42,9 +42,8 @@ def fill(arrays: Arrays, series: Series, slot_of_epoch: npt.NDArray[np.intp], si
 def _places(block: Block, index: Mapping[str, int]) -> npt.NDArray[np.intp]:
     """(K, V) where each satellite's signal of a column stands, -1 for nowhere."""
     signals = [(column.band, column.letter) for column in block.columns]
-    return np.array([[index.get(sid(sv, *signal), -1) for sv in block.svs] for signal in signals]).reshape(
-        len(signals), len(block.svs)
-    )
+    places = [[index.get(sid(sv, *signal), -1) for sv in block.svs] for signal in signals]
+    return np.array(places, np.intp).reshape(len(signals), len(block.svs))
 
 
 def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], place: npt.NDArray[np.intp]) -> None:

@@ -7,11 +7,12 @@ from enum import StrEnum
 
 import numpy as np
 
-from gnssice_batch.errors import ArchiveError, Reason
+from gnssice_batch.errors import ArchiveError, ReadError, Reason
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
 from gnssice_batch.model.values import Refusal, SourceFile, Status
 from gnssice_batch.rinex import Observations
 from gnssice_batch.rinex.containers.unpack import unpack_prefix
+from gnssice_batch.rinex.failures import failures_as_read_errors
 from gnssice_batch.rinex.header.text import is_compact
 from gnssice_batch.rinex.plain import DeclinedError, Series, read_plainly
 from gnssice_batch.signals import sid
@@ -65,8 +66,9 @@ def read_again(file: SourceFile, context: ReadContext, interval_ns: int, *, sha2
         return Reread(Rereader.NATIVE, found, len(content))
     options = context.options_of(file.receiver)
     try:
-        series = read_plainly(content, options.signal_overrides, options.max_unpacked_bytes)
-    except DeclinedError:
+        with failures_as_read_errors():
+            series = read_plainly(content, options.signal_overrides, options.max_unpacked_bytes)
+    except (DeclinedError, ReadError):
         return _by_the_first_reader(file, context, interval_ns, decode=whole and is_compact(unpack_prefix(content)))
     return Reread(Rereader.PLAIN, found, len(content), (series,), frozenset(_sids(series)))
 

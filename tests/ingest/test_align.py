@@ -103,7 +103,7 @@ def test_every_epoch_is_placed_or_counted(tenths_of_ms, start, length):
     assert placement.refused == ({Reason.OFF_GRID: Tally(lost, 8 * lost)} if lost else {})
     assert placement.slot.tolist() == [index - start if index in kept else -1 for index in range(len(times))]
     for index in kept:
-        assert placement.offset_ns[index] == tenths_of_ms[index] * 100_000
+        assert placement.offset_ps[index] == tenths_of_ms[index] * 100_000_000
 
 
 def test_of_two_epochs_at_one_slot_the_fuller_stays():

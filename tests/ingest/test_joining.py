@@ -191,13 +191,13 @@ def test_nothing_is_made_for_joins_where_there_are_none():
 
 @pytest.mark.parametrize("second", [0.0, 0.5])
 def test_parts_of_one_file_are_joined_where_they_have_the_same_time(second):
-    offset_ns = np.full(EPOCHS, np.iinfo(np.int64).min)
+    offset_ps = np.full(EPOCHS, np.iinfo(np.int64).min)
     first = Sparse({0: {"G01": {"C1C": 21_000_000}}, 1: {"G01": {"C1C": 21_000_000}}})
     (part,) = read(first.content).parts
-    placement = beside_earlier_parts(place(part, GRID, 0, EPOCHS, BOUNDS), offset_ns)
+    placement = beside_earlier_parts(place(part, GRID, 0, EPOCHS, BOUNDS), offset_ps)
     assert (placement.placed, placement.refused) == (Tally(2, 2), {})
     (part,) = read(first.content.replace(b" 0.0000000  0", b" %.7f  0" % second)).parts
-    placement = beside_earlier_parts(place(part, GRID, 0, EPOCHS, BOUNDS), offset_ns)
+    placement = beside_earlier_parts(place(part, GRID, 0, EPOCHS, BOUNDS), offset_ps)
     if second:
         assert (placement.placed, placement.refused) == (Tally(), {Reason.DUPLICATE_EPOCH: Tally(2, 2)})
         assert placement.slot.tolist() == [-1, -1]

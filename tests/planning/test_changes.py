@@ -33,7 +33,8 @@ def moved(metres):
 
 
 def ledger(newest, last_ns):
-    return Ledger(uri=np.array(["old"], object), last_ns=np.array([last_ns]), newest=newest)
+    status = np.array([Status.OK.value], object)
+    return Ledger(uri=np.array(["old"], object), status=status, last_ns=np.array([last_ns]), newest=newest)
 
 
 CHANGED = {

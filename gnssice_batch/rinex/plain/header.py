@@ -69,14 +69,15 @@ def read_header(content: bytes) -> Header:
         raise DeclinedError("no header that is as the format says")
     lines = content[:end].decode("latin-1").split("\n")[:-1]
     header = Header(end=end)
-    if lines[0][20:40].strip() == "COMPACT RINEX FORMAT":
-        header.compact = int(float(lines[0][:20]))
-        lines = lines[2:]
-    for line in lines:
-        try:
+    line = lines[0]
+    try:
+        if line[20:40].strip() == "COMPACT RINEX FORMAT":
+            header.compact = int(float(line[:20]))
+            lines = lines[2:]
+        for line in lines:
             _take(header, line)
-        except (ValueError, IndexError) as error:
-            raise DeclinedError(f"{label(line)} can't be read") from error
+    except (ValueError, LookupError) as error:
+        raise DeclinedError(f"{label(line)} can't be read") from error
     return _checked(header, lines)
 
 

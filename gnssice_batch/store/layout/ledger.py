@@ -148,7 +148,7 @@ def read_ledger(group: zarr.Group) -> Ledger:
         ledger,
         refusals=_refusals(table, ledger.status),
         damaged=frozenset(_damaged(table, ledger.status)),
-        newest=_newest(table, ledger.last_ns),
+        newest=_newest(table, ledger),
     )
 
 
@@ -197,8 +197,9 @@ def _column(table: zarr.Group, name: str) -> npt.NDArray[np.generic]:
     return column.astype(object) if is_text else column
 
 
-def _newest(table: zarr.Group, last_ns: npt.NDArray[np.int64]) -> HeaderFacts | None:
-    """The header of the file with the last epoch."""
+def _newest(table: zarr.Group, ledger: Ledger) -> HeaderFacts | None:
+    """The header of the taken file with the last epoch."""
+    last_ns = np.where(ledger.status == Status.REJECTED.value, NO_TIME, ledger.last_ns)
     if not last_ns.size or last_ns.max() == NO_TIME or "header" not in table:
         return None
     return header_of(str(array(table, "header")[int(np.argmax(last_ns))]))
