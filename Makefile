@@ -14,7 +14,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 WORKERS := 2
 SHARED := -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test quick kernels long golden fuzz chaos lint bench reference lock clean
+.PHONY: help setup demo test heavy quick kernels long golden fuzz chaos lint bench reference lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -40,9 +40,12 @@ demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw o
 	$(BIN)/gnssice-batch status --config config/demo.yaml
 	$(BIN)/python examples/plot_pass.py demo/stores/demo/rinex demo/pass.png
 
-test: kernels ## Run the tests, on two cores (warnings are errors; long, fuzz and chaos tests have their own targets).
+test: kernels ## Run the tests, on two cores (warnings are errors; heavy, long, fuzz and chaos tests have their own targets).
 	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest $(SHARED) -m "not (alone or long or fuzz or chaos)"
+	$(BIN)/python -m pytest $(SHARED) -m "not (alone or heavy or long or fuzz or chaos)"
+
+heavy: kernels ## Run the tests of whole archives and of kills on a cluster, which take two minutes.
+	$(BIN)/python -m pytest $(SHARED) -m "heavy and not (long or fuzz or chaos)"
 
 quick: kernels ## Run the tests that need no repository, no process and no cluster, in less than a minute.
 	$(BIN)/python -m pytest $(SHARED) --quick

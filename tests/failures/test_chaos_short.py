@@ -8,6 +8,7 @@ from tests.failures.field import make_archive
 from tests.failures.rivals import Rivals, one_run
 from tests.failures.schedules import TARGETS, Schedule
 
+pytestmark = pytest.mark.heavy
 SEED = 4
 
 

@@ -37,7 +37,7 @@ from tests.support.runs import (
     stored,
 )
 
-pytestmark = pytest.mark.corpus
+pytestmark = [pytest.mark.corpus, pytest.mark.heavy]
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RACT = "nfb2021__canvodpy-demo/ract_15min_5s"

@@ -17,6 +17,7 @@ from gnssice_batch.model.values import Status
 from gnssice_batch.simulate import SimulatedReceiver, SimulationPlan, simulate
 from tests.support.runs import assert_same, check_ledger, head, ledger, open_group, rinex, settings, span_s, stored
 
+pytestmark = pytest.mark.heavy
 GROUP = "rec"
 STEP_S = 600
 DAY = date(2025, 1, 2)
