@@ -47,7 +47,7 @@ test: kernels ## Run the tests, on two cores (warnings are errors; heavy, long, 
 heavy: kernels ## Run the tests of whole archives and of kills on a cluster, which take two minutes.
 	$(BIN)/python -m pytest $(SHARED) -m "heavy and not (long or fuzz or chaos)"
 
-quick: kernels ## Run the tests that need no repository, no process and no cluster, in less than a minute.
+quick: kernels ## Run the tests that need no repository, no process and no cluster.
 	$(BIN)/python -m pytest $(SHARED) --quick
 
 kernels: $(READY)
