@@ -93,6 +93,21 @@ def interval_100ns(parts: tuple[Observations, ...]) -> int:
     return int(values[np.argmax(counts)]) if values.size else 0
 
 
+def too_fast(facts: FileFacts, interval_ns: int) -> Refusal | None:
+    """The refusal of a file sampled faster than the grid it is for; None where it is not."""
+    if not is_faster(round(facts.interval_s * 1e9), interval_ns):
+        return None
+    detail = (
+        f"sampled every {facts.interval_s:g} s, the group's grid has {interval_ns / 1e9:g} s: give it its own group"
+    )
+    return Refusal(Reason.FASTER_THAN_GRID, detail)
+
+
+def is_faster(step_ns: int, interval_ns: int) -> bool:
+    """Whether epochs so far apart come too fast for a grid of that interval; no step at all (0) does not."""
+    return 0 < 10 * step_ns < 9 * interval_ns
+
+
 def _accepted(file: SourceFile, reading: Reading, sha256: str, context: ReadContext, size_bytes: int) -> ReadFile:
     bounds, marker = context.bounds[file.receiver], _marker(reading, context.markers.get(file.receiver, ""))
     parts = tuple(part for part in reading.parts if same_marker(part.header.marker_name, marker))
@@ -179,13 +194,8 @@ def _checked(result: ReadFile, context: ReadContext, interval_ns: int | None) ->
     if facts.span is None:
         refusal = Refusal(Reason.OUT_OF_BOUNDS, "no epoch within grid.earliest and grid.latest")
         return _rejected(result.file, facts, refusal)
-    step_ns = interval_100ns(result.parts) * 100
-    if interval_ns and 0 < 10 * step_ns < 9 * interval_ns:
-        detail = (
-            f"sampled every {step_ns / 1e9:g} s, the group's grid has {interval_ns / 1e9:g} s: give it its own group"
-        )
-        return _rejected(result.file, facts, Refusal(Reason.FASTER_THAN_GRID, detail))
-    return result
+    refusal = too_fast(facts, interval_ns) if interval_ns else None
+    return _rejected(result.file, facts, refusal) if refusal else result
 
 
 def _rejected(file: SourceFile, facts: FileFacts, refusal: Refusal) -> ReadFile:

@@ -13,7 +13,7 @@ from gnssice_batch.planning.backlog import Backlog, new_template
 from gnssice_batch.planning.breaker import Breaker
 from gnssice_batch.planning.growth import implausible, promised_span, stored_span, unconfirmed
 from gnssice_batch.planning.rules import Rules
-from gnssice_batch.planning.survey import FileSurvey, sample, survey_file
+from gnssice_batch.planning.survey import FileSurvey, for_interval, sample, survey_file
 
 type ByReceiver = Mapping[str, Sequence[FileSurvey]]
 
@@ -80,10 +80,14 @@ class Surveying:
         while True:
             mine = by_receiver(surveys)
             templates, left_out = self._templates(mine)
-            files = [file for one in templates.values() for file in self._outermost(one, mine, count)]
+            placed = mine | {
+                receiver: for_interval(mine.get(receiver, ()), template.grid.interval_ns)
+                for receiver, template in templates.items()
+            }
+            files = [file for one in templates.values() for file in self._outermost(one, placed, count)]
             if not files:
-                in_order = sorted(surveys, key=lambda survey: (survey.outcome.file.receiver, survey.outcome.file.uri))
-                return Surveyed(tuple(in_order), templates, left_out)
+                every = (survey for of_receiver in placed.values() for survey in of_receiver)
+                return Surveyed(tuple(sorted(every, key=_receiver_and_uri)), templates, left_out)
             surveys = (*surveys, *self._read(files, breaker))
             count *= 2
 
@@ -173,6 +177,10 @@ def usable(surveys: Iterable[FileSurvey]) -> list[FileSurvey]:
 def true_span(outcome: FileOutcome) -> Span | None:
     """What a file that was read gives to its receiver's axis: a rejected one gives nothing."""
     return None if outcome.status is Status.REJECTED else outcome.facts.span
+
+
+def _receiver_and_uri(survey: FileSurvey) -> tuple[str, str]:
+    return survey.outcome.file.receiver, survey.outcome.file.uri
 
 
 def _spans(surveys: Iterable[FileSurvey]) -> dict[str, Span | None]:

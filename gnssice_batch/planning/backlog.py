@@ -15,11 +15,11 @@ from gnssice_batch.model.template import (
     shard_width,
     signal_axis,
 )
-from gnssice_batch.model.values import Overlap, SourceFile, Strategy
+from gnssice_batch.model.values import Overlap, SourceFile, Status, Strategy
 from gnssice_batch.planning.header_attributes import first_header, header_attributes
 from gnssice_batch.planning.plan import Retry, select
 from gnssice_batch.planning.rules import SOFTWARE, NewGroups, Rules
-from gnssice_batch.planning.survey import FileSurvey, channels, sampling
+from gnssice_batch.planning.survey import FileSurvey, channels, for_interval, sampling
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.ledger import Ledger, StoredRefusal
 from gnssice_batch.store.reading.contents import StoredGroup, branch_head, first_snapshot, last_epoch_ns, stored_groups
@@ -115,6 +115,8 @@ def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> 
     surveys = list(surveys)
     grid_settings, groups = rules.grid_of(receiver), rules.groups
     marks = sampling(receiver, surveys, grid_settings.interval_ns, grid_settings.phase_ns, grid_settings.tolerance_ns)
+    fitting = for_interval(surveys, marks.interval_ns)
+    surveys = [survey for survey in fitting if survey.outcome.status is not Status.REJECTED] or surveys
     spans = [survey.outcome.facts.span for survey in surveys if survey.outcome.facts.span]
     first_ns = min(span.first_ns for span in spans)
     sids = sorted({sid for survey in surveys for sid in survey.sids})

@@ -1,15 +1,14 @@
 """Which marker the files of a receiver have to have, where the settings allow one only."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from gnssice_batch.ingest.reading import other_marker
 from gnssice_batch.model.markers import counted_markers, main_marker
 from gnssice_batch.model.template import GroupTemplate
-from gnssice_batch.model.values import FileOutcome, Status, Tally
+from gnssice_batch.model.values import FileOutcome, Status
 from gnssice_batch.planning.backlog import Backlog
 from gnssice_batch.planning.rules import Rules
-from gnssice_batch.planning.survey import FileSurvey
+from gnssice_batch.planning.survey import FileSurvey, rejected
 from gnssice_batch.store.layout.ledger import Ledger
 
 
@@ -63,6 +62,4 @@ def _checked(survey: FileSurvey, wanted: str) -> FileSurvey:
     refusal = other_marker(outcome.facts, wanted)
     if refusal is None or outcome.status is Status.REJECTED or refusal.reason in outcome.facts.refused:
         return survey
-    refused = {refusal.reason: Tally(outcome.facts.epochs, outcome.facts.observations)}
-    facts = replace(outcome.facts, refused=refused)
-    return replace(survey, outcome=replace(outcome, status=Status.REJECTED, facts=facts, refusal=refusal))
+    return rejected(survey, refusal)

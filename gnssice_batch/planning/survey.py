@@ -2,16 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from gnssice_batch.errors import PlanError, Reason
-from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
+from gnssice_batch.ingest.reading import ReadContext, ReadFile, is_faster, read_file, too_fast
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.model.template import GroupTemplate
-from gnssice_batch.model.values import FileOutcome, SourceFile, Span, Status
+from gnssice_batch.model.values import FileOutcome, Refusal, SourceFile, Span, Status, Tally
 from gnssice_batch.planning.sampling import Marks, interval_of, offsets_ns, phase_of, steady_ns, tolerance_of
 
 _KEPT_EPOCHS: Final = 256
@@ -55,6 +55,25 @@ def survey_file(file: SourceFile, context: ReadContext) -> FileSurvey:
     times_ns = _plausible_ns(result, result.facts.span)
     interval_ns = interval_of(times_ns, round((result.parts[0].header.interval_s or 0) * SECOND_NS))
     return FileSurvey(outcome, result.sids, interval_ns, Marks(_some(times_ns), times_ns.size))
+
+
+def rejected(survey: FileSurvey, refusal: Refusal) -> FileSurvey:
+    """The survey of a file that can be read and is not taken; what it says of the sampling stays."""
+    outcome = survey.outcome
+    refused = {refusal.reason: Tally(outcome.facts.epochs, outcome.facts.observations)}
+    facts = replace(outcome.facts, refused=refused)
+    return replace(survey, outcome=replace(outcome, status=Status.REJECTED, facts=facts, refusal=refusal))
+
+
+def for_interval(surveys: Iterable[FileSurvey], interval_ns: int) -> list[FileSurvey]:
+    """The surveys, those of files sampled faster than a grid of that interval as rejected."""
+    return [_for_interval(survey, interval_ns) for survey in surveys]
+
+
+def _for_interval(survey: FileSurvey, interval_ns: int) -> FileSurvey:
+    taken = survey.outcome.status is not Status.REJECTED
+    refusal = too_fast(survey.outcome.facts, interval_ns) if taken else None
+    return rejected(survey, refusal) if refusal else survey
 
 
 def sampling(
@@ -104,7 +123,7 @@ def foreseen_losses(template: GroupTemplate, surveys: Iterable[FileSurvey]) -> d
     for survey in surveys:
         marks = survey.marks
         read += marks.epochs
-        if 0 < 10 * survey.interval_ns < 9 * interval_ns:
+        if is_faster(survey.interval_ns, interval_ns):
             faster += marks.epochs
         elif marks.epochs:
             off += marks.epochs * float(np.mean(abs(offsets_ns(marks.times_ns, interval_ns, phase_ns)) > tolerance_ns))

@@ -78,6 +78,21 @@ def test_an_empty_file_does_not_stretch_the_axis(tmp_path, absurd, later):
     check_ledger(chosen, "rec")
 
 
+@pytest.mark.parametrize("days", [-100, 100])
+@pytest.mark.parametrize("later", [True, False], ids=["a later run", "the first run"])
+def test_a_file_sampled_too_fast_does_not_stretch_the_axis(tmp_path, days, later):
+    start_s = DAY_ONE_S + days * DAY_S
+    fast = {name(start_s): rinex(span_s(start_s, HOURS, 600))}
+    usual = day() | day(DAY_ONE_S + DAY_S)
+    chosen = site(tmp_path, usual if later else usual | fast)
+    run(chosen)
+    add(tmp_path, fast)
+    run(chosen)
+    assert axis(chosen) == (DAY_ONE_S, 2 * HOURS)
+    assert row(chosen, "rec", next(iter(fast)))["reason"] == Reason.FASTER_THAN_GRID
+    check_ledger(chosen, "rec")
+
+
 def test_names_that_promise_more_than_files_hold_do_not_stretch_it(tmp_path):
     week = day() | {name(DAY_ONE_S + n * DAY_S): header_only(DAY_ONE_S) for n in range(1, 8)}
     chosen = site(tmp_path, week)
