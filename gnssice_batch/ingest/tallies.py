@@ -1,4 +1,4 @@
-"""What each source gives to a block, in epochs and values, and what it has and does not give."""
+"""What each source gives to a block: epochs, values, losses."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -221,6 +221,7 @@ class FileFacts:
     antenna_type: str = ""
     time_system: str = ""
     interval_s: float = 0.0
+    """That its epochs fit; 0 for fewer than two epochs."""
     span: Span | None = None
     rank: Rank | None = None
     epochs: int = 0
