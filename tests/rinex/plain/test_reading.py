@@ -71,6 +71,32 @@ def of(series, sv, code):
     return None
 
 
+SCALED = [
+    ["G  100"],
+    ["G  100   0", "", ""],
+    ["", "G  100   2 C1C L1C"],
+    ["G  100   2 C1C L1C", ""],
+    ["G  100   2 C1C", "", f"{'':10} L1C", "G   10   1 S1C"],
+]
+
+
+@pytest.mark.parametrize("factors", SCALED)
+def test_scale_factors_are_read_as_the_first_reader_reads_them(factors):
+    records = [samples.record(line, "SYS / SCALE FACTOR") for line in factors]
+    agree((samples.header3(*records) + samples.GOOD).encode())
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [["G  100   2 C1C"], ["G  100   2", ""], ["G  100   1 C1C L1C"], ["G  100", f"{'':10} L1C"], [f"{'':10} L1C"],
+     ["G  100   1 C9C"], ["E  100"], ["G  100", "G   10"], ["     100   1 L1C"], ["G    7"]],
+)  # fmt: skip
+def test_scale_factors_that_are_in_doubt_are_declined(factors):
+    records = [samples.record(line, "SYS / SCALE FACTOR") for line in factors]
+    with pytest.raises(DeclinedError, match=r"scale factors|SCALE FACTOR can't be read"):
+        plainly((samples.header3(*records) + samples.GOOD).encode())
+
+
 def crinex3(*lines, types="G    2 C1C L1C", version="3.0", rinex="3.04"):
     header = samples.compact(version, samples.header3(types=types, version=rinex))
     return (header + "".join(f"{line}\n" for line in lines)).encode()
