@@ -130,6 +130,7 @@ class Parser:
         self.state[numbers.UTC] = self.header.time_system == "GLO"
         self.state[numbers.SHIFT_100NS] = shift_100ns(self.header.time_system)
         self.state[numbers.RINEX_MAJOR] = self.header.major
+        self.state[numbers.PICOSECONDS] = self.header.has_picoseconds
         self.state[numbers.DEFAULT_SYSTEM] = max(SYSTEMS.find(self.header.file_system), 0)
         if self.state[numbers.COMPACT_MAJOR]:
             self.arcs = Arcs.allocate(self.tables.column_of.shape[1], self.layout.width)

@@ -21,6 +21,7 @@ from gnssice_batch.rinex.kernels.numbers import (
     OFFENCE_LINE,
     OFFENCE_POSITION,
     OPEN,
+    PICOSECONDS,
     POSITION,
     ROWS,
     SATELLITE_COUNT,
@@ -161,10 +162,13 @@ def take_clock(buffer: Bytes, start: int, stop: int, state: State, output: Outpu
 
 @kernel
 def take_picoseconds(buffer: Bytes, start: int, stop: int, state: State, output: Output) -> None:
-    """Store the five digits of an epoch's time below 100 ns (RINEX 4.02), where there are any."""
+    """Store the five digits of an epoch's time below 100 ns, where there are any.
+
+    Before RINEX 4.02 nothing has its place there: what stands in it is no part of a time.
+    """
     if start >= stop:
         return
-    number = cardinal(buffer, start, min(start + 5, stop))
+    number = cardinal(buffer, start, min(start + 5, stop)) if state[PICOSECONDS] else -1
     if number >= 0 and stop == start + 5:
         output.time_ps[state[EPOCHS]] = number
     else:

@@ -51,6 +51,11 @@ class Header:
         """Major version of RINEX."""
         return int(float(self.version))
 
+    @property
+    def has_picoseconds(self) -> bool:
+        """Whether epochs may have five more digits of time (RINEX 4.02 on)."""
+        return float(self.version) >= 4.02
+
     def codes(self, system: str) -> tuple[str, ...]:
         """The codes declared for a system; none if it is not declared."""
         return tuple(self.types.get("" if self.major < 3 else system, ()))

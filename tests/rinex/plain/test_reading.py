@@ -136,6 +136,20 @@ def test_clock_offsets_are_summed_and_picoseconds_stand_behind_them():
     assert series.time_ps.tolist() == [7, 12345, 0, 0]
 
 
+@pytest.mark.parametrize("digits", ["54321", "5432", "54321x"])
+@pytest.mark.parametrize("version", ["3.04", "4.01", "4.02"])
+def test_picoseconds_are_five_digits_of_a_version_that_has_them(version, digits):
+    told = f"{samples.epoch3(0, 1).rstrip():57}{digits}\n" + samples.WHOLE
+    content = (samples.header3(version=version) + told).encode()
+    compact = crinex3(WHOLE, f"2&1000 {digits}", "0&5", version="3.1", rinex=version)
+    if (version, digits) == ("4.02", "54321"):
+        assert plainly(content).time_ps.tolist() == plainly(compact).time_ps.tolist() == [54321]
+        return
+    for one in (content, compact):
+        with pytest.raises(DeclinedError, match=r"behind a receiver clock offset|a number that is none"):
+            plainly(one)
+
+
 def test_a_satellite_that_was_away_begins_anew():
     gone = f"{next_epoch(1):34}0{'':6}&&&"
     back = f"{next_epoch(2):34}1{'':6}G01"
