@@ -151,14 +151,18 @@ def _all_types(header: Header, line: str) -> list[str]:
     return [""]
 
 
+def _is_strange(header: Header, system: str, code: str) -> bool:
+    """Whether a scale factor, which is not 1, is of a code that is not declared."""
+    return header.scales[system, code] != 1 and (not header.codes(system) or code not in ("", *header.codes(system)))
+
+
 def _checked(header: Header, lines: list[str]) -> Header:
     """Refuse what is no header of one file, and settle its time system."""
     lists = [(len(header.types[system]), len(set(header.types[system])), header.counts[system])
              for system in header.types]  # fmt: skip
     if not header.version or not lists or any(len(set(one)) != 1 for one in lists):
         raise DeclinedError("its types are not listed as the format says")
-    strange = [code for system, code in header.scales if code not in ("", *header.types.get(system, ()))]
-    if header.scaled.left or strange or not {system for system, _ in header.scales} <= header.types.keys():
+    if header.scaled.left or any(_is_strange(header, *scaled) for scaled in header.scales):
         raise DeclinedError("its scale factors are not those of its types")
     if len({line for line in lines if label(line) == "MARKER NAME"}) > 1:
         raise DeclinedError("more than one marker")
