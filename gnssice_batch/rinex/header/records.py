@@ -24,6 +24,9 @@ LABEL_COLUMN: Final = 60
 _TIME_NAMES: Final = {**{name: name for name in TIME_SYSTEMS}, "UTC": "GLO", "BDS": "BDT", "GLN": "GLO"}
 _TIME_SYSTEM_COLUMN: Final = 48
 
+_OF_VALUES: Final = re.compile(r"SCALE|\bFACT(OR)?S?\b|\bOBS ?TYPES?\b|\bTYPES? ?OF ?OBS")
+"""What a label says of scale factors or observation types; other words may hold FACT, as MANUFACTURER does."""
+
 
 def label_of(line: str) -> str:
     """Return the label in columns 61 to 80 of a header line."""
@@ -52,7 +55,7 @@ def add(draft: Draft, line: str) -> bool:
 
 def _changes_values(label: str) -> bool:
     """Whether an unknown label sounds like a record without which values are not what they seem."""
-    return any(word in label.upper() for word in ("SCALE", "FACT", "OBS TYPES", "TYPES OF OBS"))
+    return _OF_VALUES.search(label.upper()) is not None
 
 
 def _keep(draft: Draft, line: str) -> None:

@@ -142,7 +142,21 @@ def test_a_list_behind_a_factor_of_one_for_all_costs_nothing():
     assert loss(only(header3(*lines), GOOD)) == {}
 
 
-@pytest.mark.parametrize("label", ["SYS / SCALE FACTER", "SYS / OBS TYPES", "WAVELENGTH FACTORS"])
+VALUE_LABELS = (
+    *("SYS / SCALE FACTER", "SYS/SCALEFACTER", "Scale Factor 2", "SCALED BY", "PHASE FACTOR", "FACT / PHASE"),
+    *("WAVELENGTH FACTORS", "SYS / OBS TYPES", "SYS/OBSTYPES", "OBS TYPE", "TYPES OF OBSERVATION", "TYPESOFOBS"),
+)
+OTHER_LABELS = ("MANUFACTURER", "ANT MANUFACTURER", "MANUFACTURED", "FACTORY", "ARTIFACTS", "SATISFACTION",
+                "MARKER TYPES", "OBSERVATORY", "JOBS TYPES")  # fmt: skip
+
+
+@pytest.mark.parametrize("label", OTHER_LABELS)
+def test_an_unknown_label_that_says_nothing_of_values_is_a_harmless_one(label):
+    part = only(header3(record("G  100   1 L1C", label)), GOOD)
+    assert part.accounting.counts == {Reason.UNKNOWN_LABEL: 1}
+
+
+@pytest.mark.parametrize("label", VALUE_LABELS)
 def test_an_unknown_label_that_may_change_values_is_no_harmless_one(label):
     part = only(header3(record("G  100   1 L1C", label)), GOOD)
     assert loss(part) == {Reason.BAD_HEADER_RECORD: 1}
