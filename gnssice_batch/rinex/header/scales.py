@@ -2,11 +2,11 @@
 
 from typing import Final, NamedTuple, Protocol
 
+from gnssice_batch.rinex.header.lines import LABEL_COLUMN
 from gnssice_batch.rinex.header.values import UNKNOWN_FACTOR
 from gnssice_batch.signals import SYSTEMS
 
 _FACTORS: Final = (1, 10, 100, 1000)
-_LABEL_COLUMN: Final = 60
 _AT_LEAST_ONE: Final = 1
 """Codes of a record whose number of them can't be read: whatever it was, it is not the blank that means all."""
 
@@ -45,7 +45,7 @@ def scale_record(draft: ScaleDraft, line: str, begin: tuple[str, str, str] | Non
     column
         Where the codes begin.
     """
-    codes = line[column:_LABEL_COLUMN].split()
+    codes = line[column:LABEL_COLUMN].split()
     if begin is not None:
         settle_scale(draft)
         draft.scaled = _begun(draft, *begin, line)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.header.draft import Draft
-from gnssice_batch.rinex.header.records import LABEL_COLUMN, add, is_known, label_of
+from gnssice_batch.rinex.header.lines import LABEL_COLUMN, label_of
+from gnssice_batch.rinex.header.records import add, is_known
 from gnssice_batch.rinex.header.text import HeaderText, header_text
 from gnssice_batch.rinex.header.values import Header
 from gnssice_batch.rinex.kernels import numbers

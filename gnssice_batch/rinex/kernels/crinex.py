@@ -10,6 +10,7 @@ from typing import Final
 from gnssice_batch.rinex.kernels.buffers import ARC, MAX_ORDER, Arcs, Output, Tables
 from gnssice_batch.rinex.kernels.crinex_row import AMPERSAND, DAMAGED, Run, take_clock_line, take_satellite_line
 from gnssice_batch.rinex.kernels.epoch import (
+    MARK,
     NO_TIME,
     State,
     claim_row,
@@ -67,7 +68,6 @@ from gnssice_batch.rinex.primitives.fields import (
 )
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
-MARK: Final = 62
 DAMAGE: Final = FIRST_REASON + CRINEX_DAMAGE
 
 

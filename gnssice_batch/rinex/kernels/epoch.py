@@ -61,6 +61,9 @@ type State = npt.NDArray[np.int64]
 
 _COMMENT: Final = U(int.from_bytes(b"COMMENT", "little"))
 
+MARK: Final = 62
+"""The ``>`` that an epoch record of RINEX 3 and 4 begins with."""
+
 NO_TIME: Final = -1
 """Stands for a date that does not exist; times before 1980-01-06 are none either."""
 
