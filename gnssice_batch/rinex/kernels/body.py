@@ -265,6 +265,7 @@ class Parser:
             Observations(
                 header=self.header,
                 time_100ns=output.time_100ns[:epochs],
+                time_ps=output.time_ps[:epochs],
                 epoch_flag=output.epoch_flag[:epochs],
                 rx_clock_offset_ps=output.clock_ps[:epochs],
                 first_row=output.first_row[: epochs + 1],
@@ -275,7 +276,6 @@ class Parser:
                 ssi=output.ssi[:rows],
                 columns=self._columns({sv[0] for sv in svs}),
                 accounting=self._accounting(),
-                time_ps=output.time_ps[:epochs],
             )
         )
 
