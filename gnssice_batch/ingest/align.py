@@ -11,9 +11,9 @@ from gnssice_batch.errors import Reason
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import JOINED, VALUES, VARIABLES, joined_name
 from gnssice_batch.model.values import NO_SOURCE, Overlap, Span, Tally
-from gnssice_batch.rinex.observations.dense import rows_of, scatter_row, targets
+from gnssice_batch.rinex.observations.dense import scatter_row, targets
 from gnssice_batch.rinex.observations.presence import values_per_row
-from gnssice_batch.rinex.observations.values import MISSING, Observations
+from gnssice_batch.rinex.observations.values import MISSING, Observations, rows_of
 from gnssice_batch.rinex.primitives.jit import kernel
 
 _PS_PER_S = 1e12

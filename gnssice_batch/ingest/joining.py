@@ -9,8 +9,8 @@ import numpy.typing as npt
 from gnssice_batch.ingest.align import Block, Placement, told_of_epochs
 from gnssice_batch.model.template import JOINED, VALUES, VARIABLES, joined_name
 from gnssice_batch.model.values import NO_SOURCE, Rank, Strategy
-from gnssice_batch.rinex.observations.dense import Rows, Targets, rows_of, scatter_row, targets
-from gnssice_batch.rinex.observations.values import Observations
+from gnssice_batch.rinex.observations.dense import Targets, scatter_row, targets
+from gnssice_batch.rinex.observations.values import Observations, Rows, rows_of
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
 _EMPTY = NO_SOURCE
