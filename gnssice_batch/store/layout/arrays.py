@@ -1,6 +1,7 @@
 """The arrays of a group, created from its template, from which the template can be read back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ from gnssice_batch.model.template import (
     signal_axis,
 )
 from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.together import together
 
 COVERAGE_ATTRIBUTES = ("time_coverage_start", "time_coverage_end", "first_epoch_ns", "last_epoch_ns")
 """Attributes that say between which epochs a group holds anything; each publication writes them."""
@@ -67,13 +69,23 @@ def create_array(group: zarr.Group, spec: ArraySpec, template: GroupTemplate) ->
     )
 
 
+def read_together(group: zarr.Group, names: Iterable[str], rows: slice) -> dict[str, npt.NDArray[Any]]:
+    """Rows of several arrays of a group by name, asked for at the same time."""
+    arrays = {name: array(group, name) for name in names}
+    return dict(zip(arrays, together(partial(_read, one, rows) for one in arrays.values()), strict=True))
+
+
+def _read(one: zarr.Array[Any], rows: slice) -> npt.NDArray[Any]:
+    return np.asarray(one[rows])
+
+
 def joined_cells(group: zarr.Group, start: int, epochs: int) -> dict[str, npt.NDArray[Any]]:
     """Arrays of `JOINED` (epochs, S) by name of a span of the axis; none where no files were joined in it."""
     rows = slice(start, start + epochs)
     source = group.get(JOINED_SOURCE)
     if not isinstance(source, zarr.Array) or (np.asarray(source[rows]) == source.fill_value).all():
         return {}
-    return {spec.name: np.asarray(array(group, spec.name)[rows]) for spec in JOINED}
+    return read_together(group, [spec.name for spec in JOINED], rows)
 
 
 def layout_attributes(template: GroupTemplate) -> dict[str, object]:

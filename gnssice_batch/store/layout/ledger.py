@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from gnssice_batch.errors import Reason
 from gnssice_batch.model.template import EPOCH_UNITS
 from gnssice_batch.model.values import HeaderFacts, Rank, Span, Status, rank
 from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.together import together
 
 ROWS_OF_A_CHUNK: Final = 65_536
 """Rows of a stored chunk (a shard): canvodpy's tables have one chunk until then."""
@@ -147,7 +148,8 @@ def read_ledger(group: zarr.Group) -> Ledger:
     table = table_of(group, "files")
     columns = ("uri", "size_bytes", "etag", "status", "first_epoch", "last_epoch")
     ranks = ("signals", "version", "epochs_read", "sha256")
-    ledger = Ledger(*(cast("Any", _column(table, name)) for name in (*columns, *ranks, "marker")))
+    names = (*columns, *ranks, "marker")
+    ledger = Ledger(*cast("Any", together(partial(_column, table, name) for name in names)))
     return replace(
         ledger,
         refusals=_refusals(table, ledger.status),
@@ -159,7 +161,8 @@ def read_ledger(group: zarr.Group) -> Ledger:
 def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
     """Every column of ``metadata/files``, strings as objects; one that an older store lacks is empty."""
     table = table_of(group, "files")
-    return {name: _column(table, name) for name in FILE_COLUMNS}
+    found = together(partial(_column, table, name) for name in FILE_COLUMNS)
+    return dict(zip(FILE_COLUMNS, found, strict=True))
 
 
 def written_span(group: zarr.Group) -> Span | None:

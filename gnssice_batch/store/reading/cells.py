@@ -11,7 +11,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, GroupTemplate, joined_name
 from gnssice_batch.store.forks import fork_of
-from gnssice_batch.store.layout.arrays import array, joined_cells, read_template
+from gnssice_batch.store.layout.arrays import array, joined_cells, read_template, read_together
 from gnssice_batch.store.layout.ledger import read_files
 from gnssice_batch.store.repository import open_existing
 
@@ -29,7 +29,7 @@ class StoredCells:
         """Every data variable (N, S) and every coordinate along the epochs (N,), by name, of a span of the axis."""
         rows = slice(span.start, span.stop)
         specs = (*VARIABLES, *EPOCH_COORDINATES)
-        return {spec.name: np.asarray(array(self.group, spec.name)[rows]) for spec in specs}
+        return read_together(self.group, [spec.name for spec in specs], rows)
 
     def joined(self, span: range) -> dict[str, npt.NDArray[Any]]:
         """`OBSERVED_COORDINATES` (N, S) of signals that are from another file than their epoch; empty where none is."""

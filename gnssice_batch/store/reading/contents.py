@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import icechunk
 import numpy as np
@@ -17,6 +18,7 @@ from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.layout.ledger import Ledger, read_files, read_ledger
 from gnssice_batch.store.repository import MAIN, Repository
+from gnssice_batch.store.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
     """
     with _root(repository, branch, snapshot) as root:
         groups = dict(root.groups()) if root is not None else {}
-        return {name: _stored_group(group) for name, group in groups.items()}
+        found = together(partial(_stored_group, group) for group in groups.values())
+        return dict(zip(groups, found, strict=True))
 
 
 @as_store_errors()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +28,7 @@ from gnssice_batch.store.layout.ledger import (
     header_json,
     table_of,
 )
+from gnssice_batch.store.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,13 @@ def _append(table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mappin
     if not rows:
         return
     first = array(table, next(iter(columns))).shape[0]
-    for name, dtype in columns.items():
-        column = array(table, name)
-        column.resize((first + len(rows),))
-        column[first:] = _cells([row[name] for row in rows], dtype)
+    values = {name: _cells([row[name] for row in rows], dtype) for name, dtype in columns.items()}
+    together(partial(_extend, array(table, name), first, cells) for name, cells in values.items())
+
+
+def _extend(column: zarr.Array[Any], first: int, cells: npt.NDArray[Any]) -> None:
+    column.resize((first + len(cells),))
+    column[first:] = cells
 
 
 def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from gnssice_batch.store.layout.columns import write_columns
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered
 from gnssice_batch.store.layout.ledger import row_count
 from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import (
     Units,
     changed_units,
@@ -136,7 +138,8 @@ def _try(repository: Repository, branch: str, publication: Publication) -> str |
     session = repository.handle.writable_session(branch)
     _check_against_head(repository, session, publication)
     ensure_root(session, publication.source_format)
-    held = {receiver: _held(session, receiver) for receiver in publication.groups}
+    spans = together(partial(_held, session, receiver) for receiver in publication.groups)
+    held = dict(zip(publication.groups, spans, strict=True))
     merge(session, publication.structure, publication.forks)
     _check_units(session, publication)
     _complete(session, publication, held)

@@ -3,9 +3,12 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import icechunk
 import numpy as np
+import numpy.typing as npt
 import zarr
 
 from gnssice_batch.errors import StoreError
@@ -24,6 +27,7 @@ from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
 from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import Units, changed_units
 from gnssice_batch.store.writing.ledger_rows import create_ledger
 
@@ -209,5 +213,9 @@ def _write_epochs(group: zarr.Group, grid: Grid, start: int, stop: int) -> None:
 
 
 def _write_signals(group: zarr.Group, template: GroupTemplate) -> None:
-    for name, column in signal_columns(template.axis.sids, template.channels).items():
-        array(group, name)[:] = column
+    columns = signal_columns(template.axis.sids, template.channels)
+    together(partial(_fill, array(group, name), column) for name, column in columns.items())
+
+
+def _fill(column: zarr.Array[Any], values: npt.NDArray[np.generic]) -> None:
+    column[:] = values

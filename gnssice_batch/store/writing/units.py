@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import icechunk
@@ -14,8 +15,9 @@ from gnssice_batch.model.template import EPOCH_COORDINATES, OBSERVED_COORDINATES
 from gnssice_batch.model.values import Assignment
 from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.store.layout.arrays import array, joined_cells
+from gnssice_batch.store.layout.arrays import array, joined_cells, read_together
 from gnssice_batch.store.layout.columns import write_columns
+from gnssice_batch.store.together import together
 
 type Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -51,9 +53,9 @@ def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
 def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays]:
     """Data variables (epochs, S) and epoch coordinates (epochs,) of a span of the axis."""
     rows = slice(start, start + epochs)
-    variables = {spec.name: np.asarray(array(work.group, spec.name)[rows]) for spec in VARIABLES}
-    coordinates = {spec.name: np.asarray(array(work.group, spec.name)[rows]) for spec in EPOCH_COORDINATES}
-    return variables, coordinates
+    found = read_together(work.group, [spec.name for spec in (*VARIABLES, *EPOCH_COORDINATES)], rows)
+    coordinates = {spec.name: found.pop(spec.name) for spec in EPOCH_COORDINATES}
+    return found, coordinates
 
 
 @as_store_errors()
@@ -64,9 +66,11 @@ def read_joined(work: WorkFork, start: int, epochs: int) -> Arrays:
 
 @as_store_errors()
 def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
-    """Write data variables or `JOINED` of whole read units, all signals wide; all-missing chunks are not stored."""
-    for name, block in variables.items():
-        array(work.group, name)[start : start + len(block)] = block
+    """Write data variables or `JOINED` of whole read units, all signals wide; all-missing chunks are not stored.
+
+    The arrays go out together.
+    """
+    together(partial(_write, array(work.group, name), start, block) for name, block in variables.items())
 
 
 @as_store_errors()
@@ -80,6 +84,10 @@ def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh:
     """
     columns = [array(work.group, name) for name in OBSERVED_COORDINATES]
     write_columns(columns, [(start, [coordinates[name] for name in OBSERVED_COORDINATES])], fresh=fresh)
+
+
+def _write(one: zarr.Array[Any], start: int, block: npt.NDArray[Any]) -> None:
+    one[start : start + len(block)] = block
 
 
 def _check_axes(group: zarr.Group, assignment: Assignment) -> None:
