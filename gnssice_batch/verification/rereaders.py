@@ -1,6 +1,5 @@
 """The reader for verification: it shares as little as possible with the first one."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -8,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from gnssice_batch.errors import ArchiveError, ReadError, Reason
-from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
+from gnssice_batch.ingest.reading import Fetched, ReadContext, ReadFile, fetch, read_content
 from gnssice_batch.model.values import Refusal, SourceFile, Status
 from gnssice_batch.rinex import Observations
 from gnssice_batch.rinex.containers.unpack import unpack_prefix
@@ -58,19 +57,19 @@ def read_again(file: SourceFile, context: ReadContext, interval_ns: int, *, sha2
         that the plain reader declines is read as it was.
     """
     try:
-        content = context.archive.fetch(file.uri)
+        fetched = fetch(file, context)
     except ArchiveError:
         return Reread(Rereader.NATIVE, "", 0)
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        return Reread(Rereader.NATIVE, found, len(content))
+    content = fetched.content
+    if fetched.sha256 != sha256:
+        return Reread(Rereader.NATIVE, fetched.sha256, len(content))
     options = context.options_of(file.receiver)
     try:
         with failures_as_read_errors():
             series = read_plainly(content, options.signal_overrides, options.max_unpacked_bytes)
     except (DeclinedError, ReadError):
-        return _by_the_first_reader(file, context, interval_ns, decode=whole and is_compact(unpack_prefix(content)))
-    return Reread(Rereader.PLAIN, found, len(content), (series,), frozenset(_sids(series)))
+        return _by_the_first_reader(fetched, context, interval_ns, decode=whole and is_compact(unpack_prefix(content)))
+    return Reread(Rereader.PLAIN, sha256, len(content), (series,), frozenset(_sids(series)))
 
 
 def _sids(series: Series) -> Iterator[str]:
@@ -80,16 +79,16 @@ def _sids(series: Series) -> Iterator[str]:
             yield sid(block.svs[index], block.columns[k].band, block.columns[k].letter)
 
 
-def _by_the_first_reader(file: SourceFile, context: ReadContext, interval_ns: int, *, decode: bool) -> Reread:
+def _by_the_first_reader(fetched: Fetched, context: ReadContext, interval_ns: int, *, decode: bool) -> Reread:
     """Read a file as it was, but for the decoder of CRINEX where that can be another."""
     if decode and (context.options.reader, context.options.decoder) == ("native", "native"):
         other = replace(context, options=replace(context.options, decoder="hatanaka"))
-        result = read_file(file, other, interval_ns)
+        result = read_content(fetched, other, interval_ns)
         if not (result.refusal and result.refusal.reason is Reason.READER_FAILED):
-            return _reread(result, Rereader.HATANAKA)
-    return _reread(read_file(file, context, interval_ns), Rereader.NATIVE)
+            return _reread(fetched, result, Rereader.HATANAKA)
+    return _reread(fetched, read_content(fetched, context, interval_ns), Rereader.NATIVE)
 
 
-def _reread(result: ReadFile, reader: Rereader) -> Reread:
+def _reread(fetched: Fetched, result: ReadFile, reader: Rereader) -> Reread:
     refusal = result.refusal if result.status is Status.REJECTED else None
-    return Reread(reader, result.facts.sha256, result.size_bytes, result.parts, result.sids, refusal)
+    return Reread(reader, fetched.sha256, len(fetched.content), result.parts, result.sids, refusal)

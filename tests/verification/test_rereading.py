@@ -7,6 +7,7 @@ import hatanaka
 import numpy as np
 import pytest
 
+from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cli import main
 from gnssice_batch.config import Settings
 from gnssice_batch.job.run import run
@@ -177,3 +178,23 @@ def test_the_readers_agree_where_two_columns_are_one_signal(tmp_path):
     report = verify_store(chosen, None)
     assert report.agrees, report.first
     assert report.proof.readers == {PLAIN: 1}
+
+
+@pytest.mark.parametrize("layout", CONTENTS)
+def test_a_file_is_fetched_once_whoever_reads_it_again(tmp_path, monkeypatch, layout):
+    def decline(*_):
+        raise DeclinedError("for this test")
+
+    chosen = ingested(tmp_path, CONTENTS[layout])
+    monkeypatch.setattr(rereaders, "read_plainly", decline)
+    fetched, fetch = [], ArchiveAccess.fetch
+
+    def noted(self, uri, size_bytes=None):
+        fetched.append(uri)
+        return fetch(self, uri, size_bytes)
+
+    monkeypatch.setattr(ArchiveAccess, "fetch", noted)
+    report = verify_store(chosen, None)
+    assert report.agrees
+    assert report.proof.readers == {NATIVE if layout == "text" else HATANAKA: 1}
+    assert fetched == [name(DAY_ONE_S, "01H")]
