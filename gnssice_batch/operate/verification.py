@@ -125,6 +125,8 @@ def as_json(report: StoreReport) -> dict[str, object]:
         "compared": {
             "files": report.proof.files,
             "readers": dict(report.proof.readers),
+            "declined": dict(report.proof.declined),
+            "failed": dict(report.proof.failed),
             "epochs": report.proof.epochs,
             "cells": report.proof.cells,
         },

@@ -8,6 +8,7 @@ import numpy as np
 
 from gnssice_batch.errors import ArchiveError, ReadError, Reason
 from gnssice_batch.ingest.reading import Fetched, ReadContext, ReadFile, fetch, read_content
+from gnssice_batch.log import logger
 from gnssice_batch.model.values import Refusal, SourceFile, Status
 from gnssice_batch.rinex import Observations
 from gnssice_batch.rinex.containers.unpack import unpack_prefix
@@ -15,6 +16,8 @@ from gnssice_batch.rinex.failures import failures_as_read_errors
 from gnssice_batch.rinex.header.text import is_compact
 from gnssice_batch.rinex.plain import DeclinedError, Series, read_plainly
 from gnssice_batch.signals import sid
+
+_log = logger(__name__)
 
 
 class Rereader(StrEnum):
@@ -41,6 +44,10 @@ class Reread:
     """Signals that carry a value."""
     refusal: Refusal | None = None
     """Why nothing was read of it."""
+    declined: str = ""
+    """Why the second reader declined it; empty where it did not."""
+    failed: str = ""
+    """What the second reader raised that nobody foresaw, and where; empty where it raised nothing."""
 
 
 def read_again(file: SourceFile, context: ReadContext, interval_ns: int, *, sha256: str, whole: bool) -> Reread:
@@ -60,16 +67,43 @@ def read_again(file: SourceFile, context: ReadContext, interval_ns: int, *, sha2
         fetched = fetch(file, context)
     except ArchiveError:
         return Reread(Rereader.NATIVE, "", 0)
-    content = fetched.content
     if fetched.sha256 != sha256:
-        return Reread(Rereader.NATIVE, fetched.sha256, len(content))
-    options = context.options_of(file.receiver)
+        return Reread(Rereader.NATIVE, fetched.sha256, len(fetched.content))
+    found = _by_the_second_reader(fetched, context)
+    if isinstance(found, Reread):
+        return found
+    decode = whole and is_compact(unpack_prefix(fetched.content))
+    reread = _by_the_first_reader(fetched, context, interval_ns, decode=decode)
+    return replace(reread, declined=found.declined, failed=found.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """Why the second reader has given nothing of a file; one of the two is empty."""
+
+    declined: str = ""
+    failed: str = ""
+
+
+def _by_the_second_reader(fetched: Fetched, context: ReadContext) -> Reread | _Passed:
+    """Read a file plainly; what the reader raises, but to decline the file, is a fault of the reader."""
     try:
         with failures_as_read_errors():
-            series = read_plainly(content, options.signal_overrides, options.max_unpacked_bytes)
-    except (DeclinedError, ReadError):
-        return _by_the_first_reader(fetched, context, interval_ns, decode=whole and is_compact(unpack_prefix(content)))
-    return Reread(Rereader.PLAIN, sha256, len(content), (series,), frozenset(_sids(series)))
+            return _plainly(fetched, context)
+    except ReadError as error:
+        uri = fetched.file.uri
+        _log.error("%s: the second reader failed: %s", uri, error.detail, exc_info=error.__cause__ or error)
+        return _Passed(failed=error.detail or str(error.reason))
+
+
+def _plainly(fetched: Fetched, context: ReadContext) -> Reread | _Passed:
+    options = context.options_of(fetched.file.receiver)
+    try:
+        series = read_plainly(fetched.content, options.signal_overrides, options.max_unpacked_bytes)
+    except DeclinedError as error:
+        return _Passed(declined=str(error))
+    size_bytes = len(fetched.content)
+    return Reread(Rereader.PLAIN, fetched.sha256, size_bytes, (series,), frozenset(_sids(series)))
 
 
 def _sids(series: Series) -> Iterator[str]:

@@ -46,6 +46,10 @@ class Compared:
     bytes_read: int
     readers: Mapping[str, int] = field(default_factory=dict)
     """Of the files, how many were read again by each reader, by its name in `Rereader`."""
+    declined: Mapping[str, int] = field(default_factory=dict)
+    """Of the files, how many the second reader declined, by its reason."""
+    failed: Mapping[str, int] = field(default_factory=dict)
+    """Of the files, how many the second reader failed on, by what it raised."""
 
 
 @dataclass(slots=True)
@@ -65,6 +69,10 @@ class Comparison:
     """By claim, what the store holds of it."""
     readers: Counter[str] = field(default_factory=Counter)
     """Files compared, by what has read them again."""
+    declined: Counter[str] = field(default_factory=Counter)
+    """Files that the second reader declined, by its reason."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """Files that the second reader failed on, by what it raised."""
     bytes_read: int = 0
     _files: dict[int, Reread] = field(default_factory=dict)
 
@@ -166,6 +174,8 @@ class Comparison:
             absent=tuple(self.absent.values()),
             bytes_read=self.bytes_read,
             readers=dict(self.readers),
+            declined=dict(self.declined),
+            failed=dict(self.failed),
         )
 
     def _read(self, claim: Claim) -> bool:
@@ -181,8 +191,16 @@ class Comparison:
             return False
         self._check_file(claim, result)
         self._files[claim.source] = result
-        self.readers[result.reader] += 1
+        self._count(result)
         return True
+
+    def _count(self, result: Reread) -> None:
+        """Count a file by what has read it again, and by why the second reader has not."""
+        self.readers[result.reader] += 1
+        if result.declined:
+            self.declined[result.declined] += 1
+        if result.failed:
+            self.failed[result.failed] += 1
 
     def _check_file(self, claim: Claim, result: Reread) -> None:
         if result.refusal:
