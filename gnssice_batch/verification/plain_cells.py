@@ -1,4 +1,4 @@
-"""What the plain reader found, put into cells."""
+"""Series put into cells."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from gnssice_batch.signals import sid
 
 type Arrays = Mapping[str, npt.NDArray[Any]]
 
-_VALUES: Final = {"S": "SNR", "C": "Pseudorange", "L": "Phase", "D": "Doppler"}
+VARIABLE_OF: Final = {"S": "SNR", "C": "Pseudorange", "L": "Phase", "D": "Doppler"}
 """Kind of an observable to the variable that holds it."""
 
 
@@ -59,7 +59,7 @@ def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], place: npt.N
         arrays[name][slot[r], place[k, r]] = numbers[k, r]
 
     observed = block.value != MISSING
-    for kind, name in _VALUES.items():
+    for kind, name in VARIABLE_OF.items():
         put(name, kind, observed, physical)
     put("LLI", "L", block.lli >= 0, block.lli)
     put("SSI", "C", block.ssi >= 0, block.ssi)

@@ -10,12 +10,12 @@ from gnssice_batch.errors import ArchiveError, ReadError, Reason
 from gnssice_batch.ingest.reading import Fetched, ReadContext, ReadFile, fetch, read_content
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import Refusal, SourceFile, Status
-from gnssice_batch.rinex import Observations
 from gnssice_batch.rinex.containers.unpack import unpack_prefix
 from gnssice_batch.rinex.failures import failures_as_read_errors
 from gnssice_batch.rinex.header.text import is_compact
 from gnssice_batch.rinex.plain import DeclinedError, Series, read_plainly
 from gnssice_batch.signals import sid
+from gnssice_batch.verification.first_reading import series_of
 
 _log = logger(__name__)
 
@@ -39,7 +39,7 @@ class Reread:
     sha256: str
     """Empty where the file can't be had."""
     size_bytes: int
-    parts: tuple[Observations | Series, ...] = ()
+    parts: tuple[Series, ...] = ()
     sids: frozenset[str] = frozenset()
     """Signals that carry a value."""
     refusal: Refusal | None = None
@@ -125,4 +125,5 @@ def _by_the_first_reader(fetched: Fetched, context: ReadContext, interval_ns: in
 
 def _reread(fetched: Fetched, result: ReadFile, reader: Rereader) -> Reread:
     refusal = result.refusal if result.status is Status.REJECTED else None
-    return Reread(reader, fetched.sha256, len(fetched.content), result.parts, result.sids, refusal)
+    parts = tuple(map(series_of, result.parts))
+    return Reread(reader, fetched.sha256, len(fetched.content), parts, result.sids, refusal)
