@@ -1,6 +1,8 @@
 """Stored cells compared with what a file says, which is worked out again in plain numpy.
 
-Shares no code with `align`: two ways to the same cells, so that a fault in one of them shows.
+Two ways to the same cells, so that a fault in one of them shows. With `align` it shares the limits of a receiver's
+epochs (`Bounds`), the arithmetic of the grid (`Grid`) and the list of the arrays, and none of the code that places
+epochs or fills cells.
 """
 
 from collections.abc import Iterable

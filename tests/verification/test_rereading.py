@@ -1,4 +1,4 @@
-"""Verification finds the reader's own faults: what it reads again is read by a reader that shares nothing with it."""
+"""Verification finds the reader's own faults: what it reads again is read by a reader that parses none of it alike."""
 
 from dataclasses import replace
 from importlib import import_module
