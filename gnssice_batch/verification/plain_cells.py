@@ -1,6 +1,7 @@
 """Series put into cells."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,10 @@ from gnssice_batch.signals import sid
 type Arrays = Mapping[str, npt.NDArray[Any]]
 
 VARIABLE_OF: Final = {"S": "SNR", "C": "Pseudorange", "L": "Phase", "D": "Doppler"}
-"""Kind of an observable to the variable that holds it."""
+"""Kind of an observable to the variable that holds it; of indicators that two kinds give the later one's stands."""
+
+_WITH_STRENGTH: Final = frozenset("CL")
+"""The kinds whose signal strength indicator is stored."""
 
 
 def values_per_epoch(series: Series) -> npt.NDArray[np.int64]:
@@ -42,25 +46,35 @@ def fill(arrays: Arrays, series: Series, slot_of_epoch: npt.NDArray[np.intp], si
 def _places(block: Block, index: Mapping[str, int]) -> npt.NDArray[np.intp]:
     """(K, V) where each satellite's signal of a column stands, -1 for nowhere."""
     signals = [(column.band, column.letter) for column in block.columns]
-    places = [[index.get(sid(sv, *signal), -1) for sv in block.svs] for signal in signals]
-    return np.array(places, np.intp).reshape(len(signals), len(block.svs))
+    of_signal = {signal: [index.get(sid(sv, *signal), -1) for sv in block.svs] for signal in set(signals)}
+    return np.array([of_signal[signal] for signal in signals], np.intp).reshape(len(signals), len(block.svs))
 
 
 def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], place: npt.NDArray[np.intp]) -> None:
     """Put a block: its (R,) epochs to their slots, its (K, R) signals to their places."""
     kinds = np.array([column.kind for column in block.columns])
-    inside = (slot >= 0) & (place >= 0)
-    physical = block.value / (1000.0 * np.array(block.scales))[:, None]
-
-    def put(name: str, kind: str, given: npt.NDArray[np.bool_], numbers: npt.NDArray[Any]) -> None:
-        of_kind = np.flatnonzero(kinds == kind)
-        k, r = np.nonzero(given[of_kind] & inside[of_kind])
-        k = of_kind[k]
-        arrays[name][slot[r], place[k, r]] = numbers[k, r]
-
-    observed = block.value != MISSING
     for kind, name in VARIABLE_OF.items():
-        put(name, kind, observed, physical)
-    put("LLI", "L", block.lli >= 0, block.lli)
-    put("SSI", "C", block.ssi >= 0, block.ssi)
-    put("SSI", "L", block.ssi >= 0, block.ssi)
+        of_kind = np.flatnonzero(kinds == kind)
+        cells = _Cells((slot >= 0) & (place[of_kind] >= 0), slot * arrays[name].shape[1] + place[of_kind])
+        value, divisor = block.value[of_kind], 1000.0 * np.array(block.scales)[of_kind, None]
+        cells.put(arrays[name], value != MISSING, value / divisor)
+        if kind == "L":
+            cells.put(arrays["LLI"], block.lli[of_kind] >= 0, block.lli[of_kind])
+        if kind in _WITH_STRENGTH:
+            cells.put(arrays["SSI"], block.ssi[of_kind] >= 0, block.ssi[of_kind])
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Where the numbers (K, R) of columns of one kind go."""
+
+    inside: npt.NDArray[np.bool_]
+    """(K, R) whether they go anywhere."""
+    number: npt.NDArray[np.intp]
+    """(K, R) the cell of an array (N, S), counted line by line."""
+
+    def put(self, array: npt.NDArray[Any], given: npt.NDArray[np.bool_], numbers: npt.NDArray[Any]) -> None:
+        """Put the numbers that are given."""
+        chosen = np.flatnonzero(given & self.inside)
+        cells = array.reshape(-1, copy=False)
+        cells[self.number.reshape(-1)[chosen]] = numbers.reshape(-1)[chosen]

@@ -41,7 +41,7 @@ def read_plainly(content: bytes, overrides: Overrides, max_unpacked_bytes: int) 
     """
     unpacked = _unpacked(content, max_unpacked_bytes)
     header = read_header(unpacked)
-    lines = Lines.of(_ended(unpacked[header.end :], header))
+    lines = Lines.of(_ended(unpacked[header.end :], header), FIELD * max(map(len, header.types.values())))
     body = _found(lines, header)
     epochs = body.epochs
     if len({(epoch.time_100ns, epoch.time_ps) for epoch in epochs}) < len(epochs):
