@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,15 @@ from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.planning.markers import made_with
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
-from gnssice_batch.store.reading.contents import stored_groups
+from gnssice_batch.store.reading.contents import stored_receivers
 from gnssice_batch.verification.comparison import Axes, Cells, Findings
 from gnssice_batch.verification.rereading import Claim, Compared, Comparison
+
+_COLUMNS: Final = (
+    *("uri", "size_bytes", "etag", "sha256", "status", "first_epoch", "last_epoch"),
+    *("epochs_written", "epochs_joined", "observations_written"),
+)
+"""What of the ledger is held against files and cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def verify_store(
     target = target_of(settings)
     repository = existing_repository(target)
     snapshot = repository.head(target.branch)
-    names = _receivers(list(stored_groups(repository, snapshot)), receivers)
+    names = _receivers(stored_receivers(repository, target.branch, snapshot), receivers)
     found = [_receiver(_Place(repository.url, snapshot, name)) for name in names]
     templates = {receiver.place.receiver: receiver.stored.template for receiver in found}
     rules = rules_of(settings)
@@ -186,7 +192,7 @@ def _receivers(there: Sequence[str], wanted: Sequence[str]) -> list[str]:
 
 def _receiver(place: _Place) -> _Receiver:
     stored = place.open()
-    ledger = stored.ledger()
+    ledger = stored.ledger(_COLUMNS)
     return _Receiver(place, stored, ledger, taken_files(place.receiver, ledger))
 
 

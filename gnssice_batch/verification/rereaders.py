@@ -109,8 +109,11 @@ def _plainly(fetched: Fetched, context: ReadContext) -> Reread | _Passed:
 def _sids(series: Series) -> Iterator[str]:
     """The signals that carry a value."""
     for block in series.blocks:
-        for k, index in np.argwhere(block.observed()).tolist():
-            yield sid(block.svs[index], block.columns[k].band, block.columns[k].letter)
+        observed, signals = block.observed(), [(column.band, column.letter) for column in block.columns]
+        for signal in set(signals):
+            of_signal = [k for k, other in enumerate(signals) if other == signal]
+            for index in np.flatnonzero(observed[of_signal].any(axis=0)).tolist():
+                yield sid(block.svs[index], *signal)
 
 
 def _by_the_first_reader(fetched: Fetched, context: ReadContext, interval_ns: int, *, decode: bool) -> Reread:

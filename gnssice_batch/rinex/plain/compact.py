@@ -185,17 +185,18 @@ def _summed(number: Integers, start: Integers, order: Integers) -> Integers:
     differences of order p + 1 are those of order p from the p-th number on.
     """
     length = np.diff(start, append=number.size)
-    place = np.arange(number.size) - np.repeat(start, length)
-    most = np.repeat(order, length)
     for p in range(int(order.max(initial=0)) - 1, -1, -1):
-        number = _cumulated(number, np.flatnonzero((place <= p) | (most <= p)))
+        left = np.where(order > p, np.minimum(p + 1, length), length)
+        number = _cumulated(number, np.repeat(start - np.cumsum(left) + left, left) + np.arange(left.sum()))
     return number
 
 
 def _cumulated(number: Integers, anew: Integers) -> Integers:
     """Cumulative sums that begin anew at some places, the first of all among them."""
-    total = np.cumsum(number)
-    return total - np.repeat(total[anew] - number[anew], np.diff(anew, append=number.size))
+    total = np.add.reduceat(number, anew) if anew.size else number
+    number = number.copy()
+    number[anew[1:]] -= total[:-1]
+    return np.cumsum(number, out=number)
 
 
 def indicators_of(text: Bytes, fields: Fields, link: Booleans, *, only_with_values: bool) -> npt.NDArray[np.int8]:

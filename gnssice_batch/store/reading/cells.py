@@ -1,5 +1,6 @@
 """The stored cells of a group, read from a fork or from a published snapshot."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +49,9 @@ class StoredCells:
             counts += np.bincount(np.minimum(sources[sources >= 0], rows), minlength=rows + 1)
         return counts
 
-    def ledger(self) -> dict[str, npt.NDArray[Any]]:
-        """Every column of ``metadata/files``."""
-        return dict(read_files(self.group))
+    def ledger(self, columns: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
+        """These columns of ``metadata/files``."""
+        return dict(read_files(self.group, columns))
 
 
 def cells_of_fork(fork: bytes, receiver: str) -> StoredCells:
