@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -171,12 +172,13 @@ def verify_files(place: _Place, claims: Sequence[Claim], context: ReadContext) -
     comparison = Comparison(stored, axes, claims, context, Findings(place.receiver))
     for span in _spans(axes, claims):
         reaching = comparison.reaching(span)
-        if not reaching:
+        first = next(reaching, None)
+        if first is None:
             continue
         found = stored.read(span)
         cells = Cells(span.start, found["source_file"], found, stored.joined(span))
         comparison.check_empty(cells)
-        for claim in reaching:
+        for claim in chain([first], reaching):
             comparison.compare(cells, claim, comparison.expected(claim, span))
     comparison.close()
     return comparison.result(place.receiver)

@@ -74,7 +74,8 @@ class Cells:
 
     def values(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Number of values in the chosen epochs."""
-        return sum(int(np.isfinite(self.arrays[name][chosen]).sum()) for name in VARIABLE_OF.values())
+        rows = _rows(np.flatnonzero(chosen))
+        return sum(int(np.isfinite(self.arrays[name][rows]).sum()) for name in VARIABLE_OF.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +135,11 @@ class Findings:
         epochs = np.flatnonzero(chosen)
         if not epochs.size:
             return
-        whole = epochs[-1] - epochs[0] + 1 == epochs.size
-        rows = slice(epochs[0], epochs[-1] + 1) if whole else epochs
+        rows = _rows(epochs)
         for spec in _COMPARED:
             found, wanted = stored.arrays[spec.name][rows], expected.arrays[spec.name][rows]
             self.cells += found.size
-            wrong = np.argwhere(_bits(found) != _bits(wanted))
+            wrong = _places(_bits(found) != _bits(wanted))
             for at in wrong[:_MOST_KEPT]:
                 cell = _cell(spec.name, stored.start + int(epochs[at[0]]), at, axes)
                 there, here = found[tuple(at)], wanted[tuple(at)]
@@ -154,7 +154,7 @@ class Findings:
             along = len(spec.dims) == 1
             found, wanted = (each.told(spec.name) if along else each.arrays[spec.name] for each in (stored, expected))
             self.cells += 0 if along else int(chosen.sum())
-            wrong = np.argwhere(chosen & (_bits(found) != _bits(wanted)))
+            wrong = _places(chosen & (_bits(found) != _bits(wanted)))
             for at in wrong[:_MOST_KEPT]:
                 cell = _cell(spec.name, stored.start + int(at[0]), at, axes)
                 self.add(uri, f"{cell} is {found[tuple(at)]} in the store, {wanted[tuple(at)]} expected")
@@ -266,7 +266,8 @@ def _told(cells: Cells) -> npt.NDArray[np.int8]:
 
 
 def _writable(cells: Cells) -> Cells:
-    return Cells(cells.start, cells.source, {name: array.copy() for name, array in cells.arrays.items()})
+    """Arrays of their own, laid out signal by signal as those that they are compared with."""
+    return Cells(cells.start, cells.source, {name: array.copy(order="F") for name, array in cells.arrays.items()})
 
 
 def _fill_epochs(arrays: Arrays, part: Series, placed: _Placed) -> None:
@@ -287,6 +288,18 @@ def _cell(name: str, index: int, at: npt.NDArray[np.intp], axes: Axes) -> str:
     return f"epoch {moment(axes, index)}{signal}: {name}"
 
 
+def _rows(epochs: npt.NDArray[np.intp]) -> slice | npt.NDArray[np.intp]:
+    """An index that copies nothing where the epochs follow one another."""
+    if epochs.size and epochs[-1] - epochs[0] + 1 == epochs.size:
+        return slice(int(epochs[0]), int(epochs[-1]) + 1)
+    return epochs
+
+
+def _places(wrong: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """(M, dimensions) the places that are wrong; where none is they are not looked for one by one."""
+    return np.argwhere(wrong) if wrong.any() else np.zeros((0, wrong.ndim), np.intp)
+
+
 def _bits(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The bits of numbers, so that a missing value equals a missing value and nothing else does."""
-    return np.ascontiguousarray(array).view(f"u{array.itemsize}")
+    return array.view(f"u{array.itemsize}")

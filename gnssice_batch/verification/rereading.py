@@ -1,7 +1,7 @@
 """Files read again for a comparison with stored cells, span by span."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -76,17 +76,18 @@ class Comparison:
     bytes_read: int = 0
     _files: dict[int, Reread] = field(default_factory=dict)
 
-    def reaching(self, span: range) -> list[Claim]:
-        """The claims with epochs in a span, their files read; files that end before it are let go."""
+    def reaching(self, span: range) -> Iterator[Claim]:
+        """The claims with epochs in a span, for spans in their order.
+
+        A file is read when its turn comes, and let go behind it where it ends in the span.
+        """
         slot = self.axes.grid.slot
-        reaching = []
         for claim in self.claims:
             first, last = slot(claim.span.first_ns), slot(claim.span.last_ns)
-            if last < span.start:
+            if first < span.stop and last >= span.start and self._read(claim):
+                yield claim
+            if last < span.stop:
                 self._files.pop(claim.source, None)
-            elif first < span.stop and self._read(claim):
-                reaching.append(claim)
-        return reaching
 
     def expected(self, claim: Claim, span: range) -> Cells:
         """What a claim's file says of that part of a span that it reaches."""

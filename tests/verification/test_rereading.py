@@ -17,9 +17,9 @@ from gnssice_batch.job.run import run
 from gnssice_batch.operate.verification import as_json, verify_store
 from gnssice_batch.rinex.plain import DeclinedError
 from gnssice_batch.rinex.plain import reading as plain_reading
-from gnssice_batch.verification import rereaders
+from gnssice_batch.verification import rereaders, rereading
 from tests.support.runs import DAY_ONE_S, name, rinex, settings, span_s, stored, write
-from tests.support.samples import epoch2, field, header2
+from tests.support.samples import epoch2, epoch3, field, header2, header3
 
 TEXT = rinex(span_s(DAY_ONE_S, 1), svs=("G01", "G02", "R03"), flags={7: 1})
 LATER = rinex(span_s(DAY_ONE_S + 3600, 1), svs=("G01", "G02", "R03"))
@@ -249,3 +249,37 @@ def test_a_file_is_fetched_once_whoever_reads_it_again(tmp_path, monkeypatch, la
     assert report.agrees
     assert report.proof.readers == {NATIVE if layout == "text" else HATANAKA: 1}
     assert fetched == [name(DAY_ONE_S, "01H")]
+
+
+def test_files_are_held_one_after_the_other(tmp_path, monkeypatch):
+    hours = range(4)
+    contents = {name(DAY_ONE_S + 3600 * hour, "01H"): rinex(span_s(DAY_ONE_S + 3600 * hour, 1)) for hour in hours}
+    write(tmp_path / "archive", contents)
+    chosen = settings(tmp_path)
+    run(chosen)
+    held, expected = [], rereading.Comparison.expected
+
+    def noted(self, claim, span):
+        held.append(len(self._files))
+        return expected(self, claim, span)
+
+    monkeypatch.setattr(rereading.Comparison, "expected", noted)
+    report = verify_store(chosen, None)
+    assert report.agrees
+    assert report.proof.files == len(hours)
+    assert held == [1] * len(hours)
+
+
+def test_of_two_strength_indicators_that_of_the_phase_is_compared(tmp_path):
+    row = "G01" + field(2e7, ssi="3") + field(1e8, lli="1", ssi="7") + field(-1.5, ssi="9") + field(45.0, ssi="9")
+    other = "G02" + field(2e7, ssi="4") + field(1e8)
+    content = header3() + "".join(epoch3(second, 2) + f"{row}\n{other}\n" for second in (0, 30))
+    write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): content.encode()})
+    chosen = settings(tmp_path)
+    run(chosen)
+    found = stored(chosen, "rec")
+    assert dict(zip(found.sids, found.arrays["SSI"][0].tolist(), strict=True)) == {"G01|L1|C": 7, "G02|L1|C": 4}
+    assert dict(zip(found.sids, found.arrays["LLI"][0].tolist(), strict=True)) == {"G01|L1|C": 1, "G02|L1|C": -1}
+    report = verify_store(chosen, None)
+    assert report.agrees, report.first
+    assert report.proof.readers == {PLAIN: 1}

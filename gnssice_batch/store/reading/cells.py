@@ -27,10 +27,13 @@ class StoredCells:
     template: GroupTemplate
 
     def read(self, span: range) -> dict[str, npt.NDArray[Any]]:
-        """Every data variable (N, S) and every coordinate along the epochs (N,), by name, of a span of the axis."""
+        """Every data variable (N, S) and every coordinate along the epochs (N,), by name, of a span of the axis.
+
+        The variables are laid out signal by signal, as they are stored, so that a chunk is copied in one piece.
+        """
         rows = slice(span.start, span.stop)
         specs = (*VARIABLES, *EPOCH_COORDINATES)
-        return {spec.name: np.asarray(array(self.group, spec.name)[rows]) for spec in specs}
+        return {spec.name: np.asarray(array(self.group, spec.name).with_config({"order": "F"})[rows]) for spec in specs}
 
     def joined(self, span: range) -> dict[str, npt.NDArray[Any]]:
         """`OBSERVED_COORDINATES` (N, S) of signals that are from another file than their epoch; empty where none is."""
