@@ -51,12 +51,12 @@ class Scales:
         self._list(codes)
 
     def are_of(self, types: Mapping[str, Sequence[str]]) -> bool:
-        """Whether every record lists as many codes as it announces, and none but those of the header's types."""
-        return (
-            not self.left
-            and all(code in (_ALL, *types.get(system, ())) for system, code in self.factors)
-            and all(system in types for system, _ in self.factors)
-        )
+        """Whether every record lists as many codes as it announces, and none but those of the header's types.
+
+        A factor of 1 may be of any others: it changes nothing.
+        """
+        scaled = [(system, code) for (system, code), factor in self.factors.items() if factor != 1]
+        return not self.left and all(system in types and code in (_ALL, *types[system]) for system, code in scaled)
 
     def _begin(self, system: str, factor: str, count: str, codes: Sequence[str]) -> None:
         """Begin a record; one that announces no codes is of all types."""

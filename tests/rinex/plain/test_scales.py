@@ -101,6 +101,7 @@ def test_factors_of_rinex_2_20_in_doubt_are_declined(records):
     ("records", "expected"),
     [
         (["G  100"], [100] * 4),
+        (["G    1   3 C1C L1C C9C", "E    1   1 C1C"], [1] * 4),
         (["G  100   0"], [100] * 4),
         (["G   10   2 C1C S1C"], [10, 1, 1, 10]),
         (["G  100   2 C1C", f"{'':10} L1C"], [100, 100, 1, 1]),
