@@ -24,6 +24,7 @@ from gnssice_batch.store.reading.contents import Snapshot
 
 _MOST_SHOWN: Final = 20
 _MOST_GAPS: Final = 5
+_MOST_REASONS: Final = 5
 _LABEL: Final = 14
 
 type Facts = Sequence[tuple[str, str]]
@@ -77,11 +78,13 @@ def show_report(console: Console, report: RunReport) -> None:
             *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
             *_if(report.skipped_files, "skipped", _kinds(report.skipped_files)),
             *_if(report.snapshot, "proven", _proven(report)),
+            *_if(report.proof.declined, "declined", _declined(report.proof)),
             *_if(report.peak_memory_bytes, "peak memory", f"{size(report.peak_memory_bytes)} of one process"),
         ],
     )
     if report.files:
         console.print(_outcomes(report))
+    _failed(console, report.proof)
     _changes(console, "Changes over the files", report.changes)
     _outcome_lines(console, "Rejected or partially ingested", refused_files(report))
     _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in report.left_out.items()])
@@ -108,6 +111,19 @@ _REREADERS: Final = {
 def _rereaders(proof: Proof) -> str:
     """How many files each reader has read again."""
     return ", ".join(f"{name}: {proof.readers[key]:,}" for key, name in _REREADERS.items() if key in proof.readers)
+
+
+def _declined(proof: Proof) -> str:
+    """How many files the second reader has declined, and the most frequent reasons."""
+    most = sorted(proof.declined.items(), key=lambda one: (-one[1], one[0]))
+    listed = ", ".join(f"{why}: {number:,}" for why, number in most[:_MOST_REASONS])
+    more = f", and {len(most) - _MOST_REASONS:,} other reasons" if len(most) > _MOST_REASONS else ""
+    return f"{count(sum(proof.declined.values()), 'file')} by the second reader ({listed}{more})"
+
+
+def _failed(console: Console, proof: Proof) -> None:
+    lines = [f"{count(number, 'file')}: {raised}" for raised, number in proof.failed.items()]
+    _list(console, "Warning: the second reader failed, and the first one has read these files again", lines)
 
 
 def show_status(console: Console, found: StoreStatus) -> None:
@@ -147,10 +163,12 @@ def show_verification(console: Console, report: StoreReport) -> None:
         ("snapshot", report.snapshot),
         ("compared", f"{count(proof.files, 'file')} of {report.taken:,} taken, {count(proof.epochs, 'epoch')}"),
         ("read again by", _rereaders(proof) or "nothing"),
+        *_if(proof.declined, "declined", _declined(proof)),
         ("cells", f"{proof.cells:,}"),
         ("differences", f"{report.differences:,}" if report.differences else "none"),
     ]
     _block(console, "Verified", facts)
+    _failed(console, proof)
     _list(console, "Not compared", report.absent, "--json")
 
 

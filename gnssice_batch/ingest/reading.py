@@ -42,6 +42,15 @@ class ReadContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """The bytes of a source file, which may be read more than once."""
+
+    file: SourceFile
+    content: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReadFile:
     """A source file as read; without observations where it was refused."""
 
@@ -64,14 +73,37 @@ def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = 
         Interval of the grid it is read for; a file sampled faster is refused.
     """
     try:
-        content = context.archive.fetch(file.uri)
+        fetched = fetch(file, context)
     except ArchiveError as error:
         return _rejected(file, FileFacts(), Refusal(Reason.UNREADABLE, str(error)))
-    sha256 = hashlib.sha256(content).hexdigest()
+    return read_content(fetched, context, interval_ns)
+
+
+def fetch(file: SourceFile, context: ReadContext) -> Fetched:
+    """The bytes of a file, and their hash.
+
+    Raises
+    ------
+    ArchiveError
+        When the archive does not give it.
+    """
+    content = context.archive.fetch(file.uri)
+    return Fetched(file, content, hashlib.sha256(content).hexdigest())
+
+
+def read_content(fetched: Fetched, context: ReadContext, interval_ns: int | None = None) -> ReadFile:
+    """Read a file that was fetched; whatever is wrong with it becomes its refusal.
+
+    Parameters
+    ----------
+    interval_ns
+        Interval of the grid it is read for; a file sampled faster is refused.
+    """
+    file, sha256 = fetched.file, fetched.sha256
     try:
         with failures_as_read_errors():
-            reading = read(content, context.options_of(file.receiver))
-            return _checked(_accepted(file, reading, sha256, context, len(content)), context, interval_ns)
+            reading = read(fetched.content, context.options_of(file.receiver))
+            return _checked(_accepted(file, reading, sha256, context, len(fetched.content)), context, interval_ns)
     except ReadError as error:
         if error.reason is Reason.READER_FAILED:
             _log.error("%s: %s", file.uri, error.detail, exc_info=error.__cause__)

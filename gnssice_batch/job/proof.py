@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -153,8 +153,14 @@ def proved(proof: Proof, compared: Sequence[Compared]) -> Proof:
         files=sum(one.files for one in compared),
         epochs=sum(one.epochs for one in compared),
         cells=sum(one.cells for one in compared),
-        readers=dict(sum((Counter(one.readers) for one in compared), Counter[str]())),
+        readers=_summed(one.readers for one in compared),
+        declined=_summed(one.declined for one in compared),
+        failed=_summed(one.failed for one in compared),
     )
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    return dict(sum(map(Counter, counts), Counter[str]()))
 
 
 def _refuse_differences(compared: Iterable[Compared], work: Work) -> None:

@@ -44,6 +44,10 @@ class Proof:
     """Cells compared, missing ones included."""
     readers: Mapping[str, int] = field(default_factory=dict)
     """Of the files, how many were read again by each reader: ``plain`` is the second reader."""
+    declined: Mapping[str, int] = field(default_factory=dict)
+    """Of the files, how many the second reader declined, by its reason."""
+    failed: Mapping[str, int] = field(default_factory=dict)
+    """Of the files, how many the second reader failed on, by what it raised: a fault of the second reader."""
 
 
 @dataclass(frozen=True, slots=True)

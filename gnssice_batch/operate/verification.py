@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,15 @@ from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.planning.markers import made_with
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
-from gnssice_batch.store.reading.contents import stored_groups
+from gnssice_batch.store.reading.contents import stored_receivers
 from gnssice_batch.verification.comparison import Axes, Cells, Findings
 from gnssice_batch.verification.rereading import Claim, Compared, Comparison
+
+_COLUMNS: Final = (
+    *("uri", "size_bytes", "etag", "sha256", "status", "first_epoch", "last_epoch"),
+    *("epochs_written", "epochs_joined", "observations_written"),
+)
+"""What of the ledger is held against files and cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ def verify_store(
     target = target_of(settings)
     repository = existing_repository(target)
     snapshot = repository.head(target.branch)
-    names = _receivers(list(stored_groups(repository, snapshot)), receivers)
+    names = _receivers(stored_receivers(repository, target.branch, snapshot), receivers)
     found = [_receiver(_Place(repository.url, snapshot, name)) for name in names]
     templates = {receiver.place.receiver: receiver.stored.template for receiver in found}
     rules = rules_of(settings)
@@ -125,6 +132,8 @@ def as_json(report: StoreReport) -> dict[str, object]:
         "compared": {
             "files": report.proof.files,
             "readers": dict(report.proof.readers),
+            "declined": dict(report.proof.declined),
+            "failed": dict(report.proof.failed),
             "epochs": report.proof.epochs,
             "cells": report.proof.cells,
         },
@@ -163,12 +172,13 @@ def verify_files(place: _Place, claims: Sequence[Claim], context: ReadContext) -
     comparison = Comparison(stored, axes, claims, context, Findings(place.receiver))
     for span in _spans(axes, claims):
         reaching = comparison.reaching(span)
-        if not reaching:
+        first = next(reaching, None)
+        if first is None:
             continue
         found = stored.read(span)
         cells = Cells(span.start, found["source_file"], found, stored.joined(span))
         comparison.check_empty(cells)
-        for claim in reaching:
+        for claim in chain([first], reaching):
             comparison.compare(cells, claim, comparison.expected(claim, span))
     comparison.close()
     return comparison.result(place.receiver)
@@ -184,7 +194,7 @@ def _receivers(there: Sequence[str], wanted: Sequence[str]) -> list[str]:
 
 def _receiver(place: _Place) -> _Receiver:
     stored = place.open()
-    ledger = stored.ledger()
+    ledger = stored.ledger(_COLUMNS)
     return _Receiver(place, stored, ledger, taken_files(place.receiver, ledger))
 
 

@@ -1,9 +1,11 @@
 """Stored cells compared with what a file says, which is worked out again in plain numpy.
 
-Shares no code with `align`: two ways to the same cells, so that a fault in one of them shows.
+Two ways to the same cells, so that a fault in one of them shows. With `align` it shares the limits of a receiver's
+epochs (`Bounds`), the arithmetic of the grid (`Grid`) and the list of the arrays, and none of the code that places
+epochs or fills cells.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,14 +16,12 @@ from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.model.grid import Grid, gps_datetime
 from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, ArraySpec
 from gnssice_batch.model.values import NO_SOURCE, Tally
-from gnssice_batch.rinex import MISSING, Observations
-from gnssice_batch.rinex.plain import Series
-from gnssice_batch.signals import sid
+from gnssice_batch.rinex.plain import MISSING, Series
 from gnssice_batch.verification import plain_cells
+from gnssice_batch.verification.plain_cells import VARIABLE_OF
 
 type Arrays = dict[str, npt.NDArray[Any]]
 
-_VALUES: Final = {"S": "SNR", "C": "Pseudorange", "L": "Phase", "D": "Doppler"}
 _ALONG_EPOCH: Final = tuple(spec for spec in EPOCH_COORDINATES if spec.name not in {"epoch", "source_file"})
 _COMPARED: Final[tuple[ArraySpec, ...]] = (*VARIABLES, *_ALONG_EPOCH)
 _MOST_KEPT: Final = 20
@@ -68,13 +68,14 @@ class Cells:
     def has_value(self) -> npt.NDArray[np.bool_]:
         """(N, S) whether a signal has a value."""
         there: npt.NDArray[np.bool_] = np.logical_or.reduce(
-            [np.isfinite(self.arrays[name]) for name in _VALUES.values()]
+            [np.isfinite(self.arrays[name]) for name in VARIABLE_OF.values()]
         )
         return there
 
     def values(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Number of values in the chosen epochs."""
-        return sum(int(np.isfinite(self.arrays[name][chosen]).sum()) for name in _VALUES.values())
+        rows = _rows(np.flatnonzero(chosen))
+        return sum(int(np.isfinite(self.arrays[name][rows]).sum()) for name in VARIABLE_OF.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +135,11 @@ class Findings:
         epochs = np.flatnonzero(chosen)
         if not epochs.size:
             return
-        whole = epochs[-1] - epochs[0] + 1 == epochs.size
-        rows = slice(epochs[0], epochs[-1] + 1) if whole else epochs
+        rows = _rows(epochs)
         for spec in _COMPARED:
             found, wanted = stored.arrays[spec.name][rows], expected.arrays[spec.name][rows]
             self.cells += found.size
-            wrong = np.argwhere(_bits(found) != _bits(wanted))
+            wrong = _places(_bits(found) != _bits(wanted))
             for at in wrong[:_MOST_KEPT]:
                 cell = _cell(spec.name, stored.start + int(epochs[at[0]]), at, axes)
                 there, here = found[tuple(at)], wanted[tuple(at)]
@@ -154,7 +154,7 @@ class Findings:
             along = len(spec.dims) == 1
             found, wanted = (each.told(spec.name) if along else each.arrays[spec.name] for each in (stored, expected))
             self.cells += 0 if along else int(chosen.sum())
-            wrong = np.argwhere(chosen & (_bits(found) != _bits(wanted)))
+            wrong = _places(chosen & (_bits(found) != _bits(wanted)))
             for at in wrong[:_MOST_KEPT]:
                 cell = _cell(spec.name, stored.start + int(at[0]), at, axes)
                 self.add(uri, f"{cell} is {found[tuple(at)]} in the store, {wanted[tuple(at)]} expected")
@@ -170,7 +170,7 @@ def missing_cells(start: int, epochs: int, signals: int) -> Cells:
     return Cells(start, np.full(epochs, NO_SOURCE, np.int32), arrays)
 
 
-def fresh_cells(parts: Iterable[Observations | Series], axes: Axes, span: range, source: int) -> Cells:
+def fresh_cells(parts: Iterable[Series], axes: Axes, span: range, source: int) -> Cells:
     """What a file as just read says of a span of the grid.
 
     An epoch belongs to the nearest mark of the grid, if it is within the tolerance; of several at one mark the fullest
@@ -208,7 +208,7 @@ def held(cells: Cells, source: int) -> Tally:
         return Tally(int(main.sum()), cells.values(main))
     its = cells.holder() == source
     epochs = main | (its & cells.guests()).any(axis=1)
-    return Tally(int(epochs.sum()), sum(int((np.isfinite(cells.arrays[n]) & its).sum()) for n in _VALUES.values()))
+    return Tally(int(epochs.sum()), sum(int((np.isfinite(cells.arrays[n]) & its).sum()) for n in VARIABLE_OF.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class _Placed:
         return _Placed(self.slot[chosen], self.epoch[chosen], self.offset_ns[chosen])
 
 
-def _placed(part: Observations | Series, axes: Axes, span: range) -> _Placed:
+def _placed(part: Series, axes: Axes, span: range) -> _Placed:
     grid, bounds = axes.grid, axes.bounds
     marks_ns = grid.time_ns(span.start) + np.arange(len(span) + 1) * grid.interval_ns
     time_ns = part.time_100ns * 100
@@ -235,70 +235,21 @@ def _placed(part: Observations | Series, axes: Axes, span: range) -> _Placed:
     inside = (slot >= 0) & (slot < len(span)) & (abs(offset_ns) <= bounds.tolerance_ns)
     plausible = (bounds.earliest_ns <= time_ns) & (time_ns < bounds.latest_ns)
     candidates = np.flatnonzero(inside & plausible)
-    values = plain_cells.values_per_epoch(part) if isinstance(part, Series) else _values_per_epoch(part)
+    values = plain_cells.values_per_epoch(part)
     best_first = candidates[np.lexsort((candidates, -values[candidates], slot[candidates]))]
     slots, first = np.unique(slot[best_first], return_index=True)
     epoch = best_first[first]
     return _Placed(slots, epoch, offset_ns[epoch])
 
 
-def _values_per_epoch(part: Observations) -> npt.NDArray[np.int64]:
-    there = np.count_nonzero(part.value != MISSING, axis=1)
-    return np.bincount(_epoch_of_row(part), weights=there, minlength=part.time_100ns.size).astype(np.int64)
-
-
-def _epoch_of_row(part: Observations) -> npt.NDArray[np.intp]:
-    return np.repeat(np.arange(part.time_100ns.size), np.diff(part.first_row))
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Per satellite and column of a part (V, K): index of the signal, -1 for none; kind; what to divide by."""
-
-    signal: npt.NDArray[np.intp]
-    kind: npt.NDArray[np.str_]
-    divisor: npt.NDArray[np.float64]
-
-
-def _columns(part: Observations, sids: Sequence[str]) -> _Columns:
-    shape = (len(part.svs), part.value.shape[1])
-    columns = _Columns(np.full(shape, -1), np.full(shape, " "), np.ones(shape))
-    index = {name: number for number, name in enumerate(sids)}
-    for v, sv in enumerate(part.svs):
-        for k, column in enumerate(part.columns[sv[0]]):
-            columns.signal[v, k] = index.get(sid(sv, column.band, column.letter), -1)
-            columns.kind[v, k] = column.kind
-            columns.divisor[v, k] = 1000.0 * column.scale
-    return columns
-
-
-def _fill(arrays: Arrays, part: Observations, slot_of_epoch: npt.NDArray[np.intp], columns: _Columns) -> None:
-    row_slot, row_sv = slot_of_epoch[_epoch_of_row(part)], part.row_sv
-    wanted = (row_slot >= 0)[:, None] & (columns.signal >= 0)[row_sv]
-
-    def put(name: str, kind: str, given: npt.NDArray[np.bool_], rows: npt.NDArray[Any]) -> None:
-        r, k = np.nonzero(wanted & given & (columns.kind == kind)[row_sv])
-        arrays[name][row_slot[r], columns.signal[row_sv[r], k]] = rows[r, k]
-
-    physical = part.value / columns.divisor[row_sv]
-    for kind, name in _VALUES.items():
-        put(name, kind, part.value != MISSING, physical)
-    put("LLI", "L", part.lli >= 0, part.lli)
-    put("SSI", "C", part.ssi >= 0, part.ssi)
-    put("SSI", "L", part.ssi >= 0, part.ssi)
-
-
-def _fill_part(arrays: Arrays, part: Observations | Series, placed: _Placed, axes: Axes) -> None:
+def _fill_part(arrays: Arrays, part: Series, placed: _Placed, axes: Axes) -> None:
     """Put the observations of placed epochs into arrays (N, S)."""
     slot_of_epoch = np.full(part.time_100ns.size, -1)
     slot_of_epoch[placed.epoch] = placed.slot
-    if isinstance(part, Series):
-        plain_cells.fill(arrays, part, slot_of_epoch, axes.sids)
-    else:
-        _fill(arrays, part, slot_of_epoch, _columns(part, axes.sids))
+    plain_cells.fill(arrays, part, slot_of_epoch, axes.sids)
 
 
-def _fill_beside(cells: Cells, part: Observations | Series, placed: _Placed, axes: Axes) -> None:
+def _fill_beside(cells: Cells, part: Series, placed: _Placed, axes: Axes) -> None:
     """Give epochs that an earlier part has the signals that it lacks."""
     other = _writable(missing_cells(cells.start, len(cells.source), len(axes.sids)))
     same = cells.arrays["epoch_offset"][placed.slot] == _offset_s(part, placed)
@@ -315,17 +266,18 @@ def _told(cells: Cells) -> npt.NDArray[np.int8]:
 
 
 def _writable(cells: Cells) -> Cells:
-    return Cells(cells.start, cells.source, {name: array.copy() for name, array in cells.arrays.items()})
+    """Arrays of their own, laid out signal by signal as those that they are compared with."""
+    return Cells(cells.start, cells.source, {name: array.copy(order="F") for name, array in cells.arrays.items()})
 
 
-def _fill_epochs(arrays: Arrays, part: Observations | Series, placed: _Placed) -> None:
+def _fill_epochs(arrays: Arrays, part: Series, placed: _Placed) -> None:
     clock = part.rx_clock_offset_ps[placed.epoch]
     arrays["epoch_flag"][placed.slot] = part.epoch_flag[placed.epoch]
     arrays["rx_clock_offset"][placed.slot] = np.where(clock == MISSING, np.nan, clock / 1e12)
     arrays["epoch_offset"][placed.slot] = _offset_s(part, placed)
 
 
-def _offset_s(part: Observations | Series, placed: _Placed) -> npt.NDArray[np.float64]:
+def _offset_s(part: Series, placed: _Placed) -> npt.NDArray[np.float64]:
     """(M,) observed minus grid time in seconds."""
     offset_s: npt.NDArray[np.float64] = (placed.offset_ns * 1000 + part.time_ps[placed.epoch]) / 1e12
     return offset_s
@@ -336,6 +288,18 @@ def _cell(name: str, index: int, at: npt.NDArray[np.intp], axes: Axes) -> str:
     return f"epoch {moment(axes, index)}{signal}: {name}"
 
 
+def _rows(epochs: npt.NDArray[np.intp]) -> slice | npt.NDArray[np.intp]:
+    """An index that copies nothing where the epochs follow one another."""
+    if epochs.size and epochs[-1] - epochs[0] + 1 == epochs.size:
+        return slice(int(epochs[0]), int(epochs[-1]) + 1)
+    return epochs
+
+
+def _places(wrong: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """(M, dimensions) the places that are wrong; where none is they are not looked for one by one."""
+    return np.argwhere(wrong) if wrong.any() else np.zeros((0, wrong.ndim), np.intp)
+
+
 def _bits(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The bits of numbers, so that a missing value equals a missing value and nothing else does."""
-    return np.ascontiguousarray(array).view(f"u{array.itemsize}")
+    return array.view(f"u{array.itemsize}")

@@ -1,6 +1,7 @@
-"""What the plain reader found, put into cells."""
+"""Series put into cells."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -11,8 +12,12 @@ from gnssice_batch.signals import sid
 
 type Arrays = Mapping[str, npt.NDArray[Any]]
 
-_VALUES: Final = {"S": "SNR", "C": "Pseudorange", "L": "Phase", "D": "Doppler"}
-"""Kind of an observable to the variable that holds it."""
+VARIABLE_OF: Final = {"S": "SNR", "C": "Pseudorange", "L": "Phase", "D": "Doppler"}
+"""Kind of an observable to the variable that holds it; of indicators that two kinds give the later one's stands."""
+
+_KINDS: Final = "".join(VARIABLE_OF)
+_INDICATED: Final = {"LLI": "L", "SSI": "CL"}
+"""The kinds of observables whose indicators are stored."""
 
 
 def values_per_epoch(series: Series) -> npt.NDArray[np.int64]:
@@ -25,7 +30,7 @@ def values_per_epoch(series: Series) -> npt.NDArray[np.int64]:
 
 
 def fill(arrays: Arrays, series: Series, slot_of_epoch: npt.NDArray[np.intp], sids: Sequence[str]) -> None:
-    """Put values and indicators into the data variables (N, S).
+    """Put values and indicators into the data variables (N, S), which lie in memory signal by signal.
 
     Parameters
     ----------
@@ -36,31 +41,47 @@ def fill(arrays: Arrays, series: Series, slot_of_epoch: npt.NDArray[np.intp], si
     """
     index = {name: number for number, name in enumerate(sids)}
     for block in series.blocks:
-        _fill(arrays, block, slot_of_epoch[block.epoch], _places(block, index)[:, block.sv])
+        _fill(arrays, block, slot_of_epoch[block.epoch], index)
 
 
-def _places(block: Block, index: Mapping[str, int]) -> npt.NDArray[np.intp]:
-    """(K, V) where each satellite's signal of a column stands, -1 for nowhere."""
-    signals = [(column.band, column.letter) for column in block.columns]
-    places = [[index.get(sid(sv, *signal), -1) for sv in block.svs] for signal in signals]
-    return np.array(places, np.intp).reshape(len(signals), len(block.svs))
+def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], index: Mapping[str, int]) -> None:
+    """Put a block, its (R,) epochs to their slots, kind by kind."""
+    order = sorted(range(len(block.columns)), key=lambda k: _KINDS.index(block.columns[k].kind))
+    kinds = [block.columns[k].kind for k in order]
+    cell, value = _cells(block, order, slot, len(arrays["SNR"]), index), block.value[order]
+    physical = value / (1000.0 * np.array(block.scales)[order, None])
+    _put(arrays, [VARIABLE_OF[kind] for kind in kinds], cell, value != MISSING, physical)
+    for name, of in _INDICATED.items():
+        rows = [row for row, kind in enumerate(kinds) if kind in of]
+        indicators = getattr(block, name.lower())[[order[row] for row in rows]]
+        _put(arrays, [name] * len(rows), cell[rows], indicators >= 0, indicators)
 
 
-def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], place: npt.NDArray[np.intp]) -> None:
-    """Put a block: its (R,) epochs to their slots, its (K, R) signals to their places."""
-    kinds = np.array([column.kind for column in block.columns])
-    inside = (slot >= 0) & (place >= 0)
-    physical = block.value / (1000.0 * np.array(block.scales))[:, None]
+def _cells(
+    block: Block, order: Sequence[int], slot: npt.NDArray[np.intp], slots: int, index: Mapping[str, int]
+) -> npt.NDArray[np.intp]:
+    """(K, R) the cell of each number, counted signal by signal, the columns in some order; -1 for nowhere."""
+    signals = [(block.columns[k].band, block.columns[k].letter) for k in order]
+    different = list(dict.fromkeys(signals))
+    places = [[index.get(sid(sv, *signal), -1) for sv in block.svs] for signal in different]
+    place = np.array(places, np.intp).reshape(len(different), len(block.svs))[:, block.sv]
+    cell = np.where((slot >= 0) & (place >= 0), slot + slots * place, -1)
+    return cell[[different.index(signal) for signal in signals]]
 
-    def put(name: str, kind: str, given: npt.NDArray[np.bool_], numbers: npt.NDArray[Any]) -> None:
-        of_kind = np.flatnonzero(kinds == kind)
-        k, r = np.nonzero(given[of_kind] & inside[of_kind])
-        k = of_kind[k]
-        arrays[name][slot[r], place[k, r]] = numbers[k, r]
 
-    observed = block.value != MISSING
-    for kind, name in _VALUES.items():
-        put(name, kind, observed, physical)
-    put("LLI", "L", block.lli >= 0, block.lli)
-    put("SSI", "C", block.ssi >= 0, block.ssi)
-    put("SSI", "L", block.ssi >= 0, block.ssi)
+def _put(
+    arrays: Arrays,
+    names: Sequence[str],
+    cell: npt.NDArray[np.intp],
+    given: npt.NDArray[np.bool_],
+    numbers: npt.NDArray[Any],
+) -> None:
+    """Put numbers (K, R) that are given into their cells of the arrays that rows belong to; the last one stands."""
+    chosen = np.flatnonzero(given & (cell >= 0))
+    cells, wanted = cell.reshape(-1)[chosen], numbers.reshape(-1)[chosen]
+    rows = begin = 0
+    for name, run in groupby(names):
+        rows += len(list(run))
+        end = int(np.searchsorted(chosen, rows * given.shape[1]))
+        arrays[name].T.reshape(-1, copy=False)[cells[begin:end]] = wanted[begin:end]
+        begin = end

@@ -1,7 +1,7 @@
 """Files read again for a comparison with stored cells, span by span."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -46,6 +46,10 @@ class Compared:
     bytes_read: int
     readers: Mapping[str, int] = field(default_factory=dict)
     """Of the files, how many were read again by each reader, by its name in `Rereader`."""
+    declined: Mapping[str, int] = field(default_factory=dict)
+    """Of the files, how many the second reader declined, by its reason."""
+    failed: Mapping[str, int] = field(default_factory=dict)
+    """Of the files, how many the second reader failed on, by what it raised."""
 
 
 @dataclass(slots=True)
@@ -65,20 +69,25 @@ class Comparison:
     """By claim, what the store holds of it."""
     readers: Counter[str] = field(default_factory=Counter)
     """Files compared, by what has read them again."""
+    declined: Counter[str] = field(default_factory=Counter)
+    """Files that the second reader declined, by its reason."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """Files that the second reader failed on, by what it raised."""
     bytes_read: int = 0
     _files: dict[int, Reread] = field(default_factory=dict)
 
-    def reaching(self, span: range) -> list[Claim]:
-        """The claims with epochs in a span, their files read; files that end before it are let go."""
+    def reaching(self, span: range) -> Iterator[Claim]:
+        """The claims with epochs in a span, for spans in their order.
+
+        A file is read when its turn comes, and let go behind it where it ends in the span.
+        """
         slot = self.axes.grid.slot
-        reaching = []
         for claim in self.claims:
             first, last = slot(claim.span.first_ns), slot(claim.span.last_ns)
-            if last < span.start:
+            if first < span.stop and last >= span.start and self._read(claim):
+                yield claim
+            if last < span.stop:
                 self._files.pop(claim.source, None)
-            elif first < span.stop and self._read(claim):
-                reaching.append(claim)
-        return reaching
 
     def expected(self, claim: Claim, span: range) -> Cells:
         """What a claim's file says of that part of a span that it reaches."""
@@ -166,6 +175,8 @@ class Comparison:
             absent=tuple(self.absent.values()),
             bytes_read=self.bytes_read,
             readers=dict(self.readers),
+            declined=dict(self.declined),
+            failed=dict(self.failed),
         )
 
     def _read(self, claim: Claim) -> bool:
@@ -181,8 +192,16 @@ class Comparison:
             return False
         self._check_file(claim, result)
         self._files[claim.source] = result
-        self.readers[result.reader] += 1
+        self._count(result)
         return True
+
+    def _count(self, result: Reread) -> None:
+        """Count a file by what has read it again, and by why the second reader has not."""
+        self.readers[result.reader] += 1
+        if result.declined:
+            self.declined[result.declined] += 1
+        if result.failed:
+            self.failed[result.failed] += 1
 
     def _check_file(self, claim: Claim, result: Reread) -> None:
         if result.refusal:

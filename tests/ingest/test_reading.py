@@ -39,7 +39,7 @@ RAISED = (
     TypeError, AttributeError, StopIteration, OverflowError, NotImplementedError, EOFError, StoreError,
 )  # fmt: skip
 NOT_OF_THE_READER = ("gnssice_batch.rinex.failures", "gnssice_batch.rinex.names")
-AFTER_THE_READER = {"read_file", "_rejected"}
+AROUND_THE_READER = {"read_file", "fetch", "read_content", "_rejected"}
 
 
 def content_of(uri):
@@ -80,7 +80,7 @@ def functions_of_the_reader(chosen):
         read_file(file, context)
     finally:
         sys.setprofile(None)
-    return sorted(one for one in called if one[1] not in AFTER_THE_READER)
+    return sorted(one for one in called if one[1] not in AROUND_THE_READER)
 
 
 class Trap:

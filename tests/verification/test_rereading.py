@@ -1,4 +1,4 @@
-"""Verification finds the reader's own faults: what it reads again is read by a reader that shares nothing with it."""
+"""Verification finds the reader's own faults: what it reads again is read by a reader that parses none of it alike."""
 
 from dataclasses import replace
 from importlib import import_module
@@ -6,17 +6,23 @@ from importlib import import_module
 import hatanaka
 import numpy as np
 import pytest
+from rich.console import Console
 
+from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cli import main
+from gnssice_batch.cli.tables import show_report, show_verification
 from gnssice_batch.config import Settings
+from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.verification import as_json, verify_store
 from gnssice_batch.rinex.plain import DeclinedError
-from gnssice_batch.verification import rereaders
+from gnssice_batch.rinex.plain import reading as plain_reading
+from gnssice_batch.verification import rereaders, rereading
 from tests.support.runs import DAY_ONE_S, name, rinex, settings, span_s, stored, write
-from tests.support.samples import epoch2, field, header2
+from tests.support.samples import epoch2, epoch3, field, header2, header3
 
 TEXT = rinex(span_s(DAY_ONE_S, 1), svs=("G01", "G02", "R03"), flags={7: 1})
+LATER = rinex(span_s(DAY_ONE_S + 3600, 1), svs=("G01", "G02", "R03"))
 CONTENTS = {"text": TEXT, "crinex": bytes(hatanaka.rnx2crx(TEXT))}
 CHANGING = b"\n".join(
     [
@@ -120,13 +126,59 @@ def test_what_the_second_reader_declines_is_read_as_before_and_said(tmp_path, la
     report = verify_store(chosen, None)
     assert report.agrees
     assert report.proof.readers == {NATIVE if layout == "text" else HATANAKA: 1}
+    assert report.proof.declined == {"an event with SYS / # / OBS TYPES": 1}
+    assert report.proof.failed == {}
+    assert as_json(report)["compared"]["declined"] == {"an event with SYS / # / OBS TYPES": 1}
     options = ["--set", f"site={chosen.site}", "--set", f"archive.url={chosen.archive.url}"]
     options += ["--set", f"archive.layout={chosen.archive.layout}", "--set", f"store.url={chosen.store.url}"]
     with pytest.raises(SystemExit) as ended:
         main(["verify", "--full", *options])
     assert not ended.value.code
     said = "the same reader: 1" if layout == "text" else "the reference decoder: 1"
-    assert said in capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
+    assert said in printed
+    assert "1 file by the second reader (an event with SYS / # / OBS TYPES: 1)" in printed
+
+
+@pytest.mark.parametrize("layout", CONTENTS)
+@pytest.mark.parametrize("error", [IndexError("out of its bounds"), MemoryError(), ReadError(Reason.TRUNCATED, "cut")])
+def test_a_second_reader_that_fails_has_not_declined(tmp_path, monkeypatch, layout, error, caplog, capsys):
+    """It is logged with its cause and counted as what it is; the first reader reads the file in its place."""
+
+    def fail(*_):
+        raise error
+
+    chosen = ingested(tmp_path, CONTENTS[layout])
+    monkeypatch.setattr(plain_reading, "rows_of", fail)
+    report = verify_store(chosen, None)
+    assert report.agrees
+    assert report.proof.readers == {NATIVE if layout == "text" else HATANAKA: 1}
+    assert report.proof.declined == {}
+    ((raised, files),) = report.proof.failed.items()
+    assert files == 1
+    assert (type(error).__name__ if not isinstance(error, ReadError) else "cut") in raised
+    assert as_json(report)["compared"]["failed"] == {raised: 1}
+    (record,) = [one for one in caplog.records if "the second reader failed" in one.message]
+    assert record.message.startswith(name(DAY_ONE_S, "01H"))
+    assert record.exc_info[1] is error
+    show_verification(Console(), report)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Warning: the second reader failed" in printed
+    assert f"1 file: {raised}" in printed
+
+
+def test_a_proof_says_what_the_second_reader_failed_on(tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise IndexError
+
+    write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): TEXT, name(DAY_ONE_S + 3600, "01H"): LATER})
+    monkeypatch.setattr(plain_reading, "rows_of", fail)
+    report = run(settings(tmp_path, run={"verify": "full"}))
+    assert report.snapshot
+    assert report.proof.readers == {NATIVE: 2}
+    assert list(report.proof.failed.values()) == [2]
+    show_report(Console(), report)
+    assert "Warning: the second reader failed" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_proof_says_who_has_read_again(tmp_path):
@@ -174,6 +226,60 @@ def test_the_readers_agree_where_two_columns_are_one_signal(tmp_path):
     ranges = dict(zip(found.sids, found.arrays["Pseudorange"][0].tolist(), strict=True))
     assert (ranges["G01|L1|C"], ranges["G02|L1|C"]) == (1, 7)
     assert ranges["G03|L1|C"] in {11, 12}
+    report = verify_store(chosen, None)
+    assert report.agrees, report.first
+    assert report.proof.readers == {PLAIN: 1}
+
+
+@pytest.mark.parametrize("layout", CONTENTS)
+def test_a_file_is_fetched_once_whoever_reads_it_again(tmp_path, monkeypatch, layout):
+    def decline(*_):
+        raise DeclinedError("for this test")
+
+    chosen = ingested(tmp_path, CONTENTS[layout])
+    monkeypatch.setattr(rereaders, "read_plainly", decline)
+    fetched, fetch = [], ArchiveAccess.fetch
+
+    def noted(self, uri, size_bytes=None):
+        fetched.append(uri)
+        return fetch(self, uri, size_bytes)
+
+    monkeypatch.setattr(ArchiveAccess, "fetch", noted)
+    report = verify_store(chosen, None)
+    assert report.agrees
+    assert report.proof.readers == {NATIVE if layout == "text" else HATANAKA: 1}
+    assert fetched == [name(DAY_ONE_S, "01H")]
+
+
+def test_files_are_held_one_after_the_other(tmp_path, monkeypatch):
+    hours = range(4)
+    contents = {name(DAY_ONE_S + 3600 * hour, "01H"): rinex(span_s(DAY_ONE_S + 3600 * hour, 1)) for hour in hours}
+    write(tmp_path / "archive", contents)
+    chosen = settings(tmp_path)
+    run(chosen)
+    held, expected = [], rereading.Comparison.expected
+
+    def noted(self, claim, span):
+        held.append(len(self._files))
+        return expected(self, claim, span)
+
+    monkeypatch.setattr(rereading.Comparison, "expected", noted)
+    report = verify_store(chosen, None)
+    assert report.agrees
+    assert report.proof.files == len(hours)
+    assert held == [1] * len(hours)
+
+
+def test_of_two_strength_indicators_that_of_the_phase_is_compared(tmp_path):
+    row = "G01" + field(2e7, ssi="3") + field(1e8, lli="1", ssi="7") + field(-1.5, ssi="9") + field(45.0, ssi="9")
+    other = "G02" + field(2e7, ssi="4") + field(1e8)
+    content = header3() + "".join(epoch3(second, 2) + f"{row}\n{other}\n" for second in (0, 30))
+    write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): content.encode()})
+    chosen = settings(tmp_path)
+    run(chosen)
+    found = stored(chosen, "rec")
+    assert dict(zip(found.sids, found.arrays["SSI"][0].tolist(), strict=True)) == {"G01|L1|C": 7, "G02|L1|C": 4}
+    assert dict(zip(found.sids, found.arrays["LLI"][0].tolist(), strict=True)) == {"G01|L1|C": 1, "G02|L1|C": -1}
     report = verify_store(chosen, None)
     assert report.agrees, report.first
     assert report.proof.readers == {PLAIN: 1}

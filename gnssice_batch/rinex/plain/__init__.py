@@ -1,6 +1,8 @@
 """A second RINEX reader, in numpy with plain Python, to check the first one against.
 
-It shares no line with the first: whole-file array operations on bytes, each one easy to check by hand. What it does not
+Whole-file array operations on bytes, each one easy to check by hand. With the first reader it shares `members`, which
+unpacks containers, and of `signals` the letters of the systems, `columns` and `SignalColumn`: what a declared code is
+read as. Nothing else: header, epochs, values, indicators, times and slips are read by code of its own. What it does not
 do in that way (damage, types that change, several stations in one file) it declines, and says why.
 """
 

@@ -11,8 +11,8 @@ from gnssice_batch.rinex.plain.values import Bytes, DeclinedError, Integers
 from gnssice_batch.signals import SYSTEMS
 
 NEWLINE, SPACE, MINUS, DOT, ZERO = 10, 32, 45, 46, 48
-PADDING = 128
-"""Line feeds behind the text, so that a window that begins in it ends in it."""
+_PADDING = 128
+"""Line feeds behind the text, at least, so that what is looked at behind a place in it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,15 @@ class Lines:
     """(L,) without the line feed."""
 
     @classmethod
-    def of(cls, content: bytes) -> "Lines":
-        """The lines of a body whose last one has a line feed too."""
-        text = np.frombuffer(content + b"\n" * PADDING, np.uint8)
+    def of(cls, content: bytes, widest: int = 0) -> "Lines":
+        """The lines of a body whose last one has a line feed too.
+
+        Parameters
+        ----------
+        widest
+            So many columns of any line can be looked at, however short it is.
+        """
+        text = np.frombuffer(content + b"\n" * (_PADDING + widest), np.uint8)
         end = np.flatnonzero(text[: len(content)] == NEWLINE)
         return cls(content, text, np.concatenate(([0], end[:-1] + 1)), end)
 

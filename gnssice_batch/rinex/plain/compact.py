@@ -163,17 +163,21 @@ def values_of(text: Bytes, fields: Fields, link: Booleans) -> Integers:
     DeclinedError
         If a field is no number, or there is nothing that a difference goes on from.
     """
-    value = np.full(fields.end.shape, MISSING)
-    at = np.flatnonzero(fields.end > fields.begin)
+    present = fields.end > fields.begin
+    at = np.flatnonzero(present)
     begin, end = fields.begin.reshape(-1)[at], fields.end.reshape(-1)[at]
     starts = text[begin + 1] == AMPERSAND
-    order = text[begin[starts]].astype(np.int64) - ZERO
-    goes_on = np.concatenate(([False], np.diff(at) == 1))[: at.size] & link[at % max(link.size, 1)]
-    if not (starts | goes_on).all() or ((order < 0) | (order > 9)).any():
+    goes_on = present & link
+    goes_on[:, 1:] &= present[:, :-1]
+    first = np.flatnonzero(starts)
+    order = text[begin[first]].astype(np.int64) - ZERO
+    if not (starts | goes_on.reshape(-1)[at]).all() or ((order < 0) | (order > 9)).any():
         raise DeclinedError("a difference without a value that it goes on from")
-    number = _summed(integers(text, begin + 2 * starts, end), np.flatnonzero(starts), order)
+    begin[first] += 2
+    number = _summed(integers(text, begin, end), first, order)
     if number.size and max(-number.min(), number.max()) > LARGEST:
         raise DeclinedError("a value with more digits than there is room for")
+    value = np.full(present.shape, MISSING)
     value.reshape(-1)[at] = number
     return value
 
@@ -185,17 +189,18 @@ def _summed(number: Integers, start: Integers, order: Integers) -> Integers:
     differences of order p + 1 are those of order p from the p-th number on.
     """
     length = np.diff(start, append=number.size)
-    place = np.arange(number.size) - np.repeat(start, length)
-    most = np.repeat(order, length)
     for p in range(int(order.max(initial=0)) - 1, -1, -1):
-        number = _cumulated(number, np.flatnonzero((place <= p) | (most <= p)))
+        left = np.where(order > p, np.minimum(p + 1, length), length)
+        number = _cumulated(number, np.repeat(start - np.cumsum(left) + left, left) + np.arange(left.sum()))
     return number
 
 
 def _cumulated(number: Integers, anew: Integers) -> Integers:
     """Cumulative sums that begin anew at some places, the first of all among them."""
-    total = np.cumsum(number)
-    return total - np.repeat(total[anew] - number[anew], np.diff(anew, append=number.size))
+    total = np.add.reduceat(number, anew) if anew.size else number
+    number = number.copy()
+    number[anew[1:]] -= total[:-1]
+    return np.cumsum(number, out=number)
 
 
 def indicators_of(text: Bytes, fields: Fields, link: Booleans, *, only_with_values: bool) -> npt.NDArray[np.int8]:

@@ -1,29 +1,23 @@
 """What the body needs of a header: types, scale factors, time system (RINEX 2 table A1; RINEX 3 or 4 table A2)."""
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
+from gnssice_batch.rinex.plain.scales import Scales
 from gnssice_batch.rinex.plain.values import DeclinedError
 
 TIME_SYSTEMS: Final = {"GPS": "GPS", "GLO": "UTC", "UTC": "UTC", "GAL": "GPS", "QZS": "GPS", "IRN": "GPS", "BDT": "BDT"}
 """What a time system is written like: GPS, UTC with its leap seconds, or BDT 14 s behind GPS."""
 
 _OF_SYSTEM: Final = {"R": "UTC", "C": "BDT"}
-_SCALES: Final = (1, 10, 100, 1000)
 DECISIVE: Final = (
     *("RINEX VERSION / TYPE", "# / TYPES OF OBSERV", "SYS / # / OBS TYPES", "SYS / SCALE FACTOR", "OBS SCALE FACTOR"),
     *("MARKER NAME", "TIME OF FIRST OBS", "END OF HEADER"),
 )
 """Labels that change how what follows is read, or whose it is."""
 
-
-class _Scaled(NamedTuple):
-    """A scale factor record."""
-
-    system: str
-    factor: int
-    left: int
-    """Codes that are declared and not listed yet."""
+_CLOSED: Final = {name.replace(" ", ""): name for name in DECISIVE}
+"""These labels without their blanks, which some programs write as they like."""
 
 
 @dataclass(slots=True)
@@ -38,11 +32,8 @@ class Header:
     types: dict[str, list[str]] = field(default_factory=dict)
     """By system; RINEX 2 has one list, under the empty string."""
     counts: dict[str, int] = field(default_factory=dict)
-    scales: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By system and code; the empty code is for all others of the system."""
+    scales: Scales = field(default_factory=Scales)
     system: str = ""
-    scaled: _Scaled = field(default_factory=lambda: _Scaled("", 1, 0))
-    """The scale factor record being read."""
     end: int = 0
     """Where the body begins."""
 
@@ -62,12 +53,13 @@ class Header:
 
     def scale(self, system: str, code: str) -> int:
         """What values of a code were multiplied by."""
-        return self.scales.get((system, code), self.scales.get((system, ""), 1))
+        return self.scales.of("" if self.major < 3 else system, code)
 
 
 def label(line: str) -> str:
-    """The label of a header record."""
-    return line[60:80].strip()
+    """The label of a header record; that of a decisive one as the format writes it, whatever blanks are in it."""
+    written = line[60:80].strip()
+    return _CLOSED.get(written.replace(" ", "").upper(), written)
 
 
 def read_header(content: bytes) -> Header:
@@ -109,9 +101,9 @@ def _take(header: Header, line: str) -> None:
     elif name == "SYS / # / OBS TYPES":
         _take_types(header, line[0].strip() or None, line[3:6], line[6:60])
     elif name == "SYS / SCALE FACTOR":
-        _take_scale(header, line)
+        header.scales.take_3(line)
     elif name == "OBS SCALE FACTOR":
-        raise ValueError(line)
+        header.scales.take_2(line)
     elif name == "TIME OF FIRST OBS":
         words = [word for word in line[43:60].split() if not word.isdigit()]
         header.time_system = TIME_SYSTEMS.get(" ".join(words), "?") if words else ""
@@ -126,43 +118,13 @@ def _take_types(header: Header, system: str | None, count: str, codes: str) -> N
     header.types[header.system].extend(codes.split())
 
 
-def _take_scale(header: Header, line: str) -> None:
-    """Read A1, 1X, I4, 2X, I2, then 12 codes a line; no codes means all of the system; a blank line says nothing."""
-    codes = line[10:60].split()
-    begins = line[:10].strip() != ""
-    if begins:
-        system, factor, left = line[0], int(line[1:6]), int(line[6:10].strip() or 0)
-        if system == " " or factor not in _SCALES or header.scaled.left:
-            raise ValueError(line)
-        header.scaled = _Scaled(system, factor, left)
-        if not codes and not left:
-            codes = _all_types(header, line)
-    left = header.scaled.left - sum(map(bool, codes))
-    if left < 0:
-        raise ValueError(line)
-    header.scaled = header.scaled._replace(left=left)
-    header.scales.update(((header.scaled.system, code), header.scaled.factor) for code in codes)
-
-
-def _all_types(header: Header, line: str) -> list[str]:
-    """What stands for all types of a system, which has no factors yet."""
-    if any(known == header.scaled.system for known, _ in header.scales):
-        raise ValueError(line)
-    return [""]
-
-
-def _is_strange(header: Header, system: str, code: str) -> bool:
-    """Whether a scale factor, which is not 1, is of a code that is not declared."""
-    return header.scales[system, code] != 1 and (not header.codes(system) or code not in ("", *header.codes(system)))
-
-
 def _checked(header: Header, lines: list[str]) -> Header:
     """Refuse what is no header of one file, and settle its time system."""
     lists = [(len(header.types[system]), len(set(header.types[system])), header.counts[system])
              for system in header.types]  # fmt: skip
     if not header.version or not lists or any(len(set(one)) != 1 for one in lists):
         raise DeclinedError("its types are not listed as the format says")
-    if header.scaled.left or any(_is_strange(header, *scaled) for scaled in header.scales):
+    if not header.scales.are_of(header.types):
         raise DeclinedError("its scale factors are not those of its types")
     if len({line for line in lines if label(line) == "MARKER NAME"}) > 1:
         raise DeclinedError("more than one marker")

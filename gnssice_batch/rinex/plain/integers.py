@@ -9,6 +9,15 @@ from gnssice_batch.rinex.plain.values import Bytes, DeclinedError, Integers
 
 _SPACE, _MINUS, _DOT, _ZERO = 32, 45, 46, 48
 _MOST_DIGITS: Final = 16
+_BITS_BEFORE: Final = np.array([8 * max(8 - digits, 0) for digits in range(_MOST_DIGITS + 1)], np.uint64)
+"""By the number of digits, how much of the word that ends with them stands before them."""
+_ZEROS: Final = np.uint64(0x3030303030303030)
+_HALVES: Final = (
+    (8, np.uint64(0x00FF00FF00FF00FF)),
+    (16, np.uint64(0x0000FFFF0000FFFF)),
+    (32, np.uint64(0x00000000FFFFFFFF)),
+)
+"""Of eight digits in a word, the first one lowest: bits of a number of one, two, four digits, and every other one."""
 FIELD: Final = 16
 """Columns of an observation: F14.3 and two indicators."""
 _POINT: Final = 10
@@ -30,20 +39,26 @@ def integers(text: Bytes, begin: Integers, end: Integers) -> Integers:
     number = _last_eight(text, end, digits)
     long = np.flatnonzero(digits > 8)
     number[long] += 10**8 * _last_eight(text, end[long] - 8, digits[long] - 8)
-    np.negative(number, out=number, where=negative)
-    return number
+    return np.where(negative, -number, number)
 
 
 def _last_eight(text: Bytes, end: Integers, digits: Integers) -> Integers:
     """(N,) the numbers that the last eight digits before `end` are, or as many as there are."""
     words: npt.NDArray[np.uint64] = np.ndarray((text.size - 7,), "<u8", text.data, strides=(1,))
-    before = (8 * np.maximum(8 - digits, 0)).astype(np.uint64)
-    digit = ((words[end - 8] ^ np.uint64(0x3030303030303030)) >> before << before).view(np.uint8).reshape(-1, 8)
-    if digit.size and digit.max() > 9:
+    before = _BITS_BEFORE[digits]
+    number = words[end - 8]
+    number ^= _ZEROS
+    number >>= before
+    number <<= before
+    if number.size and number.view(np.uint8).max() > 9:
         raise DeclinedError("a field that is no integer")
-    pairs = 10 * digit[:, 0::2] + digit[:, 1::2]
-    fours = 100 * pairs[:, 0::2].astype(np.uint16) + pairs[:, 1::2]
-    return 10_000 * fours[:, 0].astype(np.int64) + fours[:, 1]
+    for bits, low in _HALVES:
+        high = number & low
+        high *= np.uint64(10 ** (bits // 8))
+        number >>= np.uint64(bits)
+        number &= low
+        number += high
+    return number.view(np.int64)
 
 
 def observables(fields: Bytes, missing: int) -> Integers:

@@ -41,7 +41,7 @@ def read_plainly(content: bytes, overrides: Overrides, max_unpacked_bytes: int) 
     """
     unpacked = _unpacked(content, max_unpacked_bytes)
     header = read_header(unpacked)
-    lines = Lines.of(_ended(unpacked[header.end :], header))
+    lines = Lines.of(_ended(unpacked[header.end :], header), FIELD * max(map(len, header.types.values())))
     body = _found(lines, header)
     epochs = body.epochs
     if len({(epoch.time_100ns, epoch.time_ps) for epoch in epochs}) < len(epochs):
@@ -132,13 +132,13 @@ def _block(rows: Rows, header: Header, system: str, arrays: Arrays, overrides: O
     codes = header.codes(system)
     signals = columns(system, codes, header.version, overrides)
     kept = [k for k, signal in enumerate(signals) if signal is not None]
-    value, lli, ssi = arrays[0][kept], arrays[1][kept], arrays[2][kept]
-    value[value == 0] = MISSING
+    value, lli, ssi = arrays if len(kept) == len(signals) else (arrays[0][kept], arrays[1][kept], arrays[2][kept])
+    np.putmask(value, value == 0, MISSING)
     _settle([signal for signal in signals if signal is not None], value, lli, ssi)
-    svs, index = np.unique(rows.sv, return_inverse=True)
+    begins = np.diff(rows.sv, prepend=-1) != 0
     return Block(
-        svs=tuple(name_of(sv) for sv in svs.tolist()),
-        sv=index,
+        svs=tuple(name_of(sv) for sv in rows.sv[begins].tolist()),
+        sv=np.cumsum(begins) - 1,
         epoch=rows.epoch,
         columns=tuple(signal for signal in signals if signal is not None),
         scales=tuple(header.scale(system, codes[k]) for k in kept),

@@ -102,11 +102,10 @@ def fields_of(lines: Lines, rows: Rows, types: int, body: Body, first: int) -> B
 
 
 def _columns(lines: Lines, number: npt.NDArray[np.intp], first: int, width: int) -> Bytes:
-    """(R, width) columns of lines, blanks behind their ends."""
+    """(R, width) columns of lines, blanks behind their ends; `Lines` have room for them behind the last one."""
     start = lines.start[number] + first
     length = np.maximum(lines.end[number] - start, 0)
-    text = np.concatenate((lines.text, np.full(width, SPACE, np.uint8)))
-    found = np.lib.stride_tricks.sliding_window_view(text, width)[start]
+    found = np.lib.stride_tricks.sliding_window_view(lines.text, width)[start]
     longest = int(length.max(initial=0))
     if longest > width and any(lines.line(one)[first + width :].strip() for one in number[length > width].tolist()):
         raise DeclinedError("something behind the last field of a line")

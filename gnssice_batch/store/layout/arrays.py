@@ -70,8 +70,8 @@ def create_array(group: zarr.Group, spec: ArraySpec, template: GroupTemplate) ->
 
 
 def read_together(group: zarr.Group, names: Iterable[str], rows: slice) -> dict[str, npt.NDArray[Any]]:
-    """Rows of several arrays of a group by name, asked for at the same time."""
-    arrays = {name: array(group, name) for name in names}
+    """Rows of several arrays of a group by name, signal by signal in memory, asked for at the same time."""
+    arrays = {name: array(group, name).with_config({"order": "F"}) for name in names}
     return dict(zip(arrays, together(partial(_read, one, rows) for one in arrays.values()), strict=True))
 
 

@@ -1,7 +1,7 @@
 """The ledger of a receiver: the outcome of every file, committed together with the data."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, lru_cache, partial
 from typing import Any, Final, cast
@@ -158,11 +158,11 @@ def read_ledger(group: zarr.Group) -> Ledger:
     )
 
 
-def read_files(group: zarr.Group) -> dict[str, npt.NDArray[np.generic]]:
-    """Every column of ``metadata/files``, strings as objects; one that an older store lacks is empty."""
+def read_files(group: zarr.Group, columns: Collection[str] = FILE_COLUMNS.keys()) -> dict[str, npt.NDArray[np.generic]]:
+    """Columns of ``metadata/files``, strings as objects; one that an older store lacks is empty."""
     table = table_of(group, "files")
-    found = together(partial(_column, table, name) for name in FILE_COLUMNS)
-    return dict(zip(FILE_COLUMNS, found, strict=True))
+    found = together(partial(_column, table, name) for name in columns)
+    return dict(zip(columns, found, strict=True))
 
 
 def written_span(group: zarr.Group) -> Span | None:

@@ -1,5 +1,6 @@
 """The stored cells of a group, read from a fork or from a published snapshot."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,10 @@ class StoredCells:
     template: GroupTemplate
 
     def read(self, span: range) -> dict[str, npt.NDArray[Any]]:
-        """Every data variable (N, S) and every coordinate along the epochs (N,), by name, of a span of the axis."""
+        """Every data variable (N, S) and every coordinate along the epochs (N,), by name, of a span of the axis.
+
+        The variables are laid out signal by signal, as they are stored, so that a chunk is copied in one piece.
+        """
         rows = slice(span.start, span.stop)
         specs = (*VARIABLES, *EPOCH_COORDINATES)
         return read_together(self.group, [spec.name for spec in specs], rows)
@@ -48,9 +52,9 @@ class StoredCells:
             counts += np.bincount(np.minimum(sources[sources >= 0], rows), minlength=rows + 1)
         return counts
 
-    def ledger(self) -> dict[str, npt.NDArray[Any]]:
-        """Every column of ``metadata/files``."""
-        return dict(read_files(self.group))
+    def ledger(self, columns: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
+        """These columns of ``metadata/files``."""
+        return dict(read_files(self.group, columns))
 
 
 def cells_of_fork(fork: bytes, receiver: str) -> StoredCells:

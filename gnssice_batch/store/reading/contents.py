@@ -69,15 +69,15 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
 
 
 @as_store_errors()
-def stored_receivers(repository: Repository, branch: str = MAIN) -> tuple[str, ...]:
-    """The receivers that have a group, sorted.
+def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str | None = None) -> tuple[str, ...]:
+    """The receivers that have a group at the head of a branch, or at a snapshot, sorted.
 
     Raises
     ------
     StoreError
         When there is no such branch.
     """
-    with _root(repository, branch) as root:
+    with _root(repository, branch, snapshot) as root:
         return tuple(sorted(name for name, _ in root.groups())) if root is not None else ()
 
 
