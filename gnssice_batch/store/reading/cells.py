@@ -1,6 +1,6 @@
 """The stored cells of a group, read from a fork or from a published snapshot."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class StoredCells:
             counts += np.bincount(np.minimum(sources[sources >= 0], rows), minlength=rows + 1)
         return counts
 
-    def ledger(self, columns: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
+    def ledger(self, columns: Collection[str]) -> dict[str, npt.NDArray[Any]]:
         """These columns of ``metadata/files``."""
         return dict(read_files(self.group, columns))
 
