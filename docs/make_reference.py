@@ -26,7 +26,10 @@ PAGES = {
             " SkippedFile Status Refusal Tally Span Progress"
         ),
     ),
-    "store": ("The store", "open_dataset status verify StoreStatus ReceiverStatus Snapshot StoreReport"),
+    "store": (
+        "The store",
+        "open_dataset IcechunkStore Transaction Version status verify StoreStatus ReceiverStatus Snapshot StoreReport",
+    ),
     "files": ("One file", "inspect Inspection Part Gap Header"),
     "errors": (
         "Errors and reasons",

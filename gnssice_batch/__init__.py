@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from gnssice_batch.operate.verification import StoreReport
     from gnssice_batch.planning.plan import Totals
     from gnssice_batch.rinex.header.values import Header
+    from gnssice_batch.store.icechunk_store import IcechunkStore, Transaction
     from gnssice_batch.store.reading.contents import Snapshot
     from gnssice_batch.store.reading.opening import open_dataset
+    from gnssice_batch.store.versions import Version
 
 __version__ = "0.1.0"
 
@@ -43,6 +45,7 @@ __all__ = [
     "GnssiceError",
     "Grid",
     "Header",
+    "IcechunkStore",
     "Inspection",
     "InterruptedRunError",
     "Part",
@@ -69,6 +72,8 @@ __all__ = [
     "StoreStatus",
     "Tally",
     "Totals",
+    "Transaction",
+    "Version",
     "__version__",
     "inspect",
     "load_settings",
@@ -95,8 +100,10 @@ _PLACES = {
     "operate.verification": "StoreReport",
     "planning.plan": "Totals",
     "rinex.header.values": "Header",
+    "store.icechunk_store": "IcechunkStore Transaction",
     "store.reading.contents": "Snapshot",
     "store.reading.opening": "open_dataset",
+    "store.versions": "Version",
 }
 """Module to the public names that it gives; a module is imported when the first of its names is used."""
 

@@ -61,10 +61,17 @@ def repository_url(root: str, site: str, product: str = "rinex") -> str:
     return below(root, site, product)
 
 
-def open_repository(where: str | Location, options: RepositoryOptions | None = None) -> Repository:
+def open_repository(
+    where: str | Location, options: RepositoryOptions | None = None, *, portable: bool = False
+) -> Repository:
     """Open a repository for writing, or make it, with its configuration saved for every reader.
 
     Before the first commit to a server it is proven that conditional writes hold there, which decide who commits.
+
+    Parameters
+    ----------
+    portable
+        As `storage` says.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def open_repository(where: str | Location, options: RepositoryOptions | None = N
     try:
         lock = _lock(where)
         with lock:
-            handle = _open_or_create(where, configuration)
+            handle = _open_or_create(where, storage(where, portable=portable), configuration)
     except (icechunk.IcechunkError, OSError) as error:
         msg = f"the repository {where.url} can't be opened for writing: {first_line(error)}"
         raise StoreError(msg) from error
@@ -163,8 +170,9 @@ def set_concurrency(requests: int = _READ_CONCURRENCY) -> None:
     zarr.config.set({"async.concurrency": requests})
 
 
-def _open_or_create(where: Location, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
-    place = storage(where)
+def _open_or_create(
+    where: Location, place: icechunk.Storage, configuration: icechunk.RepositoryConfig
+) -> icechunk.Repository:
     handle = _opened(place, configuration)
     if where.local:
         return handle or _created(place, configuration)

@@ -16,11 +16,13 @@ from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, VARIABL
 from gnssice_batch.model.values import Span
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.urls import local_path
+from gnssice_batch.store.faults import first_line
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.reading.regular_times import RegularTimes
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
 from gnssice_batch.store.repository import MAIN, Repository, open_existing
+from gnssice_batch.store.versions import VersionName, snapshot_of
 
 _GPS_EPOCH_NS: Final = int(np.datetime64("1980-01-06", "ns").astype(np.int64))
 _CHUNKS_ALONG_EPOCH: Final = 1_024
@@ -36,7 +38,7 @@ type Chunks = Mapping[str, int] | Literal["auto"] | None
 def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in what form
     url: str,
     group: str,
-    version: str | None = None,
+    version: VersionName | None = None,
     branch: str = MAIN,
     *,
     chunks: Chunks = "auto",
@@ -56,7 +58,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     group
         Receiver, e.g. ``canopy_01``.
     version
-        Tag or snapshot id; None: what the branch holds now.
+        Tag, snapshot id or its beginning, number of a version, `Version`, or a time: the last version that was there
+        then; None: what the branch holds now.
     branch
         Branch, where no version is given.
     chunks
@@ -147,26 +150,19 @@ def _entries(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
 
 
-def _session(repository: Repository, version: str | None, branch: str) -> icechunk.Session:
+def _session(repository: Repository, version: VersionName | None, branch: str) -> icechunk.Session:
     handle = repository.handle
     try:
         if version is None:
             return handle.readonly_session(branch)
-        if version in handle.list_tags():
-            return handle.readonly_session(tag=version)
-        return handle.readonly_session(snapshot_id=version)
+        return handle.readonly_session(snapshot_id=snapshot_of(repository, version, branch))
+    except icechunk.RefNotFoundError as error:
+        branches = sorted(handle.list_branches())
+        msg = f"the repository {repository.url} has no branch {branch!r}; it has {_listed(branches)}"
+        raise StoreError(msg) from error
     except (icechunk.IcechunkError, ValueError) as error:
-        raise StoreError(_no_version(repository, version, branch)) from error
-
-
-def _no_version(repository: Repository, version: str | None, branch: str) -> str:
-    handle, url = repository.handle, repository.url
-    branches = sorted(handle.list_branches())
-    if version is None:
-        return f"the repository {url} has no branch {branch!r}; it has {_listed(branches)}"
-    latest = [f"{name} at {handle.lookup_branch(name)}" for name in branches]
-    tags = _listed(sorted(handle.list_tags()), "none")
-    return f"the repository {url} has no tag or snapshot {version!r}; tags: {tags}; branches: {_listed(latest)}"
+        msg = f"the repository {repository.url} can't be read: {first_line(error)}"
+        raise StoreError(msg) from error
 
 
 def _group(session: icechunk.Session, name: str) -> zarr.Group:
