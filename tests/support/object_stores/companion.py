@@ -1,4 +1,4 @@
-"""A process beside the tests that serves on a port of its own; it is asked by lines of JSON and ends with its parent."""
+"""A process beside the tests that serves on a port of its own; asked by lines of JSON, it ends with its parent."""
 
 import asyncio
 import json

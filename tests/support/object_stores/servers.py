@@ -95,7 +95,7 @@ def keep(name, folder):
     with log.open("w") as output:
         server = subprocess.Popen(
             command(name), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            preexec_fn=lambda: library.prctl(_DIE_WITH_PARENT, signal.SIGKILL),
+            preexec_fn=lambda: library.prctl(_DIE_WITH_PARENT, signal.SIGKILL),  # noqa: PLW1509 - one thread
         )  # fmt: skip
     try:
         while (ready := _READY.search(log.read_text())) is None:

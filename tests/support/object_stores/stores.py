@@ -5,6 +5,7 @@ The options are words of the settings; `filesystem` and `icechunk_storage` trans
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -14,6 +15,9 @@ SERVER = {"s3": "moto", "azure": "azurite"}
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """Account and key that every emulator of Azure has, published with it."""
+
+_PREFIX = "stores"
+"""Icechunk makes no repository at the root of a bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def fresh(kind, folder, address):
         (folder / name).mkdir(parents=True)
         return ObjectStore("local", str(folder / name))
     store = _on_s3(name, address) if kind == "s3" else _on_azure(name, address)
-    _MAKE[kind](store)
+    _make(store)
     return store
 
 
@@ -70,7 +74,7 @@ def _on_s3(name, address):
         "access_key_id": key,
         "secret_access_key": secret,
     }
-    return ObjectStore("s3", f"s3://{name}", options)
+    return ObjectStore("s3", f"s3://{name}/{_PREFIX}", options)
 
 
 def _keys(address):
@@ -87,31 +91,29 @@ def _on_azure(name, address):
         "endpoint_url": f"http://{address}/{ACCOUNT}",
         "allow_http": True,
     }
-    return ObjectStore("azure", f"az://{name}", options)
+    return ObjectStore("azure", f"az://{name}/{_PREFIX}", options)
 
 
-def _make_bucket(store):
+def _make(store):
+    """Make the bucket or container."""
+    if store.kind == "s3":
+        words = store.options
+        signed = (words["endpoint_url"], words["region"], words["access_key_id"], words["secret_access_key"])
+        _client_of_s3(*signed).create_bucket(Bucket=store.bucket)
+    else:
+        from azure.storage.blob import BlobServiceClient
+
+        with BlobServiceClient.from_connection_string(connection_string(store)) as client:
+            client.create_container(store.bucket).close()
+
+
+@cache
+def _client_of_s3(endpoint, region, key, secret):
     from botocore.session import get_session
 
-    client = get_session().create_client(
-        "s3",
-        endpoint_url=store.options["endpoint_url"],
-        region_name=store.options["region"],
-        aws_access_key_id=store.options["access_key_id"],
-        aws_secret_access_key=store.options["secret_access_key"],
+    return get_session().create_client(
+        "s3", endpoint_url=endpoint, region_name=region, aws_access_key_id=key, aws_secret_access_key=secret
     )
-    client.create_bucket(Bucket=store.bucket)
-    client.close()
-
-
-def _make_container(store):
-    from azure.storage.blob import BlobServiceClient
-
-    with BlobServiceClient.from_connection_string(connection_string(store)) as client:
-        client.create_container(store.bucket).close()
-
-
-_MAKE = {"s3": _make_bucket, "azure": _make_container}
 
 
 def connection_string(store):

@@ -100,6 +100,7 @@ def test_messages_go_through_as_they_are_whatever_says_where_they_end(plain):
     assert (counts.under_way, counts.most_under_way) == (0, 1)
 
 
+@pytest.mark.alone
 def test_latency_is_once_per_request_however_large_it_is(plain):
     connection, proxy = plain
     proxy.begin(latency_s=0.2)
@@ -109,6 +110,7 @@ def test_latency_is_once_per_request_however_large_it_is(plain):
     assert 0.4 <= time.monotonic() - started < 0.8
 
 
+@pytest.mark.alone
 def test_a_stall_is_as_long_as_it_should_be_and_in_the_middle(plain):
     connection, proxy = plain
     proxy.begin(rules=[Rule(Fault.STALL, seconds=0.5)])
@@ -184,6 +186,7 @@ def test_a_get_is_counted_as_one(stored, proxy):
 
 
 @SERVERS
+@pytest.mark.alone
 def test_latency_is_there(stored, proxy):
     way = proxy(stored)
     files, path = filesystem(stored.through(way.address))
@@ -206,7 +209,6 @@ def test_a_client_of_s3_meets_each_fault(stored, proxy, rule):
 
 @pytest.mark.parametrize("rule", FAULTS_OF_READING[1:], ids=lambda rule: rule.fault.value)
 @pytest.mark.parametrize("object_stores", ["azure"], indirect=True)
-@pytest.mark.filterwarnings("ignore:.*[Ii]ncomplete:UserWarning")
 def test_a_client_of_azure_meets_each_fault(stored, proxy, rule):
     """Not a 503: Azure's own client waits 15 seconds and more before it asks again."""
     way = proxy(stored, rule)
@@ -219,24 +221,18 @@ def test_a_client_of_azure_meets_each_fault(stored, proxy, rule):
 def test_a_client_is_told_that_its_token_has_expired(stored, proxy):
     way = proxy(stored, Rule(Fault.EXPIRED, count=None))
     files, path = filesystem(stored.through(way.address))
-    with pytest.raises(Exception, match=r"(?i)token|expired|forbidden"):
+    with pytest.raises(Exception, match=r"(?i)token|expir|forbidden"):
         files.cat_file(f"{path}/name")
     assert way.counts().answers["403"] >= 1
 
 
 @pytest.mark.parametrize(
     "rule",
-    [
-        Rule(Fault.SLOW_DOWN, count=3, seconds=1),
-        Rule(Fault.RESET, first=1),
-        Rule(Fault.TRUNCATE, first=1),
-        Rule(Fault.STALL, first=1, seconds=0.3),
-        Rule(Fault.GONE, seconds=0.3),
-    ],
+    [Rule(Fault.SLOW_DOWN, count=3), Rule(Fault.STALL, first=1, seconds=0.3), Rule(Fault.GONE, seconds=0.3)],
     ids=lambda rule: rule.fault.value,
 )
 @SERVERS
-def test_icechunk_meets_each_fault(object_stores, proxy, rule):
+def test_icechunk_asks_again_by_itself(object_stores, proxy, rule):
     icechunk.Repository.create(icechunk_storage(object_stores))
     way = proxy(object_stores, rule)
     opened = icechunk.Repository.open(icechunk_storage(object_stores.through(way.address)))
@@ -244,17 +240,37 @@ def test_icechunk_meets_each_fault(object_stores, proxy, rule):
     assert way.counts().faults == {rule.fault: rule.count}
 
 
+@pytest.fixture(params=[Fault.RESET, Fault.TRUNCATE])
+def opened_by_halves(request, object_stores, proxy):
+    """Open a repository whose first object comes by half, once; return the function that does it, and the proxy."""
+    icechunk.Repository.create(icechunk_storage(object_stores))
+    way = proxy(object_stores, Rule(request.param, ("GET",), holding=f"/{object_stores.prefix}/repo"))
+    return lambda: icechunk.Repository.open(icechunk_storage(object_stores.through(way.address))), way
+
+
+@pytest.mark.parametrize("object_stores", ["s3"], indirect=True)
+def test_icechunk_does_not_ask_s3_again_after_half_an_answer(opened_by_halves):
+    opening, way = opened_by_halves
+    with pytest.raises(icechunk.StorageError, match="reading a body"):
+        opening()
+    assert way.counts().faults.total() == 1
+    assert opening().list_branches() == {"main"}
+
+
+@pytest.mark.parametrize("object_stores", ["azure"], indirect=True)
+def test_icechunk_asks_azure_again_after_half_an_answer(opened_by_halves):
+    opening, way = opened_by_halves
+    assert opening().list_branches() == {"main"}
+    assert way.counts().faults.total() == 1
+
+
 @SERVERS
-def test_a_commit_whose_answer_is_lost_stands_on_the_server(object_stores, proxy):
+def test_icechunk_finds_its_commit_whose_answer_was_lost(object_stores, proxy):
     icechunk.Repository.create(icechunk_storage(object_stores))
     way = proxy(object_stores)
     repository = icechunk.Repository.open(icechunk_storage(object_stores.through(way.address)))
     session = repository.writable_session("main")
-    before = repository.lookup_branch("main")
-    way.begin(rules=[Rule(Fault.LOST_ANSWER, ("PUT",), conditional=True)])
-    try:
-        session.commit("empty", allow_empty=True)
-    except icechunk.ConflictError:
-        pass
+    way.begin(rules=[Rule(Fault.LOST_ANSWER, ("PUT",), conditional=True, holding=f"/{object_stores.prefix}/repo")])
+    snapshot = session.commit("empty", allow_empty=True)
     assert way.counts().faults == {"lost_answer": 1}
-    assert icechunk.Repository.open(icechunk_storage(object_stores)).lookup_branch("main") != before
+    assert icechunk.Repository.open(icechunk_storage(object_stores)).lookup_branch("main") == snapshot
