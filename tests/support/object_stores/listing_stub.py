@@ -36,8 +36,13 @@ def names(keys, receivers):
     """Return the sorted keys of an archive of 15-minute files: ``rec_01/01001/SCAL00XXX_R_...crx.gz``."""
     each = -(-keys // receivers)
     one = [name for day in range(-(-each // _FILES_PER_DAY)) for name in _of_a_day(_FIRST_DAY + timedelta(days=day))]
-    found = [f"rec_{receiver:03d}/{name}" for receiver in range(receivers) for name in one[:each]]
+    found = [f"{receiver(number)}/{name}" for number in range(receivers) for name in one[:each]]
     return sorted(found)[:keys]
+
+
+def receiver(number):
+    """Return the folder of one receiver."""
+    return f"rec_{number:03d}"
 
 
 def _of_a_day(day):
