@@ -12,13 +12,13 @@ from typing import Any, Final
 from zlib import crc32
 
 from gnssice_batch import config
-from gnssice_batch.archive.folder import Folder
 from gnssice_batch.archive.skipped import Rule, SkippedFile, excluded, looks_like_observations, skipped
 from gnssice_batch.errors import ArchiveError, PlanError, ReadError, Reason, RefusedError
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
 from gnssice_batch.rinex import Header, failures_as_read_errors, read_header
 from gnssice_batch.rinex.names import NameHint, parse_name
+from gnssice_batch.storage.folder import Folder
 
 HEADER_BYTES: Final = 65_536
 """How much of a file is fetched to read its header."""
@@ -101,7 +101,7 @@ class ArchiveAccess:
 
 def access(settings: config.Archive) -> ArchiveAccess:
     """How to reach the archive that the settings name."""
-    return ArchiveAccess(Folder(settings.url, dict(settings.storage_options)))
+    return ArchiveAccess(Folder(settings.url, settings.storage_options))
 
 
 def _unwatched() -> Hold:

@@ -16,6 +16,8 @@ from gnssice_batch.model.values import FileFacts, Refusal, SourceFile, Span, Sta
 from gnssice_batch.rinex import Observations, Reading, ReadOptions, failures_as_read_errors, read, signals
 from gnssice_batch.rinex.observations.indicators import differing_ssi
 from gnssice_batch.signals import split_sid
+from gnssice_batch.storage.credentials import hold
+from gnssice_batch.storage.location import Location
 
 _TICKS_PER_S = 10_000_000
 _log = logger(__name__)
@@ -33,6 +35,13 @@ class ReadContext:
     """Receiver to the only marker its files may have; those that are not in here may have any."""
     overrides: Mapping[str, Overrides] = field(default_factory=dict)
     """Receiver to its own signal overrides, the common ones included, where it has any."""
+    store: Location | None = None
+    """Where the forks belong to; they carry no credentials, so who opens one has to know how."""
+
+    def hold_store(self) -> None:
+        """Let this process open forks of the store."""
+        if self.store is not None:
+            hold(self.store.url, self.store.options)
 
     def options_of(self, receiver: str) -> ReadOptions:
         """How the files of a receiver are read."""

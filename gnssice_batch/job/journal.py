@@ -9,16 +9,16 @@ import hashlib
 import json
 import os
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gnssice_batch.archive.folder import Folder
-from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
+from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import Done, FileOutcome
 from gnssice_batch.records import dump, load
+from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.writing.structure import Structure
 
 FORMAT: Final = 3
@@ -78,20 +78,15 @@ class Journal:
 
     folder: Folder
     record: RunRecord
-    secrets: frozenset[str] = frozenset()
-    """Static keys of the storage, which must not be found in what is kept here; empty where they may."""
 
     def keep(self, done: Done) -> None:
         """Keep a finished partition; one of an earlier round is replaced.
 
         Raises
         ------
-        ConfigError
-            When its fork carries a static key.
         StoreError
             When it can't be written.
         """
-        self._refuse_secrets(done.outcome.fork or b"")
         self._write(f"{_PARTITIONS}/{done.partition.key}", done)
 
     def drop(self, key: str) -> None:
@@ -103,12 +98,9 @@ class Journal:
 
         Raises
         ------
-        ConfigError
-            When its forks carry a static key.
         StoreError
             When it can't be written.
         """
-        self._refuse_secrets(structure.change + structure.work_fork)
         self._write(_STRUCTURE, structure)
 
     def drop_structure(self) -> None:
@@ -156,15 +148,6 @@ class Journal:
             self.folder.remove(name)
         self.folder.remove()
 
-    def _refuse_secrets(self, forks: bytes) -> None:
-        if any(secret.encode() in forks for secret in self.secrets):
-            msg = (
-                "the forks of this run carry a static key of store.storage_options, and would stand in the journal"
-                f" {self.folder.url}: take the credentials from the environment or from workload identity; or, where"
-                " that folder is private, set run.journal_may_hold_keys: true"
-            )
-            raise ConfigError(msg)
-
     def _write(self, name: str, content: object) -> None:
         try:
             self.folder.write(name, seal(dump(content)))
@@ -176,10 +159,10 @@ class Journal:
         return _read(self.folder, kind, name)
 
 
-def begin(folder: Folder, record: RunRecord, secrets: frozenset[str] = frozenset()) -> Journal:
+def begin(folder: Folder, record: RunRecord) -> Journal:
     """Open the journal of a new run, with this process at work on it."""
     _remove_orphans(folder)
-    journal = Journal(folder.below(record.run), record, secrets)
+    journal = Journal(folder.below(record.run), record)
     journal.renew()
     journal.keep_record()
     return journal
@@ -203,7 +186,7 @@ def open_journals(folder: Folder) -> tuple[Journal, ...]:
     return tuple(sorted(journals, key=lambda journal: journal.record.started))
 
 
-def resumable(folder: Folder, settings: str, branch: str, secrets: frozenset[str] = frozenset()) -> Journal | None:
+def resumable(folder: Folder, settings: str, branch: str) -> Journal | None:
     """The journal that a start with these settings goes on with; None where there is none.
 
     Raises
@@ -222,7 +205,7 @@ def resumable(folder: Folder, settings: str, branch: str, secrets: frozenset[str
             )
             raise RunConflictError(msg)
         journal.renew()
-        return replace(journal, secrets=secrets)
+        return journal
     return None
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from gnssice_batch.config import Settings, json_schema, load
 from gnssice_batch.errors import ConfigError
+from gnssice_batch.storage.options import StorageOptions
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 REQUIRED = {"site": "s", "archive": {"url": "a"}, "store": {"url": "b"}}
@@ -25,8 +26,9 @@ def refusal(*overrides, environment=None):
 def model_keys(model, above=()):
     for name, field in model.model_fields.items():
         yield (*above, name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from model_keys(field.annotation, (*above, name))
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not StorageOptions:
+            yield from model_keys(kind, (*above, name))
 
 
 def test_processing_yaml_holds_every_key_and_no_other():
@@ -155,10 +157,10 @@ def test_every_kind_of_value_comes_from_the_environment():
         None,
         {
             "GNSSICE_SITE": "0123",
-            "GNSSICE_ARCHIVE__URL": "s3://x",
             "GNSSICE_ARCHIVE__LAYOUT": "{receiver}/**",
             "GNSSICE_ARCHIVE__INCLUDE": "[a, b]",
-            "GNSSICE_ARCHIVE__STORAGE_OPTIONS__SECRET": "1e5",
+            "GNSSICE_ARCHIVE__URL": "s3://bucket/archive",
+            "GNSSICE_ARCHIVE__STORAGE_OPTIONS__REGION": "1e5",
             "GNSSICE_ARCHIVE__RECEIVERS__CANOPY_01__STATION": "ract",
             "GNSSICE_STORE__URL": "b",
             "GNSSICE_CHUNKS__SID": "-1",
@@ -172,7 +174,7 @@ def test_every_kind_of_value_comes_from_the_environment():
     )
     assert (settings.site, settings.archive.layout) == ("0123", "{receiver}/**")
     assert settings.archive.include == ("a", "b")
-    assert settings.archive.storage_options == {"secret": "1e5"}
+    assert settings.archive.storage_options.region == "1e5"
     assert settings.archive.receivers["canopy_01"].station == "ract"
     assert settings.cluster.memory_limit == 3 * 2**29
     assert not settings.log.progress
@@ -210,8 +212,12 @@ def test_bad_files(tmp_path, text, sentence):
 
 
 def test_secrets_are_never_shown():
-    key = "archive.storage_options.secret"
-    assert "hunter2" not in repr(load(None, {}, [*OVERRIDES, f"{key}=hunter2"]))
+    keys = {"access_key_id": "hunter2-id", "secret_access_key": "hunter2"}
+    variables = {f"GNSSICE_ARCHIVE__STORAGE_OPTIONS__{name.upper()}": value for name, value in keys.items()}
+    settings = load(None, variables, [*OVERRIDES, "archive.url=s3://bucket/archive"])
+    assert settings.archive.storage_options.secrets() == keys
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings.model_dump()) + settings.model_dump_json()
     assert "hunter2" not in refusal("archive.storage_options=hunter2")
 
 
