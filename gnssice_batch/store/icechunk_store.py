@@ -1,5 +1,6 @@
 """A Zarr store with transactions over a repository."""
 
+import asyncio
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any, Self, cast, override
 
 import icechunk
 import zarr
+import zarr.core.sync
 from zarr.core.buffer import Buffer
 from zarr.storage import WrapperStore
 
@@ -57,7 +59,8 @@ class Transaction:
                     message, metadata=dict(metadata or {}), rebase_with=icechunk.ConflictDetector(), rebase_tries=100
                 )
         except (icechunk.RebaseFailedError, icechunk.ConflictError) as error:
-            msg = f"another writer has changed the same since this transaction began; nothing is stored: {error}"
+            said = first_line(error)
+            msg = f"another writer has changed the same since this transaction began; nothing is stored: {said}"
             raise RunConflictError(msg) from error
         except icechunk.IcechunkError as error:
             msg = f"the transaction can't be committed, nothing is stored: {first_line(error)}"
@@ -335,13 +338,13 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
 
     @override
     def __repr__(self) -> str:
-        where = self._repository.url if self._repository else "a pickled store"
         at = f"{self.branch}, " if self._follows else ""
-        return f"<IcechunkStore {where} ({at}{self.session.snapshot_id}) groups: {', '.join(self._groups()) or 'none'}>"
+        groups = "" if _in_the_loop_of_zarr() else f" groups: {', '.join(self._groups()) or 'none'}"
+        return f"<IcechunkStore {self} ({at}{self.session.snapshot_id}){groups}>"
 
     @override
     def __str__(self) -> str:
-        return repr(self)
+        return self._repository.url if self._repository else "a pickled store"
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
@@ -386,6 +389,14 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
 def _newest(repository: Repository, branch: str) -> icechunk.IcechunkStore:
     with as_store_errors():
         return repository.handle.readonly_session(branch).store
+
+
+def _in_the_loop_of_zarr() -> bool:
+    """Whether zarr itself asks, which must not be asked then."""
+    try:
+        return asyncio.get_running_loop() is zarr.core.sync.loop[0]
+    except RuntimeError:
+        return False
 
 
 def _unwritable(store: icechunk.IcechunkStore) -> icechunk.IcechunkStore:

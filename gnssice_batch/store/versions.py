@@ -12,6 +12,7 @@ from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.repository import MAIN, Repository
 
 _SHORTEST_PREFIX: Final = 4
+_ICECHUNKS_OWN: Final = "__icechunk"
 _AS_OF: Final = "as of "
 
 
@@ -107,7 +108,13 @@ def versions(repository: Repository, branch: str = MAIN) -> list[Version]:
     return [
         Version._of(  # noqa: SLF001 - the one place where versions are made
             str(entry.id),
-            _Entry(number, entry.written_at.astimezone(UTC), entry.message, entry.metadata, (*tags.get(entry.id, ()),)),
+            _Entry(
+                number,
+                entry.written_at.astimezone(UTC),
+                entry.message,
+                {name: value for name, value in entry.metadata.items() if name != _ICECHUNKS_OWN},
+                (*tags.get(entry.id, ()),),
+            ),
         )
         for number, entry in enumerate(reversed(entries), 1)
     ]

@@ -244,3 +244,45 @@ def test_json_schema_is_closed_and_described():
     assert all(section["additionalProperties"] is False for section in sections)
     assert all("description" in section for section in sections)
     assert set(schema["required"]) == set(REQUIRED)
+
+
+class TestStaticKeys:
+    KEY = "planted-secret-0123456789"
+
+    def written(self, tmp_path, value, allowed=""):
+        path = tmp_path / "settings.yaml"
+        path.write_text(
+            "site: s\narchive: {url: a}\nstore:\n  url: az://c/x\n"
+            f"  storage_options: {{account_name: a, account_key: '{value}'}}\n{allowed}"
+        )
+        return path
+
+    def test_are_refused_in_the_file_and_on_the_command_line(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"store.storage_options.account_key is a static key") as raised:
+            load(self.written(tmp_path, self.KEY), {})
+        assert self.KEY not in str(raised.value)
+        with pytest.raises(ConfigError, match=r"store.allow_static_credentials"):
+            load(self.written(tmp_path, f"x${{NAME}}{self.KEY}"), {"NAME": "x"})
+        with pytest.raises(ConfigError, match=r"static key"):
+            load(None, {}, [*OVERRIDES, "store.url=az://c/x", f"store.storage_options.account_key={self.KEY}"])
+
+    def test_are_taken_where_that_is_said(self, tmp_path):
+        settings = load(self.written(tmp_path, self.KEY, "  allow_static_credentials: true\n"), {})
+        assert settings.store.storage_options.secrets() == {"account_key": self.KEY}
+
+    def test_a_variable_of_the_environment_is_none(self, tmp_path):
+        settings = load(self.written(tmp_path, "${NAME}"), {"NAME": self.KEY})
+        assert settings.store.storage_options.secrets() == {"account_key": self.KEY}
+        variables = {"GNSSICE_STORE__STORAGE_OPTIONS__ACCOUNT_KEY": self.KEY}
+        settings = load(None, variables, [*OVERRIDES, "store.url=az://c/x"])
+        assert settings.store.storage_options.secrets() == {"account_key": self.KEY}
+
+    def test_an_unknown_option_has_the_nearest_beside_it(self):
+        assert "did you mean store.storage_options.region?" in refusal("store.storage_options.regoin=x")
+
+    def test_keys_are_no_part_of_the_identity_of_a_run(self):
+        one, other = (
+            load(None, {"GNSSICE_STORE__STORAGE_OPTIONS__ACCOUNT_KEY": key}, [*OVERRIDES, "store.url=az://c/x"])
+            for key in ("first-key-0123", "other-key-0123")
+        )
+        assert one.identity() == other.identity()
