@@ -2,6 +2,7 @@
 
 import re
 from typing import Final
+from urllib.parse import parse_qs, quote, unquote
 
 _HIDDEN: Final = "***"
 _SHORTEST: Final = 8
@@ -19,9 +20,10 @@ _known: set[str] = set()
 
 
 def remember(secret: str) -> None:
-    """Hide this value from now on, wherever `redacted` looks."""
-    if len(secret) >= _SHORTEST:
-        _known.add(secret)
+    """Hide this value from now on, wherever `redacted` looks: as it is, as a URL writes it, its signature alone."""
+    signatures = parse_qs(secret).get("sig", [])
+    for part in (secret, unquote(secret), *signatures):
+        _known.update(form for form in (part, quote(part, safe="")) if len(form) >= _SHORTEST)
 
 
 def redacted(text: str) -> str:

@@ -20,11 +20,11 @@ from tests.support.runs import DAY_ONE_S, name, rinex, span_s, write
 
 pytestmark = pytest.mark.processes
 
-PLANTED_ID, PLANTED_SECRET, PLANTED_TOKEN = (
-    "PLANTEDKEYID0123456789",
-    "planted/secret+0123456789",
-    "planted=token+987654",
-)
+PLANTED = {
+    "access_key_id": "PLANTEDKEYID0123456789",
+    "secret_access_key": "planted/secret+0123456789",
+    "session_token": "planted=token+987654",
+}
 FILES = {name(DAY_ONE_S + 21600 * n, "06H"): rinex(span_s(DAY_ONE_S + 21600 * n, 1)) for n in range(3)}
 BROKEN = {name(DAY_ONE_S + 70000, "06H"): b"<html>no file</html>"}
 
@@ -42,17 +42,13 @@ def sas(store):
 
 
 @pytest.fixture(params=["s3", "azure-key", "azure-sas"])
-def planted(request, tmp_path, object_servers, monkeypatch):
+def planted(request, tmp_path, object_servers):
     """A place with credentials that can be recognised, and these."""
     kind = request.param.partition("-")[0]
     store = fresh(kind, tmp_path, object_servers({"s3": "moto", "azure": "azurite"}[kind]))
     options = dict(store.options)
     if kind == "s3":
-        keys = {
-            "access_key_id": PLANTED_ID,
-            "secret_access_key": PLANTED_SECRET,
-            "session_token": PLANTED_TOKEN,
-        }
+        keys = PLANTED
         options |= keys
     elif request.param == "azure-sas":
         options["sas_token"] = sas(store)
@@ -99,9 +95,8 @@ def check(where, folder, printed, secrets):
     """Search all bytes that were written to the storage, to disk, or printed."""
     remote = folder_at(where)
     contents = {key: remote.read(key) for key in remote.entries() if not key.startswith("archive/")}
-    contents |= {
-        str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "settings.yaml"
-    }
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "settings.yaml")
+    contents |= {str(path): path.read_bytes() for path in files}
     contents["printed"] = printed.encode()
     wanted = [form for secret in secrets for form in forms(secret)]
     assert [key for key, content in contents.items() if any(form in content for form in wanted)] == []
@@ -135,8 +130,8 @@ def test_no_secret_is_written_or_printed_whatever_becomes_of_a_run(planted, tmp_
     assert started("plan", *loud) == 0
     assert started("runs", "list", *loud) == 0
     assert started("run", *loud, "--report", "report.json") in {0, 1}
-    for command in (("status",), ("verify",), ("log",), ("quarantine", "list"), ("gc", "--older-than", "0s")):
-        assert started(*command, *loud) in {0, 2}, command
+    for command in (("status",), ("verify",), ("log",), ("quarantine", "list"), ("gc", "--older-than", "0")):
+        assert started(*command, *loud) == 0, command
     assert started("run", *loud) in {0, 1}
     wrong = [
         "archive.storage_options.account_key=short",
@@ -144,10 +139,10 @@ def test_no_secret_is_written_or_printed_whatever_becomes_of_a_run(planted, tmp_
         "store.url=s3://K:planted@b/x",
     ]
     for override in wrong:
-        assert started("run", *loud, "-s", override) == 2
-    assert started("run", *loud, "-s", f"archive.url={store.url}/nothing") == 3
+        assert started("run", *loud, "--set", override) in {2, 3}
+    assert started("run", *loud, "--set", f"archive.url={store.url}/nothing") == 3
     missing = store.url.replace(store.bucket, "no-such-bucket-0123")
-    assert started("run", *loud, "-s", f"store.url={missing}") == 5
+    assert started("run", *loud, "--set", f"store.url={missing}") == 5
     said = capfd.readouterr()
     assert "***" in said.err
     check(where, tmp_path, said.out + said.err, secrets)
