@@ -34,7 +34,7 @@ PAGES = {
     "errors": (
         "Errors and reasons",
         (
-            "GnssiceError ConfigError ArchiveError PlanError StoreError RunConflictError RefusedError"
+            "GnssiceError ConfigError ArchiveError AccessDeniedError PlanError StoreError RunConflictError RefusedError"
             " InterruptedRunError ReadError Reason"
         ),
     ),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
+        AccessDeniedError,
         ArchiveError,
         ConfigError,
         GnssiceError,
@@ -29,14 +30,16 @@ if TYPE_CHECKING:
     from gnssice_batch.operate.verification import StoreReport
     from gnssice_batch.planning.plan import Totals
     from gnssice_batch.rinex.header.values import Header
-    from gnssice_batch.store.icechunk_store import IcechunkStore, Transaction
+    from gnssice_batch.store.icechunk_store import IcechunkStore
     from gnssice_batch.store.reading.contents import Snapshot
     from gnssice_batch.store.reading.opening import open_dataset
+    from gnssice_batch.store.transaction import Transaction
     from gnssice_batch.store.versions import Version
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccessDeniedError",
     "ArchiveError",
     "ConfigError",
     "FileFacts",
@@ -88,8 +91,8 @@ _PLACES = {
     "api": "inspect load_settings plan run status verify",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
-    "errors": "ArchiveError ConfigError GnssiceError InterruptedRunError PlanError ReadError Reason RefusedError "
-    "RunConflictError StoreError",
+    "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError PlanError ReadError Reason "
+    "RefusedError RunConflictError StoreError",
     "inspection.facts": "Gap Inspection Part",
     "job.execution": "Progress",
     "job.preview": "PlanSummary ReceiverPlan",
@@ -100,9 +103,10 @@ _PLACES = {
     "operate.verification": "StoreReport",
     "planning.plan": "Totals",
     "rinex.header.values": "Header",
-    "store.icechunk_store": "IcechunkStore Transaction",
+    "store.icechunk_store": "IcechunkStore",
     "store.reading.contents": "Snapshot",
     "store.reading.opening": "open_dataset",
+    "store.transaction": "Transaction",
     "store.versions": "Version",
 }
 """Module to the public names that it gives; a module is imported when the first of its names is used."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gnssice_batch.archive.listing import ArchiveAccess
-from gnssice_batch.errors import ArchiveError, ReadError, Reason
+from gnssice_batch.errors import AccessDeniedError, ArchiveError, ReadError, Reason
 from gnssice_batch.ingest.align import Bounds, likely_bounds, out_of_bounds, span, values_per_epoch
 from gnssice_batch.ingest.header_facts import Overrides, header_facts, mapping_text
 from gnssice_batch.log import logger
@@ -66,6 +66,11 @@ class ReadFile:
 def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = None) -> ReadFile:
     """Fetch and read a file; whatever is wrong with it becomes its refusal.
 
+    Raises
+    ------
+    AccessDeniedError
+        When the archive gives nothing to these credentials.
+
     Parameters
     ----------
     interval_ns
@@ -73,6 +78,8 @@ def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = 
     """
     try:
         content = context.archive.fetch(file.uri)
+    except AccessDeniedError:
+        raise
     except ArchiveError as error:
         return _rejected(file, FileFacts(), Refusal(Reason.UNREADABLE, str(error)))
     sha256 = hashlib.sha256(content).hexdigest()

@@ -6,7 +6,7 @@ from typing import Final
 
 from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, RunConflictError
-from gnssice_batch.job.journal import Journal, Lease, RunRecord, open_journals
+from gnssice_batch.job.journal import Journal, Lease, RunRecord, entries_of, open_journals
 from gnssice_batch.job.target import RETRY, Target, target_of
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.repository import Repository, open_existing, open_repository
@@ -59,7 +59,7 @@ def open_runs(settings: config.Settings) -> tuple[OpenRun, ...]:
 def open_runs_at(target: Target) -> tuple[OpenRun, ...]:
     """The runs with a journal beside a target's repository, oldest first."""
     folder, repository = target.journals, open_existing(target.location)
-    entries = folder.entries()
+    entries = entries_of(folder)
     records = {journal.record.run: journal.record for journal in open_journals(folder)}
     names = {name.partition("/")[0] for name in entries if "/" in name}
     found = []

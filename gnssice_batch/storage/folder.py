@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from fsspec.implementations.local import LocalFileSystem
@@ -13,7 +13,9 @@ from gnssice_batch.redaction import redacted
 from gnssice_batch.storage.filesystems import filesystem
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.options import StorageOptions
-from gnssice_batch.storage.urls import below
+from gnssice_batch.storage.urls import Kind, below, place
+
+_DENIALS: Final = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class Folder:
 
     url: str
     options: StorageOptions = field(default_factory=StorageOptions)
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on a disk of this machine."""
+        return place(self.url).kind is Kind.LOCAL
 
     def read(self, name: str, size_bytes: int | None = None) -> bytes:
         """The bytes of a file, or its first `size_bytes`.
@@ -116,6 +123,8 @@ def _as_os_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, GnssiceError) as error:
+        if isinstance(error, OSError) and not isinstance(error, PermissionError) and _is_denial(error.__cause__):
+            raise PermissionError(redacted(str(error))) from None
         if isinstance(error, OSError) and (said := redacted(str(error))) != str(error):
             raise type(error)(said) from None
         raise
@@ -124,7 +133,14 @@ def _as_os_errors() -> Iterator[None]:
             raise
         first_line = str(error).strip().partition("\n")[0]
         msg = f"{type(error).__name__}: {redacted(first_line)}"
-        raise OSError(msg) from None
+        raise (PermissionError if _is_denial(error) else OSError)(msg) from None
+
+
+def _is_denial(error: BaseException | None) -> bool:
+    """Whether a server has refused who asked, or what signed the request."""
+    answer = getattr(error, "response", None)
+    said = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
+    return (said or getattr(error, "status_code", None)) in _DENIALS
 
 
 def _of_a_storage(error: Exception) -> bool:
