@@ -32,7 +32,7 @@ def web(tmp_path):
 
 def test_a_run_takes_its_files_once(web, tmp_path):
     write(tmp_path / "archive", {name(DAY_ONE_S, "06H"): rinex(span_s(DAY_ONE_S, 1))})
-    chosen = settings(tmp_path, archive={"url": web})
+    chosen = settings(tmp_path, web)
     report = run(chosen)
     assert {receiver: [str(file.status) for file in files] for receiver, files in report.files.items()} == {
         "rec": ["ok"]
