@@ -62,6 +62,8 @@ class Reason(StrEnum):
     SECOND_COLUMN = "second_column"
     UNKNOWN_SCALE = "unknown_scale"
     LINE_COUNT = "line_count"
+    NOT_MIXED = "not_mixed"
+    NOT_APPENDED = "not_appended"
 
     COMMENT = "comment"
     BLANK_LINE = "blank_line"

@@ -47,12 +47,18 @@ class _Section(BaseModel):
 class Grid(_Section):
     """The epoch grid of the receivers; what is left open is found once, when a receiver's group is made."""
 
-    interval_s: float | None = Field(None, gt=0, le=86400, description="Time between grid epochs in seconds.")
+    interval_s: float | None = Field(
+        None, gt=0, le=86400, description="Time between grid epochs in seconds; of new groups only."
+    )
     phase_s: float | None = Field(
-        None, ge=0, description="Offset of the sampling marks from whole intervals of GPS time, in seconds."
+        None,
+        ge=0,
+        description="Offset of the sampling marks from whole intervals of GPS time, in seconds; of new groups only.",
     )
     tolerance_s: float | None = Field(
-        None, ge=0, description="How far an epoch may lie from its grid epoch and still be taken, in seconds."
+        None,
+        ge=0,
+        description="How far an epoch may lie from its grid epoch and still be taken, in seconds; of new groups only.",
     )
     earliest: date = Field(date(1994, 1, 1), description="Epochs before this day are rejected as implausible.")
     latest: date | None = Field(

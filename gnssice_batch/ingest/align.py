@@ -1,6 +1,6 @@
 """Observations aligned to the epoch grid: every epoch is placed, superseded or counted, none rounded silently."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,15 +9,14 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.model.grid import Grid
-from gnssice_batch.model.template import JOINED, VARIABLES
+from gnssice_batch.model.template import JOINED, VALUES, VARIABLES, joined_name
 from gnssice_batch.model.values import NO_SOURCE, Overlap, Span, Tally
-from gnssice_batch.rinex.observations.dense import rows_of, scatter_row, targets
+from gnssice_batch.rinex.observations.dense import scatter_row, targets
 from gnssice_batch.rinex.observations.presence import values_per_row
-from gnssice_batch.rinex.observations.values import MISSING, Observations
+from gnssice_batch.rinex.observations.values import MISSING, Observations, rows_of
 from gnssice_batch.rinex.primitives.jit import kernel
 
 _PS_PER_S = 1e12
-_VALUES = ("SNR", "Pseudorange", "Phase", "Doppler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,8 @@ class Block:
     """(N,) number of values of the epoch's observation variables."""
     joined: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     """(N, S) by name of a coordinate what it is for signals from another file than the epoch's; empty for none."""
+    not_mixed: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    """(N, S) by name of a variable the best source with a value that the signal's own has not; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def block_of(
 ) -> Block:
     """The block of a write unit as it stands in the store; `variables` and `joined` (N, S), `coordinates` (N,)."""
     arrays = {spec.name: _sid_major(variables[spec.name]) for spec in VARIABLES}
-    values = sum((np.isfinite(arrays[name]).sum(axis=1) for name in _VALUES), np.zeros(1, np.int64))
+    values = sum((np.isfinite(arrays[name]).sum(axis=1) for name in VALUES), np.zeros(1, np.int64))
     return Block(
         start,
         arrays,
@@ -211,48 +212,12 @@ def block_of(
         coordinates["rx_clock_offset"].copy(),
         coordinates["epoch_offset"].copy(),
         values,
-        {spec.name.rpartition("/")[2]: _sid_major(joined[spec.name]) for spec in JOINED if joined},
+        {joined_name(spec.name): _sid_major(joined[spec.name]) for spec in JOINED if joined},
     )
 
 
 def _sid_major(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.ascontiguousarray(cells.T).T
-
-
-def tallies_by_source(block: Block) -> dict[int, Tally]:
-    """Epochs that each source is the main one of or has a signal in, and the values that are from it."""
-    sources, inverse, epochs = np.unique(block.source, return_inverse=True, return_counts=True)
-    values = np.bincount(inverse, weights=block.values, minlength=sources.size).astype(np.int64)
-    held = zip(sources.tolist(), epochs.tolist(), values.tolist(), strict=True)
-    tallies = {source: Tally(epochs, values) for source, epochs, values in held if source != NO_SOURCE}
-    for guest, given, host in _joined_cells(block):
-        tallies[guest] = tallies.get(guest, Tally()) + given
-        tallies[host] -= Tally(0, given.observations)
-    return tallies
-
-
-def joined_by_source(block: Block) -> dict[int, int]:
-    """Epochs that each source has a signal in while another is the main one."""
-    epochs: dict[int, int] = {}
-    for guest, given, _ in _joined_cells(block):
-        epochs[guest] = epochs.get(guest, 0) + given.epochs
-    return epochs
-
-
-def _joined_cells(block: Block) -> Iterator[tuple[int, Tally, int]]:
-    """Every file that is joined to epochs of another one, what it gives to these, and that other one."""
-    if not block.joined:
-        return
-    source = block.joined["source_file"]
-    n, j = np.nonzero(source != NO_SOURCE)
-    values = sum(np.isfinite(block.arrays[name][n, j]).astype(np.int64) for name in _VALUES)
-    cells = np.stack([source[n, j], block.source[n], n], axis=1)
-    epochs, inverse = np.unique(cells, axis=0, return_inverse=True)
-    of_epoch = np.bincount(inverse.ravel(), weights=values, minlength=len(epochs)).astype(np.int64)
-    pairs, inverse = np.unique(epochs[:, :2], axis=0, return_inverse=True)
-    for index, (guest, host) in enumerate(pairs.tolist()):
-        chosen = inverse.ravel() == index
-        yield guest, Tally(int(chosen.sum()), int(of_epoch[chosen].sum())), host
 
 
 def later_slots(slot: npt.NDArray[np.int64], grid: Grid, start: int, overlap: Overlap) -> npt.NDArray[np.int64]:

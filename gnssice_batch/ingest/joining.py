@@ -7,17 +7,20 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.ingest.align import Block, Placement, told_of_epochs
-from gnssice_batch.model.template import JOINED, VARIABLES
+from gnssice_batch.model.template import JOINED, VALUES, VARIABLES, joined_name
 from gnssice_batch.model.values import NO_SOURCE, Rank, Strategy
-from gnssice_batch.rinex.observations.dense import Rows, Targets, rows_of, scatter_row, targets
-from gnssice_batch.rinex.observations.values import Observations
+from gnssice_batch.rinex.observations.dense import Targets, scatter_row, targets
+from gnssice_batch.rinex.observations.values import Observations, Rows, rows_of
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
 _EMPTY = NO_SOURCE
+_PLACEHOLDER = (2, 2)
+"""Shape of arrays that are not there: the smallest that is laid out in memory as they are, so that one kernel does."""
+_PHASE = VALUES.index("Phase")
 
 
 class Standing(NamedTuple):
-    """How a file stands to those that a block has cells of."""
+    """How a file stands to all that a block may have cells of."""
 
     source: int
     """Of the file itself."""
@@ -49,8 +52,12 @@ class _Held(NamedTuple):
     clock: npt.NDArray[np.float64]
     offset: npt.NDArray[np.float64]
     values: npt.NDArray[np.int64]
+    has_joined: bool
     joined: tuple[npt.NDArray[Any], ...]
-    """(N, S) source, flag, clock and offset of signals of other sources; without any cell as long as there are none."""
+    """(N, S) source, flag, clock and offset of signals of other sources; of no meaning before there are any."""
+    has_not_mixed: bool
+    not_mixed: tuple[npt.NDArray[np.int32], ...]
+    """(N, S) per kind of value the best source that has one where the signal's source has none; likewise."""
 
 
 class _Scratch(NamedTuple):
@@ -62,12 +69,16 @@ class _Scratch(NamedTuple):
     """(S,) the source that each signal is to be from."""
     taken: npt.NDArray[np.bool_]
     """(S,) whether that is new."""
+    loser: npt.NDArray[np.int32]
+    """(S,) the source that gives the signal too and does not have it."""
     changed: npt.NDArray[np.int64]
     """(1,) epochs changed so far."""
+    wanted: npt.NDArray[np.bool_]
+    """(2,) whether the arrays of `joined`, and those of `not_mixed`, are wanted."""
 
 
-def standing(block: Block, source: int, ranks: Mapping[int, Rank], strategy: Strategy) -> Standing:
-    """Look up how a file stands to those that a block has cells of.
+def standing(source: int, ranks: Mapping[int, Rank], strategy: Strategy) -> Standing:
+    """Look up how a file stands to all that a block may have cells of.
 
     Content that stood in the store and comes again with the run counts as the run's, or the order of the files would
     matter. What the archive has replaced, and with `overwrite` all that stood in the store, is erased where the run has
@@ -79,12 +90,10 @@ def standing(block: Block, source: int, ranks: Mapping[int, Rank], strategy: Str
         Rank of every source that may stand in the block, and of the files of the run so far, this one included.
     """
     of_run = {its.inverted_hash: its for number, its in ranks.items() if number < 0}
-    joined = np.unique(block.joined["source_file"]) if block.joined else ()
-    sources = {source, *np.unique(block.source).tolist(), *joined} - {NO_SOURCE}
-    counted = {number: of_run.get(ranks[number].inverted_hash, ranks[number]) for number in sources}
+    counted = {number: of_run.get(its.inverted_hash, its) for number, its in ranks.items()}
     places = {its: place for place, its in enumerate(sorted(set(counted.values())))}
-    lowest = min(sources)
-    place = np.zeros(max(sources) - lowest + 1, np.int32)
+    lowest = min(counted)
+    place = np.zeros(max(counted) - lowest + 1, np.int32)
     erased = np.zeros(place.size, np.bool_)
     for number, its in counted.items():
         place[number - lowest] = places[its]
@@ -117,7 +126,8 @@ def join_block(
 ) -> bool:
     """Lay a file into epochs that others have: into cells that nobody gives, and into those of worse files.
 
-    The source of an epoch is the best of the files that it has cells of. Cells of others are told of in `Block.joined`.
+    The source of an epoch is the best of the files that it has cells of. Cells of others are told of in `Block.joined`,
+    values that only files have which do not have the cell in `Block.not_mixed`.
 
     Parameters
     ----------
@@ -135,12 +145,18 @@ def join_block(
     bool
         Whether anything has changed.
     """
-    scratch = _scratch(block.arrays[VARIABLES[0].name].shape[1])
+    shape = block.arrays[VARIABLES[0].name].shape
+    scratch = _scratch(shape[1])
     given = _Given(rows_of(observations), targets(observations, sids), *told_of_epochs(observations, placement))
-    stopped = _join(0, slot, given, _held(block), its, scratch)
-    if stopped < slot.size:
-        block.joined.update(_nothing_joined(block.arrays[VARIABLES[0].name].shape))
-        _join(stopped, slot, given, _held(block), its, scratch)
+    done = _join(0, slot, given, _held(block), its, scratch)
+    while done < slot.size:
+        joined, not_mixed = scratch.wanted
+        if joined:
+            block.joined.update(nothing_joined(block))
+        if not_mixed:
+            block.not_mixed.update(_nothing_lost(shape))
+        scratch.wanted[:] = False
+        done = _join(done, slot, given, _held(block), its, scratch)
     return bool(scratch.changed[0])
 
 
@@ -152,22 +168,35 @@ def _held(block: Block) -> _Held:
         block.rx_clock_offset,
         block.epoch_offset,
         block.values,
-        tuple((block.joined or _nothing_joined((0, 0))).values()),
+        bool(block.joined),
+        tuple((block.joined or _unjoined(_PLACEHOLDER)).values()),
+        bool(block.not_mixed),
+        tuple((block.not_mixed or _nothing_lost(_PLACEHOLDER)).values()),
     )
 
 
 def _scratch(signals: int) -> _Scratch:
     cells = tuple(np.full((1, signals), spec.fill, spec.dtype) for spec in VARIABLES)
-    return _Scratch(cells, np.zeros(signals, np.int32), np.zeros(signals, np.bool_), np.zeros(1, np.int64))
+    holder, loser = np.zeros(signals, np.int32), np.zeros(signals, np.int32)
+    return _Scratch(cells, holder, np.zeros(signals, np.bool_), loser, np.zeros(1, np.int64), np.zeros(2, np.bool_))
 
 
-def _nothing_joined(shape: tuple[int, ...]) -> dict[str, npt.NDArray[Any]]:
-    return {spec.name.rpartition("/")[2]: np.full(shape[::-1], spec.fill, spec.dtype).T for spec in JOINED}
+def nothing_joined(block: Block) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of `Block.joined` in which no signal is from another file than its epoch."""
+    return _unjoined(block.arrays[VARIABLES[0].name].shape)
+
+
+def _unjoined(shape: tuple[int, ...]) -> dict[str, npt.NDArray[Any]]:
+    return {joined_name(spec.name): np.full(shape[::-1], spec.fill, spec.dtype).T for spec in JOINED}
+
+
+def _nothing_lost(shape: tuple[int, ...]) -> dict[str, npt.NDArray[np.int32]]:
+    return {name: np.full(shape[::-1], NO_SOURCE, np.int32).T for name in VALUES}
 
 
 @kernel
 def _join(begin: int, slot: Any, given: Any, held: Any, its: Any, scratch: Any) -> int:
-    """Join epochs from `begin` on; return where the arrays of `joined` are wanted and are not there, else the end."""
+    """Join epochs from `begin` on; return where arrays are wanted that are not there, else the end."""
     for e in range(begin, slot.size):
         n = slot[e]
         if n < 0:
@@ -176,10 +205,12 @@ def _join(begin: int, slot: Any, given: Any, held: Any, its: Any, scratch: Any) 
         for row in range(given.rows.first_row[e], given.rows.first_row[e + 1]):
             scatter_row(given.rows, row, 0, given.columns, scratch.cells)
         source, several, changed = _decide(n, held, its, scratch)
+        scratch.wanted[0] = changed and several and not held.has_joined
+        scratch.wanted[1] = _tell_not_mixed(n, held, its, scratch)
+        if scratch.wanted[0] or scratch.wanted[1]:
+            return e
         if not changed:
             continue
-        if several and held.joined[0].size == 0:
-            return e
         _lay_coordinates(n, source, (given.flag[e], given.clock[e], given.offset[e]), held, its, scratch)
         held.values[n] = _lay_cells(n, held.arrays, scratch)
         scratch.changed[0] += 1
@@ -188,7 +219,7 @@ def _join(begin: int, slot: Any, given: Any, held: Any, its: Any, scratch: Any) 
 
 @kernel
 def _decide(n: int, held: Any, its: Any, scratch: Any) -> Any:
-    """Fill `holder` and `taken`; return the epoch's source, whether cells are from others, whether anything is new."""
+    """Fill `holder`, `taken`, `loser`; return the epoch's source, whether cells are from others, whether any is new."""
     gives = False
     for j in range(scratch.holder.size):
         gives |= _strength(0, j, scratch.cells) > 0
@@ -197,11 +228,12 @@ def _decide(n: int, held: Any, its: Any, scratch: Any) -> Any:
     for j in range(scratch.holder.size):
         there, here, holder = _strength(n, j, held.arrays), _strength(0, j, scratch.cells), _EMPTY
         if there > 0:
-            holder = former if joined.size == 0 or joined[n, j] == _EMPTY else joined[n, j]
+            holder = former if not held.has_joined or joined[n, j] == _EMPTY else joined[n, j]
             if gives and its.erased[holder - its.lowest]:
                 there, holder, changed = 0, _EMPTY, True
         taken = here > there or (here == there and here > 0 and _outranks(its.source, holder, its))
         scratch.taken[j], scratch.holder[j] = taken, its.source if taken else holder
+        scratch.loser[j] = (holder if taken else its.source) if there > 0 and here > 0 else _EMPTY
         changed |= taken
         if scratch.holder[j] != _EMPTY:
             best = _better(scratch.holder[j], best, former, its)
@@ -210,6 +242,35 @@ def _decide(n: int, held: Any, its: Any, scratch: Any) -> Any:
     for j in range(scratch.holder.size):
         several |= scratch.holder[j] != _EMPTY and scratch.holder[j] != best
     return best, several, changed or best != former
+
+
+@kernel
+def _tell_not_mixed(n: int, held: Any, its: Any, scratch: Any) -> bool:
+    """Set who has values of a signal that its source has not; return whether the arrays for that are wanted."""
+    for j in range(scratch.loser.size):
+        loser = scratch.loser[j]
+        if loser == _EMPTY or loser == scratch.holder[j]:
+            continue
+        for kind in range(len(held.not_mixed)):
+            there, here = _has(kind, n, j, held.arrays), _has(kind, 0, j, scratch.cells)
+            if there == here or here == scratch.taken[j]:
+                continue
+            if not held.has_not_mixed:
+                return True
+            known = held.not_mixed[kind][n, j]
+            if known == _EMPTY or _outranks(loser, known, its):
+                held.not_mixed[kind][n, j] = loser
+    return False
+
+
+@inlined
+def _has(kind: int, n: int, j: int, arrays: Any) -> bool:
+    snr, pseudorange, phase, doppler, _, _ = arrays
+    if kind == 0:
+        return not np.isnan(snr[n, j])
+    if kind == 1:
+        return not np.isnan(pseudorange[n, j])
+    return not np.isnan(phase[n, j] if kind == _PHASE else doppler[n, j])
 
 
 @inlined
@@ -241,7 +302,7 @@ def _lay_coordinates(n: int, source: int, told: Any, held: Any, its: Any, scratc
     former = held.source[n]
     of_own, of_source = _told_of(its.source, n, told, held), _told_of(source, n, told, held)
     of_former = _told_of(former, n, told, held)
-    for j in range(held.joined[0].shape[1]):
+    for j in range(scratch.holder.size if held.has_joined else 0):
         holder = scratch.holder[j]
         if holder in (_EMPTY, source):
             _set(n, j, _EMPTY, (np.int8(-1), np.nan, 0.0), held)
@@ -258,7 +319,7 @@ def _told_of(source: int, n: int, told: Any, held: Any) -> Any:
     if held.source[n] == source:
         return held.flag[n], held.clock[n], held.offset[n]
     sources, flag, clock, offset = held.joined
-    for j in range(sources.shape[1]):
+    for j in range(sources.shape[1] if held.has_joined else 0):
         if sources[n, j] == source:
             return flag[n, j], clock[n, j], offset[n, j]
     return told

@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,16 +20,16 @@ from gnssice_batch.ingest.align import (
     empty_block,
     empty_slots,
     fill_block,
-    joined_by_source,
     later_slots,
     place,
-    tallies_by_source,
 )
-from gnssice_batch.ingest.joining import contested_slots, join_block, standing
+from gnssice_batch.ingest.joining import contested_slots, join_block, nothing_joined, standing
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
 from gnssice_batch.ingest.sources import Sources
-from gnssice_batch.model.template import JOINED, JOINED_SOURCE
+from gnssice_batch.ingest.tallies import Gaps, Given, given_by_source, not_mixed_by_source
+from gnssice_batch.model.template import JOINED, JOINED_SOURCE, joined_name
 from gnssice_batch.model.values import (
+    NO_SOURCE,
     Assignment,
     EpochRows,
     FileOutcome,
@@ -66,6 +67,8 @@ class _Unit:
     displaced: Mapping[int, Tally]
     joined: Mapping[int, int]
     """By source, epochs that it has a signal in and is not the main source of; of ledger rows, how many more."""
+    not_mixed: Mapping[int, int]
+    """By source, values of it that no file gives: its signal is from another file, which lacks that kind of value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +90,16 @@ class _UnitState:
 
     block: Block
     ranks: dict[int, Rank] = field(default_factory=dict)
-    before: Mapping[int, Tally] = field(default_factory=dict)
-    """What stored files held in it."""
-    joined_before: Mapping[int, int] = field(default_factory=dict)
-    """Epochs of other sources that stored files had a signal in."""
+    before: Given = field(default_factory=lambda: Given({}, Counter()))
+    """What stored files gave to it."""
     placed: dict[int, Tally] = field(default_factory=dict)
     refused: dict[int, dict[Reason, Tally]] = field(default_factory=dict)
     offset_ps: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)
     """(N,) by file of several parts: observed minus grid time of the epochs placed so far."""
     duplicates: set[int] = field(default_factory=set)
     """Files whose very content takes part already, under another name or from an earlier run."""
+    gaps: dict[int, Gaps] = field(default_factory=dict)
+    """By file, what `append` does not take although nobody gives it."""
     changed: bool = False
 
 
@@ -139,7 +142,8 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
         epochs=() if unknown else tuple(unit.rows for unit in units.values() if unit.written),
         written_units=() if unknown else tuple(sorted(n for n, unit in units.items() if unit.written)),
         displaced={} if unknown else _sums(unit.displaced for unit in units.values()),
-        joined={} if unknown else _joined_since(units.values()),
+        joined={} if unknown else _of_rows(unit.joined for unit in units.values()),
+        not_mixed={} if unknown else _of_rows(unit.not_mixed for unit in units.values()),
         unknown_sids=unknown,
         bytes_read=sources.bytes_read,
         seconds=time.monotonic() - started,
@@ -174,17 +178,16 @@ def _make_unit(task: _Task, unit: int, pending: Collection[int], *, again: bool)
     if not _may_be_stored(task, unit) and not _covers(state.block, task.sources.window(unit)):
         state, files = _aligned(task, unit, pending)
     block, before = state.block, state.before
-    joined = joined_by_source(block)
-    rows = EpochRows(block.start, block.source, bool(joined))
-    held = tallies_by_source(block)
-    lost = {source: tally - held.get(source, Tally()) for source, tally in before.items()}
+    given, not_mixed = given_by_source(block), not_mixed_by_source(block)
+    rows = EpochRows(block.start, block.source, bool(given.joined))
+    lost = {source: tally - given.tallies.get(source, Tally()) for source, tally in before.tallies.items()}
     displaced = {source: tally for source, tally in lost.items() if tally != Tally()}
     written = state.changed and not task.sources.unknown
     if written:
         _write(task, unit, block, rows, again=again)
-    for source, epochs in state.joined_before.items():
-        joined[source] = joined.get(source, 0) - epochs
-    return _Unit(rows, frozenset(files), written, held, _refused(state, held), displaced, joined)
+    given.joined.subtract(before.joined)
+    refused = _refused(state, given.tallies, not_mixed)
+    return _Unit(rows, frozenset(files), written, given.tallies, refused, displaced, given.joined, not_mixed)
 
 
 def _aligned(task: _Task, unit: int, pending: Collection[int]) -> tuple[_UnitState, list[int]]:
@@ -214,10 +217,10 @@ def _write(task: _Task, unit: int, block: Block, rows: EpochRows, *, again: bool
         "epoch_offset": block.epoch_offset,
     }
     write_epochs(task.work, block.start, block.arrays)
+    if not block.joined and again and read_joined(task.work, block.start, len(block.source)):
+        block.joined.update(nothing_joined(block))
     if block.joined:
         write_epochs(task.work, block.start, _joined_arrays(task, block))
-    elif again and read_joined(task.work, block.start, len(block.source)):
-        write_epochs(task.work, block.start, _nothing_joined(block))
     fresh = not again and not _may_be_stored(task, unit)
     write_coordinates(task.work, block.start, coordinates, fresh=fresh)
 
@@ -231,7 +234,7 @@ def _start(task: _Task, unit: int) -> _UnitState:
     start = unit * grid.unit
     joined = read_joined(task.before, start, grid.unit)
     block = block_of(start, *read_epochs(task.before, start, grid.unit), joined)
-    return _UnitState(block, dict(stored), tallies_by_source(block), joined_by_source(block))
+    return _UnitState(block, dict(stored), given_by_source(block))
 
 
 def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
@@ -251,6 +254,7 @@ def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
         _add(state.refused.setdefault(index, {}), placement.refused)
         state.ranks[source] = result.facts.rank
         wanted = later_slots(placement.slot, grid, block.start, overlap)
+        _note_gaps(state, index, placement, wanted)
         _lay(task, state, part, placement, wanted, source)
 
 
@@ -268,17 +272,37 @@ def _lay(
     state.changed |= bool((empty >= 0).any())
     fill_block(block, part, placement, empty, source, task.sids)
     if (contested >= 0).any():
-        its = standing(block, source, state.ranks, strategy)
+        its = standing(source, state.ranks, strategy)
         state.changed |= join_block(block, part, placement, contested, its, task.sids)
 
 
-def _refused(state: _UnitState, held: Mapping[int, Tally]) -> dict[int, Mapping[Reason, Tally]]:
+def _note_gaps(state: _UnitState, index: int, placement: Placement, wanted: npt.NDArray[np.int64]) -> None:
+    """Note the epochs of a file that the overlap rule leaves to earlier runs, and that none of these has."""
+    slot = placement.slot
+    gap = (slot >= 0) & (wanted < 0) & (state.block.source[slot] == NO_SOURCE)
+    if gap.any():
+        nowhere = Gaps(np.zeros(state.block.source.size, np.bool_))
+        state.gaps.setdefault(index, nowhere).add(slot[gap], placement.values[gap])
+
+
+def _refused(
+    state: _UnitState, held: Mapping[int, Tally], not_mixed: Mapping[int, int]
+) -> dict[int, Mapping[Reason, Tally]]:
     """What each file lost in a unit: off the grid, twice at one slot, to its own content, or to a better file."""
     refused: dict[int, Mapping[Reason, Tally]] = {}
     for index, placed in state.placed.items():
-        lost = placed - held.get(-2 - index, Tally())
-        reason = Reason.DUPLICATE_CONTENT if index in state.duplicates else Reason.SUPERSEDED
-        refused[index] = {**state.refused[index], **({reason: lost} if lost != Tally() else {})}
+        source = -2 - index
+        lost = {Reason.SUPERSEDED: placed - held.get(source, Tally())}
+        if index in state.duplicates:
+            lost = {Reason.DUPLICATE_CONTENT: lost[Reason.SUPERSEDED]}
+        else:
+            lost[Reason.NOT_MIXED] = Tally(0, not_mixed.get(source, 0))
+            lost[Reason.NOT_APPENDED] = state.gaps[index].tally if index in state.gaps else Tally()
+            lost[Reason.SUPERSEDED] -= lost[Reason.NOT_MIXED] + lost[Reason.NOT_APPENDED]
+        refused[index] = {
+            **state.refused[index],
+            **{reason: tally for reason, tally in lost.items() if tally != Tally()},
+        }
     return refused
 
 
@@ -294,23 +318,16 @@ def _file_outcome(index: int, task: _Task, units: Collection[_Unit]) -> FileOutc
     return FileOutcome(result.file, result.status, result.facts, result.refusal, written, refused, (key,), joined)
 
 
-def _joined_since(units: Iterable[_Unit]) -> dict[int, int]:
-    """By ledger row, how many more epochs have another main source than before."""
-    more: dict[int, int] = {}
-    for unit in units:
-        for source, epochs in unit.joined.items():
-            if source >= 0 and epochs:
-                more[source] = more.get(source, 0) + epochs
-    return more
-
-
-def _nothing_joined(block: Block) -> dict[str, npt.NDArray[Any]]:
-    shape = block.arrays["SNR"].shape
-    return {spec.name: np.full(shape, spec.fill, spec.dtype) for spec in JOINED}
+def _of_rows(parts: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    """The sums of counts by source, those of ledger rows alone."""
+    total = Counter[int]()
+    for part in parts:
+        total.update(part)
+    return {source: count for source, count in total.items() if source >= 0 and count}
 
 
 def _joined_arrays(task: _Task, block: Block) -> dict[str, npt.NDArray[Any]]:
-    arrays = {spec.name: block.joined[spec.name.rpartition("/")[2]] for spec in JOINED}
+    arrays = {spec.name: block.joined[joined_name(spec.name)] for spec in JOINED}
     return {**arrays, JOINED_SOURCE: with_rows(arrays[JOINED_SOURCE], task.assignment.rows)}
 
 

@@ -11,6 +11,8 @@ from gnssice_batch.errors import AccessDeniedError, ArchiveError, ReadError, Rea
 from gnssice_batch.ingest.align import Bounds, likely_bounds, out_of_bounds, span, values_per_epoch
 from gnssice_batch.ingest.header_facts import Overrides, header_facts, mapping_text
 from gnssice_batch.log import logger
+from gnssice_batch.model.grid import SECOND_NS
+from gnssice_batch.model.intervals import interval_of
 from gnssice_batch.model.markers import same_marker
 from gnssice_batch.model.values import FileFacts, Refusal, SourceFile, Span, Status, Tally, rank
 from gnssice_batch.rinex import Observations, Reading, ReadOptions, failures_as_read_errors, read, signals
@@ -19,7 +21,6 @@ from gnssice_batch.signals import split_sid
 from gnssice_batch.storage.credentials import hold
 from gnssice_batch.storage.location import Location
 
-_TICKS_PER_S = 10_000_000
 _log = logger(__name__)
 
 
@@ -102,20 +103,12 @@ def other_marker(facts: FileFacts, wanted: str) -> Refusal | None:
     return Refusal(Reason.OTHER_MARKER, detail)
 
 
-def interval_100ns(parts: tuple[Observations, ...]) -> int:
-    """Most frequent step between epochs, in units of 100 ns; 0 for fewer than two epochs."""
-    steps = np.concatenate([np.diff(part.time_100ns) for part in parts])
-    values, counts = np.unique(steps[steps > 0], return_counts=True)
-    return int(values[np.argmax(counts)]) if values.size else 0
-
-
 def too_fast(facts: FileFacts, interval_ns: int) -> Refusal | None:
     """The refusal of a file sampled faster than the grid it is for; None where it is not."""
-    if not is_faster(round(facts.interval_s * 1e9), interval_ns):
+    if not is_faster(round(facts.interval_s * SECOND_NS), interval_ns):
         return None
-    detail = (
-        f"sampled every {facts.interval_s:g} s, the group's grid has {interval_ns / 1e9:g} s: give it its own group"
-    )
+    grid_s = interval_ns / SECOND_NS
+    detail = f"sampled every {facts.interval_s:g} s, the group's grid has {grid_s:g} s: give it its own group"
     return Refusal(Reason.FASTER_THAN_GRID, detail)
 
 
@@ -174,7 +167,7 @@ def _facts(
         receiver_type=header.receiver_type or "",
         antenna_type=header.antenna_type or "",
         time_system=header.time_system,
-        interval_s=interval_100ns(parts) / _TICKS_PER_S,
+        interval_s=interval_of(np.concatenate([part.time_100ns for part in parts]) * 100) / SECOND_NS,
         span=_span(parts, likely),
         rank=rank(len(kinds), header.version, total.epochs, sha256, intact=not lost),
         epochs=total.epochs,

@@ -2,6 +2,7 @@
 
 from gnssice_batch.ingest.align import Bounds, empty_block, fill_block, place
 from gnssice_batch.ingest.joining import join_block, standing
+from gnssice_batch.ingest.tallies import given_by_source
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
 from gnssice_batch.model.values import Strategy, rank
 from gnssice_batch.rinex import dense, read
@@ -34,5 +35,6 @@ def _read(content: bytes) -> None:
         placement = place(part, grid, start, time_ns.size, bounds)
         places = {sid: index for index, sid in enumerate(sids)}
         fill_block(block, part, placement, placement.slot, -2, places)
-        its = standing(block, -2, {-2: rank(0, "", 0, "")}, Strategy.BEST)
+        its = standing(-2, {-2: rank(0, "", 0, "")}, Strategy.BEST)
         join_block(block, part, placement, placement.slot, its, places)
+        given_by_source(block)

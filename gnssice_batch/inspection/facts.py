@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
-from gnssice_batch.ingest.reading import interval_100ns
+from gnssice_batch.model.intervals import interval_of
 from gnssice_batch.model.reasons import ranked_reasons
 from gnssice_batch.model.values import Refusal, Status
 from gnssice_batch.rinex import (
@@ -52,7 +52,7 @@ class Part:
     first_100ns: int
     last_100ns: int
     interval_s: float
-    """Most frequent step between epochs; 0 for fewer than two epochs."""
+    """That the epochs fit; 0 for fewer than two epochs."""
     epochs: int
     power_failures: int
     gaps: tuple[Gap, ...]
@@ -209,7 +209,7 @@ def _first_loss(reading: Reading) -> Refusal | None:
 
 def _part(part: Observations) -> Part:
     times = np.sort(part.time_100ns)
-    step = interval_100ns((part,))
+    step = interval_of(times * 100) // 100
     phase, jitter = _marks(times, step)
     return Part(
         header=part.header,

@@ -127,9 +127,8 @@ class Journal:
 
     def partitions(self) -> dict[str, Done]:
         """Every finished partition whose file is whole; a torn one is left out and done again."""
-        found = (
-            self._read(Done, name) for name in sorted(entries_of(self.folder)) if name.startswith(f"{_PARTITIONS}/")
-        )
+        names = (name for name in sorted(entries_of(self.folder)) if name.startswith(f"{_PARTITIONS}/"))
+        found = (self._read(Done, name) for name in names)
         return {done.partition.key: done for done in found if done is not None}
 
     def structure(self) -> Structure | None:

@@ -107,6 +107,9 @@ def prepare(
     context = replace(rules.context(backlog.files, templates), markers=markers)
     for receiver, why in surveyed.left_out.items():
         _log.error("left out: %s", why, extra={"receiver": receiver})
+    for receiver in templates.keys() & backlog.stored.keys():
+        for sentence in rules.not_followed(receiver, templates[receiver]):
+            _log.warning("%s: %s", receiver, sentence, extra={"receiver": receiver})
     learned = Learned(spans={survey.outcome.file.uri: true_span(survey.outcome) for survey in surveys})
     units = {
         receiver: rules.partition_units

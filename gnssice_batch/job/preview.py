@@ -136,14 +136,18 @@ def as_json(found: PlanSummary) -> dict[str, object]:
     }
 
 
-def sample_warnings(template: GroupTemplate, surveys: Iterable[FileSurvey], limits: config.Run) -> tuple[str, ...]:
+def sample_warnings(
+    template: GroupTemplate, surveys: Iterable[FileSurvey], limits: config.Run, *, new: bool
+) -> tuple[str, ...]:
     """What of a sample a run would not take, where that is more than the settings allow."""
     surveys = [survey for survey in surveys if survey.outcome.file.receiver == template.receiver]
     lost = foreseen_losses(template, surveys)
     found = []
     if sum(lost.values()) > limits.max_lost_fraction:
         parts = ", ".join(f"{part:.1%} {reason}" for reason, part in lost.items())
-        found.append(f"of the sample's epochs {parts}: see grid.tolerance_s, grid.phase_s and grid.interval_s")
+        way_out = "see grid.tolerance_s, grid.phase_s and grid.interval_s"
+        fixed = "the group's grid is fixed, give these files a receiver of their own (archive.receivers)"
+        found.append(f"of the sample's epochs {parts}: {way_out if new else fixed}")
     partial = sum(survey.outcome.status is Status.PARTIAL for survey in surveys)
     if surveys and partial / len(surveys) > limits.max_partial_fraction:
         found.append(
@@ -170,7 +174,10 @@ def _receiver(plan: GroupPlan, settings: config.Settings, prepared: Prepared) ->
         markers=receiver_markers(prepared.backlog.ledger(template.receiver), sample),
         unit_note=unit_note(template.grid, settings.chunks.epoch, new=new),
         tolerance_ns=prepared.context.bounds[template.receiver].tolerance_ns,
-        warnings=sample_warnings(template, prepared.surveys, settings.run),
+        warnings=(
+            *(() if new else rules_of(settings).not_followed(template.receiver, template)),
+            *sample_warnings(template, prepared.surveys, settings.run, new=new),
+        ),
     )
 
 

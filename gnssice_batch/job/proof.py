@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -15,7 +15,7 @@ from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.job.execution import Execution, result_of
 from gnssice_batch.job.report import Proof
 from gnssice_batch.job.work import Work
-from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status, Strategy
+from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status, Strategy, renumbered
 from gnssice_batch.planning.plan import current_rows
 from gnssice_batch.store.layout.ledger import read_ledger
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_fork
@@ -181,8 +181,8 @@ def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochR
     numbers = {row: -2 - index for index, row in enumerate(done.rows)}
     joined = comparison.stored.joined(span)
     if joined:
-        joined["source_file"] = _numbered(joined["source_file"], numbers)
-    cells = Cells(span.start, _numbered(stored, numbers), found, joined)
+        joined["source_file"] = renumbered(joined["source_file"], numbers)
+    cells = Cells(span.start, renumbered(stored, numbers), found, joined)
     said = np.full(len(span), NO_SOURCE, np.int32)
     first, last = max(span.start, rows.start), min(span.stop, rows.start + len(rows.source))
     if first < last:
@@ -190,14 +190,6 @@ def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochR
     what = "is from another file than the worker has said"
     comparison.findings.add_epochs(span.start, cells.source != said, comparison.axes, "", what)
     return cells
-
-
-def _numbered(sources: npt.NDArray[np.int32], numbers: Mapping[int, int]) -> npt.NDArray[np.int32]:
-    """Sources of any shape, the files of the run by their numbers in place of their ledger rows."""
-    numbered = sources.copy()
-    for row in np.unique(sources).tolist():
-        numbered[sources == row] = numbers.get(row, row)
-    return numbered
 
 
 def _check_written(comparison: Comparison, cells: Cells, before: StoredCells) -> None:

@@ -1,5 +1,6 @@
 """The results of finished partitions: one outcome per file, ledger rows, the publication."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -234,10 +235,10 @@ def _planned_units(work: Work) -> Units:
 def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]) -> GroupChange:
     mine = [done for done in work.done.values() if done.partition.receiver == receiver]
     displaced: dict[int, Tally] = {}
-    joined: dict[int, int] = {}
+    joined, not_mixed = Counter[int](), Counter[int]()
     for done in mine:
-        for row, epochs in done.outcome.joined.items():
-            joined[row] = joined.get(row, 0) + epochs
+        joined.update(done.outcome.joined)
+        not_mixed.update(done.outcome.not_mixed)
         for row, tally in done.outcome.displaced.items():
             displaced[row] = displaced.get(row, Tally()) + tally
     return GroupChange(
@@ -247,6 +248,7 @@ def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[Fi
         files=files,
         displaced=displaced,
         joined=joined,
+        not_mixed=not_mixed,
     )
 
 

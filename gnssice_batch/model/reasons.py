@@ -23,15 +23,16 @@ def ranked_reasons(
     Returns
     -------
     dict
-        In this order: what it was rejected for, then the largest count; refused things count in epochs. Reasons that
-        lose nothing are left out, unless a rejected file has no others beside the one it was rejected for.
+        In this order: what it was rejected for, then the largest count; refused things count in epochs, in values where
+        no epoch is refused whole. Reasons that lose nothing are left out, unless a rejected file has no others beside
+        the one it was rejected for.
     """
     counts = {reason: count for reason, count in skipped.items() if reason.loses}
     if rejected_for and not counts.keys() - {rejected_for}:
         counts = dict(skipped)
     for reason, tally in refused.items():
         if reason.loses:
-            counts[reason] = counts.get(reason, 0) + tally.epochs
+            counts[reason] = counts.get(reason, 0) + (tally.epochs or tally.observations)
     if rejected_for:
         counts.setdefault(rejected_for, 1)
     return dict(sorted(counts.items(), key=lambda item: (item[0] != rejected_for, -item[1], item[0])))

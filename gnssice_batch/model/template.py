@@ -64,6 +64,9 @@ VARIABLES: Final = (
 )  # fmt: skip
 """Data variables over ``(epoch, sid)``, in stored order; -1 and NaN mean missing."""
 
+VALUES: Final = tuple(spec.name for spec in VARIABLES if spec.dtype.startswith("float"))
+"""Data variables that hold values; the others hold indicators."""
+
 SID_COORDINATES: Final = (
     _spec("sid", "str", ("sid",), "", long_name="Signal ID", comment="SV|band|code"),
     _spec("sv", "str", ("sid",), "", long_name="Satellite", standard_name="platform_id"),
@@ -157,6 +160,11 @@ class GroupTemplate:
     def shards(self, spec: ArraySpec) -> tuple[int, ...] | None:
         """Shard (write unit) of an array of this group; None for the one-dimensional ones."""
         return (self.grid.unit, self.shard_sids) if len(spec.dims) == len(_CUBE) else None
+
+
+def joined_name(path: str) -> str:
+    """The name that an array of `JOINED` has among what is told of joined signals: that of its epoch coordinate."""
+    return path.rpartition("/")[2]
 
 
 def signal_axis(sids: Sequence[str]) -> SignalAxis:

@@ -221,6 +221,7 @@ class FileFacts:
     antenna_type: str = ""
     time_system: str = ""
     interval_s: float = 0.0
+    """That its epochs fit; 0 for fewer than two epochs."""
     span: Span | None = None
     rank: Rank | None = None
     epochs: int = 0
@@ -294,6 +295,18 @@ def with_rows(source: npt.NDArray[np.int32], rows: Sequence[int]) -> npt.NDArray
     return numbered
 
 
+def renumbered(source: npt.NDArray[np.int32], numbers: Mapping[int, int]) -> npt.NDArray[np.int32]:
+    """Sources of any shape, with ``numbers[row]`` in place of the ledger rows that are in there."""
+    table = np.arange(max(int(source.max(initial=NO_SOURCE)), NO_SOURCE) + 1, dtype=np.int32)
+    for row, number in numbers.items():
+        if row < table.size:
+            table[row] = number
+    known = source > NO_SOURCE
+    found = source.copy()
+    found[known] = table[source[known]]
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionOutcome:
     """What a worker gives back: either a fork to merge, or what it learned instead."""
@@ -314,3 +327,5 @@ class PartitionOutcome:
     peak_memory_bytes: int = 0
     joined: Mapping[int, int] = field(default_factory=dict)
     """Ledger row of an earlier file to how many more of its epochs have another main source now."""
+    not_mixed: Mapping[int, int] = field(default_factory=dict)
+    """Ledger row of an earlier file to those of its displaced values that no file gives."""

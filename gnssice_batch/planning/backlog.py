@@ -23,7 +23,7 @@ from gnssice_batch.planning.survey import FileSurvey, channels, for_interval, sa
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.storage.location import Location
 from gnssice_batch.store.layout.ledger import Ledger, StoredRefusal
-from gnssice_batch.store.reading.contents import StoredGroup, branch_head, first_snapshot, last_epoch_ns, stored_groups
+from gnssice_batch.store.reading.contents import StoredGroup, branch_head, first_snapshot, stored_groups
 from gnssice_batch.store.repository import MAIN, Repository, open_existing
 
 
@@ -83,8 +83,8 @@ def find_backlog(rules: Rules, store: Location, branch: str, retry: Retry | None
     chosen = {name: select(files, ledgers.get(name, Ledger()), retry) for name, files in by_receiver.items()}
     taken = {receiver: selection.files for receiver, selection in chosen.items() if selection.files}
     overlaps = dict.fromkeys(taken, Overlap(rules.strategy))
-    if rules.strategy is Strategy.APPEND and repository and snapshot:
-        overlaps |= _append(repository, snapshot, taken.keys() & stored.keys())
+    if rules.strategy is Strategy.APPEND:
+        overlaps |= {receiver: _after(stored[receiver]) for receiver in taken.keys() & stored.keys()}
     return Backlog(
         listing,
         snapshot,
@@ -97,10 +97,9 @@ def find_backlog(rules: Rules, store: Location, branch: str, retry: Retry | None
     )
 
 
-def _append(repository: Repository, snapshot: str, receivers: Iterable[str]) -> dict[str, Overlap]:
-    """By receiver, that only epochs after the last one held are taken."""
-    held = {receiver: last_epoch_ns(repository, snapshot, receiver) for receiver in receivers}
-    return {receiver: Overlap(Strategy.APPEND, after_ns) for receiver, after_ns in held.items()}
+def _after(group: StoredGroup) -> Overlap:
+    """Only epochs after the last one that a group holds are taken."""
+    return Overlap(Strategy.APPEND, group.span.last_ns if group.span else None)
 
 
 def new_template(rules: Rules, receiver: str, surveys: Iterable[FileSurvey]) -> GroupTemplate:

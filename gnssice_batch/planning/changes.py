@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from math import dist
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, Status
-from gnssice_batch.store.layout.ledger import Ledger
+from gnssice_batch.store.layout.ledger import NO_TIME, Ledger
 
 MOVED_M: Final = 10.0
 """A position that lies further off than this is another one."""
@@ -34,29 +38,47 @@ class Change:
 
 
 def changes(outcomes: Iterable[FileOutcome], ledger: Ledger) -> tuple[Change, ...]:
-    """The changes of a receiver's series in the order of time, from what stands in its ledger on.
+    """The changes that files bring to the series of a receiver, in the order of time.
 
     Parameters
     ----------
     outcomes
         Files of one receiver, in any order; refused ones say nothing.
     ledger
-        Its newest file is what later ones are compared with.
+        The files among which they lie; each is compared with the nearest before and after it.
     """
+    stored = _stored(ledger)
+    first_ns = ledger.first_ns[stored]
     series = sorted((_first_ns(outcome.facts), outcome.file.uri, outcome.facts.header) for outcome in _told(outcomes))
-    stored_ns = int(ledger.last_ns[ledger.status != Status.REJECTED.value].max()) if ledger.newest else None
-    earlier = [one for one in series if stored_ns is None or one[0] <= stored_ns]
-    later = series[len(earlier) :]
-    found = [*_differences(earlier, None), *_differences(later, ledger.newest)]
+    found: list[Change] = []
+    for place, between in groupby(series, lambda one: int(np.searchsorted(first_ns, one[0], "right"))):
+        before, after = (_told_by(ledger, stored[at : at + 1].tolist()) for at in (max(0, place - 1), place))
+        neighbours = before if place else []
+        known = set(map(_of_any_file, _differences([*neighbours, *after])))
+        brought = _differences([*neighbours, *((uri, header) for _, uri, header in between), *after])
+        found += [change for change in brought if _of_any_file(change) not in known]
     return tuple(_names_once(found))
 
 
-def _differences(series: Iterable[tuple[int, str, HeaderFacts]], before: HeaderFacts | None) -> Iterator[Change]:
-    """The changes from file to file, the first of them from what stood before it."""
+def _stored(ledger: Ledger) -> npt.NDArray[np.intp]:
+    """The rows of the files that were taken, in the order of time."""
+    rows = np.flatnonzero((ledger.status != Status.REJECTED.value) & (ledger.first_ns != NO_TIME))
+    return rows[np.argsort(ledger.first_ns[rows], kind="stable")]
+
+
+def _told_by(ledger: Ledger, rows: Iterable[int]) -> list[tuple[str, HeaderFacts]]:
+    headers = ((str(ledger.uri[row]), ledger.header(row)) for row in rows)
+    return [(uri, header) for uri, header in headers if header]
+
+
+def _of_any_file(change: Change) -> tuple[str, str, str]:
+    return change.what, change.before, change.after
+
+
+def _differences(series: Iterable[tuple[str, HeaderFacts]]) -> Iterator[Change]:
+    """The changes from file to file."""
     seen = _Seen()
-    if before:
-        seen.take(before)
-    for _, uri, header in series:
+    for uri, header in series:
         for what, old, new in seen.take(header):
             yield Change(uri, what, old, new)
 

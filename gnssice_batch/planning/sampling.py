@@ -1,28 +1,20 @@
-"""The grid that epochs fit: the interval between them, the phase of most, how far the clock lets them stray."""
+"""The grid that epochs of an interval fit: the phase of most, how far the clock lets them stray."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from gnssice_batch.model.grid import DAY_NS, SECOND_NS
-
-type Times = npt.NDArray[np.int64]
+from gnssice_batch.model.grid import SECOND_NS
+from gnssice_batch.model.intervals import DRIFT, FEW_STEPS, Times
 
 STEADY_NS: Final = 5_000_000
 """Tolerance of a receiver whose clock is steered; a phase no larger than this is no phase."""
 _MARKS_APART_NS: Final = SECOND_NS
 """Time scales of GNSS differ by whole seconds: what lies steadily this far off has marks of its own."""
-_DRIFT: Final = 1_000
-"""A free-running clock is off by less than one part in so many."""
 _MARGIN: Final = 4
 """The tolerance is so many times what the sample shows."""
-_FEW_STEPS: Final = 10
-"""With fewer steps than this between epochs a stated interval is believed, if it fits them; a clock that runs freely is
-set back less often than once in so many."""
-_DIGITS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +24,6 @@ class Marks:
     times_ns: Times
     """(E,) GPS time in ns since 1980-01-06, ascending."""
     epochs: int
-
-
-def interval_of(times_ns: Times, stated_ns: int = 0) -> int:
-    """The interval that the epochs of a file fit; 0 where nothing tells it.
-
-    A free-running clock or rounded time tags do not show in it: an interval close by that divides a day is preferred.
-
-    Parameters
-    ----------
-    times_ns
-        (E,) epochs, in any order.
-    stated_ns
-        Interval that the header states (RINEX 3 table A2, INTERVAL), believed where the epochs are few; 0: none.
-    """
-    ordered = np.unique(times_ns)
-    steps: Times = ordered[1:] - ordered[:-1]
-    if stated_ns and steps.size < _FEW_STEPS and _are_multiples(steps, stated_ns):
-        return stated_ns
-    if not steps.size:
-        return 0
-    usual, share = _usual(steps)
-    single = steps[(steps > usual / 2) & (steps < 3 * usual / 2)]
-    wanted = [usual] if share > 0.6 else [usual, round(float(single.mean()))]
-    found = [_rounded_to_day(step) for step in wanted]
-    return min(found, key=lambda step: (DAY_NS % step > 0, abs(int((single - step).sum()))))
 
 
 def phase_of(marks: Iterable[Marks], interval_ns: int) -> int:
@@ -100,35 +67,6 @@ def offsets_ns(times_ns: Times, interval_ns: int, phase_ns: int) -> Times:
     return offsets
 
 
-def _usual(steps: Times) -> tuple[int, float]:
-    """The step that most steps are near, and the part of comparable steps that are."""
-    ordered = np.sort(steps)
-    count = np.searchsorted(ordered, ordered + ordered // _DRIFT, "right") - np.arange(ordered.size)
-    first = int(np.argmax(count))
-    usual = int(ordered[first + (int(count[first]) - 1) // 2])
-    comparable = np.count_nonzero((steps > usual / 2) & (steps < 3 * usual / 2))
-    return usual, int(count[first]) / comparable
-
-
-def _rounded_to_day(step_ns: int) -> int:
-    """The step if it divides a day, else the roundest number close by, preferably one that does."""
-    if DAY_NS % step_ns == 0:
-        return step_ns
-    close = [number for number in _round_numbers(step_ns) if abs(number - step_ns) <= step_ns / _DRIFT]
-    return next((number for number in close if DAY_NS % number == 0), close[0] if close else step_ns)
-
-
-def _round_numbers(step_ns: int) -> Iterator[int]:
-    for digits in range(1, _DIGITS + 1):
-        unit = 10 ** max(0, len(str(step_ns)) - digits)
-        yield (step_ns + unit // 2) // unit * unit
-
-
-def _are_multiples(steps: Times, interval_ns: int) -> bool:
-    turns = np.maximum(np.round(steps / interval_ns), 1)
-    return bool((np.abs(steps - turns * interval_ns) <= interval_ns / 20).all())
-
-
 def _widths(interval_ns: int) -> Sequence[int]:
     finest = 6 if interval_ns >= SECOND_NS // 10 else 2
     return [10**power for power in range(finest, 14) if interval_ns % 10**power == 0 and 2 * 10**power <= interval_ns]
@@ -147,9 +85,9 @@ def _runs_freely(times_ns: Times, interval_ns: int) -> bool:
     """Whether the offsets of a file change little by little, set back now and then, and come a long way so."""
     steps: Times = times_ns[1:] - times_ns[:-1]
     changes = offsets_ns(steps, interval_ns, 0)
-    jumps = np.abs(changes) > steps / _DRIFT + steady_ns(interval_ns)
+    jumps = np.abs(changes) > steps / DRIFT + steady_ns(interval_ns)
     gained = abs(int(changes[~jumps].sum()))
-    return gained > steady_ns(interval_ns) and int(np.count_nonzero(jumps)) <= jumps.size // _FEW_STEPS
+    return gained > steady_ns(interval_ns) and int(np.count_nonzero(jumps)) <= jumps.size // FEW_STEPS
 
 
 def _rounded_up(number: int) -> int:

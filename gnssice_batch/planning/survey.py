@@ -10,9 +10,10 @@ import numpy as np
 from gnssice_batch.errors import PlanError, Reason
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, is_faster, read_file, too_fast
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
+from gnssice_batch.model.intervals import interval_of
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Refusal, SourceFile, Span, Status, Tally
-from gnssice_batch.planning.sampling import Marks, interval_of, offsets_ns, phase_of, steady_ns, tolerance_of
+from gnssice_batch.planning.sampling import Marks, offsets_ns, phase_of, steady_ns, tolerance_of
 
 _KEPT_EPOCHS: Final = 256
 """So many epochs of a file are kept: a survey may be of many files."""

@@ -16,10 +16,10 @@ from gnssice_batch.ingest.align import (
     out_of_bounds,
     place,
     span,
-    tallies_by_source,
     values_per_epoch,
 )
 from gnssice_batch.ingest.joining import contested_slots, join_block, standing
+from gnssice_batch.ingest.tallies import given_by_source
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import VARIABLES
 from gnssice_batch.model.values import NO_SOURCE, Span, Strategy, Tally, rank
@@ -52,7 +52,7 @@ def laid(block, part, source, its_rank, ranks):
     ranks[source] = its_rank
     empty, contested = (each(block, placement.slot) for each in (empty_slots, partial(contested_slots, strategy=BEST)))
     fill_block(block, part, placement, empty, source, SIDS)
-    join_block(block, part, placement, contested, standing(block, source, ranks, BEST), SIDS)
+    join_block(block, part, placement, contested, standing(source, ranks, BEST), SIDS)
     return placement
 
 
@@ -83,7 +83,7 @@ def test_a_file_is_laid_as_the_reader_reads_it():
         np.testing.assert_array_equal(block.arrays[spec.name][:120], array)
         assert block.arrays[spec.name].dtype == array.dtype
         np.testing.assert_array_equal(block.arrays[spec.name][120:], spec.fill)
-    assert tallies_by_source(block) == {-2: Tally(120, 120 * 12)}
+    assert given_by_source(block).tallies == {-2: Tally(120, 120 * 12)}
     np.testing.assert_array_equal(block.source[120:], NO_SOURCE)
     np.testing.assert_array_equal(block.epoch_flag, np.repeat([0, -1], [120, 600]))
     assert values_per_epoch(part).tolist() == [12] * 120
@@ -152,7 +152,7 @@ def test_a_satellite_comes_from_the_best_file_in_any_order(order):
     guests = there & (holders != owners[:, None])
     np.testing.assert_array_equal(block.joined["source_file"], np.where(guests, holders, NO_SOURCE))
     its = {source: holders == source for source in range(-5, -1)}
-    assert tallies_by_source(block) == {
+    assert given_by_source(block).tallies == {
         source: Tally(int(cells.any(axis=1).sum()), 4 * int(cells.sum())) for source, cells in its.items()
     }
     phases = block.arrays["Phase"]
@@ -167,9 +167,9 @@ def test_an_equal_rank_takes_nothing():
     block, ranks = empty_block(0, 720, 6), {}
     laid(block, observations(span_s(DAY_ONE_S, 1)), 7, HIGH, ranks)
     laid(block, observations(span_s(DAY_ONE_S, 2), salt=1), -2, HIGH, ranks)
-    assert tallies_by_source(block) == {7: Tally(120, 1440), -2: Tally(120, 1440)}
+    assert given_by_source(block).tallies == {7: Tally(120, 1440), -2: Tally(120, 1440)}
     laid(block, observations(span_s(DAY_ONE_S, 2), salt=2), -3, LOW, ranks)
-    assert -3 not in tallies_by_source(block)
+    assert -3 not in given_by_source(block).tallies
 
 
 def test_a_stored_unit_becomes_the_same_block_again():
@@ -188,4 +188,4 @@ def test_a_stored_unit_becomes_the_same_block_again():
         assert again.arrays[spec.name].flags.f_contiguous
     for name in ("source", "epoch_flag", "rx_clock_offset", "epoch_offset", "values"):
         np.testing.assert_array_equal(getattr(again, name), getattr(block, name))
-    assert tallies_by_source(again) == tallies_by_source(block)
+    assert given_by_source(again).tallies == given_by_source(block).tallies

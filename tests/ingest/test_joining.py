@@ -16,11 +16,10 @@ from gnssice_batch.ingest.align import (
     empty_block,
     empty_slots,
     fill_block,
-    joined_by_source,
     place,
-    tallies_by_source,
 )
 from gnssice_batch.ingest.joining import contested_slots, join_block, standing
+from gnssice_batch.ingest.tallies import given_by_source
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import JOINED, VARIABLES
 from gnssice_batch.model.values import NO_SOURCE, Strategy, Tally, rank
@@ -48,7 +47,7 @@ def lay(block, file, source, ranks, strategy):
     ranks[source] = rank_of(file)
     fill_block(block, part, placement, empty_slots(block, placement.slot), source, PLACES)
     contested = contested_slots(block, np.where(block.source[placement.slot] == source, -1, placement.slot), strategy)
-    join_block(block, part, placement, contested, standing(block, source, ranks, strategy), PLACES)
+    join_block(block, part, placement, contested, standing(source, ranks, strategy), PLACES)
 
 
 def stored_again(block, rows):
@@ -118,8 +117,8 @@ def check_tallies(block, files):
     main = {row: block.source == row for row in files}
     guest = {row: (joined == row).any(axis=1) for row in files}
     expected = {row: Tally(int((main[row] | guest[row]).sum()), int(values[holder == row].sum())) for row in files}
-    assert tallies_by_source(block) == {row: tally for row, tally in expected.items() if tally.epochs}
-    assert joined_by_source(block) == {row: int(each.sum()) for row, each in guest.items() if each.any()}
+    assert given_by_source(block).tallies == {row: tally for row, tally in expected.items() if tally.epochs}
+    assert given_by_source(block).joined == {row: int(each.sum()) for row, each in guest.items() if each.any()}
 
 
 @settings(max_examples=60, deadline=None)
@@ -171,7 +170,7 @@ def test_a_signal_of_another_file_keeps_its_own_time_flag_and_clock():
             empty = empty_slots(block, placement.slot)
             fill_block(block, part, placement, empty, source, PLACES)
             contested = contested_slots(block, np.where(empty < 0, placement.slot, -1), Strategy.BEST)
-            join_block(block, part, placement, contested, standing(block, source, ranks, Strategy.BEST), PLACES)
+            join_block(block, part, placement, contested, standing(source, ranks, Strategy.BEST), PLACES)
         assert (block.source[0], block.epoch_flag[0], block.epoch_offset[0]) == (-3, 0, 0.0)
         assert np.isnan(block.rx_clock_offset[0])
         its = {name: cells[0, PLACES["G01|L1|C"]] for name, cells in block.joined.items()}

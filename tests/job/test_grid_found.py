@@ -69,11 +69,15 @@ class TestClocks:
         np.testing.assert_allclose(found.offset, gained, atol=2e-6)
         assert verify_store(chosen, None).differences == 0
 
-    def test_the_tolerance_stays_that_of_the_group(self, tmp_path):
+    def test_the_tolerance_stays_that_of_the_group(self, tmp_path, caplog):
         chosen, _ = ingest(tmp_path, drifting(1))
         write(tmp_path / "archive", drifting(2))
         other = settings(tmp_path, grid={**FOUND, "tolerance_s": 0.001})
+        told = "grid.tolerance_s is 0.001, the group keeps the 5 it was made with"
+        assert preview(other).receivers[0].warnings == (told,)
+        assert preview(chosen).receivers[0].warnings == ()
         assert exit_code(run(other), 0) == 0
+        assert told in caplog.text
         assert sampling_attributes(chosen)[2] == 5
         assert stored(chosen, GROUP).time_ns.size == 2 * 2880
         check_ledger(chosen, GROUP)

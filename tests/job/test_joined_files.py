@@ -1,6 +1,7 @@
 """Files of one epoch joined, by whole runs: nothing that only one file has is lost, whatever came first."""
 
 import io
+import json
 import zipfile
 from itertools import permutations
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from gnssice_batch.errors import StoreError
+from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.ingest import partition as ingest
 from gnssice_batch.job.report import summary
 from gnssice_batch.job.run import run
@@ -88,6 +89,16 @@ def modelled(model, sids):
     }
 
 
+def refusals(chosen):
+    """By content what its row says was refused, and that it is partial where something was lost."""
+    rows = ledger(chosen, GROUP)
+    found = {key: json.loads(counts) for key, counts in zip(rows["sha256"], rows["refused"], strict=True)}
+    for key, status, skipped in zip(rows["sha256"], rows["status"], rows["skipped"], strict=True):
+        lost = {*found[key], *json.loads(skipped)}
+        assert status == ("partial" if any(Reason(reason).loses for reason in lost) else "ok")
+    return found
+
+
 def check_batches(folder, strategy, batches):
     chosen, model = sparse_settings(folder, overlap=strategy), Model(strategy)
     for number, batch in enumerate(batches):
@@ -96,6 +107,10 @@ def check_batches(folder, strategy, batches):
         model.run(batch)
         assert held(chosen) == modelled(model, np.asarray(open_group(chosen, GROUP)["sid"][:]).tolist())
         check_ledger(chosen, GROUP)
+        lost = refusals(chosen)
+        assert {key: counts["not_mixed"][1] for key, counts in lost.items() if "not_mixed" in counts} == model.not_mixed
+        gaps = {key: counts["not_appended"][0] for key, counts in lost.items() if "not_appended" in counts}
+        assert gaps == model.not_appended
     standing = head(chosen)
     assert run(chosen).snapshot is None
     assert head(chosen) == standing
@@ -137,6 +152,23 @@ def test_one_file_a_run_in_any_order(tmp_path, order):
     of = {rows["uri"][at]: rows["sha256"][at] for at in range(3)}
     expected = {WEST.sha256: {"superseded": [0, 1]}, EAST.sha256: {"superseded": [0, 1]}, NORTH.sha256: {}}
     assert {of[uri]: counts for uri, counts in lost.items()} == expected
+
+
+STRENGTH = Sparse({0: {"G01": {"C1C": 21_000_000, "S1C": 45_000}, "G02": {"S1C": 44_000}}})
+PHASES = Sparse({0: {"G01": {"C1C": 21_000_000, "L1C": 23_000_000, "C2W": 24_000_000}}})
+BOTH = Sparse({0: {"G01": {"C1C": 21_000_000, "L1C": 23_000_000, "S1C": 45_000}}}, "3.05")
+
+
+@pytest.mark.parametrize("batches", [[[STRENGTH], [PHASES]], [[PHASES], [STRENGTH]], [[STRENGTH, PHASES]]])
+def test_a_value_that_a_better_file_lacks_is_a_counted_loss(tmp_path, batches):
+    check_batches(tmp_path, "best", batches)
+    lost = refusals(sparse_settings(tmp_path))
+    assert lost == {STRENGTH.sha256: {"not_mixed": [0, 1], "superseded": [0, 1]}, PHASES.sha256: {}}
+
+
+def test_a_value_that_any_file_gives_is_no_loss(tmp_path):
+    check_batches(tmp_path, "best", [[PHASES, STRENGTH, BOTH]])
+    assert refusals(sparse_settings(tmp_path))[STRENGTH.sha256] == {"superseded": [0, 2]}
 
 
 def test_the_report_counts_an_epoch_of_several_files_for_each_and_says_so(tmp_path):

@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
+from gnssice_batch.errors import Reason
 from gnssice_batch.ingest.align import later_slots
 from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.preview import preview
 from gnssice_batch.job.run import run
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
-from gnssice_batch.model.values import BY_RANK, Overlap, Status, Strategy, rank
+from gnssice_batch.model.values import BY_RANK, Overlap, Status, Strategy, Tally, rank
 from gnssice_batch.operate.verification import verify_store
 from tests.support.runs import (
     DAY_ONE_S,
@@ -110,6 +111,11 @@ class Model:
             elif self.strategy == "best":
                 self.held[time] = max(held, best, key=_rank)
 
+    def gaps(self, contents):
+        """Epochs of files that come before the last one held, and that nobody has."""
+        last = max(self.held, default=0) if self.strategy == "append" else 0
+        return sum(time <= last and time not in self.held for content in set(contents) for time in _times(content))
+
 
 def _times(content):
     """Seconds of GPS time of the epochs of a file of `_file`."""
@@ -140,9 +146,11 @@ def check_batches(folder, strategy, batches):
     for number, batch in enumerate(batches):
         named = {f"rec/{number}{i}/{name(DAY_ONE_S)[4:]}": content for i, content in enumerate(batch)}
         write(folder / "archive", named)
-        report = run(chosen)
+        report, gaps = run(chosen), model.gaps(batch)
         model.run(batch)
-        assert {outcome.status for outcome in report.files[GROUP]} == {Status.OK}
+        left = [outcome.refused.get(Reason.NOT_APPENDED, Tally()) for outcome in report.files[GROUP]]
+        assert sum(tally.epochs for tally in left) == gaps
+        assert [outcome.status is Status.PARTIAL for outcome in report.files[GROUP]] == [bool(t.epochs) for t in left]
         origin_ns.add(open_group(chosen, GROUP).attrs["origin_ns"])
         assert _held(chosen) == {time: hashlib.sha256(held).hexdigest() for time, held in model.held.items()}
         check_ledger(chosen, GROUP)
@@ -201,11 +209,15 @@ def test_append_leaves_the_grid_where_it_begins(tmp_path, units):
     )
     assert preview(chosen, NoProgress()).totals.write_units == 2
     report = run(chosen)
-    assert {outcome.status for outcome in report.files[GROUP]} == {Status.OK}
+    assert {outcome.file.uri for outcome in report.files[GROUP] if outcome.status is Status.PARTIAL} == {
+        "rec/nameless.rnx",
+        *(paths[hour] for hour in (-60, 10)),
+    }
     assert dict(open_group(chosen, GROUP).attrs)["origin_ns"] == standing["origin_ns"]
     assert open_group(chosen, GROUP)["SNR"].shape[0] == 72
     refused = {path: row(chosen, GROUP, path)["refused"] for path in (*paths.values(), "rec/nameless.rnx")}
-    assert [counts.get("superseded", [0])[0] for counts in refused.values()] == [12, 36, 6, 6, 12]
+    assert [counts.get("superseded", [0])[0] for counts in refused.values()] == [0, 18, 6, 6, 0]
+    assert [counts.get("not_appended", [0])[0] for counts in refused.values()] == [12, 18, 0, 0, 12]
     assert row(chosen, GROUP, "rec/copy.rnx")["refused"] == {"duplicate_content": [12, 36]}
     assert stored(chosen, GROUP).time_ns.size == 42
     check_ledger(chosen, GROUP)

@@ -5,7 +5,7 @@ import pytest
 
 from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, SourceFile, Span, Status
 from gnssice_batch.planning.changes import changes, changes_json
-from gnssice_batch.store.layout.ledger import Ledger
+from gnssice_batch.store.layout.ledger import Ledger, header_json
 
 HERE = (4000000.0, 600000.0, 4500000.0)
 OLD = HeaderFacts(
@@ -32,9 +32,17 @@ def moved(metres):
     return other(position_xyz_m=(HERE[0] + metres, *HERE[1:]))
 
 
-def ledger(newest, last_ns):
-    status = np.array([Status.OK.value], object)
-    return Ledger(uri=np.array(["old"], object), status=status, last_ns=np.array([last_ns]), newest=newest)
+def ledger(headers):
+    """Stored files of one day each, by day."""
+    days = np.array(list(headers))
+    cells = [header_json(header) for header in headers.values()]
+    return Ledger(
+        uri=np.array([f"old{day}" for day in days], object),
+        status=np.full(days.size, Status.OK.value, object),
+        first_ns=days * 10,
+        last_ns=days * 10 + 10,
+        header_cell=lambda row: cells[row],
+    )
 
 
 CHANGED = {
@@ -67,11 +75,32 @@ def test_a_place_that_creeps_away_is_told():
     assert [change.file for change in changes([file(n, moved(4.0 * n)) for n in range(6)], Ledger())] == ["day3"]
 
 
-def test_the_newest_file_of_the_store_is_what_later_ones_are_compared_with():
-    new = [file(1, OLD), file(5, other(marker="ELSE"))]
-    assert [change.before for change in changes(new, ledger(other(marker="THIRD"), 20))] == ["THIRD"]
-    assert changes([file(5, OLD)], ledger(OLD, 20)) == ()
+THIRD = other(marker="THIRD")
+
+
+def test_a_file_is_compared_with_the_stored_ones_next_to_it():
+    found = changes([file(5, other(marker="ELSE"))], ledger({9: OLD, 1: THIRD}))
+    assert [(change.file, change.before, change.after) for change in found] == [
+        ("day5", "THIRD", "ELSE"),
+        ("old9", "ELSE", "STAT"),
+    ]
+    assert changes([file(5, OLD)], ledger({1: OLD, 9: OLD})) == ()
     assert changes([file(5, OLD)], Ledger()) == ()
+
+
+def test_what_changed_in_the_store_is_not_told_again_by_a_file_that_fills_a_gap():
+    assert changes([file(5, OLD)], ledger({1: OLD, 9: THIRD})) == ()
+    assert changes([file(5, THIRD), file(6, THIRD)], ledger({1: OLD, 9: THIRD})) == ()
+
+
+def test_earlier_files_are_compared_with_the_first_stored_one():
+    (change,) = changes([file(2, OLD), file(3, OLD)], ledger({5: THIRD, 6: OLD}))
+    assert (change.file, change.before, change.after) == ("old5", "STAT", "THIRD")
+
+
+def test_a_stored_file_that_ends_with_the_first_epoch_of_the_next_day_comes_before_it():
+    (change,) = changes([file(2, THIRD)], ledger({1: OLD}))
+    assert (change.file, change.before) == ("day2", "STAT")
 
 
 def test_files_of_both_versions_for_every_day_tell_of_the_names_once():

@@ -58,11 +58,28 @@ def test_fractions_of_seconds_are_exact(seconds, units):
     assert part.time_100ns[0] % (60 * 10**7) == units * 10**6
 
 
-@pytest.mark.parametrize("version", ["4.01", "4.02"])
+def with_picoseconds(digits):
+    return f"{epoch3(0, 1, clock=' 0.000000000001').rstrip():<57}{digits}\n"
+
+
+@pytest.mark.parametrize("version", ["4.02", "4.03"])
 def test_picoseconds_are_kept(version):
-    line = f"{epoch3(0, 1, clock=' 0.000000000001').rstrip():<57}54321\n"
-    part = only(header3(version=version), line, WHOLE)
+    part = only(header3(version=version), with_picoseconds("54321"), WHOLE)
     assert (part.time_ps.tolist(), part.rx_clock_offset_ps.tolist()) == ([54321], [1])
+
+
+@pytest.mark.parametrize("version", ["3.00", "3.05", "4.00", "4.01"])
+def test_what_stands_in_their_place_in_a_version_without_picoseconds_is_no_time(version):
+    part = only(header3(version=version), with_picoseconds("54321"), WHOLE)
+    assert (part.time_ps.tolist(), part.rx_clock_offset_ps.tolist()) == ([0], [1])
+    assert part.accounting.counts == {Reason.BAD_VALUE: 1}
+    assert part.value[0, 0] == 20000000123
+
+
+@pytest.mark.parametrize("digits", ["5432", "5432x", "543210", " 54321"])
+def test_picoseconds_that_are_none_are_counted(digits):
+    part = only(header3(version="4.02"), with_picoseconds(digits), WHOLE)
+    assert (part.time_ps.tolist(), part.accounting.counts) == ([0], {Reason.BAD_VALUE: 1})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Small files with holes, and a plain model of what a store holds of them, cell by cell."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -89,6 +90,10 @@ class Model:
 
     strategy: str
     held: dict[int, Held] = field(default_factory=dict)
+    not_mixed: Counter[str] = field(default_factory=Counter)
+    """By content, values that no file gives: the file of their signal lacks that kind of value."""
+    not_appended: Counter[str] = field(default_factory=Counter)
+    """By content, epochs that no file gives."""
 
     def run(self, files: Sequence[Sparse], replaced: Sequence[Sparse] = ()) -> None:
         """Take the files of a run; `replaced` are those that are in the archive no more."""
@@ -96,9 +101,11 @@ class Model:
         gone = {file.sha256 for file in replaced} - {file.sha256 for file in files}
         for number in sorted({number for file in files for number in file.epochs}):
             before = self.held.get(number)
+            mine = [file for file in files if number in file.epochs]
+            if number <= last and not before:
+                self.not_appended.update(file.sha256 for file in mine)
             if number <= last or (before and self.strategy in {"skip", "append"}):
                 continue
-            mine = [file for file in files if number in file.epochs]
             self.held[number] = self._joined(number, before, mine, gone)
 
     def _joined(self, number: int, before: Held | None, mine: Sequence[Sparse], gone: set[str]) -> Held:
@@ -115,8 +122,18 @@ class Model:
         for file, sid, cell in given:
             if sid not in cells or _strength(file, cell) > _strength(*cells[sid]):
                 cells[sid] = (file, cell)
+        self._count_not_mixed(given, cells)
         of_cells = [file for file, _ in cells.values()]
         return Held(max(of_cells or sources, key=lambda file: file.rank), cells)
+
+    def _count_not_mixed(
+        self, given: Sequence[tuple[Sparse, str, Cell]], cells: Mapping[str, tuple[Sparse, Cell]]
+    ) -> None:
+        losers: dict[tuple[str, str], Sparse] = {}
+        for file, sid, cell in given:
+            for kind in (kind for kind, value in cell.items() if value and not cells[sid][1].get(kind)):
+                losers[sid, kind] = max(losers.get((sid, kind), file), file, key=lambda one: one.rank)
+        self.not_mixed.update(file.sha256 for file in losers.values())
 
     def _stays(self, file: Sparse, gone: set[str], again: set[str]) -> bool:
         return file.sha256 in again or (self.strategy == "best" and file.sha256 not in gone)

@@ -180,7 +180,7 @@ def apply_scale(header: Header, line: str) -> None:
         header.last_scale = (line[0], int(line[2:6]))
     system, factor = header.last_scale
     codes = line[10:58].split()
-    if not codes and int(line[8:10].strip() or 0) == 0:
+    if not codes and line[0].strip() and int(line[8:10].strip() or 0) == 0:
         header.scales = {key: value for key, value in header.scales.items() if key[0] != system}
         codes = [""]
     for code in codes:

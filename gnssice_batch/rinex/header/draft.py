@@ -13,6 +13,8 @@ _LONGEST_COUNT: Final = 3
 """Digits of a number of types: no header lists a thousand."""
 _TYPES_A_LINE_2: Final = 9
 _TYPES_A_LINE_3: Final = 13
+_LISTS: Final = ("phase_shifts", "wavelength_factors", "kept_records")
+"""Values of a header to which each record adds one."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class Draft:
         self.check_counts(compact=compact)
         settle_scale(self)
         self._settle_time_system()
+        self._settle_repeated()
         own: dict[str, Any] = {
             "obs_types": MappingProxyType({system: tuple(codes) for system, codes in self.obs_types.items()}),
             "scale_factors": MappingProxyType(
@@ -141,6 +144,12 @@ class Draft:
             calendar = self.values.get(name)
             if isinstance(calendar, Calendar):
                 self.values[name] = to_gpst_100ns(calendar, self.values["time_system"])
+
+    def _settle_repeated(self) -> None:
+        """Leave one of equal records, the last: an event may repeat a header, and what stands last holds."""
+        for name in _LISTS:
+            if name in self.values:
+                self.values[name] = tuple(dict.fromkeys(reversed(self.values[name])))[::-1]
 
 
 def _whose(system: str) -> str:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from gnssice_batch.rinex.header.draft import Calendar, Draft
+from gnssice_batch.rinex.header.lines import LABEL_COLUMN, label_of
 from gnssice_batch.rinex.header.scales import scale_record
 from gnssice_batch.rinex.header.values import PhaseShift, WavelengthFactor
 from gnssice_batch.rinex.primitives.time import (
@@ -19,15 +20,11 @@ from gnssice_batch.rinex.primitives.time import (
 )
 from gnssice_batch.signals import SYSTEMS
 
-LABEL_COLUMN: Final = 60
-
 _TIME_NAMES: Final = {**{name: name for name in TIME_SYSTEMS}, "UTC": "GLO", "BDS": "BDT", "GLN": "GLO"}
 _TIME_SYSTEM_COLUMN: Final = 48
 
-
-def label_of(line: str) -> str:
-    """Return the label in columns 61 to 80 of a header line."""
-    return line[LABEL_COLUMN : LABEL_COLUMN + 20].strip()
+_OF_VALUES: Final = re.compile(r"SCALE|\bFACT(OR)?S?\b|\bOBS ?TYPES?\b|\bTYPES? ?OF ?OBS")
+"""What a label says of scale factors or observation types; other words may hold FACT, as MANUFACTURER does."""
 
 
 def add(draft: Draft, line: str) -> bool:
@@ -52,7 +49,7 @@ def add(draft: Draft, line: str) -> bool:
 
 def _changes_values(label: str) -> bool:
     """Whether an unknown label sounds like a record without which values are not what they seem."""
-    return any(word in label.upper() for word in ("SCALE", "FACT", "OBS TYPES", "TYPES OF OBS"))
+    return _OF_VALUES.search(label.upper()) is not None
 
 
 def _keep(draft: Draft, line: str) -> None:

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.header.draft import Draft
-from gnssice_batch.rinex.header.records import LABEL_COLUMN, add, add_all, label_of
+from gnssice_batch.rinex.header.lines import LABEL_COLUMN, label_of
+from gnssice_batch.rinex.header.records import add, add_all
 from gnssice_batch.rinex.header.values import Header
 
 _FIRST_LABEL = "RINEX VERSION / TYPE"

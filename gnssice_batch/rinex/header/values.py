@@ -101,6 +101,11 @@ class Header:
         """Major version; 1 and 2 share their format."""
         return int(float(self.version))
 
+    @property
+    def has_picoseconds(self) -> bool:
+        """Whether epoch records have a place for the time below 100 ns (RINEX 4.02 on)."""
+        return round(float(self.version) * 100) >= 402
+
     def codes(self, system: str) -> tuple[str, ...]:
         """Return the declared codes of a system, empty if it has none."""
         return self.obs_types.get("" if self.major < 3 else system, ())

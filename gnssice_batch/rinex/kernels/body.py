@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex.header.draft import Draft
-from gnssice_batch.rinex.header.records import LABEL_COLUMN, add, is_known, label_of
+from gnssice_batch.rinex.header.lines import LABEL_COLUMN, label_of
+from gnssice_batch.rinex.header.records import add, is_known
 from gnssice_batch.rinex.header.text import HeaderText, header_text
 from gnssice_batch.rinex.header.values import Header
 from gnssice_batch.rinex.kernels import numbers
@@ -130,6 +131,7 @@ class Parser:
         self.state[numbers.UTC] = self.header.time_system == "GLO"
         self.state[numbers.SHIFT_100NS] = shift_100ns(self.header.time_system)
         self.state[numbers.RINEX_MAJOR] = self.header.major
+        self.state[numbers.PICOSECONDS] = self.header.has_picoseconds
         self.state[numbers.DEFAULT_SYSTEM] = max(SYSTEMS.find(self.header.file_system), 0)
         if self.state[numbers.COMPACT_MAJOR]:
             self.arcs = Arcs.allocate(self.tables.column_of.shape[1], self.layout.width)
@@ -263,6 +265,7 @@ class Parser:
             Observations(
                 header=self.header,
                 time_100ns=output.time_100ns[:epochs],
+                time_ps=output.time_ps[:epochs],
                 epoch_flag=output.epoch_flag[:epochs],
                 rx_clock_offset_ps=output.clock_ps[:epochs],
                 first_row=output.first_row[: epochs + 1],
@@ -273,7 +276,6 @@ class Parser:
                 ssi=output.ssi[:rows],
                 columns=self._columns({sv[0] for sv in svs}),
                 accounting=self._accounting(),
-                time_ps=output.time_ps[:epochs],
             )
         )
 

@@ -8,8 +8,9 @@ and the text difference of their indicators. What can't be decoded costs everyth
 from typing import Final
 
 from gnssice_batch.rinex.kernels.buffers import ARC, MAX_ORDER, Arcs, Output, Tables
-from gnssice_batch.rinex.kernels.crinex_row import AMPERSAND, Run, take_clock_line, take_satellite_line
+from gnssice_batch.rinex.kernels.crinex_row import AMPERSAND, DAMAGED, Run, take_clock_line, take_satellite_line
 from gnssice_batch.rinex.kernels.epoch import (
+    MARK,
     NO_TIME,
     State,
     claim_row,
@@ -45,6 +46,7 @@ from gnssice_batch.rinex.kernels.numbers import (
     LINE_EPOCH,
     LINE_OBSERVATION,
     OPEN,
+    PICOSECONDS,
     POSITION,
     RINEX_MAJOR,
     ROWS,
@@ -66,7 +68,6 @@ from gnssice_batch.rinex.primitives.fields import (
 )
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
-MARK: Final = 62
 DAMAGE: Final = FIRST_REASON + CRINEX_DAMAGE
 
 
@@ -113,12 +114,17 @@ def pass_line(buffer: Bytes, end: int, stop: int, state: State, output: Output) 
 
 @kernel
 def repair_epoch_text(buffer: Bytes, stop: int, whole: bool, state: State, arcs: Arcs) -> None:  # noqa: FBT001
-    """Make the epoch line of this epoch from that of the one before and the difference on the current line."""
+    """Make the epoch line of this epoch from that of the one before and the difference on the current line.
+
+    A whole one ends damage, in which receiver clock offsets have been lost that a difference may refer to.
+    """
     start = state[POSITION]
     text = arcs.text
     length = 0 if whole else state[TEXT_LENGTH]
     if whole:
         state[SERIAL] += 1
+        if state[SKIPPING] >= 0:
+            arcs.clock[MAX_ORDER + 1] = -1
         state[SKIPPING] = -1
     for i in range(min(stop - start, text.size)):
         byte = buffer[start + i]
@@ -229,7 +235,7 @@ def take_body(buffer: Bytes, end: int, listed: int, satellites: int, run: Run) -
 def take_clock(buffer: Bytes, end: int, satellites: int, run: Run) -> bool:
     """Take the line of the receiver clock offset, and of the picoseconds (CRINEX 3.1); False if it is damaged.
 
-    An offset that can't be made out costs itself and those that refer to it, where nothing else can be wrong.
+    A line that can't be made out costs the offset and those that refer to it, where nothing else can be wrong.
     """
     state, _, output, arcs = run
     start = state[POSITION]
@@ -237,9 +243,8 @@ def take_clock(buffer: Bytes, end: int, satellites: int, run: Run) -> bool:
     behind = start
     while behind < stop and buffer[behind] != SPACE:
         behind += 1
-    if behind < stop and not is_picoseconds(buffer, behind, stop):
-        return False
-    clock, at = take_clock_line(buffer, start, stop, state, arcs)
+    formed = behind == stop or (state[PICOSECONDS] == 1 and is_picoseconds(buffer, behind, stop))
+    clock, at = take_clock_line(buffer, start, stop, state, arcs) if formed else (MISSING, DAMAGED)
     if at != behind:
         if not goes_on_behind(buffer, end, satellites, state):
             return False
@@ -247,7 +252,8 @@ def take_clock(buffer: Bytes, end: int, satellites: int, run: Run) -> bool:
         arcs.clock[MAX_ORDER + 1] = -1
         clock = MISSING
     output.clock_ps[state[EPOCHS]] = clock
-    take_picoseconds(buffer, behind + 1, stop, state, output)
+    if formed:
+        take_picoseconds(buffer, behind + 1, stop, state, output)
     return True
 
 
@@ -259,11 +265,20 @@ def is_picoseconds(buffer: Bytes, at: int, stop: int) -> bool:
 
 @kernel
 def goes_on_behind(buffer: Bytes, end: int, lines: int, state: State) -> bool:
-    """Whether the next epoch begins behind so many lines: none of this one is lost."""
+    """Whether the next epoch begins behind so many lines: none of this one is lost.
+
+    Where one is lost, the last of them is the line of the next epoch: a whole one, or if nothing follows any that
+    begins with a blank.
+    """
+    mark = AMPERSAND if state[RINEX_MAJOR] < 3 else MARK
+    start = end
     for _ in range(lines):
-        if end + 1 >= buffer.size:
+        start = end + 1
+        if start >= buffer.size or buffer[start] == mark:
             return False
-        end = line_end(buffer, end + 1)
+        end = line_end(buffer, start)
+    if lines > 0 and buffer[start] == SPACE and is_blank(buffer, end, buffer.size):
+        return False
     return ends_epoch(buffer, end, state)
 
 
@@ -271,7 +286,8 @@ def goes_on_behind(buffer: Bytes, end: int, lines: int, state: State) -> bool:
 def ends_epoch(buffer: Bytes, end: int, state: State) -> bool:
     """Whether another epoch, an event, a header or nothing follows the line that ends at `end`.
 
-    An epoch line begins with its mark, or with a blank for what does not change.
+    An epoch line begins with its mark, or with a blank for what does not change. A blank and five digits are no epoch
+    line: they are those of an epoch, without an offset of its clock, whose own line has been taken for a satellite's.
     """
     start = min(end + 1, buffer.size)
     if start == buffer.size:
@@ -281,7 +297,8 @@ def ends_epoch(buffer: Bytes, end: int, state: State) -> bool:
     if stop == start:
         return is_blank(buffer, start, buffer.size)
     marked: bool = first in (SPACE, AMPERSAND) or (first == MARK and state[RINEX_MAJOR] >= 3)
-    return marked or has_label(buffer, start, stop)
+    of_clock = state[PICOSECONDS] == 1 and first == SPACE and is_picoseconds(buffer, start, stop)
+    return (marked and not of_clock) or has_label(buffer, start, stop)
 
 
 @kernel

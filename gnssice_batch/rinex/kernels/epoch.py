@@ -21,6 +21,7 @@ from gnssice_batch.rinex.kernels.numbers import (
     OFFENCE_LINE,
     OFFENCE_POSITION,
     OPEN,
+    PICOSECONDS,
     POSITION,
     ROWS,
     SATELLITE_COUNT,
@@ -59,6 +60,9 @@ from gnssice_batch.rinex.primitives.time import (
 type State = npt.NDArray[np.int64]
 
 _COMMENT: Final = U(int.from_bytes(b"COMMENT", "little"))
+
+MARK: Final = 62
+"""The ``>`` that an epoch record of RINEX 3 and 4 begins with."""
 
 NO_TIME: Final = -1
 """Stands for a date that does not exist; times before 1980-01-06 are none either."""
@@ -161,10 +165,13 @@ def take_clock(buffer: Bytes, start: int, stop: int, state: State, output: Outpu
 
 @kernel
 def take_picoseconds(buffer: Bytes, start: int, stop: int, state: State, output: Output) -> None:
-    """Store the five digits of an epoch's time below 100 ns (RINEX 4.02), where there are any."""
+    """Store the five digits of an epoch's time below 100 ns, where there are any.
+
+    Before RINEX 4.02 nothing has its place there: what stands in it is no part of a time.
+    """
     if start >= stop:
         return
-    number = cardinal(buffer, start, min(start + 5, stop))
+    number = cardinal(buffer, start, min(start + 5, stop)) if state[PICOSECONDS] else -1
     if number >= 0 and stop == start + 5:
         output.time_ps[state[EPOCHS]] = number
     else:

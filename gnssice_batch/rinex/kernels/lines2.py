@@ -16,6 +16,7 @@ from gnssice_batch.rinex.kernels.numbers import (
     POSITION,
     TRUNCATED,
 )
+from gnssice_batch.rinex.kernels.row import FIELD_WIDTH, POINT_COLUMN, WHOLE_FIELDS
 from gnssice_batch.rinex.primitives.fields import DOT, SPACE, ZERO, Bytes, digit, is_blank, line_end, text_end
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
@@ -23,12 +24,10 @@ FIELDS_A_LINE: Final = 5
 FITS: Final = -1
 """Stands for no reason to refuse an epoch."""
 
+CLOCK_COLUMN: Final = 68
+"""Where the receiver clock offset of an epoch record stands, behind its list of satellites."""
+
 _LIST_COLUMN: Final = 32
-_CLOCK_COLUMN: Final = 68
-_FIELD_WIDTH: Final = 16
-_POINT_COLUMN: Final = 10
-_WHOLE_FIELDS: Final = (0, 14, 15)
-"""Columns of the last field that a line may end behind without cutting a value."""
 _NO_LIMIT: Final = 1 << 30
 
 
@@ -37,7 +36,7 @@ def is_epoch_line(buffer: Bytes, start: int, stop: int) -> bool:
     """Whether a line has the form of an epoch record, whatever its numbers: a date, or blanks before an event flag."""
     if stop - start < 29 or buffer[start] != SPACE or buffer[start + 3] != SPACE:
         return False
-    dated = buffer[start + 6] == SPACE and buffer[start + _POINT_COLUMN] != DOT
+    dated = buffer[start + 6] == SPACE and buffer[start + POINT_COLUMN] != DOT
     if buffer[start + 18] != DOT and digit(buffer, start + 2, stop) >= 0:
         dated = has_date(buffer, start, stop)
     elif buffer[start + 18] != DOT:
@@ -75,8 +74,8 @@ def read_list(buffer: Bytes, count: int, state: State, tables: Tables) -> tuple[
     start = state[POSITION]
     end = line_end(buffer, start)
     stop = text_end(buffer, start, end)
-    if not is_lettered(buffer, start + _CLOCK_COLUMN, stop, tables):
-        stop = text_end(buffer, start, min(stop, start + _CLOCK_COLUMN))
+    if not is_lettered(buffer, start + CLOCK_COLUMN, stop, tables):
+        stop = text_end(buffer, start, min(stop, start + CLOCK_COLUMN))
     listed = note_names(buffer, (start, stop), 0, count, state, tables)
     behind = min(end + 1, buffer.size)
     while listed < count:
@@ -131,7 +130,7 @@ def misfit(buffer: Bytes, at: int, satellites: int, types: int, state: State, ta
     They are followed by an epoch record, a header record, the end of the file, or something that is no observations.
     """
     each = (types + FIELDS_A_LINE - 1) // FIELDS_A_LINE
-    room = _FIELD_WIDTH * (types - FIELDS_A_LINE * (each - 1)) if each > 1 else _NO_LIMIT
+    room = FIELD_WIDTH * (types - FIELDS_A_LINE * (each - 1)) if each > 1 else _NO_LIMIT
     first, needed, found = at, satellites * each, 0
     while at < buffer.size:
         end = line_end(buffer, at)
@@ -143,7 +142,7 @@ def misfit(buffer: Bytes, at: int, satellites: int, types: int, state: State, ta
                 return FITS if found == needed else LINE_COUNT
         elif found == needed:
             return misfit_of_surplus(buffer, first, at, needed)
-        elif end == buffer.size and stop > at and (stop - at) % _FIELD_WIDTH not in _WHOLE_FIELDS:
+        elif end == buffer.size and stop > at and (stop - at) % FIELD_WIDTH not in WHOLE_FIELDS:
             return TRUNCATED
         elif is_misplaced(buffer, at, stop, room if found % each == each - 1 else _NO_LIMIT, state, tables):
             return LINE_COUNT
@@ -185,10 +184,10 @@ def misfit_of_surplus(buffer: Bytes, first: int, surplus: int, needed: int) -> i
 @kernel
 def is_observations(buffer: Bytes, at: int, stop: int) -> bool:
     """Whether a line can be one of observations: it has a point in its place, or indicators only."""
-    for point in range(at + _POINT_COLUMN, stop, _FIELD_WIDTH):
+    for point in range(at + POINT_COLUMN, stop, FIELD_WIDTH):
         if buffer[point] == DOT:
             return True
-    for start in range(at, stop, _FIELD_WIDTH):  # noqa: SIM110 - kernels know no generators
+    for start in range(at, stop, FIELD_WIDTH):  # noqa: SIM110 - kernels know no generators
         if not is_blank(buffer, start, min(start + 14, stop)):
             return False
     return True

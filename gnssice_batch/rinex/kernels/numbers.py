@@ -48,6 +48,8 @@ WRAPPED: Final = 24
 EVENT_FLAG: Final = 25
 REFUSED_AT: Final = 26
 """RINEX 3: number of rows when a satellite line was refused last."""
+PICOSECONDS: Final = 27
+"""1 where epochs may say their time below 100 ns."""
 NAMES: Final = 32
 """RINEX 2: from here on, where each name of the satellites that an epoch lists stands, -1 where one is cut off."""
 MOST_NAMES: Final = 999

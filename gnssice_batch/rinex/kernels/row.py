@@ -1,10 +1,21 @@
 """The observation fields of one satellite, put into their row (kernels)."""
 
+from typing import Final
+
 from gnssice_batch.rinex.kernels.buffers import Output, Tables
 from gnssice_batch.rinex.kernels.epoch import State, offend
 from gnssice_batch.rinex.kernels.numbers import BAD_VALUE, LINE, POSITION, PSEUDO_OBSERVABLE
 from gnssice_batch.rinex.primitives.fields import BAD, BLANK, GOOD, Bytes, digit, int64, is_blank, observable
 from gnssice_batch.rinex.primitives.jit import inlined
+
+FIELD_WIDTH: Final = 16
+"""F14.3 and two indicators."""
+
+POINT_COLUMN: Final = 10
+"""Where in a field the point of a value stands."""
+
+WHOLE_FIELDS: Final = (0, 14, 15)
+"""Columns of the last field that a line may end behind without cutting a value."""
 
 
 @inlined
@@ -50,7 +61,7 @@ def take_fields(
     """Read the 16-column fields between `start` and `stop` into a row; `types` is (system, first type, end)."""
     state, tables, output = run
     system, first, last = types
-    last = min(last, first + (stop - start + 15) // 16)
+    last = min(last, first + (stop - start + FIELD_WIDTH - 1) // FIELD_WIDTH)
     at = start
     for j in range(first, last):
         value, status = take_field(buffer, at, stop)
@@ -64,6 +75,6 @@ def take_fields(
             put_indicators(buffer, at + 14, stop, (row, column), state, output)
         if status == BAD:
             offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])
-        at += 16
+        at += FIELD_WIDTH
     if at < stop and not is_blank(buffer, at, stop):
         offend(state, output, BAD_VALUE, state[LINE] + 1, state[POSITION])

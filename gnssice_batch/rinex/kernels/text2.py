@@ -1,7 +1,5 @@
 """The body of a RINEX 2 text file (kernels)."""
 
-from typing import Final
-
 from gnssice_batch.rinex.kernels.buffers import Output, Tables
 from gnssice_batch.rinex.kernels.epoch import (
     NO_TIME,
@@ -21,6 +19,7 @@ from gnssice_batch.rinex.kernels.epoch import (
 )
 from gnssice_batch.rinex.kernels.epoch_text import epoch_time2
 from gnssice_batch.rinex.kernels.lines2 import (
+    CLOCK_COLUMN,
     FIELDS_A_LINE,
     FITS,
     is_epoch_line,
@@ -68,8 +67,6 @@ from gnssice_batch.rinex.primitives.fields import (
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
 type Run = tuple[State, Tables, Output]
-
-CLOCK_COLUMN: Final = 68
 
 
 @kernel

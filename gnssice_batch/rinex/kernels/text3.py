@@ -1,9 +1,8 @@
 """The body of a RINEX 3 or 4 text file (kernels)."""
 
-from typing import Final
-
 from gnssice_batch.rinex.kernels.buffers import Output, Tables
 from gnssice_batch.rinex.kernels.epoch import (
+    MARK,
     NO_TIME,
     State,
     claim_row,
@@ -53,16 +52,10 @@ from gnssice_batch.rinex.kernels.numbers import (
     TRUNCATED,
     UNDECLARED_SYSTEM,
 )
-from gnssice_batch.rinex.kernels.row import take_fields
+from gnssice_batch.rinex.kernels.row import FIELD_WIDTH, WHOLE_FIELDS, take_fields
 from gnssice_batch.rinex.kernels.wrapped import join_line
 from gnssice_batch.rinex.primitives.fields import Bytes, left_cardinal, line_end, text_end
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
-
-MARK: Final = 62
-"""The ``>`` an epoch record begins with."""
-
-WHOLE_FIELDS: Final = (0, 14, 15)
-"""Columns of the last field that a line may end behind without cutting a value."""
 
 
 @kernel
@@ -79,7 +72,7 @@ def parse_text3(buffer: Bytes, state: State, tables: Tables, output: Output) -> 
             outcome = GO_ON
         elif buffer[start] == MARK and not is_comment(buffer, start, stop):
             outcome = take_epoch_line(buffer, stop, state, tables, output)
-        elif end == size and state[OPEN] and (stop - start - 3) % 16 not in WHOLE_FIELDS:
+        elif end == size and state[OPEN] and (stop - start - 3) % FIELD_WIDTH not in WHOLE_FIELDS:
             state[LAST_LINE_CUT] = 1
             count_line(state, output, FIRST_REASON + TRUNCATED)
             outcome = GO_ON

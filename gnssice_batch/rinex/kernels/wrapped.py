@@ -10,13 +10,12 @@ from typing import Final
 from gnssice_batch.rinex.kernels.buffers import Output, Tables
 from gnssice_batch.rinex.kernels.epoch import State, satellite_code
 from gnssice_batch.rinex.kernels.numbers import EPOCH_POSITION, EPOCHS, POSITION, REFUSED_AT, ROWS, WRAPPED
-from gnssice_batch.rinex.kernels.row import take_fields
+from gnssice_batch.rinex.kernels.row import FIELD_WIDTH, POINT_COLUMN, take_fields
 from gnssice_batch.rinex.primitives.fields import DOT, NEWLINE, SPACE, Bytes, line_end, text_end
 from gnssice_batch.rinex.primitives.jit import kernel
 
 _WIDTH: Final = 80
 _NAME_WIDTH: Final = 3
-_POINT_COLUMN: Final = 10
 _FIRST_FIELDS: Final = 4
 _LOOKED_AT_BYTES: Final = 1 << 16
 _MOST_LINES: Final = 32
@@ -53,7 +52,7 @@ def indentation_of(buffer: Bytes, start: int, stop: int) -> int:
     for at in range(start, stop):
         if buffer[at] != DOT:
             continue
-        indentation = (at - start - _POINT_COLUMN) % 16
+        indentation = (at - start - POINT_COLUMN) % FIELD_WIDTH
         if (indentation not in (0, _NAME_WIDTH)) or found not in (-1, indentation):
             return -1
         found = indentation

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.rinex.observations.alternatives import drop_alternatives, has_alternatives
-from gnssice_batch.rinex.observations.values import MISSING, Observations, Offence
+from gnssice_batch.rinex.observations.values import MISSING, Observations, Offence, Rows, rows_of
 from gnssice_batch.rinex.primitives.jit import kernel
 
 type Integers = npt.NDArray[np.int64]
@@ -155,17 +155,7 @@ def _owners(read: Observations) -> Integers:
 def _carry(read: Observations, kept: Observations, lost: Integers, first_lost: Integers) -> None:
     """Hand the lost locks of rows that were dropped on to those that stay."""
     pending = np.where(_phases(read) == 0, 0, -1).astype(np.int8)
-    before, after = (Rows(part.first_row, part.row_sv, part.value, part.lli) for part in (read, kept))
-    carry_slips(lost, first_lost, before, after, pending)
-
-
-class Rows(NamedTuple):
-    """The arrays of observations that `carry_slips` works on."""
-
-    first_row: Integers
-    row_sv: npt.NDArray[np.int16]
-    value: Integers
-    lli: Indicators
+    carry_slips(lost, first_lost, rows_of(read), rows_of(kept), pending)
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.rinex.observations.presence import has_unpaired_indicators, presence_of, words
-from gnssice_batch.rinex.observations.values import MISSING, Column, Observations
+from gnssice_batch.rinex.observations.values import MISSING, Column, Observations, Rows, rows_of
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 from gnssice_batch.signals import sid
 
@@ -77,11 +77,6 @@ def dense(observations: Observations, sids: Sequence[str] | None = None) -> Dens
     return arrays
 
 
-def rows_of(observations: Observations) -> "Rows":
-    """Return the arrays that `scatter_row` reads."""
-    return Rows(observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)
-
-
 class _Satellites(NamedTuple):
     """The satellites of observations and what their columns are."""
 
@@ -103,16 +98,6 @@ def _carried(satellites: _Satellites, present: npt.NDArray[np.uint64]) -> tuple[
     """Return the sids that carry a value, sorted."""
     carried = (present[:, None] & satellites.tracked.belongs[satellites.numbers]).any(2)
     return tuple(sorted(compress(satellites.sids, carried.ravel().tolist())))
-
-
-class Rows(NamedTuple):
-    """The arrays of observations that the kernel reads."""
-
-    first_row: npt.NDArray[np.int64]
-    row_sv: npt.NDArray[np.int16]
-    value: npt.NDArray[np.int64]
-    lli: npt.NDArray[np.int8]
-    ssi: npt.NDArray[np.int8]
 
 
 class Targets(NamedTuple):

@@ -73,6 +73,8 @@ class Observations:
     header: Header
     time_100ns: npt.NDArray[np.int64]
     """(E,) GPS time in units of 100 ns since 1980-01-06T00:00:00, in file order."""
+    time_ps: npt.NDArray[np.int32]
+    """(E,) picoseconds past `time_100ns`, 0 to 99999 (RINEX 4.02 on); 0 where the file gives none."""
     epoch_flag: npt.NDArray[np.int8]
     """(E,) 0 or 1 (power failure before this epoch)."""
     rx_clock_offset_ps: npt.NDArray[np.int64]
@@ -92,5 +94,18 @@ class Observations:
     columns: Mapping[str, tuple[Column, ...]]
     """Per system letter what column k of `value` holds; columns past its length are `MISSING`."""
     accounting: Accounting
-    time_ps: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
-    """(E,) picoseconds past `time_100ns`, 0 to 99999 (RINEX 4.02); 0 where the file gives none."""
+
+
+class Rows(NamedTuple):
+    """The arrays of observations that kernels work on."""
+
+    first_row: npt.NDArray[np.int64]
+    row_sv: npt.NDArray[np.int16]
+    value: npt.NDArray[np.int64]
+    lli: npt.NDArray[np.int8]
+    ssi: npt.NDArray[np.int8]
+
+
+def rows_of(observations: Observations) -> Rows:
+    """Return the arrays of observations, not copied."""
+    return Rows(observations.first_row, observations.row_sv, observations.value, observations.lli, observations.ssi)

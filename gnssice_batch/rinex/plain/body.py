@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.rinex.plain.header import DECISIVE, label
+from gnssice_batch.rinex.plain.header import DECISIVE, Header, label
 from gnssice_batch.rinex.plain.values import Bytes, DeclinedError, Integers
 from gnssice_batch.signals import SYSTEMS
 
@@ -93,6 +93,21 @@ def cardinal(field_: bytes) -> int:
     if not text.isdigit():
         raise DeclinedError("a number that is none in an epoch record")
     return int(text)
+
+
+def picoseconds(written: bytes, header: Header) -> int:
+    """What stands behind a receiver clock offset: five digits of time, or nothing.
+
+    Raises
+    ------
+    DeclinedError
+        If it is anything else, or the version has no place for it.
+    """
+    if not written.strip():
+        return 0
+    if not header.has_picoseconds or len(written.rstrip()) != 5:
+        raise DeclinedError("something behind a receiver clock offset")
+    return cardinal(written)
 
 
 def flag_of(character: bytes) -> int:

@@ -6,7 +6,18 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.rinex.plain.body import SPACE, ZERO, Body, Epoch, Lines, Rows, cardinal, flag_of, skip_event
+from gnssice_batch.rinex.plain.body import (
+    SPACE,
+    ZERO,
+    Body,
+    Epoch,
+    Lines,
+    Rows,
+    cardinal,
+    flag_of,
+    picoseconds,
+    skip_event,
+)
 from gnssice_batch.rinex.plain.header import Header
 from gnssice_batch.rinex.plain.integers import integers
 from gnssice_batch.rinex.plain.times import gps_time
@@ -34,7 +45,7 @@ def find_compact(lines: Lines, header: Header) -> Body:
     DeclinedError
         If anything is not as the format says.
     """
-    epochs, clock = list[Epoch](), _Clock(1000 if header.major < 3 else 1)
+    epochs, clock = list[Epoch](), _Clock(header)
     mark, base, listed = (b"&", 29, 32) if header.major < 3 else (b">", 32, 41)
     number, text, chain = 0, b"", 0
     while number < len(lines):
@@ -76,8 +87,9 @@ def _time(text: bytes, header: Header) -> int:
 class _Clock:
     """The receiver clock offset, an arc of its own."""
 
-    def __init__(self, unit_ps: int) -> None:
-        self.unit_ps = unit_ps
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.unit_ps = 1000 if header.major < 3 else 1
         self.order = 0
         self.newest: list[int] = []
         """The last value, its first difference, its second, as many as there are yet."""
@@ -89,7 +101,7 @@ class _Clock:
             self.newest = []
         else:
             self.newest = self._next(word)
-        return self.newest[0] * self.unit_ps if word else MISSING, cardinal(rest) if rest.strip() else 0
+        return self.newest[0] * self.unit_ps if word else MISSING, picoseconds(rest, self.header)
 
     def _next(self, word: bytes) -> list[int]:
         """What `newest` is after a value that begins an arc, or a difference."""

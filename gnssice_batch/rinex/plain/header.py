@@ -1,7 +1,7 @@
 """What the body needs of a header: types, scale factors, time system (RINEX 2 table A1; RINEX 3 or 4 table A2)."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from gnssice_batch.rinex.plain.values import DeclinedError
 
@@ -15,6 +15,15 @@ DECISIVE: Final = (
     *("MARKER NAME", "TIME OF FIRST OBS", "END OF HEADER"),
 )
 """Labels that change how what follows is read, or whose it is."""
+
+
+class _Scaled(NamedTuple):
+    """A scale factor record."""
+
+    system: str
+    factor: int
+    left: int
+    """Codes that are declared and not listed yet."""
 
 
 @dataclass(slots=True)
@@ -32,7 +41,8 @@ class Header:
     scales: dict[tuple[str, str], int] = field(default_factory=dict)
     """By system and code; the empty code is for all others of the system."""
     system: str = ""
-    scaled: tuple[str, int] = ("", 1)
+    scaled: _Scaled = field(default_factory=lambda: _Scaled("", 1, 0))
+    """The scale factor record being read."""
     end: int = 0
     """Where the body begins."""
 
@@ -40,6 +50,11 @@ class Header:
     def major(self) -> int:
         """Major version of RINEX."""
         return int(float(self.version))
+
+    @property
+    def has_picoseconds(self) -> bool:
+        """Whether epochs may have five more digits of time (RINEX 4.02 on)."""
+        return float(self.version) >= 4.02
 
     def codes(self, system: str) -> tuple[str, ...]:
         """The codes declared for a system; none if it is not declared."""
@@ -112,18 +127,33 @@ def _take_types(header: Header, system: str | None, count: str, codes: str) -> N
 
 
 def _take_scale(header: Header, line: str) -> None:
-    """Read A1, 1X, I4, 2X, I2, then 12 codes a line; no codes means all of the system."""
-    if line[0] != " ":
-        header.scaled = (line[0], int(line[1:6]))
-    system, factor = header.scaled
-    if factor not in _SCALES:
-        raise ValueError(line)
+    """Read A1, 1X, I4, 2X, I2, then 12 codes a line; no codes means all of the system; a blank line says nothing."""
     codes = line[10:60].split()
-    if not codes and not int(line[6:10].strip() or 0):
-        if any(known == system for known, _ in header.scales):
+    begins = line[:10].strip() != ""
+    if begins:
+        system, factor, left = line[0], int(line[1:6]), int(line[6:10].strip() or 0)
+        if system == " " or factor not in _SCALES or header.scaled.left:
             raise ValueError(line)
-        codes = [""]
-    header.scales.update(((system, code), factor) for code in codes)
+        header.scaled = _Scaled(system, factor, left)
+        if not codes and not left:
+            codes = _all_types(header, line)
+    left = header.scaled.left - sum(map(bool, codes))
+    if left < 0:
+        raise ValueError(line)
+    header.scaled = header.scaled._replace(left=left)
+    header.scales.update(((header.scaled.system, code), header.scaled.factor) for code in codes)
+
+
+def _all_types(header: Header, line: str) -> list[str]:
+    """What stands for all types of a system, which has no factors yet."""
+    if any(known == header.scaled.system for known, _ in header.scales):
+        raise ValueError(line)
+    return [""]
+
+
+def _is_strange(header: Header, system: str, code: str) -> bool:
+    """Whether a scale factor, which is not 1, is of a code that is not declared."""
+    return header.scales[system, code] != 1 and (not header.codes(system) or code not in ("", *header.codes(system)))
 
 
 def _checked(header: Header, lines: list[str]) -> Header:
@@ -132,6 +162,8 @@ def _checked(header: Header, lines: list[str]) -> Header:
              for system in header.types]  # fmt: skip
     if not header.version or not lists or any(len(set(one)) != 1 for one in lists):
         raise DeclinedError("its types are not listed as the format says")
+    if header.scaled.left or any(_is_strange(header, *scaled) for scaled in header.scales):
+        raise DeclinedError("its scale factors are not those of its types")
     if len({line for line in lines if label(line) == "MARKER NAME"}) > 1:
         raise DeclinedError("more than one marker")
     header.time_system = header.time_system or _OF_SYSTEM.get(header.file_system, "GPS")

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.rinex.plain.body import SPACE, Body, Epoch, Lines, Rows, cardinal, flag_of, skip_event
+from gnssice_batch.rinex.plain.body import SPACE, Body, Epoch, Lines, Rows, cardinal, flag_of, picoseconds, skip_event
 from gnssice_batch.rinex.plain.header import Header
 from gnssice_batch.rinex.plain.integers import FIELD, indicators, observables
 from gnssice_batch.rinex.plain.times import clock_offset_ps, gps_time
@@ -37,8 +37,8 @@ def find_text3(lines: Lines, header: Header) -> Body:
             raise DeclinedError("an epoch that is not all there")
         if flag < 2:
             time = gps_time(line[2:6], line[6:18], line[18:29].strip(), header.time_system)
-            picoseconds = cardinal(line[57:62]) if line[57:62].strip() else 0
-            epochs.append(Epoch(time, flag, names, number, clock_offset_ps(line[41:56]), picoseconds))
+            below = picoseconds(line[57:], header)
+            epochs.append(Epoch(time, flag, names, number, clock_offset_ps(line[41:56]), below))
         number += count
     return Body(epochs)
 

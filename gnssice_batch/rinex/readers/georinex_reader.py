@@ -103,6 +103,7 @@ def _observations(
     return Observations(
         header=text.header,
         time_100ns=_gpst_100ns(times, text.header),
+        time_ps=np.zeros(times.size, np.int32),
         epoch_flag=np.zeros(times.size, np.int8),
         rx_clock_offset_ps=np.full(times.size, MISSING),
         first_row=np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
@@ -113,7 +114,6 @@ def _observations(
         ssi=ssi,
         columns=layout.columns,
         accounting=Accounting(lines, {"header": text.lines, "observation": lines - text.lines}),
-        time_ps=np.zeros(times.size, np.int32),
     )
 
 

@@ -1,7 +1,7 @@
 """The ledger of a receiver: the outcome of every file, committed together with the data."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, lru_cache
 from typing import Any, Final, cast
@@ -114,8 +114,8 @@ class Ledger:
     """Rows of files of which the reader has lost something."""
     refusals: Mapping[int, StoredRefusal] = field(default_factory=dict)
     """By row, of rejected files."""
-    newest: HeaderFacts | None = None
-    """Of the file with the last epoch; None where there is none, or from before headers were kept."""
+    header_cell: Callable[[int], str] = field(default=lambda _: "")
+    """Reads the header of a row as the table holds it; all of them would not fit into memory."""
 
     def __len__(self) -> int:
         return len(self.uri)
@@ -131,6 +131,10 @@ class Ledger:
             current=current,
             intact=row not in self.damaged,
         )
+
+    def header(self, row: int) -> HeaderFacts | None:
+        """What the header of a row's file said; None in rows from before headers were kept."""
+        return header_of(self.header_cell(row))
 
     def markers(self) -> dict[str, str]:
         """By URI the marker of each file that was taken, as it was read last."""
@@ -148,7 +152,7 @@ def read_ledger(group: zarr.Group) -> Ledger:
         ledger,
         refusals=_refusals(table, ledger.status),
         damaged=frozenset(_damaged(table, ledger.status)),
-        newest=_newest(table, ledger),
+        header_cell=lambda row: str(array(table, "header")[row]) if "header" in table else "",
     )
 
 
@@ -195,14 +199,6 @@ def _column(table: zarr.Group, name: str) -> npt.NDArray[np.generic]:
         return np.full(rows, "", object) if is_text else np.zeros(rows, FILE_COLUMNS[name])
     column = np.asarray(array(table, name)[:])
     return column.astype(object) if is_text else column
-
-
-def _newest(table: zarr.Group, ledger: Ledger) -> HeaderFacts | None:
-    """The header of the taken file with the last epoch."""
-    last_ns = np.where(ledger.status == Status.REJECTED.value, NO_TIME, ledger.last_ns)
-    if not last_ns.size or last_ns.max() == NO_TIME or "header" not in table:
-        return None
-    return header_of(str(array(table, "header")[int(np.argmax(last_ns))]))
 
 
 def _refusals(table: zarr.Group, status: npt.NDArray[np.object_]) -> dict[int, StoredRefusal]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import zarr
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, GroupTemplate
+from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, GroupTemplate, joined_name
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.store.faults import first_line
 from gnssice_batch.store.forks import fork_of
@@ -36,7 +36,7 @@ class StoredCells:
     def joined(self, span: range) -> dict[str, npt.NDArray[Any]]:
         """`OBSERVED_COORDINATES` (N, S) of signals that are from another file than their epoch; empty where none is."""
         found = joined_cells(self.group, span.start, len(span))
-        return {name.rpartition("/")[2]: cells for name, cells in found.items()}
+        return {joined_name(name): cells for name, cells in found.items()}
 
     def sources(self, span: range) -> npt.NDArray[np.int32]:
         """(N,) the ledger row that each epoch of a span of the axis came from."""

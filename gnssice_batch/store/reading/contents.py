@@ -11,9 +11,9 @@ import zarr
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import GroupTemplate
-from gnssice_batch.model.values import NO_SOURCE, Span
+from gnssice_batch.model.values import Span
 from gnssice_batch.store.faults import as_store_errors, first_line
-from gnssice_batch.store.layout.arrays import array, read_template
+from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.layout.ledger import Ledger, read_files, read_ledger
 from gnssice_batch.store.repository import MAIN, Repository
@@ -88,18 +88,6 @@ def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> d
     """
     with _root(repository, branch) as root:
         return read_files(_group(root, receiver))
-
-
-def last_epoch_ns(repository: Repository, snapshot: str, receiver: str) -> int | None:
-    """The last epoch that a receiver's group holds, GPS time in ns since 1980-01-06; None for an empty one."""
-    with _root(repository, MAIN, snapshot) as root:
-        group = _group(root, receiver)
-        grid, source = read_template(group).grid, array(group, "source_file")
-        for start in range(grid.size - grid.read_unit, -1, -grid.read_unit):
-            held = np.flatnonzero(np.asarray(source[start : start + grid.read_unit]) != NO_SOURCE)
-            if held.size:
-                return grid.time_ns(start + int(held[-1]))
-    return None
 
 
 def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:

@@ -1,7 +1,7 @@
 """Rows of the ledger, appended by the very commit that writes the data they tell of."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -59,6 +59,7 @@ def append_files(
     provenance: Provenance,
     displaced: Mapping[int, Tally],
     joined: Mapping[int, int] = MappingProxyType({}),
+    not_mixed: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
     """Append one row a file to both tables, and take from older rows what better files displaced.
 
@@ -66,10 +67,13 @@ def append_files(
     ----------
     joined
         By older row, how many more of its epochs have another main source now.
+    not_mixed
+        By older row, how many of its displaced values no file gives: its file has lost something.
     """
     table = table_of(group, "files")
     _add_columns(table)
-    _displace(table, displaced)
+    _displace(table, displaced, not_mixed)
+    _make_partial(table, not_mixed)
     _add_to(table, "epochs_joined", joined)
     _append(table, FILE_COLUMNS, [_file_row(outcome, provenance) for outcome in outcomes])
     taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
@@ -124,12 +128,30 @@ def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
     return np.array(values, dtype)
 
 
-def _displace(table: zarr.Group, displaced: Mapping[int, Tally]) -> None:
+def _displace(table: zarr.Group, displaced: Mapping[int, Tally], not_mixed: Mapping[int, int]) -> None:
     if not displaced:
         return
     _add_to(table, "epochs_written", {row: -lost.epochs for row, lost in displaced.items()})
     _add_to(table, "observations_written", {row: -lost.observations for row, lost in displaced.items()})
-    _displace_refused(table, displaced, np.array(sorted(displaced)))
+    column = array(table, "refused")
+    refused = np.asarray(column[:]).astype(object)
+    for row, lost in displaced.items():
+        counts = {Reason(reason): Tally(*both) for reason, both in json.loads(refused[row] or "{}").items()}
+        alone = Tally(0, not_mixed.get(row, 0))
+        more = {Reason.SUPERSEDED: lost - alone, **({Reason.NOT_MIXED: alone} if alone.observations else {})}
+        counts |= {reason: counts.get(reason, Tally()) + tally for reason, tally in more.items()}
+        refused[row] = _by_reason({reason: [tally.epochs, tally.observations] for reason, tally in counts.items()})
+    column[:] = refused.astype(np.dtypes.StringDType())
+
+
+def _make_partial(table: zarr.Group, rows: Collection[int]) -> None:
+    if not rows:
+        return
+    column = array(table, "status")
+    status = np.asarray(column[:]).astype(object)
+    chosen = np.array(sorted(rows))
+    status[chosen[status[chosen] == Status.OK.value]] = Status.PARTIAL.value
+    column[:] = status.astype(np.dtypes.StringDType())
 
 
 def _add_to(table: zarr.Group, name: str, more: Mapping[int, int]) -> None:
@@ -139,18 +161,6 @@ def _add_to(table: zarr.Group, name: str, more: Mapping[int, int]) -> None:
     cells = np.asarray(column[:])
     cells[list(more)] += list(more.values())
     column[:] = cells
-
-
-def _displace_refused(table: zarr.Group, displaced: Mapping[int, Tally], rows: npt.NDArray[np.int64]) -> None:
-    column = array(table, "refused")
-    refused = np.asarray(column[:]).astype(object)
-    for row in rows.tolist():
-        counts = json.loads(refused[row] or "{}")
-        epochs, observations = counts.get("superseded", (0, 0))
-        lost = displaced[row]
-        counts["superseded"] = [epochs + lost.epochs, observations + lost.observations]
-        refused[row] = json.dumps(counts, sort_keys=True)
-    column[:] = refused.astype(np.dtypes.StringDType())
 
 
 def _file_row(outcome: FileOutcome, provenance: Provenance) -> dict[str, object]:

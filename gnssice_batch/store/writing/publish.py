@@ -15,7 +15,7 @@ import zarr
 from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import JOINED_SOURCE, GroupTemplate
-from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Span, Tally
+from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Span, Tally, renumbered
 from gnssice_batch.store.faults import as_store_errors, first_line
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, read_template
@@ -68,6 +68,8 @@ class GroupChange:
     """Ledger row to what better files took from it."""
     joined: Mapping[int, int] = field(default_factory=dict)
     """Ledger row to how many more of its epochs have another main source now."""
+    not_mixed: Mapping[int, int] = field(default_factory=dict)
+    """Ledger row to those of its displaced values that no file gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def _complete(session: icechunk.Session, publication: Publication, held: Mapping
     for receiver, change in publication.groups.items():
         group = zarr.open_group(session.store, path=receiver, mode="r+")
         _renumber(group, change, row_count(group))
-        append_files(group, change.files, publication.provenance, change.displaced, change.joined)
+        append_files(group, change.files, publication.provenance, change.displaced, change.joined, change.not_mixed)
         span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
         group.update_attributes(coverage_attributes(span))
 
@@ -233,17 +235,16 @@ def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
 def _renumber_joined(sources: zarr.Array[Any], part: SourcedRows, ledger_rows: Mapping[str, int]) -> None:
     """Write the sources of joined signals again: rows from the first foreseen one on are those of this run's files."""
     rows = slice(part.rows.start, part.rows.start + len(part.rows.source))
-    cells = np.asarray(sources[rows])
-    numbered = cells.copy()
-    for uri, foreseen in zip(part.uris, part.foreseen, strict=True):
-        if (mine := cells == foreseen).any():
-            numbered[mine] = ledger_rows[uri]
-    sources[rows] = numbered
+    now = {foreseen: ledger_rows.get(uri, _NO_ROW) for uri, foreseen in zip(part.uris, part.foreseen, strict=True)}
+    sources[rows] = _all_numbered(renumbered(np.asarray(sources[rows]), now), part)
 
 
 def _with_ledger_rows(part: SourcedRows, ledger_rows: Mapping[str, int]) -> npt.NDArray[np.int32]:
     """(N,) ledger row of every epoch, also of those that this run's files gave."""
-    source = part.rows.with_rows([ledger_rows.get(uri, _NO_ROW) for uri in part.uris])
+    return _all_numbered(part.rows.with_rows([ledger_rows.get(uri, _NO_ROW) for uri in part.uris]), part)
+
+
+def _all_numbered(source: npt.NDArray[np.int32], part: SourcedRows) -> npt.NDArray[np.int32]:
     if (source < NO_SOURCE).any():
         msg = f"epochs of {' or '.join(part.uris)} would have no ledger row; nothing was published: please report this"
         raise StoreError(msg)

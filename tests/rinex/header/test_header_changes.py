@@ -131,6 +131,42 @@ def test_types_that_change_in_the_body_of_rinex_2():
     assert part.value.tolist() == [[1000, 2000, MISSING], [4000, MISSING, 3000]]
 
 
+def test_an_event_that_repeats_the_header_adds_nothing_to_it():
+    records = (
+        record("G L2X -0.25000  12 G01 G02 G03 G04 G05 G06 G07 G08 G09 G10", "SYS / PHASE SHIFT"),
+        record(f"{'':18} G11 G12", "SYS / PHASE SHIFT"),
+        record("G L1C", "SYS / PHASE SHIFT"),
+        record("G somebody", "SYS / DCBS APPLIED"),
+        record(" C1C  -71.940", "GLONASS COD/PHS/BIS"),
+        record("     y", "RCV CLOCK OFFS APPL"),
+    )
+    change = epoch3(15, len(records), flag=4) + "".join(records)
+    once = only(header3(*records), epoch3(0, 1), WHOLE).header
+    assert [len(once.phase_shifts), len(once.phase_shifts[0].svs), len(once.kept_records)] == [2, 12, 3]
+    assert only(header3(*records), epoch3(0, 1), WHOLE, change, change, epoch3(30, 1), WHOLE).header == once
+
+
+def test_an_event_of_rinex_2_that_repeats_the_wavelength_factors_adds_nothing_to_them():
+    records = (
+        record("     1     1", "WAVELENGTH FACT L1/2"),
+        record("     1     2     1   G14", "WAVELENGTH FACT L1/2"),
+    )
+    change = epoch2(15, "", flag=4)[:29] + "  2\n" + "".join(records)
+    values = field(1) + field(2) + "\n"
+    part = only(header2(*records), epoch2(0, "G01"), values, change, epoch2(30, "G01"), values)
+    assert [(one.l1, one.l2, one.svs) for one in part.header.wavelength_factors] == [(1, 1, ()), (1, 2, ("G14",))]
+
+
+def test_of_records_that_an_event_changes_and_another_changes_back_the_last_stands_last():
+    shifts = [record(f"G L2X {cycles:8.5f}", "SYS / PHASE SHIFT") for cycles in (0.25, 0.5, 0.25)]
+    first, *events = shifts
+    changes = [epoch3(15 + at, 1, flag=4) + event + epoch3(20 + at, 1) + WHOLE for at, event in enumerate(events)]
+    assert [one.cycles for one in only(header3(first), epoch3(0, 1), WHOLE, *changes).header.phase_shifts] == [
+        0.5,
+        0.25,
+    ]
+
+
 def test_what_the_body_does_not_change_stays_in_force():
     change = epoch3(15, 1, flag=4) + record("    18", "LEAP SECONDS")
     part = only(header3(record("G  100", "SYS / SCALE FACTOR")), epoch3(0, 1), WHOLE, change, epoch3(30, 1), WHOLE)

@@ -85,7 +85,78 @@ def test_factors_that_go_on_without_a_beginning_are_in_doubt():
     assert loss(part) == {Reason.BAD_HEADER_RECORD: 1, Reason.UNKNOWN_SCALE: 1}
 
 
-@pytest.mark.parametrize("label", ["SYS / SCALE FACTER", "SYS / OBS TYPES", "WAVELENGTH FACTORS"])
+BLANK = record("", "SYS / SCALE FACTOR")
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_blank_line_of_factors_says_nothing(lines):
+    part = only(header3(*[BLANK] * lines), GOOD)
+    assert {column.code: column.scale for column in part.columns["G"]} == dict.fromkeys(("C1C", "L1C", "D1C", "S1C"), 1)
+    assert (loss(part), part.header.faults) == ({}, ())
+    blank = record("", "OBS SCALE FACTOR")
+    assert physical(only(header2(*[blank] * lines, version="2.20", types=TYPES_2), SCALED_2))["S1W"] == 3000.0
+
+
+@pytest.mark.parametrize(
+    "lines", [("G  100   2 C1C L1C", ""), ("", "G  100   2 C1C L1C"), ("G  100   2 C1C", "", f"{'':10} L1C")]
+)
+def test_a_blank_line_changes_nothing_about_the_record_around_it(lines):
+    part = only(header3(*(record(line, "SYS / SCALE FACTOR") for line in lines)), GOOD)
+    assert {column.code: column.scale for column in part.columns["G"]} == {"C1C": 100, "L1C": 100, "D1C": 1, "S1C": 1}
+    assert loss(part) == {}
+
+
+@pytest.mark.parametrize("lines", [("    10     2    L1    P1", ""), ("    10     2    L1", "", f"{'':12}    P1")])
+def test_a_blank_line_of_2_20_changes_nothing_about_the_record_around_it(lines):
+    factors = (record(line, "OBS SCALE FACTOR") for line in lines)
+    part = only(header2(*factors, version="2.20", types=TYPES_2), SCALED_2)
+    assert {column.code: column.scale for column in part.columns["G"]} == {"L1C": 1, "L1W": 10, "C1W": 10, "S1W": 1}
+    assert loss(part) == {}
+
+
+UNCERTAIN = {
+    "a list that does not come": (["G  100   2", ""], 1, 4),
+    "no list, and an unreadable number": (["G  100   x"], 2, 4),
+    "a list that nothing begins, and a blank line": ([f"{'':10} L1C", ""], 1, 1),
+    "a blank line, and a list that nothing begins": (["", f"{'':10} L1C D1C"], 1, 2),
+}
+
+
+@pytest.mark.parametrize("case", UNCERTAIN)
+def test_no_list_is_of_all_types_only_where_a_line_says_so(case):
+    lines, faults, lost = UNCERTAIN[case]
+    part = only(header3(*(record(line, "SYS / SCALE FACTOR") for line in lines)), GOOD)
+    assert {column.scale for column in part.columns["G"]} <= {1}
+    assert loss(part) == {Reason.BAD_HEADER_RECORD: faults, Reason.UNKNOWN_SCALE: lost}
+
+
+def test_a_list_behind_a_factor_of_all_leaves_only_its_own_codes_certain():
+    lines = (record(line, "SYS / SCALE FACTOR") for line in ("G  100", f"{'':10} L1C"))
+    part = only(header3(*lines), GOOD)
+    assert [(column.code, column.scale) for column in part.columns["G"]] == [("L1C", 100)]
+    assert loss(part) == {Reason.BAD_HEADER_RECORD: 1, Reason.UNKNOWN_SCALE: 3}
+
+
+def test_a_list_behind_a_factor_of_one_for_all_costs_nothing():
+    lines = (record(line, "SYS / SCALE FACTOR") for line in ("G    1", f"{'':10} L1C"))
+    assert loss(only(header3(*lines), GOOD)) == {}
+
+
+VALUE_LABELS = (
+    *("SYS / SCALE FACTER", "SYS/SCALEFACTER", "Scale Factor 2", "SCALED BY", "PHASE FACTOR", "FACT / PHASE"),
+    *("WAVELENGTH FACTORS", "SYS / OBS TYPES", "SYS/OBSTYPES", "OBS TYPE", "TYPES OF OBSERVATION", "TYPESOFOBS"),
+)
+OTHER_LABELS = ("MANUFACTURER", "ANT MANUFACTURER", "MANUFACTURED", "FACTORY", "ARTIFACTS", "SATISFACTION",
+                "MARKER TYPES", "OBSERVATORY", "JOBS TYPES")  # fmt: skip
+
+
+@pytest.mark.parametrize("label", OTHER_LABELS)
+def test_an_unknown_label_that_says_nothing_of_values_is_a_harmless_one(label):
+    part = only(header3(record("G  100   1 L1C", label)), GOOD)
+    assert part.accounting.counts == {Reason.UNKNOWN_LABEL: 1}
+
+
+@pytest.mark.parametrize("label", VALUE_LABELS)
 def test_an_unknown_label_that_may_change_values_is_no_harmless_one(label):
     part = only(header3(record("G  100   1 L1C", label)), GOOD)
     assert loss(part) == {Reason.BAD_HEADER_RECORD: 1}

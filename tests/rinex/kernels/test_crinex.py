@@ -96,7 +96,10 @@ def test_receiver_clock_offsets_are_differences_too():
     assert only(HEAD1, first).rx_clock_offset_ps.tolist() == [1_000_000]
 
 
-@pytest.mark.parametrize("clock", ["1000", "1x", "9&1", "&7", "3&", "123456789012345678901"])
+UNREADABLE = ["1000", "1x", "9&1", "&7", "3&", "123456789012345678901", "1 0", " 1", " 0000x", "1 2 3", "1 00000"]
+
+
+@pytest.mark.parametrize("clock", UNREADABLE)
 def test_a_clock_offset_that_cannot_be_made_out_costs_the_offset_and_not_the_epoch(clock):
     first = whole(0, "G013&1000 3&2000", clock="2&5") + next_epoch(f"{'':19}1", "1 2", clock=clock)
     if clock == "1000":
@@ -109,6 +112,64 @@ def test_a_clock_offset_that_cannot_be_made_out_costs_the_offset_and_not_the_epo
     assert found.accounting.counts == {Reason.BAD_VALUE: 2}
     assert found.accounting.offence.line == 12
     assert "crinex_damage" not in found.accounting.line_counts
+
+
+@pytest.mark.parametrize(
+    "clock", ["1 0", "1 0000", " 0000x", " 000", "1 0000x", "1 000000", "1  00000", "  00001", "1 00001 "]
+)
+def test_a_damaged_line_of_clock_and_picoseconds_costs_no_more_than_these(clock):
+    first = whole(0, "G013&1000 3&2000", clock="2&5 00009") + next_epoch(f"{'':19}1", "1 2", clock=clock)
+    found = reading(HEAD31, first, next_epoch(f"{'':19}2", "1 2", clock="3&9 00008"))
+    (part,) = found.parts
+    assert part.value[:, :2].tolist() == [[1000, 2000], [1001, 2002], [1003, 2006]]
+    good = clock == "1 00001 "
+    assert part.rx_clock_offset_ps.tolist() == [5, 6 if good else MISSING, 9]
+    assert part.time_ps.tolist() == [9, int(good), 8]
+    assert found.accounting.counts == ({} if good else {Reason.BAD_VALUE: 1})
+
+
+def test_a_clock_offset_that_is_none_costs_no_picoseconds():
+    text = whole(0, "G013&1", clock="1x 54321") + whole(1, "G013&1", clock="3&7 00007")
+    found = reading(HEAD31, text)
+    assert found.parts[0].time_ps.tolist() == [54321, 7]
+    assert found.parts[0].rx_clock_offset_ps.tolist() == [MISSING, 7]
+    assert found.accounting.counts == {Reason.BAD_VALUE: 1}
+
+
+def test_a_clock_offset_does_not_refer_to_one_before_damage():
+    damaged = next_epoch(f"{'':19}1", "1x", clock="7") + next_epoch(f"{'':19}2", "1", clock="7")
+    found = reading(HEAD3, whole(0, "G013&1", clock="1&1000"), damaged, whole(30, "G013&5", clock="7"))
+    assert found.parts[0].rx_clock_offset_ps.tolist() == [1000, MISSING]
+    assert found.accounting.counts == {Reason.CRINEX_DAMAGE: 1, Reason.BAD_VALUE: 1}
+
+
+LOST_BEFORE = {
+    "a whole epoch": whole(30, "G013&5", "G023&6"),
+    "an event": "> 2025 01 01 00 00 10.0000000  4  1\n" + record("", "COMMENT") + whole(30, "G013&5", "G023&6"),
+    "an epoch without satellites": next_epoch(f"{'':19}2{'':14}0{'':6}&&&&&&"),
+    "an epoch with picoseconds": next_epoch(f"{'':19}2", "1", "2", clock=" 00007"),
+    "an epoch with an offset and picoseconds": next_epoch(f"{'':19}2", "1", "2", clock="1&3 00007"),
+}
+
+
+@pytest.mark.parametrize("clock", ["", "2&5", " 00001", "2&5 00001"])
+@pytest.mark.parametrize("line", ["1", "1 1", "1   00000"])
+@pytest.mark.parametrize("case", LOST_BEFORE)
+def test_a_clock_line_lost_before_anything_gives_no_value_to_another_satellite(case, line, clock):
+    start = whole(0, "G013&1000 3&1000", "G023&2000 3&2000", clock=clock)
+    found = reading(HEAD31, start, f"{'':19}1\n{line}\n2 2\n", LOST_BEFORE[case], whole(40, "G013&5", "G023&6"))
+    assert found.parts[0].value[:, 0].tolist()[:2] == [1000, 2000]
+    assert set(found.parts[0].value[2:, 0].tolist()) == {5, 6}
+    assert found.accounting.counts[Reason.CRINEX_DAMAGE] >= 1
+
+
+@pytest.mark.parametrize("clock", ["", "2&5"])
+@pytest.mark.parametrize("last", [f"{'':19}2\n", f"{'':19}2\n\n", next_epoch(f"{'':19}2{'':14}0{'':6}&&&&&&")])
+def test_a_clock_line_lost_in_the_last_epoch_but_one_gives_no_value_to_another_satellite(clock, last):
+    start = whole(0, "G013&1000 3&1000", "G023&2000 3&2000", clock=clock)
+    found = reading(HEAD3, start, f"{'':19}1\n1 1\n2 2\n", last)
+    assert found.parts[0].value[:, 0].tolist() == [1000, 2000]
+    assert found.accounting.counts.keys() & {Reason.CRINEX_DAMAGE, Reason.TRUNCATED}
 
 
 @pytest.mark.parametrize("clock", ["", "2&5"])

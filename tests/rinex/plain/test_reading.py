@@ -71,6 +71,33 @@ def of(series, sv, code):
     return None
 
 
+SCALED = [
+    ["G  100"],
+    ["G  100   0", "", ""],
+    ["", "G  100   2 C1C L1C"],
+    ["G  100   2 C1C L1C", ""],
+    ["G  100   2 C1C", "", f"{'':10} L1C", "G   10   1 S1C"],
+    ["G    1   2 C1C C9C", "E    1"],
+]
+
+
+@pytest.mark.parametrize("factors", SCALED)
+def test_scale_factors_are_read_as_the_first_reader_reads_them(factors):
+    records = [samples.record(line, "SYS / SCALE FACTOR") for line in factors]
+    agree((samples.header3(*records) + samples.GOOD).encode())
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [["G  100   2 C1C"], ["G  100   2", ""], ["G  100   1 C1C L1C"], ["G  100", f"{'':10} L1C"], [f"{'':10} L1C"],
+     ["G  100   1 C9C"], ["E  100"], ["G  100", "G   10"], ["     100   1 L1C"], ["G    7"]],
+)  # fmt: skip
+def test_scale_factors_that_are_in_doubt_are_declined(factors):
+    records = [samples.record(line, "SYS / SCALE FACTOR") for line in factors]
+    with pytest.raises(DeclinedError, match=r"scale factors|SCALE FACTOR can't be read"):
+        plainly((samples.header3(*records) + samples.GOOD).encode())
+
+
 def crinex3(*lines, types="G    2 C1C L1C", version="3.0", rinex="3.04"):
     header = samples.compact(version, samples.header3(types=types, version=rinex))
     return (header + "".join(f"{line}\n" for line in lines)).encode()
@@ -108,6 +135,20 @@ def test_clock_offsets_are_summed_and_picoseconds_stand_behind_them():
     series = plainly(crinex3(*lines, version="3.1", rinex="4.02"))
     assert series.rx_clock_offset_ps.tolist() == [1000, 1005, 1008, MISSING]
     assert series.time_ps.tolist() == [7, 12345, 0, 0]
+
+
+@pytest.mark.parametrize("digits", ["54321", "5432", "54321x"])
+@pytest.mark.parametrize("version", ["3.04", "4.01", "4.02"])
+def test_picoseconds_are_five_digits_of_a_version_that_has_them(version, digits):
+    told = f"{samples.epoch3(0, 1).rstrip():57}{digits}\n" + samples.WHOLE
+    content = (samples.header3(version=version) + told).encode()
+    compact = crinex3(WHOLE, f"2&1000 {digits}", "0&5", version="3.1", rinex=version)
+    if (version, digits) == ("4.02", "54321"):
+        assert plainly(content).time_ps.tolist() == plainly(compact).time_ps.tolist() == [54321]
+        return
+    for one in (content, compact):
+        with pytest.raises(DeclinedError, match=r"behind a receiver clock offset|a number that is none"):
+            plainly(one)
 
 
 def test_a_satellite_that_was_away_begins_anew():
