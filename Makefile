@@ -11,10 +11,13 @@ PYTHONS := python3 python3.12 python3.13 python3.14
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-annotate
 
+OBJECT_STORES := tests/support/object_stores
+SERVERS := $(or $(GNSSICE_TEST_SERVERS),.servers)
+
 WORKERS := 2
 SHARED := -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test heavy quick kernels long golden fuzz chaos lint bench reference lock clean
+.PHONY: help setup demo test heavy quick kernels long golden fuzz chaos servers lint bench reference lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -40,11 +43,11 @@ demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw o
 	$(BIN)/gnssice-batch status --config config/demo.yaml
 	$(BIN)/python examples/plot_pass.py demo/stores/demo/rinex demo/pass.png
 
-test: kernels ## Run the tests, on two cores (warnings are errors; heavy, long, fuzz and chaos tests have their own targets).
+test: kernels servers ## Run the tests, on two cores (warnings are errors; heavy, long, fuzz and chaos tests have their own targets).
 	$(BIN)/python -m pytest -m alone
 	$(BIN)/python -m pytest $(SHARED) -m "not (alone or heavy or long or fuzz or chaos)"
 
-heavy: kernels ## Run the tests of whole archives and of kills on a cluster, which take two minutes.
+heavy: kernels servers ## Run the tests of whole archives and of kills on a cluster, which take two minutes.
 	$(BIN)/python -m pytest $(SHARED) -m "heavy and not (long or fuzz or chaos)"
 
 quick: kernels ## Run the tests that need no repository, no process and no cluster.
@@ -53,7 +56,7 @@ quick: kernels ## Run the tests that need no repository, no process and no clust
 kernels: $(READY)
 	$(BIN)/python -m tests.support.kernels
 
-long: $(READY) ## Run the tests that take long.
+long: $(READY) servers ## Run the tests that take long.
 	$(BIN)/python -m pytest -m long
 
 golden: $(READY) ## Read whole files with georinex again (10 minutes) and write the golden files.
@@ -62,15 +65,28 @@ golden: $(READY) ## Read whole files with georinex again (10 minutes) and write 
 fuzz: $(READY) ## Run the long mutation tests of the reader.
 	$(BIN)/python -m pytest -m fuzz
 
-chaos: $(READY) ## Kill runs in every phase, let runs and commits race; CHAOS="--seed N --only K" replays one.
+chaos: $(READY) servers ## Kill runs in every phase, let runs and commits race; CHAOS="--seed N --only K" replays one.
 	$(BIN)/python -m tests.failures.chaos $(CHAOS)
+
+servers: $(SERVERS)/moto/.ready $(SERVERS)/azurite/.ready ## Install the object-store servers that tests start: S3, and Azure where npm is.
+
+$(SERVERS)/moto/.ready: $(OBJECT_STORES)/moto/requirements.txt | $(READY)
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(SERVERS)/azurite/.ready: $(OBJECT_STORES)/azurite/package-lock.json
+	@rm -rf $(@D); mkdir -p $(@D); cp $(<D)/package.json $(<D)/.npmrc $< $(@D)
+	@if ! command -v npm >/dev/null; then echo "there is no npm" | tee $(@D)/missing; \
+	elif npm ci --prefix $(@D) --silent; then touch $@; \
+	else rm -rf $(@D)/node_modules; echo "npm could not install it" | tee $(@D)/missing; fi
 
 lint: $(READY) ## Check rules, format and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY) ## Measure against the peers, on real files, and print the ratios.
+bench: $(READY) servers ## Measure against the peers, on real files, and print the ratios.
 	$(BIN)/python -m benchmarks
 
 reference: $(READY) ## Write docs/reference/ again, from the docstrings.
@@ -79,6 +95,8 @@ reference: $(READY) ## Write docs/reference/ again, from the docstrings.
 lock: $(READY) ## Resolve the libraries again and write both lock files with hashes.
 	$(COMPILE) --output-file requirements.txt pyproject.toml
 	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(COMPILE) --output-file $(OBJECT_STORES)/moto/requirements.txt $(OBJECT_STORES)/moto/requirements.in
+	if command -v npm >/dev/null; then cd $(OBJECT_STORES)/azurite && npm install --package-lock-only --silent; fi
 
 clean: ## Remove what the targets made.
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .servers demo .mypy_cache .pytest_cache .ruff_cache

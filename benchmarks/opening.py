@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import zarr
@@ -32,7 +33,7 @@ _TEN_YEARS = 3_653
 _YEAR = 365
 _FILLED_UNITS = 4
 _READ = ("SNR", "Phase")
-_SIGNAL = "G10|L1|C"
+SIGNAL = "G10|L1|C"
 
 
 def figures() -> Iterator[Figure]:
@@ -43,9 +44,9 @@ def figures() -> Iterator[Figure]:
     with TemporaryDirectory() as folder:
         for interval_s, bars in ((5, True), (1, False)):
             path = Path(folder, f"decade_{interval_s}")
-            _mostly_holes(path, day, interval_s)
+            mostly_holes(path, day, interval_s)
             yield from _opened(path, interval_s, bars=bars)
-        _whole_year(Path(folder, "year"), day)
+        whole_year(Path(folder, "year"), day)
         yield from _one_signal(Path(folder, "year"))
 
 
@@ -66,20 +67,20 @@ def _one_signal(path: Path) -> Iterator[Figure]:
     found = [in_child("opening", "signal", str(path)) for _ in range(_REPEATS)]
     for name in _READ:
         seconds = statistics.median(each[name] for each in found)
-        what = f"{name} of {_SIGNAL} over a year at 30 s, {found[0]['values']:.0f} values, opened before"
+        what = f"{name} of {SIGNAL} over a year at 30 s, {found[0]['values']:.0f} values, opened before"
         yield at_most(what, seconds, 0.5, "s") if name == "SNR" else Figure(what, f"{seconds:.3g} s")
     grown = statistics.median(each["grown"] for each in found)
     yield Figure("memory of opening and reading these", f"{grown / 1e6:.0f} MB")
 
 
-def _mostly_holes(path: Path, day: Dense, interval_s: int) -> None:
+def mostly_holes(path: Path, day: Dense, interval_s: int) -> None:
     """Ten years in which a few write units hold something."""
     template = _template(day, interval_s, _TEN_YEARS)
     units = np.linspace(0, template.grid.units - 1, _FILLED_UNITS).astype(int)
     _store(path, template, day, [int(unit) * template.grid.unit for unit in units], [spec.name for spec in VARIABLES])
 
 
-def _whole_year(path: Path, day: Dense) -> None:
+def whole_year(path: Path, day: Dense) -> None:
     """A year of the same real day again and again."""
     template = _template(day, 30, _YEAR)
     _store(path, template, day, list(range(0, template.grid.size, template.grid.unit)), _READ)
@@ -118,7 +119,7 @@ def _store(path: Path, template: GroupTemplate, day: Dense, starts: Sequence[int
     session.commit("filled")
 
 
-def open_only(path: str) -> dict[str, float]:
+def open_only(path: str, **options: Any) -> dict[str, float]:
     """Open the dataset: seconds, and how the process grew beyond what importing the libraries took."""
     import gnssice_batch
 
@@ -126,28 +127,34 @@ def open_only(path: str) -> dict[str, float]:
     before = resident_bytes()
     forget_peak()
     started = time.perf_counter()
-    dataset = gnssice_batch.open_dataset(path, "receiver_01")
+    dataset = gnssice_batch.open_dataset(path, "receiver_01", **options)
     seconds = time.perf_counter() - started
     peak = peak_bytes()
     return {"seconds": seconds, "grown": peak - before, "peak": peak, "epochs": dataset.sizes["epoch"]}
 
 
-def one_signal(path: str) -> dict[str, float]:
+def one_signal(path: str, **options: Any) -> dict[str, float]:
     """Read one signal of each of some variables, over the whole axis."""
     import gnssice_batch
 
     gnssice_batch.open_dataset  # noqa: B018 - imports what it needs
     before = resident_bytes()
     forget_peak()
-    dataset = gnssice_batch.open_dataset(path, "receiver_01")
+    dataset = gnssice_batch.open_dataset(path, "receiver_01", **options)
     found: dict[str, float] = {}
     for name in _READ:
         started = time.perf_counter()
-        values = dataset[name].sel(sid=_SIGNAL).values
+        values = dataset[name].sel(sid=SIGNAL).values
         found[name] = time.perf_counter() - started
         found["values"] = int(np.isfinite(values).sum())
     return {**found, "grown": peak_bytes() - before}
 
 
 if __name__ == "__main__":
-    print(json.dumps({"open": open_only, "signal": one_signal}[sys.argv[1]](sys.argv[2])))
+    print(
+        json.dumps(
+            {"open": open_only, "signal": one_signal}[sys.argv[1]](
+                sys.argv[2], **json.loads("".join(sys.argv[3:]) or "{}")
+            )
+        )
+    )

@@ -26,12 +26,15 @@ PAGES = {
             " SkippedFile Status Refusal Tally Span Progress"
         ),
     ),
-    "store": ("The store", "open_dataset status verify StoreStatus ReceiverStatus Snapshot StoreReport"),
+    "store": (
+        "The store",
+        "open_dataset IcechunkStore Transaction Version status verify StoreStatus ReceiverStatus Snapshot StoreReport",
+    ),
     "files": ("One file", "inspect Inspection Part Gap Header"),
     "errors": (
         "Errors and reasons",
         (
-            "GnssiceError ConfigError ArchiveError PlanError StoreError RunConflictError RefusedError"
+            "GnssiceError ConfigError ArchiveError AccessDeniedError PlanError StoreError RunConflictError RefusedError"
             " InterruptedRunError ReadError Reason"
         ),
     ),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
+        AccessDeniedError,
         ArchiveError,
         ConfigError,
         GnssiceError,
@@ -29,12 +30,16 @@ if TYPE_CHECKING:
     from gnssice_batch.operate.verification import StoreReport
     from gnssice_batch.planning.plan import Totals
     from gnssice_batch.rinex.header.values import Header
+    from gnssice_batch.store.icechunk_store import IcechunkStore
     from gnssice_batch.store.reading.contents import Snapshot
     from gnssice_batch.store.reading.opening import open_dataset
+    from gnssice_batch.store.transaction import Transaction
+    from gnssice_batch.store.versions import Version
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccessDeniedError",
     "ArchiveError",
     "ConfigError",
     "FileFacts",
@@ -43,6 +48,7 @@ __all__ = [
     "GnssiceError",
     "Grid",
     "Header",
+    "IcechunkStore",
     "Inspection",
     "InterruptedRunError",
     "Part",
@@ -69,6 +75,8 @@ __all__ = [
     "StoreStatus",
     "Tally",
     "Totals",
+    "Transaction",
+    "Version",
     "__version__",
     "inspect",
     "load_settings",
@@ -83,8 +91,8 @@ _PLACES = {
     "api": "inspect load_settings plan run status verify",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
-    "errors": "ArchiveError ConfigError GnssiceError InterruptedRunError PlanError ReadError Reason RefusedError "
-    "RunConflictError StoreError",
+    "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError PlanError ReadError Reason "
+    "RefusedError RunConflictError StoreError",
     "inspection.facts": "Gap Inspection Part",
     "job.execution": "Progress",
     "job.preview": "PlanSummary ReceiverPlan",
@@ -95,8 +103,11 @@ _PLACES = {
     "operate.verification": "StoreReport",
     "planning.plan": "Totals",
     "rinex.header.values": "Header",
+    "store.icechunk_store": "IcechunkStore",
     "store.reading.contents": "Snapshot",
     "store.reading.opening": "open_dataset",
+    "store.transaction": "Transaction",
+    "store.versions": "Version",
 }
 """Module to the public names that it gives; a module is imported when the first of its names is used."""
 

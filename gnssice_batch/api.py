@@ -248,8 +248,8 @@ def inspect(file: str | Path | bytes, name: str = "") -> "Inspection":
 
 
 def _content(path: str) -> bytes:
-    from gnssice_batch.archive.folder import Folder
     from gnssice_batch.archive.listing import ArchiveAccess
+    from gnssice_batch.storage.folder import Folder
 
     folder, _, name = path.rpartition("/")
     return ArchiveAccess(Folder(folder or ("/" if path.startswith("/") else "."))).fetch(name)

@@ -3,6 +3,7 @@
 GnssiceError
 ├── ConfigError                fix the settings          exit 2
 ├── ArchiveError               fix access, or wait       exit 3
+│   └── AccessDeniedError      credentials ended or fail exit 3   no file's fault: stops the run
 ├── PlanError                  fix archive or template   exit 4   lists every conflict
 ├── StoreError                 storage or conflict       exit 5   says what stands
 │   └── RunConflictError       another run won           exit 6   start again
@@ -123,6 +124,13 @@ class ArchiveError(GnssiceError):
     """The archive can't be listed or fetched: fix access, or wait."""
 
     exit_code = 3
+
+
+class AccessDeniedError(ArchiveError):
+    """An object store gives nothing to these credentials: they have ended or are the wrong ones.
+
+    No file is to blame, so none is rejected for it: the run stops, and goes on where it was when it is started again.
+    """
 
 
 class PlanError(GnssiceError):

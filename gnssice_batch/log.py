@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Final, Literal, TextIO, override
 
+from gnssice_batch.redaction import redacted
+
 ROOT: Final = "gnssice_batch"
 FIELDS: Final = ("run", "partition", "receiver", "file")
 """Names that may be given with ``extra=``, in the order in which they are written."""
@@ -18,6 +20,10 @@ class _Text(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
 
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:
@@ -39,7 +45,7 @@ class _Json(_Text):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)
+        return redacted(json.dumps(entry, default=str))
 
 
 def logger(name: str) -> logging.Logger:

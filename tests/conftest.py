@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import hypothesis
@@ -18,6 +19,8 @@ No example has a deadline: the first one of a process pays for what libraries lo
 
 NOT_QUICK = {"cli", "cluster", "failures", "job", "operate", "store", "test_api.py"}
 """Where tests use repositories, processes or clusters; ``--quick`` leaves them out."""
+ALL_SERVERS = "GNSSICE_TEST_ALL_SERVERS"
+"""Environment variable: where it is set, a test whose server can't be started fails and is not skipped."""
 LONGEST_FIRST = (
     "failures/test_chaos_short.py",
     "job/test_archives_real.py",
@@ -60,3 +63,41 @@ def published(tmp_path):
     from tests.support.published import ingested
 
     return ingested(tmp_path)[0]
+
+
+@pytest.fixture(scope="session")
+def object_servers(tmp_path_factory):
+    """Start an object-store server when it is first asked for by its name; the workers of a test run share it."""
+    from tests.support.object_stores import servers
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "object_servers"
+    with ExitStack() as stack:
+        found = {}
+
+        def address(name):
+            if name not in found:
+                if (reason := servers.missing(name)) is not None:
+                    (pytest.fail if os.environ.get(ALL_SERVERS) else pytest.skip)(reason)
+                found[name] = stack.enter_context(servers.running(name, folder))
+            return found[name]
+
+        yield address
+
+
+@pytest.fixture(params=["local", "s3", "azure"])
+def object_stores(request, tmp_path, object_servers):
+    """A fresh place to write to on each kind of storage: its URL and its options, as words of the settings."""
+    from tests.support.object_stores.stores import SERVER, fresh
+
+    address = object_servers(SERVER[request.param]) if request.param in SERVER else None
+    return fresh(request.param, tmp_path, address)
+
+
+@pytest.fixture
+def proxy():
+    """Start proxies before a place; they end with the test."""
+    from tests.support.object_stores.proxy import Proxy
+
+    with ExitStack() as stack:
+        yield lambda place, *rules, **more: stack.enter_context(Proxy(place.address, rules=rules, **more))

@@ -1,1 +1,1 @@
-"""The archive: listing, fetching; the only package that knows fsspec."""
+"""The archive: listing, fetching."""

@@ -12,13 +12,13 @@ from typing import Any, Final
 from zlib import crc32
 
 from gnssice_batch import config
-from gnssice_batch.archive.folder import Folder
 from gnssice_batch.archive.skipped import Rule, SkippedFile, excluded, looks_like_observations, skipped
-from gnssice_batch.errors import ArchiveError, PlanError, ReadError, Reason, RefusedError
+from gnssice_batch.errors import AccessDeniedError, ArchiveError, PlanError, ReadError, Reason, RefusedError
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
 from gnssice_batch.rinex import Header, failures_as_read_errors, read_header
 from gnssice_batch.rinex.names import NameHint, parse_name
+from gnssice_batch.storage.folder import Folder
 
 HEADER_BYTES: Final = 65_536
 """How much of a file is fetched to read its header."""
@@ -68,18 +68,26 @@ class ArchiveAccess:
         ------
         ArchiveError
             When the file is not there, or the archive does not give it after several tries.
+        AccessDeniedError
+            When an object store gives nothing to these credentials, renewed ones included.
         """
         for number in range(_FETCH_TRIES):
             try:
                 return self.folder.read(uri, size_bytes)
-            except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            except (FileNotFoundError, IsADirectoryError) as error:
                 last: Exception = error
                 break
+            except PermissionError as error:
+                last = error
+                if self.folder.local:
+                    break
+                time.sleep(_FETCH_PAUSE_S * 2**number)
             except (OSError, ValueError) as error:
                 last = error
                 time.sleep(_FETCH_PAUSE_S * 2**number)
         msg = f"{uri}: the archive {self.folder.url} does not give this file: {last}"
-        raise ArchiveError(msg) from last
+        denied = isinstance(last, PermissionError) and not self.folder.local
+        raise (AccessDeniedError if denied else ArchiveError)(msg) from last
 
     def entries(self) -> dict[str, Mapping[str, Any]]:
         """Path below the root to what the archive says of each file.
@@ -101,7 +109,7 @@ class ArchiveAccess:
 
 def access(settings: config.Archive) -> ArchiveAccess:
     """How to reach the archive that the settings name."""
-    return ArchiveAccess(Folder(settings.url, dict(settings.storage_options)))
+    return ArchiveAccess(Folder(settings.url, settings.storage_options))
 
 
 def _unwatched() -> Hold:
@@ -264,6 +272,8 @@ def _header(archive: ArchiveAccess, uri: str) -> _Found:
         prefix = archive.fetch(uri, HEADER_BYTES)
         with failures_as_read_errors():
             return read_header(prefix)
+    except AccessDeniedError:
+        raise
     except (ReadError, ArchiveError) as error:
         return error
 

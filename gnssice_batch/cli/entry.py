@@ -20,6 +20,7 @@ from gnssice_batch.errors import (
     RunConflictError,
     StoreError,
 )
+from gnssice_batch.redaction import redacted
 
 EXIT_UNEXPECTED: Final = 70
 
@@ -45,14 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Console(stderr=True).print(message(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(exit_code(error))
     except Exception:  # noqa: BLE001 - the last resort: the whole traceback, with an exit code of its own
-        traceback.print_exc()
+        sys.stderr.write(redacted(traceback.format_exc()))
         sys.exit(EXIT_UNEXPECTED)
 
 
 def message(error: GnssiceError) -> str:
     """The message of an error: one line, or a line per fault where there are several."""
     what = next(words for kind, words in _WHAT if isinstance(error, kind))
-    text = str(error).strip() or type(error).__name__
+    text = redacted(str(error)).strip() or type(error).__name__
     faults = text.splitlines()
     if len(faults) == 1 or not isinstance(error, ConfigError | PlanError):
         return f"Error: {what}: {text}"

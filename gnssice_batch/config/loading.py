@@ -1,5 +1,6 @@
 """Settings from a YAML file, environment variables, command-line overrides."""
 
+import copy
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +13,13 @@ from pydantic import BaseModel, ValidationError
 
 from gnssice_batch.config.models import Settings
 from gnssice_batch.errors import ConfigError
+from gnssice_batch.storage.options import SECRETS, StorageOptions, nearest_option
 
 PREFIX = "GNSSICE_"
 """Environment variables with this prefix are settings; two underscores part the levels."""
 
 _PLACEHOLDER = re.compile(r"\$?\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
 _SERVICE_VARIABLE = re.compile(r"_(SERVICE_(HOST|PORT(_.*)?)|PORT(_\d+_(TCP|UDP)(_.*)?)?)")
 """What Kubernetes sets in every pod for a service whose name begins like our prefix."""
 
@@ -53,8 +56,9 @@ def load(path: str | Path | None, environment: Mapping[str, str], overrides: Seq
     ConfigError
         One sentence per fault, on a line each.
     """
-    tree = _file_tree(path) if path is not None else {}
-    tree = _substituted(tree, environment)
+    written = _file_tree(path) if path is not None else {}
+    tree = _substituted(written, environment)
+    written = copy.deepcopy(written)
     for name, value in sorted(environment.items()):
         if name.startswith(PREFIX) and not _SERVICE_VARIABLE.search(name):
             _put(tree, name.removeprefix(PREFIX).split("__"), _value(value))
@@ -63,13 +67,41 @@ def load(path: str | Path | None, environment: Mapping[str, str], overrides: Seq
         if not equals:
             message = f"the override {override!r} should be written key=value"
             raise ConfigError(message)
-        _put(tree, key.strip().split("."), _value(value))
-    return _validated(tree)
+        for each in (tree, written):
+            _put(each, key.strip().split("."), copy.deepcopy(_value(value)))
+    settings = _validated(tree)
+    _refuse_static_keys(settings, written)
+    return settings
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of the settings."""
     return Settings.model_json_schema()
+
+
+def _refuse_static_keys(settings: Settings, written: Tree) -> None:
+    """Refuse keys that stand in the file or the command line: those leak with copies, commits and process lists.
+
+    A value that is nothing but ``${NAME}``, or that a variable sets, lies in the environment as any other credential.
+    """
+    faults = [
+        f"{section}.storage_options.{name} is a static key in the settings: take the credentials from the environment"
+        f" (also as ${{NAME}}) or from an identity, or set {section}.allow_static_credentials: true."
+        for section, allowed in (
+            ("archive", settings.archive.allow_static_credentials),
+            ("store", settings.store.allow_static_credentials),
+        )
+        if not allowed
+        for name in _static_keys(written.get(section))
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _static_keys(section: Any) -> list[str]:
+    options = section.get("storage_options") if isinstance(section, dict) else None
+    given = options.items() if isinstance(options, dict) else ()
+    return [name for name, value in given if name in SECRETS and value and not _VARIABLE.fullmatch(str(value))]
 
 
 def _file_tree(path: str | Path) -> Tree:
@@ -158,6 +190,8 @@ def _nearest(loc: Sequence[str]) -> str:
     """Return the known key that is nearest to an unknown one: beside it, or anywhere."""
     known = list(_keys(Settings, ()))
     inside = _model_at(loc[:-1])
+    if inside is StorageOptions:
+        return ".".join([*loc[:-1], nearest_option(loc[-1])])
     names = list(inside.model_fields) if inside else []
     beside = [".".join([*loc[:-1], name]) for name in difflib.get_close_matches(loc[-1], names, n=1, cutoff=0.6)]
     same_name = [key for key in known if key.rpartition(".")[2] == loc[-1]]

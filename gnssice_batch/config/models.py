@@ -2,66 +2,40 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
-from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gnssice_batch.signals import SYSTEMS, columns
+from gnssice_batch.config.values import (
+    STATIC_KEYS,
+    Globs,
+    Options,
+    Overrides,
+    Size,
+    integer,
+    known_systems,
+    nanoseconds,
+    whole_ticks,
+)
+from gnssice_batch.errors import ConfigError
+from gnssice_batch.storage.options import check_options
+from gnssice_batch.storage.stores import check_store
+from gnssice_batch.storage.urls import place, refuse_secrets
 
-_UNIT_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-_UNIT_BYTES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?b|b?)\s*", re.IGNORECASE)
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_SECRET = re.compile("key|secret|token|password|credential|sas", re.IGNORECASE)
-_TICK_NS = 100
 _GZIP_LEVELS = 9
 
 
-def _size_bytes(value: object) -> object:
-    """Read ``4GiB`` as a number of bytes; leave everything else to pydantic."""
-    if not isinstance(value, str):
-        return value
-    match = _SIZE.fullmatch(value)
-    if match is None:
-        message = "should be a number of bytes, or one with a unit such as 512MiB or 4GB"
-        raise ValueError(message)
-    return int(Decimal(match[1]) * _UNIT_BYTES[match[2].lower()])
-
-
-def _nanoseconds(seconds: float) -> int:
-    """Return the exact number of nanoseconds that a decimal number of seconds means."""
-    return int((Decimal(repr(seconds)) * 10**9).to_integral_value())
-
-
-def _whole_ticks(seconds: float | None) -> float | None:
-    """Refuse what RINEX can't express: its epochs have seven decimals."""
-    if seconds is not None and Decimal(repr(seconds)) * 10**9 % _TICK_NS:
-        message = "should be a multiple of 0.0000001 s, the resolution of RINEX epochs"
-        raise ValueError(message)
-    return seconds
-
-
-def _integer(value: object) -> object:
-    """Read text from the environment as the integer it holds: pydantic compares literals without converting."""
-    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
-
-
-Size = Annotated[int, BeforeValidator(_size_bytes), Field(gt=0)]
-Options = Annotated[dict[str, Any], Field(default_factory=dict, repr=False)]
-Globs = tuple[str, ...]
-Overrides = dict[str, dict[str, str]]
-
-
-def _known_systems(overrides: Overrides) -> Overrides:
-    """Refuse what is no system, and no observation code of RINEX 3 that it has."""
-    for system, pairs in overrides.items():
-        if system not in tuple(SYSTEMS):
-            message = f"{system!r} is no system; those are {', '.join(SYSTEMS)}"
-            raise ValueError(message)
-        columns(system, (), "2.11", {system: pairs})
-    return overrides
+@contextmanager
+def _as_value_errors() -> Iterator[None]:
+    """Hand a refusal of our own to pydantic."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 class _Section(BaseModel):
@@ -98,7 +72,7 @@ class Grid(_Section):
         "rejected as implausible_date. null: any gap is plausible.",
     )
 
-    _resolution = field_validator("interval_s", "phase_s", "tolerance_s")(_whole_ticks)
+    _resolution = field_validator("interval_s", "phase_s", "tolerance_s")(whole_ticks)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -116,17 +90,17 @@ class Grid(_Section):
     @property
     def interval_ns(self) -> int | None:
         """The interval in nanoseconds, None where it is to be found."""
-        return None if self.interval_s is None else _nanoseconds(self.interval_s)
+        return None if self.interval_s is None else nanoseconds(self.interval_s)
 
     @property
     def phase_ns(self) -> int | None:
         """The phase in nanoseconds, None where it is to be found."""
-        return None if self.phase_s is None else _nanoseconds(self.phase_s)
+        return None if self.phase_s is None else nanoseconds(self.phase_s)
 
     @property
     def tolerance_ns(self) -> int | None:
         """The tolerance in nanoseconds, None where it is to be found."""
-        return None if self.tolerance_s is None else _nanoseconds(self.tolerance_s)
+        return None if self.tolerance_s is None else nanoseconds(self.tolerance_s)
 
 
 class Receiver(_Section):
@@ -139,7 +113,7 @@ class Receiver(_Section):
         default_factory=dict, description="As reader.signal_overrides, put over it for this receiver."
     )
 
-    _systems = field_validator("signal_overrides")(_known_systems)
+    _systems = field_validator("signal_overrides")(known_systems)
 
     @model_validator(mode="after")
     def _chooses(self) -> Self:
@@ -152,7 +126,10 @@ class Receiver(_Section):
 class Archive(_Section):
     """Where the RINEX files are, and to which receiver each belongs."""
 
-    url: str = Field(min_length=1, description="Folder or any fsspec URL.")
+    url: str = Field(
+        min_length=1,
+        description="Folder: a path, file://, s3://, az:// (abfs://, abfss://), gs://, https:// or another fsspec URL.",
+    )
     layout: str = Field(
         "auto",
         description="auto: a receiver per station in the file names; or a pattern with {receiver} that says which "
@@ -167,7 +144,14 @@ class Archive(_Section):
         False,  # noqa: FBT003
         description="Reject a file whose header names another marker than the receiver's other files.",
     )
-    storage_options: Options = Field(description="Options for fsspec.")
+    storage_options: Options = Field(description="How the archive is reached; the same words for every storage.")
+    allow_static_credentials: bool = STATIC_KEYS
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        with _as_value_errors():
+            check_options(place(self.url), self.storage_options)
+        return self
 
     @field_validator("layout")
     @classmethod
@@ -193,8 +177,20 @@ class Archive(_Section):
 class Store(_Section):
     """Where the repositories are: the one of a site at <url>/<site>/rinex."""
 
-    url: str = Field(min_length=1, description="Folder: a path or a file:// URL.")
-    storage_options: Options = Field(description="Options for fsspec, for the journals.")
+    url: str = Field(
+        min_length=1,
+        description="Folder: a path, file://, s3://bucket/prefix or az://container/prefix (abfs://, abfss://).",
+    )
+    storage_options: Options = Field(
+        description="How repositories and journals are reached; the same words as for the archive."
+    )
+    allow_static_credentials: bool = STATIC_KEYS
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        with _as_value_errors():
+            check_store(self.url, self.storage_options)
+        return self
 
 
 class Icechunk(_Section):
@@ -219,7 +215,7 @@ class Chunks(_Section):
     """The write unit: what one task writes as one object per array."""
 
     epoch: int = Field(34560, gt=0, description="Epochs of a write unit.")
-    sid: Annotated[Literal[-1], BeforeValidator(_integer)] = Field(
+    sid: Annotated[Literal[-1], BeforeValidator(integer)] = Field(
         -1, description="All signals are in one write unit; no other value is supported."
     )
 
@@ -242,7 +238,7 @@ class Reader(_Section):
         default_factory=dict, description="By system: declared observation code to the RINEX 3 code it is read as."
     )
 
-    _systems = field_validator("signal_overrides")(_known_systems)
+    _systems = field_validator("signal_overrides")(known_systems)
 
 
 class Cluster(_Section):
@@ -306,11 +302,14 @@ class Run(_Section):
     journal_url: str | None = Field(
         None, description="Folder for the journals of unpublished runs; null is <repository>.runs."
     )
-    journal_may_hold_keys: bool = Field(
-        False,  # noqa: FBT003
-        description="Allow journals to contain static keys of the storage; only if their folder is private.",
-    )
     window: int = Field(2, ge=1, description="Partitions submitted ahead, per task that can run at a time.")
+
+    @field_validator("journal_url")
+    @classmethod
+    def _no_secret(cls, url: str | None) -> str | None:
+        with _as_value_errors():
+            refuse_secrets(url or "")
+        return url
 
 
 class Log(_Section):
@@ -360,19 +359,12 @@ class Settings(_Section):
             exclude={
                 "cluster": True,
                 "log": True,
-                "archive": {"storage_options"},
-                "store": {"storage_options"},
+                "archive": {"storage_options", "allow_static_credentials"},
+                "store": {"storage_options", "allow_static_credentials"},
                 "run": set(Run.model_fields) - {"branch", "overlap", "partition_units"},
             }
         )
         return hashlib.sha256(document.encode()).hexdigest()
-
-    def journal_secrets(self) -> frozenset[str]:
-        """Values of the store's options that look like credentials, which the journal must not hold."""
-        if self.run.journal_may_hold_keys:
-            return frozenset()
-        options = self.store.storage_options.items()
-        return frozenset(value for name, value in options if isinstance(value, str) and _SECRET.search(name) and value)
 
     def signal_overrides_of(self, receiver: str) -> Overrides:
         """Return how codes of a receiver are read otherwise: the common rules with the receiver's own put over them."""

@@ -126,6 +126,7 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
         When the store is not the one the partition was planned for.
     """
     started = time.monotonic()
+    context.hold_store()
     partition, interval_ns = assignment.partition, assignment.grid.interval_ns
     sources = Sources(assignment, lambda file: read_file(file, context, interval_ns))
     sids = {sid: index for index, sid in enumerate(assignment.axis.sids)}

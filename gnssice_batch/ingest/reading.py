@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gnssice_batch.archive.listing import ArchiveAccess
-from gnssice_batch.errors import ArchiveError, ReadError, Reason
+from gnssice_batch.errors import AccessDeniedError, ArchiveError, ReadError, Reason
 from gnssice_batch.ingest.align import Bounds, likely_bounds, out_of_bounds, span, values_per_epoch
 from gnssice_batch.ingest.header_facts import Overrides, header_facts, mapping_text
 from gnssice_batch.log import logger
@@ -18,6 +18,8 @@ from gnssice_batch.model.values import FileFacts, Refusal, SourceFile, Span, Sta
 from gnssice_batch.rinex import Observations, Reading, ReadOptions, failures_as_read_errors, read, signals
 from gnssice_batch.rinex.observations.indicators import differing_ssi
 from gnssice_batch.signals import split_sid
+from gnssice_batch.storage.credentials import hold
+from gnssice_batch.storage.location import Location
 
 _log = logger(__name__)
 
@@ -34,6 +36,13 @@ class ReadContext:
     """Receiver to the only marker its files may have; those that are not in here may have any."""
     overrides: Mapping[str, Overrides] = field(default_factory=dict)
     """Receiver to its own signal overrides, the common ones included, where it has any."""
+    store: Location | None = None
+    """Where the forks belong to; they carry no credentials, so who opens one has to know how."""
+
+    def hold_store(self) -> None:
+        """Let this process open forks of the store."""
+        if self.store is not None:
+            hold(self.store.url, self.store.options)
 
     def options_of(self, receiver: str) -> ReadOptions:
         """How the files of a receiver are read."""
@@ -67,6 +76,11 @@ class ReadFile:
 def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = None) -> ReadFile:
     """Fetch and read a file; whatever is wrong with it becomes its refusal.
 
+    Raises
+    ------
+    AccessDeniedError
+        When the archive gives nothing to these credentials.
+
     Parameters
     ----------
     interval_ns
@@ -74,6 +88,8 @@ def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = 
     """
     try:
         fetched = fetch(file, context)
+    except AccessDeniedError:
+        raise
     except ArchiveError as error:
         return _rejected(file, FileFacts(), Refusal(Reason.UNREADABLE, str(error)))
     return read_content(fetched, context, interval_ns)

@@ -9,16 +9,17 @@ import hashlib
 import json
 import os
 import socket
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gnssice_batch.archive.folder import Folder
-from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
+from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import Done, FileOutcome
 from gnssice_batch.records import dump, load
+from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.writing.structure import Structure
 
 FORMAT: Final = 3
@@ -78,42 +79,34 @@ class Journal:
 
     folder: Folder
     record: RunRecord
-    secrets: frozenset[str] = frozenset()
-    """Static keys of the storage, which must not be found in what is kept here; empty where they may."""
 
     def keep(self, done: Done) -> None:
         """Keep a finished partition; one of an earlier round is replaced.
 
         Raises
         ------
-        ConfigError
-            When its fork carries a static key.
         StoreError
             When it can't be written.
         """
-        self._refuse_secrets(done.outcome.fork or b"")
         self._write(f"{_PARTITIONS}/{done.partition.key}", done)
 
     def drop(self, key: str) -> None:
         """Forget a partition that does not fit the store any more."""
-        self.folder.remove(f"{_PARTITIONS}/{key}")
+        _remove(self.folder, f"{_PARTITIONS}/{key}")
 
     def keep_structure(self, structure: Structure) -> None:
         """Keep the structure; it extends the one that was kept before, and takes its place.
 
         Raises
         ------
-        ConfigError
-            When its forks carry a static key.
         StoreError
             When it can't be written.
         """
-        self._refuse_secrets(structure.change + structure.work_fork)
         self._write(_STRUCTURE, structure)
 
     def drop_structure(self) -> None:
         """Forget the structure: the store has moved on and it does not fit any more."""
-        self.folder.remove(_STRUCTURE)
+        _remove(self.folder, _STRUCTURE)
 
     def keep_record(self) -> None:
         """Keep what the journal belongs to: from now on a new start finds it."""
@@ -134,7 +127,8 @@ class Journal:
 
     def partitions(self) -> dict[str, Done]:
         """Every finished partition whose file is whole; a torn one is left out and done again."""
-        found = (self._read(Done, name) for name in sorted(self.folder.entries()) if name.startswith(f"{_PARTITIONS}/"))
+        names = (name for name in sorted(entries_of(self.folder)) if name.startswith(f"{_PARTITIONS}/"))
+        found = (self._read(Done, name) for name in names)
         return {done.partition.key: done for done in found if done is not None}
 
     def structure(self) -> Structure | None:
@@ -153,17 +147,8 @@ class Journal:
         The record goes last: without it no start would find what is left.
         """
         for name in (_PARTITIONS, _STRUCTURE, _SURVEYED, _LEASE, _RECORD):
-            self.folder.remove(name)
-        self.folder.remove()
-
-    def _refuse_secrets(self, forks: bytes) -> None:
-        if any(secret.encode() in forks for secret in self.secrets):
-            msg = (
-                "the forks of this run carry a static key of store.storage_options, and would stand in the journal"
-                f" {self.folder.url}: take the credentials from the environment or from workload identity; or, where"
-                " that folder is private, set run.journal_may_hold_keys: true"
-            )
-            raise ConfigError(msg)
+            _remove(self.folder, name)
+        _remove(self.folder)
 
     def _write(self, name: str, content: object) -> None:
         try:
@@ -176,10 +161,10 @@ class Journal:
         return _read(self.folder, kind, name)
 
 
-def begin(folder: Folder, record: RunRecord, secrets: frozenset[str] = frozenset()) -> Journal:
+def begin(folder: Folder, record: RunRecord) -> Journal:
     """Open the journal of a new run, with this process at work on it."""
     _remove_orphans(folder)
-    journal = Journal(folder.below(record.run), record, secrets)
+    journal = Journal(folder.below(record.run), record)
     journal.renew()
     journal.keep_record()
     return journal
@@ -187,23 +172,23 @@ def begin(folder: Folder, record: RunRecord, secrets: frozenset[str] = frozenset
 
 def _remove_orphans(folder: Folder) -> None:
     """Remove what starts have left that died between their lease and their record: no other start finds it."""
-    names = folder.entries()
+    names = entries_of(folder)
     runs = {name.removesuffix(f"/{_LEASE}") for name in names if name.endswith(f"/{_LEASE}")}
     for run in sorted(run for run in runs if f"{run}/{_RECORD}" not in names):
         lease: Lease | None = _read(folder.below(run), Lease, _LEASE)
         if lease and not lease.alive():
-            folder.below(run).remove(_LEASE)
+            _remove(folder.below(run), _LEASE)
 
 
 def open_journals(folder: Folder) -> tuple[Journal, ...]:
     """The journals of all runs that were neither published nor given up, oldest first."""
-    names = [name.removesuffix(f"/{_RECORD}") for name in folder.entries() if name.endswith(f"/{_RECORD}")]
+    names = [name.removesuffix(f"/{_RECORD}") for name in entries_of(folder) if name.endswith(f"/{_RECORD}")]
     records = {name: _record(folder.below(name)) for name in names}
     journals = (Journal(folder.below(name), record) for name, record in records.items() if record)
     return tuple(sorted(journals, key=lambda journal: journal.record.started))
 
 
-def resumable(folder: Folder, settings: str, branch: str, secrets: frozenset[str] = frozenset()) -> Journal | None:
+def resumable(folder: Folder, settings: str, branch: str) -> Journal | None:
     """The journal that a start with these settings goes on with; None where there is none.
 
     Raises
@@ -222,8 +207,23 @@ def resumable(folder: Folder, settings: str, branch: str, secrets: frozenset[str
             )
             raise RunConflictError(msg)
         journal.renew()
-        return replace(journal, secrets=secrets)
+        return journal
     return None
+
+
+def entries_of(folder: Folder) -> dict[str, Mapping[str, Any]]:
+    """What is in the folder of the journals.
+
+    Raises
+    ------
+    StoreError
+        When it can't be listed.
+    """
+    try:
+        return folder.entries()
+    except OSError as error:
+        msg = f"the journals at {folder.url} can't be listed: {error}"
+        raise StoreError(msg) from error
 
 
 def _read(folder: Folder, kind: type[Any], name: str) -> Any:
@@ -234,6 +234,20 @@ def _read(folder: Folder, kind: type[Any], name: str) -> Any:
     except ValueError as error:
         _log.warning("%s/%s is not used: %s", folder.url, name, error)
         return None
+    except OSError as error:
+        raise _unreadable(folder, name, error) from error
+
+
+def _remove(folder: Folder, name: str = "") -> None:
+    try:
+        folder.remove(name)
+    except OSError as error:
+        msg = f"{folder.url}/{name}: the journal can't be removed: {error}; start again to go on"
+        raise StoreError(msg) from error
+
+
+def _unreadable(folder: Folder, name: str, error: OSError) -> StoreError:
+    return StoreError(f"{folder.url}/{name}: the journal can't be read: {error}")
 
 
 def seal(document: object) -> bytes:
@@ -267,6 +281,8 @@ def _record(folder: Folder) -> RunRecord | None:
     except (ValueError, FileNotFoundError) as error:
         _log.warning("%s is not a journal that this program can use: %s", folder.url, error)
         return None
+    except OSError as error:
+        raise _unreadable(folder, _RECORD, error) from error
     return record
 
 

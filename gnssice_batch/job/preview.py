@@ -81,7 +81,7 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
     """
     target, rules = target_of(settings), rules_of(settings)
     with execution(settings, progress) as workers:
-        backlog = find_backlog(rules, target.url, target.branch)
+        backlog = find_backlog(rules, target.location, target.branch)
         prepared = prepare(backlog, rules, workers)
     strays = {uri for plan in prepared.plans for uri in plan.implausible}
     surveyed = (survey.outcome for survey in prepared.surveys)

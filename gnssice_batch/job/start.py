@@ -70,7 +70,7 @@ class Start:
         StoreError
             When the repository or the journal can't be written.
         """
-        self.repository = self.repository or open_repository(self.target.url, self.target.options)
+        self.repository = self.repository or open_repository(self.target.location, self.target.options)
         ensure_branch(self.repository, self.target.branch)
         if self.journal is None:
             self.journal = _begin(self.target, self.run, prepared.backlog.base(self.repository))
@@ -113,11 +113,11 @@ def _new_name() -> str:
 
 def _adopted(target: Target) -> tuple[Repository | None, Journal | None]:
     """The repository, if there is one, and the journal of an earlier start with the same settings, if it left one."""
-    if not repository_exists(target.url):
+    if not repository_exists(target.location):
         return None, None
-    repository = open_repository(target.url, target.options)
+    repository = open_repository(target.location, target.options)
     with repository.lock:
-        journal = resumable(target.journals, target.identity, target.branch, target.secrets)
+        journal = resumable(target.journals, target.identity, target.branch)
     if journal and (snapshot := published_snapshot(repository, target.branch, journal.record.run)):
         tag_published(target, repository, snapshot)
         _clear(repository, journal)
@@ -128,7 +128,7 @@ def _adopted(target: Target) -> tuple[Repository | None, Journal | None]:
 def _begin(target: Target, run: str, base: str) -> Journal:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(run, target.identity, target.branch, base, started, SOFTWARE)
-    return begin(target.journals, record, target.secrets)
+    return begin(target.journals, record)
 
 
 @contextmanager

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from gnssice_batch import config
-from gnssice_batch.archive.folder import Folder
 from gnssice_batch.planning.plan import Retry
+from gnssice_batch.storage.folder import Folder
+from gnssice_batch.storage.location import Location
+from gnssice_batch.storage.options import StorageOptions
+from gnssice_batch.storage.urls import place
 from gnssice_batch.store.repository import RepositoryOptions, repository_url
 
 RETRY: Final = " again: "
@@ -16,17 +19,20 @@ RETRY: Final = " again: "
 class Target:
     """The repository of a site, the branch to publish on, and the journals beside it."""
 
-    url: str
+    location: Location
     options: RepositoryOptions
     branch: str
     tag: str | None
     """Tag of what is published."""
     journals: Folder
     """Where the journals of unpublished runs are."""
-    secrets: frozenset[str]
-    """Static keys of the storage that a journal must not hold."""
     identity: str
     """Equal for starts that go on with one run."""
+
+    @property
+    def url(self) -> str:
+        """URL of the repository."""
+        return self.location.url
 
 
 def target_of(settings: config.Settings, retry: Retry | None = None) -> Target:
@@ -37,13 +43,20 @@ def target_of(settings: config.Settings, retry: Retry | None = None) -> Target:
     retry
         What refused files it takes again, and nothing else.
     """
-    url, run, codec = repository_url(settings.store.url, settings.site), settings.run, settings.icechunk
+    run, codec, store = settings.run, settings.icechunk, settings.store
+    location = Location(repository_url(store.url, settings.site), store.storage_options)
     return Target(
-        url=url,
+        location=location,
         options=RepositoryOptions(codec.compression_level, codec.inline_threshold, codec.get_concurrency),
         branch=run.branch,
         tag=run.tag,
-        journals=Folder(run.journal_url or f"{url}.runs", settings.store.storage_options),
-        secrets=settings.journal_secrets(),
+        journals=_journals(location, run.journal_url),
         identity=settings.identity() + (f"{RETRY}{retry}" if retry else ""),
     )
+
+
+def _journals(location: Location, url: str | None) -> Folder:
+    """Where the journals are; the options of the store are theirs where they lie in a storage of the same kind."""
+    if url is None or place(url).kind is location.place.kind:
+        return Folder(url or f"{location.url}.runs", location.options)
+    return Folder(url, StorageOptions())

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gnssice_batch import config
-from gnssice_batch.archive.folder import Folder
 from gnssice_batch.errors import ConfigError, RunConflictError
-from gnssice_batch.job.journal import Journal, Lease, RunRecord, open_journals
+from gnssice_batch.job.journal import Journal, Lease, RunRecord, entries_of, open_journals
 from gnssice_batch.job.target import RETRY, Target, target_of
+from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.repository import Repository, open_existing, open_repository
 from gnssice_batch.store.writing.publish import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, staged_runs
@@ -58,8 +58,8 @@ def open_runs(settings: config.Settings) -> tuple[OpenRun, ...]:
 
 def open_runs_at(target: Target) -> tuple[OpenRun, ...]:
     """The runs with a journal beside a target's repository, oldest first."""
-    folder, repository = target.journals, open_existing(target.url)
-    entries = folder.entries()
+    folder, repository = target.journals, open_existing(target.location)
+    entries = entries_of(folder)
     records = {journal.record.run: journal.record for journal in open_journals(folder)}
     names = {name.partition("/")[0] for name in entries if "/" in name}
     found = []
@@ -182,6 +182,6 @@ def began(run: str, record: RunRecord | None) -> datetime:
 
 def for_writing(target: Target) -> Repository | None:
     """The repository with its lock; None where there is none, as none is made for this."""
-    if open_existing(target.url) is None:
+    if open_existing(target.location) is None:
         return None
-    return open_repository(target.url, target.options)
+    return open_repository(target.location, target.options)

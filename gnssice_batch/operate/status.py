@@ -85,7 +85,7 @@ def existing_repository(target: Target) -> Repository:
     StoreError
         When there is none, or it can't be read.
     """
-    repository = open_existing(target.url)
+    repository = open_existing(target.location)
     if repository is None:
         msg = f"there is no repository at {target.url} yet: the first run makes it"
         raise StoreError(msg)

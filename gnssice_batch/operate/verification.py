@@ -20,6 +20,7 @@ from gnssice_batch.model.values import SourceFile, Span, Status, Tally
 from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.planning.markers import made_with
 from gnssice_batch.planning.rules import rules_of
+from gnssice_batch.storage.location import Location
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
 from gnssice_batch.store.reading.contents import stored_receivers
 from gnssice_batch.verification.comparison import Axes, Cells, Findings
@@ -61,12 +62,12 @@ class StoreReport:
 class _Place:
     """A receiver of a published snapshot."""
 
-    url: str
+    where: Location
     snapshot: str
     receiver: str
 
     def open(self) -> StoredCells:
-        return cells_of_snapshot(self.url, self.snapshot, self.receiver)
+        return cells_of_snapshot(self.where, self.snapshot, self.receiver)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def verify_store(
     repository = existing_repository(target)
     snapshot = repository.head(target.branch)
     names = _receivers(stored_receivers(repository, target.branch, snapshot), receivers)
-    found = [_receiver(_Place(repository.url, snapshot, name)) for name in names]
+    found = [_receiver(_Place(repository.location, snapshot, name)) for name in names]
     templates = {receiver.place.receiver: receiver.stored.template for receiver in found}
     rules = rules_of(settings)
     context = replace(rules.context(names, templates), markers=made_with(rules, templates))

@@ -18,6 +18,8 @@ from gnssice_batch.planning.breaker import BreakerLimits
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.sampling import STEADY_NS
 from gnssice_batch.rinex import READER_VERSION, ReadOptions
+from gnssice_batch.storage.location import Location
+from gnssice_batch.store.repository import repository_url
 
 _GPS_EPOCH = date(1980, 1, 6)
 _DAYS_AHEAD = timedelta(days=2)
@@ -57,6 +59,8 @@ class Rules:
     """Files per new receiver that are read before its group is made."""
     partition_units: int | None
     """Write units of a partition; None: what suits the files."""
+    store: Location
+    """The repository of the site."""
     any_date: bool = False
     """Whether files an absurd distance from their receiver's other data are taken."""
 
@@ -89,7 +93,7 @@ class Rules:
         known = templates or {}
         bounds = {receiver: self.bounds(receiver, known.get(receiver)) for receiver in receivers}
         overrides = {receiver: self.overrides_of(receiver) for receiver in bounds}
-        return ReadContext(access(self.archive), self.options, bounds, overrides=overrides)
+        return ReadContext(access(self.archive), self.options, bounds, overrides=overrides, store=self.store)
 
 
 def rules_of(settings: config.Settings, retry: Retry | None = None) -> Rules:
@@ -117,6 +121,7 @@ def rules_of(settings: config.Settings, retry: Retry | None = None) -> Rules:
         limits=BreakerLimits(run.breaker_files, run.breaker_fraction, run.on_error == "fail"),
         sample_files=run.sample_files,
         partition_units=run.partition_units,
+        store=Location(repository_url(settings.store.url, settings.site), settings.store.storage_options),
         any_date=retry is not None and Reason.IMPLAUSIBLE_DATE in retry.reasons,
     )
 

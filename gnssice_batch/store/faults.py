@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import icechunk
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.redaction import redacted
 
 
 @contextmanager
@@ -14,6 +15,10 @@ def as_store_errors() -> Iterator[None]:
     try:
         yield
     except icechunk.IcechunkError as error:
-        first_line = str(error).strip().partition("\n")[0]
-        msg = f"the storage of the repository failed: {first_line}"
+        msg = f"the storage of the repository failed: {first_line(error)}"
         raise StoreError(msg) from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what a library says, without a secret."""
+    return redacted(str(error).strip().partition("\n")[0])

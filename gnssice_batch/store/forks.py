@@ -1,19 +1,37 @@
-"""Forks serialized without pickle: only what Icechunk itself keeps of one."""
+"""Forks serialized without pickle: only what Icechunk itself keeps of one, none of it a secret."""
+
+from collections.abc import Iterator
+from typing import Any, Final
 
 import icechunk
+import msgpack
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.store.faults import first_line
+from gnssice_batch.store.storages import fetchers_of
 
-_STATE = "_session"
+_STATE: Final = "_session"
+_PARTS: Final = 10
+_BEFORE_CHANGES: Final = 8
+"""Parts of a session that say how the storage is reached; what was changed comes behind them."""
+_SHORT: Final = 16
 
 
 def fork_bytes(fork: icechunk.ForkSession) -> bytes:
-    """Everything a fork has changed, and where; about 500 bytes and 30 more per changed chunk."""
+    """Everything a fork has changed, and where; about 500 bytes and 30 more per changed chunk.
+
+    Raises
+    ------
+    StoreError
+        When the fork carries keys, or is kept in a way this program does not know.
+    """
     state = fork.__getstate__()
     if not isinstance(state, dict) or not isinstance(state.get(_STATE), bytes):
         msg = "this version of icechunk keeps forks in a way this program does not know"
         raise StoreError(msg)
-    return bytes(state[_STATE])
+    content = bytes(state[_STATE])
+    _check(content)
+    return content
 
 
 def fork_of(content: bytes) -> icechunk.ForkSession:
@@ -22,12 +40,59 @@ def fork_of(content: bytes) -> icechunk.ForkSession:
     Raises
     ------
     StoreError
-        When the bytes are no fork of this version of Icechunk.
+        When the bytes are no fork of this version of Icechunk, or name other code to run than this program's.
     """
+    _check(content)
     fork = icechunk.ForkSession.__new__(icechunk.ForkSession)
     try:
         fork.__setstate__({_STATE: content})
     except (icechunk.IcechunkError, ValueError) as error:
-        msg = f"{len(content)} bytes are no fork of this version of icechunk: {error}"
+        msg = f"{len(content)} bytes are no fork of this version of icechunk: {first_line(error)}"
         raise StoreError(msg) from error
     return fork
+
+
+def _check(content: bytes) -> None:
+    """Refuse a fork whose way to the storage holds a key, or a function that is not this program's.
+
+    Icechunk runs the function that gives a storage its credentials; a journal may be written by others.
+    """
+    try:
+        for found in _leaves(_before_changes(content)):
+            _check_leaf(*found)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        msg = f"{len(content)} bytes are no fork of this version of icechunk: {first_line(error)}"
+        raise StoreError(msg) from None
+
+
+def _before_changes(content: bytes) -> list[Any]:
+    """The parts of a session that come before what it has changed, which may be long."""
+    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, object_pairs_hook=tuple)
+    unpacker.feed(content)
+    parts = unpacker.read_array_header()
+    if parts != _PARTS:
+        msg = f"{parts} parts instead of {_PARTS}"
+        raise ValueError(msg)
+    return [unpacker.unpack() for _ in range(_BEFORE_CHANGES)]
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every word in a tree with the name of the field it stands in; a list of small integers is a string of bytes."""
+    if not isinstance(value, list | tuple):
+        yield name, value
+    elif len(value) > _SHORT and all(isinstance(each, int) for each in value):
+        yield name, bytes(value)
+    elif len(value) == 2 and isinstance(value, tuple) and isinstance(value[0], str):
+        yield from _leaves(value[1], value[0])
+    else:
+        for each in value:
+            yield from _leaves(each, name)
+
+
+def _check_leaf(name: str, value: Any) -> None:
+    if isinstance(value, bytes) and len(value) > _SHORT and fetchers_of(value) is None:
+        msg = "it names code to run that is not this program's"
+        raise ValueError(msg)
+    if value == "static" and (name == "credentials" or name.endswith("credential_type")):
+        msg = "it carries keys of its storage"
+        raise ValueError(msg)

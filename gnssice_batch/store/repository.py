@@ -2,15 +2,17 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import icechunk
 import zarr
 from filelock import FileLock
 
-from gnssice_batch.errors import ConfigError, StoreError
-from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.errors import StoreError
+from gnssice_batch.storage.location import Location, location
+from gnssice_batch.storage.urls import below, local_path
+from gnssice_batch.store.conditional_writes import is_proven, prove, remember
+from gnssice_batch.store.faults import as_store_errors, first_line
+from gnssice_batch.store.storages import storage
 
 MAIN = "main"
 
@@ -38,11 +40,16 @@ class RepositoryOptions:
 class Repository:
     """An open repository and what is needed to commit to it safely."""
 
-    url: str
+    location: Location
     handle: icechunk.Repository
     lock: AbstractContextManager[object]
     """Held around every commit and every change of a branch or tag: a file lock on local storage, which can't do these
     concurrently; elsewhere nothing."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.location.url
 
     def head(self, branch: str = MAIN) -> str:
         """Snapshot id a branch points at."""
@@ -51,79 +58,86 @@ class Repository:
 
 def repository_url(root: str, site: str, product: str = "rinex") -> str:
     """Where the repository of a site and product lives below the root of all stores."""
-    return f"{root.rstrip('/')}/{site}/{product}"
+    return below(root, site, product)
 
 
-def storage(url: str) -> icechunk.Storage:
-    """The Icechunk storage of a URL: a local path or ``file://``.
-
-    Raises
-    ------
-    ConfigError
-        When the scheme is none of those.
-    """
-    return icechunk.local_filesystem_storage(str(local_path(url)))
-
-
-def local_path(url: str) -> Path:
-    """The folder of a local URL.
-
-    Raises
-    ------
-    ConfigError
-        When the URL is not local.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in {"", "file"}:
-        msg = f"store.url {url!r}: no storage for {parts.scheme!r}; a store is a local path or a file:// URL"
-        raise ConfigError(msg)
-    return Path(parts.path).resolve()
-
-
-def open_repository(url: str, options: RepositoryOptions | None = None) -> Repository:
+def open_repository(
+    where: str | Location, options: RepositoryOptions | None = None, *, portable: bool = False
+) -> Repository:
     """Open a repository for writing, or make it, with its configuration saved for every reader.
+
+    Before the first commit to a server it is proven that conditional writes hold there, which decide who commits.
+
+    Parameters
+    ----------
+    portable
+        As `storage` says.
 
     Raises
     ------
     StoreError
-        When the folder holds something that is not a repository, or can't be written.
+        When there is something that is not a repository, it can't be written, or the server lets two writers win.
     """
+    where = location(where)
     configuration = _configuration(options or RepositoryOptions())
-    path = local_path(url)
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.parent / f".{path.name}.lock")
+        lock = _lock(where)
         with lock:
-            handle = _open_or_create(storage(url), configuration)
+            handle = _open_or_create(where, storage(where, portable=portable), configuration)
     except (icechunk.IcechunkError, OSError) as error:
-        msg = f"the repository {url} can't be opened for writing: {error}"
+        msg = f"the repository {where.url} can't be opened for writing: {first_line(error)}"
         raise StoreError(msg) from error
-    return Repository(url, handle, lock)
+    return Repository(where, handle, lock)
 
 
-def open_existing(url: str) -> Repository | None:
+def open_existing(where: str | Location, *, portable: bool = False) -> Repository | None:
     """Open a repository for reading; None where there is none yet.
+
+    Parameters
+    ----------
+    portable
+        As `storage` says.
 
     Raises
     ------
     StoreError
         When it is there and can't be read.
     """
-    if not local_path(url).is_dir():
-        return None
+    where = location(where)
     try:
-        place = storage(url)
-        if not repository_exists(url):
+        if not repository_exists(where):
             return None
-        return Repository(url, icechunk.Repository.open(place), nullcontext())
-    except icechunk.IcechunkError as error:
-        msg = f"the repository {url} can't be read: {error}"
+        return Repository(where, icechunk.Repository.open(storage(where, portable=portable)), nullcontext())
+    except (icechunk.IcechunkError, PermissionError) as error:
+        msg = f"the repository {where.url} can't be read: {first_line(error)}"
         raise StoreError(msg) from error
 
 
-def repository_exists(url: str) -> bool:
-    """Whether there is a repository at a URL."""
-    return local_path(url).is_dir() and icechunk.Repository.exists(storage(url))
+def repository_exists(where: str | Location) -> bool:
+    """Whether there is a repository at a location.
+
+    Raises
+    ------
+    StoreError
+        When the storage does not say.
+    """
+    where = location(where)
+    if where.local and not local_path(where.url).is_dir():
+        return False
+    try:
+        return icechunk.Repository.exists(storage(where))
+    except (icechunk.IcechunkError, PermissionError) as error:
+        msg = f"the repository {where.url} can't be reached: {first_line(error)}"
+        raise StoreError(msg) from error
+
+
+def _lock(where: Location) -> AbstractContextManager[object]:
+    """A file lock beside a local repository; an object store decides by conditional writes."""
+    if not where.local:
+        return nullcontext()
+    path = local_path(where.url)
+    path.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.parent / f".{path.name}.lock")
 
 
 @as_store_errors()
@@ -147,7 +161,7 @@ def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
             repository.handle.create_tag(tag, snapshot)
     except icechunk.IcechunkError as error:
         if tag not in repository.handle.list_tags() or repository.handle.lookup_tag(tag) != snapshot:
-            msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {error}"
+            msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {first_line(error)}"
             raise StoreError(msg) from error
 
 
@@ -156,10 +170,35 @@ def set_concurrency(requests: int = _READ_CONCURRENCY) -> None:
     zarr.config.set({"async.concurrency": requests})
 
 
-def _open_or_create(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
-    if icechunk.Repository.exists(place):
-        return icechunk.Repository.open(place, config=configuration)
-    handle = icechunk.Repository.create(place, config=configuration)
+def _open_or_create(
+    where: Location, place: icechunk.Storage, configuration: icechunk.RepositoryConfig
+) -> icechunk.Repository:
+    handle = _opened(place, configuration)
+    if where.local:
+        return handle or _created(place, configuration)
+    if handle and is_proven(handle, where):
+        return handle
+    prove(where)
+    handle = handle or _created(place, configuration)
+    remember(handle, where)
+    return handle
+
+
+def _opened(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository | None:
+    if not icechunk.Repository.exists(place):
+        return None
+    return icechunk.Repository.open(place, config=configuration)
+
+
+def _created(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
+    """A new repository, or the one that another process has just made."""
+    try:
+        handle = icechunk.Repository.create(place, config=configuration)
+    except icechunk.IcechunkError:
+        there = _opened(place, configuration)
+        if there is None:
+            raise
+        return there
     handle.save_config()
     return handle
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from gnssice_batch.config import Settings, json_schema, load
 from gnssice_batch.errors import ConfigError
+from gnssice_batch.storage.options import StorageOptions
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 REQUIRED = {"site": "s", "archive": {"url": "a"}, "store": {"url": "b"}}
@@ -25,8 +26,9 @@ def refusal(*overrides, environment=None):
 def model_keys(model, above=()):
     for name, field in model.model_fields.items():
         yield (*above, name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from model_keys(field.annotation, (*above, name))
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not StorageOptions:
+            yield from model_keys(kind, (*above, name))
 
 
 def test_processing_yaml_holds_every_key_and_no_other():
@@ -155,10 +157,10 @@ def test_every_kind_of_value_comes_from_the_environment():
         None,
         {
             "GNSSICE_SITE": "0123",
-            "GNSSICE_ARCHIVE__URL": "s3://x",
             "GNSSICE_ARCHIVE__LAYOUT": "{receiver}/**",
             "GNSSICE_ARCHIVE__INCLUDE": "[a, b]",
-            "GNSSICE_ARCHIVE__STORAGE_OPTIONS__SECRET": "1e5",
+            "GNSSICE_ARCHIVE__URL": "s3://bucket/archive",
+            "GNSSICE_ARCHIVE__STORAGE_OPTIONS__REGION": "1e5",
             "GNSSICE_ARCHIVE__RECEIVERS__CANOPY_01__STATION": "ract",
             "GNSSICE_STORE__URL": "b",
             "GNSSICE_CHUNKS__SID": "-1",
@@ -172,7 +174,7 @@ def test_every_kind_of_value_comes_from_the_environment():
     )
     assert (settings.site, settings.archive.layout) == ("0123", "{receiver}/**")
     assert settings.archive.include == ("a", "b")
-    assert settings.archive.storage_options == {"secret": "1e5"}
+    assert settings.archive.storage_options.region == "1e5"
     assert settings.archive.receivers["canopy_01"].station == "ract"
     assert settings.cluster.memory_limit == 3 * 2**29
     assert not settings.log.progress
@@ -210,8 +212,12 @@ def test_bad_files(tmp_path, text, sentence):
 
 
 def test_secrets_are_never_shown():
-    key = "archive.storage_options.secret"
-    assert "hunter2" not in repr(load(None, {}, [*OVERRIDES, f"{key}=hunter2"]))
+    keys = {"access_key_id": "hunter2-id", "secret_access_key": "hunter2"}
+    variables = {f"GNSSICE_ARCHIVE__STORAGE_OPTIONS__{name.upper()}": value for name, value in keys.items()}
+    settings = load(None, variables, [*OVERRIDES, "archive.url=s3://bucket/archive"])
+    assert settings.archive.storage_options.secrets() == keys
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings.model_dump()) + settings.model_dump_json()
     assert "hunter2" not in refusal("archive.storage_options=hunter2")
 
 
@@ -238,3 +244,45 @@ def test_json_schema_is_closed_and_described():
     assert all(section["additionalProperties"] is False for section in sections)
     assert all("description" in section for section in sections)
     assert set(schema["required"]) == set(REQUIRED)
+
+
+class TestStaticKeys:
+    KEY = "planted-secret-0123456789"
+
+    def written(self, tmp_path, value, allowed=""):
+        path = tmp_path / "settings.yaml"
+        path.write_text(
+            "site: s\narchive: {url: a}\nstore:\n  url: az://c/x\n"
+            f"  storage_options: {{account_name: a, account_key: '{value}'}}\n{allowed}"
+        )
+        return path
+
+    def test_are_refused_in_the_file_and_on_the_command_line(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"store.storage_options.account_key is a static key") as raised:
+            load(self.written(tmp_path, self.KEY), {})
+        assert self.KEY not in str(raised.value)
+        with pytest.raises(ConfigError, match=r"store.allow_static_credentials"):
+            load(self.written(tmp_path, f"x${{NAME}}{self.KEY}"), {"NAME": "x"})
+        with pytest.raises(ConfigError, match=r"static key"):
+            load(None, {}, [*OVERRIDES, "store.url=az://c/x", f"store.storage_options.account_key={self.KEY}"])
+
+    def test_are_taken_where_that_is_said(self, tmp_path):
+        settings = load(self.written(tmp_path, self.KEY, "  allow_static_credentials: true\n"), {})
+        assert settings.store.storage_options.secrets() == {"account_key": self.KEY}
+
+    def test_a_variable_of_the_environment_is_none(self, tmp_path):
+        settings = load(self.written(tmp_path, "${NAME}"), {"NAME": self.KEY})
+        assert settings.store.storage_options.secrets() == {"account_key": self.KEY}
+        variables = {"GNSSICE_STORE__STORAGE_OPTIONS__ACCOUNT_KEY": self.KEY}
+        settings = load(None, variables, [*OVERRIDES, "store.url=az://c/x"])
+        assert settings.store.storage_options.secrets() == {"account_key": self.KEY}
+
+    def test_an_unknown_option_has_the_nearest_beside_it(self):
+        assert "did you mean store.storage_options.region?" in refusal("store.storage_options.regoin=x")
+
+    def test_keys_are_no_part_of_the_identity_of_a_run(self):
+        one, other = (
+            load(None, {"GNSSICE_STORE__STORAGE_OPTIONS__ACCOUNT_KEY": key}, [*OVERRIDES, "store.url=az://c/x"])
+            for key in ("first-key-0123", "other-key-0123")
+        )
+        assert one.identity() == other.identity()

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from gnssice_batch.archive import listing as archive
-from gnssice_batch.archive.folder import Folder
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.errors import ArchiveError, Reason, RefusedError
 from gnssice_batch.job.run import run
 from gnssice_batch.model.values import Status
 from gnssice_batch.planning.plan import Retry
+from gnssice_batch.storage.folder import Folder
 from tests.failures.small import GROUP, Hook, check_as_in_one_run, hourly, rejected, site
 from tests.support.runs import DAY_ONE_S, messages, name, repository, row, stored, write
 

@@ -8,13 +8,13 @@ import icechunk
 import pytest
 from distributed import KilledWorker
 
-from gnssice_batch.archive.folder import Folder
 from gnssice_batch.cluster import executor as cluster
 from gnssice_batch.cluster.executor import Finished, InProcess
 from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, Reason, StoreError
 from gnssice_batch.job import rounds
 from gnssice_batch.job.run import run
 from gnssice_batch.planning.plan import Retry
+from gnssice_batch.storage.folder import Folder
 from tests.failures.processes import Cluster
 from tests.failures.small import GROUP, Hook, check_as_in_one_run, hourly, journal_files, rejected, site
 from tests.support.runs import messages, repository, stored

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gnssice_batch.archive.folder import Folder
-from gnssice_batch.errors import ConfigError, Reason, RunConflictError
+from gnssice_batch.errors import Reason, RunConflictError
 from gnssice_batch.job.journal import FORMAT, RunRecord, begin, open_journals, resumable, seal, unseal
 from gnssice_batch.model.values import (
     Done,
@@ -23,6 +22,7 @@ from gnssice_batch.model.values import (
     Tally,
     rank,
 )
+from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.writing.structure import Structure
 
 RECORD = RunRecord("20250101T000000-abc", "settings", "main", "BASE", "2025-01-01T00:00:00+00:00", "gnssice_batch 0")
@@ -104,16 +104,6 @@ def test_a_run_at_work_elsewhere_is_left_alone(folder):
         resumable(folder, "settings", "main")
     journal.folder.write("lease.json", seal(lease | {"beat": "2020-01-01T00:00:00+00:00"}))
     assert resumable(folder, "settings", "main") is not None
-
-
-def test_a_key_of_the_storage_never_stands_in_the_journal(folder):
-    journal = begin(folder, RECORD, frozenset({"very-secret"}))
-    with pytest.raises(ConfigError, match="journal_may_hold_keys"):
-        journal.keep(finished(b"...very-secret..."))
-    with pytest.raises(ConfigError, match="static key"):
-        journal.keep_structure(Structure("BASE", "b", b"", b"very-secret", {}))
-    assert journal.partitions() == {}
-    assert journal.structure() is None
 
 
 def test_removed_journals_are_gone(folder):

@@ -63,7 +63,7 @@ def opened(chosen, **options):
 
 def stretch(chosen, before_days, behind_days):
     """Lengthen the axis as a file of a wrong date did: a structure without a cell, published."""
-    store = open_repository(target_of(chosen).url, target_of(chosen).options)
+    store = open_repository(target_of(chosen).location, target_of(chosen).options)
     template = stored_groups(store)[GROUP].template
     grid = template.grid
     day_ns = DAY_S * 10**9
@@ -132,7 +132,7 @@ class TestTrim:
         stretch(chosen, 40, 0)
         before = head(chosen)
         record = RunRecord("20250101T000000-aaaaaa", "other", "main", before, "2025-01-01T00:00:00+00:00", "x")
-        begin(target_of(chosen).journals, record, frozenset())
+        begin(target_of(chosen).journals, record)
         with pytest.raises(StoreError, match=r"run 20250101T000000-aaaaaa is open .*runs abandon .*nothing was"):
             trim(chosen)
         assert head(chosen) == before

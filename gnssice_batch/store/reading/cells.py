@@ -11,6 +11,8 @@ import zarr
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, GroupTemplate, joined_name
+from gnssice_batch.storage.location import Location, location
+from gnssice_batch.store.faults import first_line
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, joined_cells, read_template, read_together
 from gnssice_batch.store.layout.ledger import read_files
@@ -68,7 +70,7 @@ def cells_of_fork(fork: bytes, receiver: str) -> StoredCells:
     return _opened(fork_of(fork).store, receiver)
 
 
-def cells_of_snapshot(url: str, snapshot: str, receiver: str) -> StoredCells:
+def cells_of_snapshot(where: str | Location, snapshot: str, receiver: str) -> StoredCells:
     """A receiver as it was published.
 
     Raises
@@ -76,14 +78,14 @@ def cells_of_snapshot(url: str, snapshot: str, receiver: str) -> StoredCells:
     StoreError
         When there is no such snapshot, or the group is none of this job's.
     """
-    repository = open_existing(url)
+    repository = open_existing(where)
     if repository is None:
-        msg = f"there is no repository at {url}"
+        msg = f"there is no repository at {location(where).url}"
         raise StoreError(msg)
     try:
         return _opened(repository.handle.readonly_session(snapshot_id=snapshot).store, receiver)
     except icechunk.IcechunkError as error:
-        msg = f"snapshot {snapshot} of {url} can't be read: {error}"
+        msg = f"snapshot {snapshot} of {repository.url} can't be read: {first_line(error)}"
         raise StoreError(msg) from error
 
 

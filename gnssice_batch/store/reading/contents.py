@@ -13,7 +13,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Span
-from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.faults import as_store_errors, first_line
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.layout.ledger import Ledger, read_files, read_ledger
@@ -118,7 +118,7 @@ def _root(repository: Repository, branch: str, snapshot: str | None = None) -> I
         handle = repository.handle
         session = handle.readonly_session(snapshot_id=snapshot) if snapshot else handle.readonly_session(branch)
     except icechunk.IcechunkError as error:
-        msg = f"the repository {repository.url} has no branch {branch!r}: {error}"
+        msg = f"the repository {repository.url} has no branch {branch!r}: {first_line(error)}"
         raise StoreError(msg) from error
     try:
         yield zarr.open_group(session.store, mode="r", zarr_format=3)

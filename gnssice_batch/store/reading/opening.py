@@ -14,11 +14,15 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, VARIABLES
 from gnssice_batch.model.values import Span
+from gnssice_batch.storage.location import Location, location
+from gnssice_batch.storage.urls import local_path
+from gnssice_batch.store.faults import first_line
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.reading.regular_times import RegularTimes
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
-from gnssice_batch.store.repository import MAIN, Repository, local_path, open_existing
+from gnssice_batch.store.repository import MAIN, Repository, open_existing
+from gnssice_batch.store.versions import VersionName, snapshot_of
 
 _GPS_EPOCH_NS: Final = int(np.datetime64("1980-01-06", "ns").astype(np.int64))
 _CHUNKS_ALONG_EPOCH: Final = 1_024
@@ -34,12 +38,13 @@ type Chunks = Mapping[str, int] | Literal["auto"] | None
 def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in what form
     url: str,
     group: str,
-    version: str | None = None,
+    version: VersionName | None = None,
     branch: str = MAIN,
     *,
     chunks: Chunks = "auto",
     pandas_limit: int = PANDAS_LIMIT,
     trim: bool = True,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Open a receiver's observations at one version of a repository.
 
@@ -49,11 +54,12 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     Parameters
     ----------
     url
-        Repository: a local path or ``file://``.
+        Repository: a local path, ``file://``, ``s3://bucket/prefix`` or ``az://container/prefix``.
     group
         Receiver, e.g. ``canopy_01``.
     version
-        Tag or snapshot id; None: what the branch holds now.
+        Tag, snapshot id or its beginning, number of a version, `Version`, or a time: the last version that was there
+        then; None: what the branch holds now.
     branch
         Branch, where no version is given.
     chunks
@@ -66,6 +72,9 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     trim
         From the first to the last epoch that holds anything, as the attributes ``time_coverage_start`` and
         ``time_coverage_end`` say them (ACDD's names, GPS time); False: the whole axis.
+    storage_options
+        How the storage is reached, in the words of the setting ``store.storage_options``; None: as the environment
+        or the identity of this machine says. Keys given here travel with the dataset where it is pickled.
 
     Returns
     -------
@@ -91,7 +100,7 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     >>> day.sizes["epoch"]
     360
     """
-    session = _session(_repository(url), version, branch)
+    session = _session(_repository(location(url, storage_options)), version, branch)
     member = _group(session, group)
     grid = read_template(member).grid
     _check_ends(member, grid)
@@ -124,40 +133,36 @@ def _chunks(chunks: Chunks, grid: Grid) -> dict[str, int] | None:
     return dask_chunks(grid) if isinstance(chunks, str) else dict(chunks)
 
 
-def _repository(url: str) -> Repository:
-    repository = open_existing(url)
+def _repository(where: Location) -> Repository:
+    repository = open_existing(where, portable=True)
     if repository is None:
-        path = local_path(url)
-        there = next(folder for folder in (path, *path.parents) if folder.is_dir())
-        msg = f"there is no repository at {url}; {there} holds {_listed(_entries(there), 'nothing')}"
-        raise StoreError(msg)
+        raise StoreError(f"there is no repository at {where.url}" + (_beside(where.url) if where.local else ""))
     return repository
+
+
+def _beside(url: str) -> str:
+    path = local_path(url)
+    there = next(folder for folder in (path, *path.parents) if folder.is_dir())
+    return f"; {there} holds {_listed(_entries(there), 'nothing')}"
 
 
 def _entries(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
 
 
-def _session(repository: Repository, version: str | None, branch: str) -> icechunk.Session:
+def _session(repository: Repository, version: VersionName | None, branch: str) -> icechunk.Session:
     handle = repository.handle
     try:
         if version is None:
             return handle.readonly_session(branch)
-        if version in handle.list_tags():
-            return handle.readonly_session(tag=version)
-        return handle.readonly_session(snapshot_id=version)
+        return handle.readonly_session(snapshot_id=snapshot_of(repository, version, branch))
+    except icechunk.RefNotFoundError as error:
+        branches = sorted(handle.list_branches())
+        msg = f"the repository {repository.url} has no branch {branch!r}; it has {_listed(branches)}"
+        raise StoreError(msg) from error
     except (icechunk.IcechunkError, ValueError) as error:
-        raise StoreError(_no_version(repository, version, branch)) from error
-
-
-def _no_version(repository: Repository, version: str | None, branch: str) -> str:
-    handle, url = repository.handle, repository.url
-    branches = sorted(handle.list_branches())
-    if version is None:
-        return f"the repository {url} has no branch {branch!r}; it has {_listed(branches)}"
-    latest = [f"{name} at {handle.lookup_branch(name)}" for name in branches]
-    tags = _listed(sorted(handle.list_tags()), "none")
-    return f"the repository {url} has no tag or snapshot {version!r}; tags: {tags}; branches: {_listed(latest)}"
+        msg = f"the repository {repository.url} can't be read: {first_line(error)}"
+        raise StoreError(msg) from error
 
 
 def _group(session: icechunk.Session, name: str) -> zarr.Group:

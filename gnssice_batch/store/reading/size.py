@@ -2,7 +2,10 @@
 
 import zarr
 
-from gnssice_batch.store.repository import MAIN, Repository, local_path
+from gnssice_batch.errors import StoreError
+from gnssice_batch.storage.folder import folder_at
+from gnssice_batch.storage.urls import local_path
+from gnssice_batch.store.repository import MAIN, Repository
 
 
 def group_bytes(repository: Repository, branch: str = MAIN) -> dict[str, int]:
@@ -16,5 +19,18 @@ def group_bytes(repository: Repository, branch: str = MAIN) -> dict[str, int]:
 
 
 def repository_bytes(repository: Repository) -> int:
-    """Bytes of all files of a local repository: every snapshot, metadata and what garbage collection would remove."""
-    return sum(path.stat().st_size for path in local_path(repository.url).rglob("*") if path.is_file())
+    """Bytes of all files of a repository: every snapshot, metadata and what garbage collection would remove.
+
+    Raises
+    ------
+    StoreError
+        When an object store can't be listed.
+    """
+    where = repository.location
+    if where.local:
+        return sum(path.stat().st_size for path in local_path(where.url).rglob("*") if path.is_file())
+    try:
+        return sum(int(entry["size"] or 0) for entry in folder_at(where).entries().values())
+    except OSError as error:
+        msg = f"the objects of {where.url} can't be listed: {error}"
+        raise StoreError(msg) from error

@@ -1,5 +1,6 @@
 """Garbage collection: old versions expired, unreferenced objects deleted."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,7 +12,12 @@ from tempfile import TemporaryDirectory
 import icechunk
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.store.repository import Repository, local_path, storage
+from gnssice_batch.storage.folder import folder_at
+from gnssice_batch.storage.location import Location
+from gnssice_batch.storage.urls import local_path
+from gnssice_batch.store.faults import first_line
+from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.storages import storage
 
 _CHUNKS = "chunks"
 """Where Icechunk keeps chunks in a repository's folder."""
@@ -63,7 +69,7 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
                     handle.expire_snapshots(cutoff)
                 found = handle.garbage_collect(cutoff, dry_run=dry_run)
     except (icechunk.IcechunkError, OSError) as error:
-        message = f"the garbage of {repository.url} can't be collected, its versions stand: {error}"
+        message = f"the garbage of {repository.url} can't be collected, its versions stand: {first_line(error)}"
         raise StoreError(message) from error
     if found.objects_failed_to_delete:
         message = f"{found.objects_failed_to_delete} objects of {repository.url} can't be deleted, try again"
@@ -76,10 +82,32 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
 @contextmanager
 def _trial_copy(repository: Repository) -> Iterator[icechunk.Repository]:
     """A copy of a repository's metadata beside its very chunks: versions may expire there, chunks only be counted."""
-    place = local_path(repository.url)
     with TemporaryDirectory() as folder:
-        copy = Path(folder) / place.name
-        shutil.copytree(place, copy, ignore=lambda inside, _: {_CHUNKS} if Path(inside) == place else set())
-        if (place / _CHUNKS).is_dir():
-            (copy / _CHUNKS).symlink_to(place / _CHUNKS)
+        copy = Path(folder) / "copy"
+        if repository.location.local:
+            _copy(local_path(repository.url), copy)
+        else:
+            _download(repository.location, copy)
         yield icechunk.Repository.open(storage(str(copy)))
+
+
+def _copy(place: Path, copy: Path) -> None:
+    shutil.copytree(place, copy, ignore=lambda inside, _: {_CHUNKS} if Path(inside) == place else set())
+    if (place / _CHUNKS).is_dir():
+        (copy / _CHUNKS).symlink_to(place / _CHUNKS)
+
+
+def _download(where: Location, copy: Path) -> None:
+    """Copy the metadata of an object store, with empty files as long and as old for its chunks."""
+    folder = folder_at(where)
+    for name, entry in folder.entries().items():
+        path = copy / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.startswith(f"{_CHUNKS}/"):
+            with path.open("wb") as file:
+                file.truncate(int(entry["size"] or 0))
+        else:
+            path.write_bytes(folder.read(name))
+        written = entry.get("LastModified") or entry.get("last_modified")
+        if isinstance(written, datetime):
+            os.utime(path, (written.timestamp(), written.timestamp()))

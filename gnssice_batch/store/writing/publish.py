@@ -17,7 +17,7 @@ from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import JOINED_SOURCE, GroupTemplate
 from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Span, Tally, renumbered
-from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.faults import as_store_errors, first_line
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
@@ -156,7 +156,7 @@ def _after_failure(
     there = published_snapshot(repository, branch, publication.run, publication.structure.base)
     if there or isinstance(error, icechunk.ConflictError):
         return there
-    msg = f"the commit failed, readers still see the state before this run: {error}"
+    msg = f"the commit failed, readers still see the state before this run: {first_line(error)}"
     raise StoreError(msg) from error
 
 
@@ -172,7 +172,7 @@ def merge(session: icechunk.Session, structure: Structure, forks: Iterable[bytes
         for fork in chain([structure.change], forks):
             session.merge(fork_of(fork))
     except icechunk.IcechunkError as error:
-        msg = f"the work of this run can't be merged, nothing was published: {error}"
+        msg = f"the work of this run can't be merged, nothing was published: {first_line(error)}"
         raise StoreError(msg) from error
 
 

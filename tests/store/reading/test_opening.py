@@ -188,9 +188,7 @@ class TestVersions:
 
     @pytest.mark.parametrize("version", ["v2", "0" * 20, "ZZZZZZZZZZZZZZZZZZZZ"])
     def test_an_unknown_version_says_what_there_is(self, versions, version):
-        with pytest.raises(
-            StoreError, match=rf"no tag or snapshot '{version}'; tags: v1; branches: main at \w+, trial"
-        ):
+        with pytest.raises(StoreError, match=rf"no version '{version}'; tags: v1; branches: main, trial"):
             open_dataset(versions[0], "canopy_01", version)
 
     def test_an_unknown_branch_says_what_there_is(self, versions):

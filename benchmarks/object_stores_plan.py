@@ -1,0 +1,45 @@
+"""Plans an archive against a store, each at a distance, and says how much of the time the listing took."""
+
+import json
+import sys
+import time
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks.ledgers import SITE
+from benchmarks.timing import peak_bytes
+from gnssice_batch.archive.listing import Listing, list_files
+from gnssice_batch.config import Settings
+from gnssice_batch.job.preview import preview
+from gnssice_batch.planning import backlog
+
+
+def main(question: dict[str, Any]) -> dict[str, float]:
+    """Seconds of all and of the listing, and the peak of the process."""
+    listing: list[float] = []
+
+    def timed(*arguments: Any, **options: Any) -> Listing:
+        started = time.perf_counter()
+        found = list_files(*arguments, **options)
+        listing.append(time.perf_counter() - started)
+        return found
+
+    wanted = _settings(question["archive"], question["store"])
+    started = time.perf_counter()
+    with patch.object(backlog, "list_files", timed):
+        plan = preview(wanted)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "listing": sum(listing), "peak": peak_bytes(), "files": plan.totals.files}
+
+
+def _settings(archive: dict[str, Any], store: dict[str, Any]) -> Settings:
+    sections = {
+        name: {"url": each["url"], "storage_options": each["options"], "allow_static_credentials": True}
+        for name, each in (("archive", archive), ("store", store))
+    }
+    sections["archive"]["layout"] = "{receiver}/**"
+    return Settings.model_validate({"site": SITE, **sections, "log": {"level": "error", "progress": False}})
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))

@@ -1,0 +1,1 @@
+"""One vocabulary for wherever something is stored: archive, repositories, journals."""

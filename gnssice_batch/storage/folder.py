@@ -1,0 +1,150 @@
+"""A folder anywhere, local or in an object store: the one door to fsspec."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import uuid4
+
+from fsspec.implementations.local import LocalFileSystem
+
+from gnssice_batch.errors import GnssiceError
+from gnssice_batch.redaction import redacted
+from gnssice_batch.storage.filesystems import filesystem
+from gnssice_batch.storage.location import Location
+from gnssice_batch.storage.options import StorageOptions
+from gnssice_batch.storage.urls import Kind, below, place
+
+_DENIALS: Final = frozenset({401, 403})
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder by its URL; opened where it is used, so that it can travel to workers."""
+
+    url: str
+    options: StorageOptions = field(default_factory=StorageOptions)
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on a disk of this machine."""
+        return place(self.url).kind is Kind.LOCAL
+
+    def read(self, name: str, size_bytes: int | None = None) -> bytes:
+        """The bytes of a file, or its first `size_bytes`.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        OSError
+            When the storage does not answer.
+        """
+        with _as_os_errors():
+            opened, root = self._open()
+            content: bytes = opened.cat_file(f"{root}/{name}", start=0 if size_bytes else None, end=size_bytes)
+            return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole: a reader sees all of it or nothing, also when this process dies.
+
+        Raises
+        ------
+        OSError
+            When the storage does not take it.
+        """
+        with _as_os_errors():
+            opened, root = self._open()
+            path = f"{root}/{name}"
+            if not isinstance(opened, LocalFileSystem):
+                opened.pipe_file(path, content)
+                return
+            opened.makedirs(path.rpartition("/")[0], exist_ok=True)
+            unfinished = f"{path}.{uuid4().hex}.unfinished"
+            opened.pipe_file(unfinished, content)
+            opened.mv(unfinished, path)
+
+    def entries(self) -> dict[str, Mapping[str, Any]]:
+        """Path below the folder to what the storage says of each file; empty where there is no folder.
+
+        Raises
+        ------
+        OSError
+            When the storage does not answer.
+        """
+        with _as_os_errors():
+            opened, root = self._open()
+            opened.invalidate_cache()
+            found: dict[str, Mapping[str, Any]] = opened.find(root, detail=True)
+            return {path[len(root) :].lstrip("/"): entry for path, entry in found.items()}
+
+    def exists(self) -> bool:
+        """Whether there is such a folder.
+
+        Raises
+        ------
+        OSError
+            When the storage does not answer.
+        """
+        with _as_os_errors():
+            opened, root = self._open()
+            return bool(opened.isdir(root))
+
+    def remove(self, name: str = "") -> None:
+        """Remove a file or everything below a path; what is not there is removed already.
+
+        Raises
+        ------
+        OSError
+            When the storage does not let it.
+        """
+        with _as_os_errors():
+            opened, root = self._open()
+            path = f"{root}/{name}".rstrip("/")
+            if opened.exists(path):
+                opened.rm(path, recursive=True)
+
+    def below(self, name: str) -> "Folder":
+        """A folder in this one."""
+        return Folder(below(self.url, name), self.options)
+
+    def _open(self) -> tuple[Any, str]:
+        return filesystem(self.url, self.options)
+
+
+def folder_at(location: Location) -> Folder:
+    """The folder at a location."""
+    return Folder(location.url, location.options)
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    """Raise whatever the libraries of object stores raise as `OSError`, without a secret in it."""
+    try:
+        yield
+    except (OSError, GnssiceError) as error:
+        if isinstance(error, OSError) and not isinstance(error, PermissionError) and _is_denial(error.__cause__):
+            raise PermissionError(redacted(str(error))) from None
+        if isinstance(error, OSError) and (said := redacted(str(error))) != str(error):
+            raise type(error)(said) from None
+        raise
+    except Exception as error:
+        if not _of_a_storage(error):
+            raise
+        first_line = str(error).strip().partition("\n")[0]
+        msg = f"{type(error).__name__}: {redacted(first_line)}"
+        raise (PermissionError if _is_denial(error) else OSError)(msg) from None
+
+
+def _is_denial(error: BaseException | None) -> bool:
+    """Whether a server has refused who asked, or what signed the request."""
+    answer = getattr(error, "response", None)
+    said = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
+    return (said or getattr(error, "status_code", None)) in _DENIALS
+
+
+def _of_a_storage(error: Exception) -> bool:
+    """Whether an error comes from a library of a storage, or is one that those raise of their own."""
+    return type(error).__module__.partition(".")[0] in {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs"} or (
+        isinstance(error, RuntimeError | TimeoutError)
+    )

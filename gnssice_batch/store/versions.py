@@ -1,0 +1,224 @@
+"""Versions of a repository: listed, shown, found by whatever names them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any, Final, Self, override
+
+import icechunk
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.repository import MAIN, Repository
+
+_SHORTEST_PREFIX: Final = 4
+_ICECHUNKS_OWN: Final = "__icechunk"
+_AS_OF: Final = "as of "
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a version says of itself."""
+
+    number: int
+    written_at: datetime
+    message: str
+    metadata: Mapping[str, Any]
+    tags: tuple[str, ...]
+
+
+class Version(str):
+    """One version of a repository; as text it is the id of its snapshot, shown it says more."""
+
+    __slots__ = ("_entry",)
+    _entry: _Entry
+
+    @classmethod
+    def _of(cls, snapshot: str, entry: _Entry) -> Self:
+        made = cls(snapshot)
+        made._entry = entry
+        return made
+
+    @property
+    def id(self) -> str:
+        """Id of the snapshot."""
+        return str.__str__(self)[:]
+
+    @property
+    def number(self) -> int:
+        """1 for the first version of its branch."""
+        return self._entry.number
+
+    @property
+    def written_at(self) -> datetime:
+        """When it was committed, UTC."""
+        return self._entry.written_at
+
+    @property
+    def message(self) -> str:
+        """What its author has said of it."""
+        return self._entry.message
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What was committed with it."""
+        return self._entry.metadata
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Tags that point at it."""
+        return self._entry.tags
+
+    @override
+    def __str__(self) -> str:
+        tags = f" [{', '.join(self.tags)}]" if self.tags else ""
+        return f"{self.number} {self.id} {self.written_at:%Y-%m-%d %H:%M:%S}Z{tags} {self.message!r}"
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _version, (self.id, self._entry)
+
+
+type VersionName = Version | str | datetime | date | int
+"""Whatever names a version."""
+
+
+def _version(snapshot: str, entry: _Entry) -> Version:
+    return Version._of(snapshot, entry)  # noqa: SLF001 - the constructor of a version that was pickled
+
+
+@as_store_errors()
+def versions(repository: Repository, branch: str = MAIN) -> list[Version]:
+    """The versions of a branch, oldest first, without the empty one that a repository begins with.
+
+    Raises
+    ------
+    StoreError
+        When there is no such branch.
+    """
+    handle = repository.handle
+    tags: dict[str, list[str]] = {}
+    for tag in sorted(handle.list_tags()):
+        tags.setdefault(handle.lookup_tag(tag), []).append(tag)
+    entries = [entry for entry in handle.ancestry(branch=branch) if entry.parent_id is not None]
+    return [
+        Version._of(  # noqa: SLF001 - the one place where versions are made
+            str(entry.id),
+            _Entry(
+                number,
+                entry.written_at.astimezone(UTC),
+                entry.message,
+                {name: value for name, value in entry.metadata.items() if name != _ICECHUNKS_OWN},
+                (*tags.get(entry.id, ()),),
+            ),
+        )
+        for number, entry in enumerate(reversed(entries), 1)
+    ]
+
+
+@as_store_errors()
+def snapshot_of(repository: Repository, version: VersionName, branch: str = MAIN) -> str:
+    """Id of the snapshot that a version names.
+
+    Parameters
+    ----------
+    version
+        A `Version`, a tag, a branch, the id of a snapshot or the first 4 characters of it and more, the number of a
+        version, or a time: the last version that was there then. A time without a zone is UTC, and a date is the end
+        of that day.
+    branch
+        Where numbers and times are looked up.
+
+    Raises
+    ------
+    StoreError
+        When nothing or more than one has that name; the message says what there is.
+    """
+    if isinstance(version, Version):
+        return version.id
+    if isinstance(version, date):
+        return _as_of(repository, _moment(version), branch)
+    if isinstance(version, int):
+        return _numbered(repository, version, branch)
+    return next(_named(repository, version.strip(), branch))
+
+
+def _named(repository: Repository, name: str, branch: str) -> Iterator[str]:
+    handle = repository.handle
+    if name in handle.list_tags():
+        yield handle.lookup_tag(name)
+    if name in handle.list_branches():
+        yield handle.lookup_branch(name)
+    found = _beginning_with(repository, name)
+    if len(found) == 1:
+        yield found.pop()
+    moment = None if found else _moment_of(name)
+    if moment is not None:
+        yield _as_of(repository, moment, branch)
+    if not found and _is_there(handle, name):
+        yield name
+    what = f"{len(found)} versions whose ids begin with {name!r}" if found else f"no version {name!r}"
+    raise StoreError(f"the repository {repository.url} has {what}; {_what_there_is(repository, branch)}")
+
+
+def _beginning_with(repository: Repository, name: str) -> set[str]:
+    if len(name) < _SHORTEST_PREFIX:
+        return set()
+    handle = repository.handle
+    tips = {handle.lookup_branch(each) for each in handle.list_branches()}
+    tips |= {handle.lookup_tag(each) for each in handle.list_tags()}
+    ids = {str(entry.id) for tip in tips for entry in handle.ancestry(snapshot_id=tip)}
+    return {each for each in ids if each.startswith(name.upper())}
+
+
+def _is_there(handle: icechunk.Repository, snapshot: str) -> bool:
+    """Whether there is a snapshot that no branch or tag leads to any more."""
+    try:
+        handle.lookup_snapshot(snapshot)
+    except (icechunk.IcechunkError, ValueError):
+        return False
+    return True
+
+
+def _moment(given: date) -> datetime:
+    if not isinstance(given, datetime):
+        return datetime.combine(given, time.max, UTC)
+    return given.replace(tzinfo=UTC) if given.tzinfo is None else given
+
+
+def _moment_of(text: str) -> datetime | None:
+    """The time that a text says, None where it says none."""
+    text = text.removeprefix(_AS_OF)
+    for read in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            return _moment(read(text))
+        except ValueError:
+            continue
+    return None
+
+
+def _as_of(repository: Repository, moment: datetime, branch: str) -> str:
+    there = [version.id for version in versions(repository, branch) if version.written_at <= moment]
+    if not there:
+        msg = f"the repository {repository.url} had no version yet at {moment:%Y-%m-%d %H:%M:%S%z}"
+        raise StoreError(f"{msg}; {_what_there_is(repository, branch)}")
+    return there[-1]
+
+
+def _numbered(repository: Repository, number: int, branch: str) -> str:
+    for version in versions(repository, branch):
+        if version.number == number:
+            return version.id
+    raise StoreError(f"the repository {repository.url} has no version {number}; {_what_there_is(repository, branch)}")
+
+
+def _what_there_is(repository: Repository, branch: str) -> str:
+    handle = repository.handle
+    tags, branches = sorted(handle.list_tags()), sorted(handle.list_branches())
+    latest = versions(repository, branch)[-3:] if branch in branches else []
+    said = [f"tags: {', '.join(tags) or 'none'}", f"branches: {', '.join(branches)}"]
+    return "; ".join([*said, f"latest versions: {', '.join(map(str, latest)) or 'none'}"])
