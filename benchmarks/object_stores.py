@@ -161,7 +161,10 @@ def _resumed(apart: Distance, what: str) -> Figure:
 
 def _opening() -> Iterator[Figure]:
     """A dataset opened, and one signal of a year read, each in a fresh process."""
-    opened, signal = "open_dataset on S3, 10 years at 5 s", f"SNR of {SIGNAL} over a year at 30 s on S3, opened before"
+    opened, signal = (
+        "open_dataset on S3, 10 years at 5 s",
+        f"SNR of {SIGNAL.replace('|', ' ')} over a year at 30 s on S3, opened before",
+    )
     leave_job_core()
     day = dense(read(observation_files(AJAC)[0].read_bytes()).parts[0])
     with distance("s3") as apart, TemporaryDirectory() as folder:
