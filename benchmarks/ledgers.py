@@ -1,12 +1,17 @@
 """A repository of many receivers with long ledgers and no observations: what a plan is compared with."""
 
+import shutil
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 
 import zarr
 
+from benchmarks.files import SIMULATED
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
-from gnssice_batch.model.template import NON_INDEX_COORDINATES, GroupTemplate, shard_width, signal_axis
+from gnssice_batch.model.template import LAYOUT_VERSION, NON_INDEX_COORDINATES, GroupTemplate, shard_width, signal_axis
 from gnssice_batch.model.values import FileFacts, FileOutcome, SourceFile, Span, Status, Tally, rank
+from gnssice_batch.store.layout.ledger import FILE_COLUMNS, TABLE_COLUMNS
 from gnssice_batch.store.repository import open_repository
 from gnssice_batch.store.writing.ledger_rows import Provenance, append_files
 from gnssice_batch.store.writing.structure import StructureChange, make_structure
@@ -21,12 +26,24 @@ _UNIT = 34_560
 _INTERVAL_S = 5
 _PERIOD_NS = 900 * SECOND_NS
 _START_NS = 7_000 * DAY_NS
-_SIDS = tuple(f"{system}{sv:02d}|{signal}" for system in "GE" for sv in range(1, 31) for signal in ("L1|C", "L5|Q"))
+_SIGNALS = {"G": ("L1|C", "L5|Q"), "E": ("E1|C", "E5a|Q")}
+_SIDS = tuple(f"{each}{sv:02d}|{signal}" for each in _SIGNALS for sv in range(1, 31) for signal in _SIGNALS[each])
 
 
-def build(folder: str) -> None:
-    """Make the repository at a local path."""
-    repository = open_repository(folder)
+def ledgers() -> Path:
+    """The repository on the local disk; made once, which takes minutes."""
+    made_of = (RECEIVERS, FILES, LAYOUT_VERSION, FILE_COLUMNS, TABLE_COLUMNS)
+    folder = SIMULATED / f"ledgers-{sha256(repr(made_of).encode()).hexdigest()[:16]}"
+    if not folder.is_dir():
+        unfinished = folder.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _build(unfinished)
+        unfinished.rename(folder)
+    return folder
+
+
+def _build(folder: Path) -> None:
+    repository = open_repository(str(folder))
     templates = [_template(receiver(number)) for number in range(RECEIVERS)]
     structure = make_structure(repository, repository.head(), "staging", StructureChange(templates, "rinex3"))
     handle = repository.handle

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.distance import LATENCY_S, Distance, JobError, copy, distance, failed, job, leave_job_core
 from benchmarks.figures import Figure, at_least, at_most
 from benchmarks.files import AJAC, RACT, observation_files
-from benchmarks.ledgers import FILES, RECEIVERS, SITE, build
+from benchmarks.ledgers import FILES, RECEIVERS, SITE, ledgers
 from benchmarks.opening import SIGNAL, mostly_holes, whole_year
 from gnssice_batch.rinex import dense, read
 from tests.support.object_stores.companion import Counts
@@ -61,7 +61,7 @@ def _runs(kind: str) -> Iterator[Figure]:
     slower = statistics.median(a / b for a, b in zip(found["away"], found["local"], strict=True))
     local, distant = (statistics.median(found[where]) for where in ("local", "away"))
     yield at_most(f"{name}, against local disk", slower, most, "x", f" ({distant:.2f} s against {local:.2f} s)")
-    yield _one_get(name, counts, found["files"])
+    yield _one_get(name, counts)
     yield _puts(name, counts, planned)
     yield Figure(f"{name}: all requests of a run", _said(counts))
 
@@ -84,7 +84,8 @@ def _planned(place: ObjectStore) -> Mapping[str, int] | JobError:
         return error
 
 
-def _one_get(name: str, counts: Counts, files: int) -> Figure:
+def _one_get(name: str, counts: Counts) -> Figure:
+    files = len(observation_files(RACT))
     asked = {what: count / _RUNS for what, count in counts.objects.items() if "/archive/" in what}
     gets = [count for what, count in asked.items() if what.startswith("GET ")]
     others = sum(asked.values()) - sum(gets)
@@ -119,7 +120,7 @@ def _plan() -> Iterator[Figure]:
     try:
         with distance("s3") as apart, ListingStub(FILES, RECEIVERS, LATENCY_S) as stub:
             place = apart.place()
-            _build(place)
+            copy(ledgers(), place.below(f"{SITE}/rinex"))
             archive = {"url": f"s3://{BUCKET}", "options": {**place.options, "endpoint_url": f"http://{stub.address}"}}
             found = job("object_stores_plan", archive=archive, store=_of(apart.away(place)))
             lists, asked = stub.counts(), apart.proxy.counts()
@@ -129,12 +130,6 @@ def _plan() -> Iterator[Figure]:
     yield at_most(listing, found["listing"], 60, "s", f" ({lists.requests['LIST']} requests)")
     yield at_most(memory, found["peak"] / 1e9, 1.5, "GB")
     yield at_most(rest, found["seconds"] - found["listing"], 90, "s", f" ({asked.requests.total()} requests)")
-
-
-def _build(place: ObjectStore) -> None:
-    with TemporaryDirectory() as folder:
-        build(folder)
-        copy(Path(folder), place.below(f"{SITE}/rinex"))
 
 
 def _journal() -> Iterator[Figure]:
@@ -166,7 +161,10 @@ def _resumed(apart: Distance, what: str) -> Figure:
 
 def _opening() -> Iterator[Figure]:
     """A dataset opened, and one signal of a year read, each in a fresh process."""
-    opened, signal = "open_dataset on S3, 10 years at 5 s", f"SNR of {SIGNAL} over a year at 30 s on S3, opened before"
+    opened, signal = (
+        "open_dataset on S3, 10 years at 5 s",
+        f"SNR of {SIGNAL.replace('|', ' ')} over a year at 30 s on S3, opened before",
+    )
     leave_job_core()
     day = dense(read(observation_files(AJAC)[0].read_bytes()).parts[0])
     with distance("s3") as apart, TemporaryDirectory() as folder:

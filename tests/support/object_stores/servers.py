@@ -19,7 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = "GNSSICE_TEST_SERVERS"
 """Environment variable: where `make servers` has installed them, if not in `.servers`."""
-SERVERS = ("moto", "azurite")
+OTHER_S3 = "GNSSICE_TEST_S3"
+"""Environment variable: ``key:secret@host:port`` of a server that is used in place of moto."""
 
 _READY = re.compile(r"(?:Running|listens) on http://(127\.0\.0\.1:\d+)")
 _START_S = 60
@@ -44,7 +45,7 @@ def command(name):
 
 def missing(name):
     """Return why a server can't be started here, None where it can."""
-    if Path(command(name)[0]).exists():
+    if _other(name) or Path(command(name)[0]).exists():
         return None
     reason = installed() / name / "missing"
     return f"no {name}: {reason.read_text().strip() if reason.exists() else '`make servers` installs it'}"
@@ -53,6 +54,9 @@ def missing(name):
 @contextmanager
 def running(name, folder):
     """Give the ``host:port`` of a server, which is started unless another user of the folder has done so."""
+    if other := _other(name):
+        yield other
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.users").open("a") as users, (folder / f"{name}.starting").open("a") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
@@ -60,6 +64,10 @@ def running(name, folder):
         address = _kept(name, folder) or _started(name, folder)
         fcntl.flock(starting, fcntl.LOCK_UN)
         yield address
+
+
+def _other(name):
+    return os.environ.get(OTHER_S3) if name == "moto" else None
 
 
 def _kept(name, folder):

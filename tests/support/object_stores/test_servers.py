@@ -25,8 +25,9 @@ with running("moto", Path(sys.argv[1])) as address:
 
 
 @pytest.fixture
-def users(tmp_path, object_servers):
+def users(tmp_path, object_servers, monkeypatch):
     """Start processes that use one server in the folder of the test, and say where it is."""
+    monkeypatch.delenv(servers.OTHER_S3, raising=False)
     object_servers("moto")
     started = []
 
@@ -113,3 +114,11 @@ def test_a_server_that_is_not_installed_says_how(monkeypatch, tmp_path):
     (tmp_path / "azurite").mkdir()
     (tmp_path / "azurite" / "missing").write_text("there is no npm\n")
     assert servers.missing("azurite") == "no azurite: there is no npm"
+
+
+def test_another_server_takes_the_place_of_moto(monkeypatch, tmp_path):
+    monkeypatch.setenv(servers.OTHER_S3, "someone:secret@127.0.0.1:9000")
+    assert servers.missing("moto") is None
+    with servers.running("moto", tmp_path / "unused") as address:
+        assert address == "someone:secret@127.0.0.1:9000"
+    assert not (tmp_path / "unused").exists()
