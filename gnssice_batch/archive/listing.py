@@ -60,6 +60,10 @@ class ArchiveAccess:
     """How to reach the archive; all a worker needs to fetch from it."""
 
     folder: Folder
+    ahead_bytes: int = 64 << 20
+    """Of files that a partition has fetched, or asked for, before it wants them."""
+    kept_bytes: int = 256 << 20
+    """Of files that a process keeps because it is going to read them again."""
 
     def fetch(self, uri: str, size_bytes: int | None = None) -> bytes:
         """The bytes of a file, or its first `size_bytes`; a storage that fails is asked again.
@@ -109,7 +113,8 @@ class ArchiveAccess:
 
 def access(settings: config.Archive) -> ArchiveAccess:
     """How to reach the archive that the settings name."""
-    return ArchiveAccess(Folder(settings.url, settings.storage_options))
+    folder = Folder(settings.url, settings.storage_options)
+    return ArchiveAccess(folder, settings.ahead_bytes, settings.kept_bytes)
 
 
 def _unwatched() -> Hold:

@@ -144,6 +144,17 @@ class Archive(_Section):
         False,  # noqa: FBT003
         description="Reject a file whose header names another marker than the receiver's other files.",
     )
+    ahead_bytes: int = Field(
+        64 << 20,
+        ge=0,
+        description="Bytes of files that a partition fetches from an object store before it wants them.",
+    )
+    kept_bytes: int = Field(
+        256 << 20,
+        ge=0,
+        description="Bytes of files from an object store that a worker keeps in memory because it reads them again: "
+        "of samples, and of partitions that met new signals. What does not fit is fetched again.",
+    )
     storage_options: Options = Field(description="How the archive is reached; the same words for every storage.")
     allow_static_credentials: bool = STATIC_KEYS
 

@@ -4,7 +4,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,10 @@ from gnssice_batch.ingest.align import (
     later_slots,
     place,
 )
+from gnssice_batch.ingest.fetching import Fetching
 from gnssice_batch.ingest.joining import contested_slots, join_block, nothing_joined, standing
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
-from gnssice_batch.ingest.sources import Sources
+from gnssice_batch.ingest.sources import Sources, by_first_unit
 from gnssice_batch.ingest.tallies import Gaps, Given, given_by_source, not_mixed_by_source
 from gnssice_batch.model.template import JOINED, JOINED_SOURCE, joined_name
 from gnssice_batch.model.values import (
@@ -127,16 +128,25 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
     """
     started = time.monotonic()
     context.hold_store()
-    partition, interval_ns = assignment.partition, assignment.grid.interval_ns
-    sources = Sources(assignment, lambda file: read_file(file, context, interval_ns))
+    interval_ns = assignment.grid.interval_ns
+    with Fetching(context.archive, by_first_unit(assignment)) as files:
+        sources = Sources(assignment, lambda file: read_file(file, context, interval_ns, files.fetch))
+        outcome = _written(assignment, fork, context, sources)
+        if outcome.unknown_sids:
+            files.keep()
+    peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+    return replace(outcome, seconds=time.monotonic() - started, peak_memory_bytes=peak_memory_bytes)
+
+
+def _written(assignment: Assignment, fork: bytes, context: ReadContext, sources: Sources) -> PartitionOutcome:
     sids = {sid: index for index, sid in enumerate(assignment.axis.sids)}
     work = open_work_fork(fork, assignment)
     before = open_work_fork(fork, assignment) if assignment.stored else work
-    task = _Task(assignment, work, before, sources, context.bounds[partition.receiver], sids)
+    task = _Task(assignment, work, before, sources, context.bounds[assignment.partition.receiver], sids)
     units = _make_units(task)
     unknown = tuple(sorted(sources.unknown))
     return PartitionOutcome(
-        key=partition.key,
+        key=assignment.partition.key,
         fork=None if unknown else work.as_bytes(),
         files=tuple(_file_outcome(index, task, units.values()) for index in range(len(assignment.files))),
         epochs=() if unknown else tuple(unit.rows for unit in units.values() if unit.written),
@@ -146,8 +156,6 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
         not_mixed={} if unknown else _of_rows(unit.not_mixed for unit in units.values()),
         unknown_sids=unknown,
         bytes_read=sources.bytes_read,
-        seconds=time.monotonic() - started,
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB,
     )
 
 

@@ -1,7 +1,7 @@
 """One source file read: bytes to observations, with its outcome."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -73,21 +73,28 @@ class ReadFile:
     size_bytes: int = 0
 
 
-def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = None) -> ReadFile:
+def read_file(
+    file: SourceFile,
+    context: ReadContext,
+    interval_ns: int | None = None,
+    content_of: Callable[[SourceFile], bytes] | None = None,
+) -> ReadFile:
     """Fetch and read a file; whatever is wrong with it becomes its refusal.
-
-    Raises
-    ------
-    AccessDeniedError
-        When the archive gives nothing to these credentials.
 
     Parameters
     ----------
     interval_ns
         Interval of the grid it is read for; a file sampled faster is refused.
+    content_of
+        Gives its bytes; None: the archive does.
+
+    Raises
+    ------
+    AccessDeniedError
+        When the archive gives nothing to these credentials.
     """
     try:
-        fetched = fetch(file, context)
+        fetched = fetch(file, context, content_of)
     except AccessDeniedError:
         raise
     except ArchiveError as error:
@@ -95,7 +102,7 @@ def read_file(file: SourceFile, context: ReadContext, interval_ns: int | None = 
     return read_content(fetched, context, interval_ns)
 
 
-def fetch(file: SourceFile, context: ReadContext) -> Fetched:
+def fetch(file: SourceFile, context: ReadContext, content_of: Callable[[SourceFile], bytes] | None = None) -> Fetched:
     """The bytes of a file, and their hash.
 
     Raises
@@ -103,7 +110,7 @@ def fetch(file: SourceFile, context: ReadContext) -> Fetched:
     ArchiveError
         When the archive does not give it.
     """
-    content = context.archive.fetch(file.uri)
+    content = content_of(file) if content_of else context.archive.fetch(file.uri)
     return Fetched(file, content, hashlib.sha256(content).hexdigest())
 
 

@@ -71,3 +71,10 @@ class Sources:
     def _span(self, index: int) -> Span | None:
         """First and last epoch of a file: as read, else as promised."""
         return self.results[index].facts.span if index in self.results else self.assignment.spans[index]
+
+
+def by_first_unit(assignment: Assignment) -> list[SourceFile]:
+    """The files of an assignment in the order in which its write units want them, as far as their names tell."""
+    grid = assignment.grid
+    promised = zip(assignment.files, assignment.spans, strict=True)
+    return [file for file, _ in sorted(promised, key=lambda one: grid.slot(one[1].first_ns) // grid.unit)]

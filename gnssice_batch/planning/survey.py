@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from gnssice_batch.errors import PlanError, Reason
+from gnssice_batch.ingest.fetching import Fetching
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, is_faster, read_file, too_fast
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.model.intervals import interval_of
@@ -49,7 +50,10 @@ def sample(files: Sequence[SourceFile], count: int) -> tuple[SourceFile, ...]:
 
 def survey_file(file: SourceFile, context: ReadContext) -> FileSurvey:
     """Read one file whole; a refused one says nothing but why."""
-    result = read_file(file, context)
+    with Fetching(context.archive, [file]) as files:
+        result = read_file(file, context, content_of=files.fetch)
+        if result.status is not Status.REJECTED:
+            files.keep()
     outcome = FileOutcome(file, result.status, result.facts, result.refusal)
     if result.status is Status.REJECTED or result.facts.span is None:
         return FileSurvey(outcome, frozenset(), 0)

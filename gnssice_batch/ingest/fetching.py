@@ -1,0 +1,57 @@
+"""The bytes of a partition's files: each asked for once, also where they are read twice."""
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from gnssice_batch.archive.ahead import Ahead
+from gnssice_batch.archive.kept import KEPT
+from gnssice_batch.archive.listing import ArchiveAccess
+from gnssice_batch.model.values import SourceFile
+
+
+class Fetching:
+    """Files fetched ahead in their order, and held on to until it is clear whether this process reads them again."""
+
+    def __init__(self, archive: ArchiveAccess, files: Iterable[SourceFile]) -> None:
+        self._archive = archive
+        self._held: dict[SourceFile, bytes] = {}
+        self._ahead = Ahead(archive, [file for file in files if not self._take_kept(file)])
+
+    def __enter__(self) -> Self:
+        """Begin to fetch."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Ask for nothing more; after a failure the task may be run again, so that what is there is kept."""
+        self._ahead.close()
+        if error is not None:
+            self.keep()
+
+    def fetch(self, file: SourceFile) -> bytes:
+        """The bytes of a file.
+
+        Raises
+        ------
+        ArchiveError
+            When the archive does not give it.
+        """
+        content = self._held.get(file)
+        if content is None:
+            content = self._ahead.take(file)
+            if not self._archive.folder.local:
+                self._held[file] = content
+        return content
+
+    def keep(self) -> None:
+        """Keep the files in this process, for the partition is going to be done again."""
+        for file, content in self._held.items():
+            KEPT.put(self._archive, file, content)
+
+    def _take_kept(self, file: SourceFile) -> bool:
+        content = KEPT.take(self._archive, file)
+        if content is not None:
+            self._held[file] = content
+        return content is not None
