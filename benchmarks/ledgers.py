@@ -25,14 +25,15 @@ FILES = 1_000_000
 _UNIT = 34_560
 _INTERVAL_S = 5
 _PERIOD_NS = 900 * SECOND_NS
-_START_NS = 7_000 * DAY_NS
+_START_NS = 7_644 * DAY_NS
+"""Just before the first file of the archive that is planned."""
 _SIGNALS = {"G": ("L1|C", "L5|Q"), "E": ("E1|C", "E5a|Q")}
 _SIDS = tuple(f"{each}{sv:02d}|{signal}" for each in _SIGNALS for sv in range(1, 31) for signal in _SIGNALS[each])
 
 
 def ledgers() -> Path:
     """The repository on the local disk; made once, which takes minutes."""
-    made_of = (RECEIVERS, FILES, LAYOUT_VERSION, FILE_COLUMNS, TABLE_COLUMNS)
+    made_of = (RECEIVERS, FILES, _START_NS, LAYOUT_VERSION, FILE_COLUMNS, TABLE_COLUMNS)
     folder = SIMULATED / f"ledgers-{sha256(repr(made_of).encode()).hexdigest()[:16]}"
     if not folder.is_dir():
         unfinished = folder.with_suffix(".unfinished")
