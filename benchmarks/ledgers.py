@@ -11,6 +11,7 @@ from benchmarks.files import SIMULATED
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
 from gnssice_batch.model.template import LAYOUT_VERSION, NON_INDEX_COORDINATES, GroupTemplate, shard_width, signal_axis
 from gnssice_batch.model.values import FileFacts, FileOutcome, SourceFile, Span, Status, Tally, rank
+from gnssice_batch.store.layout.coverage import coverage_attributes
 from gnssice_batch.store.layout.ledger import FILE_COLUMNS, TABLE_COLUMNS
 from gnssice_batch.store.repository import open_repository
 from gnssice_batch.store.writing.ledger_rows import Provenance, append_files
@@ -23,16 +24,19 @@ FILES = 1_000_000
 """Rows of the ledgers, and files of the archive that is planned."""
 
 _UNIT = 34_560
+_UNITS = 24
+"""Enough for the files of the ledger and those of the archive: no axis has to grow, which is measured elsewhere."""
 _INTERVAL_S = 5
 _PERIOD_NS = 900 * SECOND_NS
-_START_NS = 7_000 * DAY_NS
+_START_NS = 7_644 * DAY_NS
+"""Just before the first file of the archive that is planned."""
 _SIGNALS = {"G": ("L1|C", "L5|Q"), "E": ("E1|C", "E5a|Q")}
 _SIDS = tuple(f"{each}{sv:02d}|{signal}" for each in _SIGNALS for sv in range(1, 31) for signal in _SIGNALS[each])
 
 
 def ledgers() -> Path:
     """The repository on the local disk; made once, which takes minutes."""
-    made_of = (RECEIVERS, FILES, LAYOUT_VERSION, FILE_COLUMNS, TABLE_COLUMNS)
+    made_of = (RECEIVERS, FILES, _START_NS, _UNITS, LAYOUT_VERSION, FILE_COLUMNS, TABLE_COLUMNS)
     folder = SIMULATED / f"ledgers-{sha256(repr(made_of).encode()).hexdigest()[:16]}"
     if not folder.is_dir():
         unfinished = folder.with_suffix(".unfinished")
@@ -53,6 +57,8 @@ def _build(folder: Path) -> None:
     provenance = Provenance("20250101T000000-abcdef", "benchmark", "2025-01-01T00:00:00", structure.base, "benchmark")
     for template in templates:
         group = zarr.open_group(session.store, path=template.receiver, mode="r+")
+        grid = template.grid
+        group.update_attributes(coverage_attributes(Span(grid.time_ns(0), grid.time_ns(grid.size - 1))))
         append_files(group, [_outcome(template.receiver, row) for row in range(FILES // RECEIVERS)], provenance, {})
     session.commit("ledgers")
 
@@ -61,7 +67,7 @@ def _template(name: str) -> GroupTemplate:
     grid = empty_grid(_INTERVAL_S * SECOND_NS, 0, _UNIT, _START_NS)
     return GroupTemplate(
         receiver=name,
-        grid=replace(grid, size=grid.unit),
+        grid=replace(grid, size=_UNITS * grid.unit),
         axis=signal_axis(_SIDS),
         shard_sids=shard_width(len(_SIDS)),
         profile="default",

@@ -38,7 +38,7 @@ def figures() -> Iterator[Figure]:
     """Every figure of object stores."""
     for kind in SERVER:
         yield from _runs(kind) if RACT.is_dir() else ()
-    yield from _plan()
+    yield from _plan() if RACT.is_dir() else ()
     yield from _journal()
     yield from _opening() if AJAC.is_dir() else ()
 
@@ -114,22 +114,51 @@ def _said(counts: Counts) -> str:
 
 def _plan() -> Iterator[Figure]:
     """A million new keys, against a repository of many receivers with as many ledger rows."""
-    listing = f"listing {FILES / 1e6:g} M keys"
-    rest = f"plan against {RECEIVERS} receivers and {FILES / 1e6:g} M ledger rows, listing left out"
+    with ListingStub(FILES, RECEIVERS, LATENCY_S, observation_files(RACT)[0]) as stub:
+        yield from _listed(stub)
+        yield from _planned_against_ledgers(stub)
+
+
+def _listed(stub: ListingStub) -> Iterator[Figure]:
+    what = f"listing {FILES / 1e6:g} M keys"
+    try:
+        found = _all_files(job("object_stores_plan", "list", archive=_archive(stub), store={"url": "s", "options": {}}))
+    except JobError as error:
+        yield from failed(error, {what: "<= 60 s"})
+        return
+    requests = stub.counts().requests
+    yield at_most(what, found["seconds"], 60, "s", f" ({requests.total()} requests)")
+    yield Figure(f"{what}: memory of the process", f"{found['peak'] / 1e9:.3g} GB")
+
+
+def _planned_against_ledgers(stub: ListingStub) -> Iterator[Figure]:
+    what = f"plan against {RECEIVERS} receivers and {FILES / 1e6:g} M ledger rows, listing left out"
     memory = f"memory of planning {FILES / 1e6:g} M keys"
     try:
-        with distance("s3") as apart, ListingStub(FILES, RECEIVERS, LATENCY_S) as stub:
+        with distance("s3") as apart:
             place = apart.place()
             copy(ledgers(), place.below(f"{SITE}/rinex"))
-            archive = {"url": f"s3://{BUCKET}", "options": {**place.options, "endpoint_url": f"http://{stub.address}"}}
-            found = job("object_stores_plan", archive=archive, store=_of(apart.away(place)))
-            lists, asked = stub.counts(), apart.proxy.counts()
+            apart.proxy.begin(LATENCY_S)
+            found = _all_files(job("object_stores_plan", "plan", archive=_archive(stub), store=_of(apart.away(place))))
+            requests = apart.proxy.counts().requests
     except JobError as error:
-        yield from failed(error, {listing: "<= 60 s", memory: "<= 1.5 GB", rest: "<= 90 s"})
+        yield from failed(error, {memory: "<= 1.5 GB", what: "<= 90 s"})
         return
-    yield at_most(listing, found["listing"], 60, "s", f" ({lists.requests['LIST']} requests)")
     yield at_most(memory, found["peak"] / 1e9, 1.5, "GB")
-    yield at_most(rest, found["seconds"] - found["listing"], 90, "s", f" ({asked.requests.total()} requests)")
+    yield at_most(what, found["seconds"] - found["listing"], 90, "s", f" ({requests.total()} requests)")
+
+
+def _archive(stub: ListingStub) -> dict[str, Any]:
+    keys = {"access_key_id": "test", "secret_access_key": "testtest"}
+    options = {"region": "us-east-1", "endpoint_url": f"http://{stub.address}", "path_style": True, "allow_http": True}
+    return {"url": f"s3://{BUCKET}", "options": options | keys}
+
+
+def _all_files(found: dict[str, Any]) -> dict[str, Any]:
+    if found["files"] != FILES:
+        msg = f"{found['files']} of {FILES} files were found"
+        raise JobError(msg)
+    return found
 
 
 def _journal() -> Iterator[Figure]:

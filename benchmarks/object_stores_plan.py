@@ -1,4 +1,7 @@
-"""Plans an archive against a store, each at a distance, and says how much of the time the listing took."""
+"""Plans an archive against a store, each at a distance, or only lists it: ``plan`` or ``list``.
+
+Every file of the archive is the same one, whatever its name says: the sample is fetched and read.
+"""
 
 import json
 import sys
@@ -14,8 +17,16 @@ from gnssice_batch.job.preview import preview
 from gnssice_batch.planning import backlog
 
 
-def main(question: dict[str, Any]) -> dict[str, float]:
-    """Seconds of all and of the listing, and the peak of the process."""
+def only_list(question: dict[str, Any]) -> dict[str, float]:
+    """Seconds of listing the archive."""
+    wanted = _settings(question["archive"], question["store"])
+    started = time.perf_counter()
+    found = list_files(wanted.archive)
+    return {"seconds": time.perf_counter() - started, "files": len(found.files), "peak": peak_bytes()}
+
+
+def plan(question: dict[str, Any]) -> dict[str, float]:
+    """Seconds of all, those of the listing in it, and the peak of the process."""
     listing: list[float] = []
 
     def timed(*arguments: Any, **options: Any) -> Listing:
@@ -27,9 +38,9 @@ def main(question: dict[str, Any]) -> dict[str, float]:
     wanted = _settings(question["archive"], question["store"])
     started = time.perf_counter()
     with patch.object(backlog, "list_files", timed):
-        plan = preview(wanted)
+        found = preview(wanted)
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "listing": sum(listing), "peak": peak_bytes(), "files": plan.totals.files}
+    return {"seconds": seconds, "listing": sum(listing), "peak": peak_bytes(), "files": found.totals.files}
 
 
 def _settings(archive: dict[str, Any], store: dict[str, Any]) -> Settings:
@@ -38,8 +49,9 @@ def _settings(archive: dict[str, Any], store: dict[str, Any]) -> Settings:
         for name, each in (("archive", archive), ("store", store))
     }
     sections["archive"]["layout"] = "{receiver}/**"
-    return Settings.model_validate({"site": SITE, **sections, "log": {"level": "error", "progress": False}})
+    quiet = {"log": {"level": "error", "progress": False}, "run": {"breaker_fraction": 1}}
+    return Settings.model_validate({"site": SITE, **sections, **quiet})
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]))))
+    print(json.dumps({"list": only_list, "plan": plan}[sys.argv[1]](json.loads(sys.argv[2]))))

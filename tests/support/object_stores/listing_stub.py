@@ -1,12 +1,13 @@
 """An S3 server that only lists: an archive of any number of keys that are nowhere, page by page, each after a delay.
 
-A GET of a key gives bytes of the size that the listing says. Signatures are not looked at.
+A GET of any key gives the same bytes, of the size that the listing says. Signatures are not looked at.
 """
 
 import asyncio
 import sys
 from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from tests.support.object_stores.companion import HOST, Companion, Counts, serve
@@ -22,10 +23,13 @@ _BEFORE_BODY = '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult>'
 
 
 class ListingStub(Companion):
-    """A running stub with so many keys below so many receivers; the bucket is `BUCKET`."""
+    """A running stub with so many keys below so many receivers; the bucket is `BUCKET`.
 
-    def __init__(self, keys, receivers=1, latency_s=0.0, cores=None):
-        super().__init__(__spec__.name, keys, receivers, latency_s, cores=cores)
+    Every key has the content of one file, or zeros.
+    """
+
+    def __init__(self, keys, receivers=1, latency_s=0.0, content="", cores=None):
+        super().__init__(__spec__.name, keys, receivers, latency_s, content, cores=cores)
 
     def begin(self, latency_s=0.0):
         """Count from nought, with this latency per request."""
@@ -51,7 +55,7 @@ def _of_a_day(day):
     return [f"{before}{minutes // 60:02d}{minutes % 60:02d}{after}" for minutes in range(0, 24 * 60, step)]
 
 
-def page(keys, words):
+def page(keys, words, size=SIZE):
     """Return one page of ListObjectsV2 as XML: the words are those of the query."""
     prefix, delimiter = words.get("prefix", ""), words.get("delimiter", "")
     first = bisect_left(keys, prefix)
@@ -61,9 +65,12 @@ def page(keys, words):
     at = int(words.get("continuation-token", first))
     most = min(int(words.get("max-keys", _PAGE)), _PAGE)
     if delimiter:
-        parts, at = _by_folder(keys, (at, last, most), prefix, delimiter)
+        parts, at = _by_folder(keys, (at, last, most), (prefix, delimiter), size)
     else:
-        parts, at = [_file(keys[number], number) for number in range(at, min(at + most, last))], min(at + most, last)
+        parts, at = (
+            [_file(keys[number], number, size) for number in range(at, min(at + most, last))],
+            min(at + most, last),
+        )
     more = f"<NextContinuationToken>{at}</NextContinuationToken>" if at < last else ""
     return (
         f"{_BEFORE_BODY}<Name>{BUCKET}</Name><Prefix>{quote(prefix)}</Prefix><KeyCount>{len(parts)}</KeyCount>"
@@ -72,8 +79,8 @@ def page(keys, words):
     ).encode()
 
 
-def _by_folder(keys, extent, prefix, delimiter):
-    at, last, most = extent
+def _by_folder(keys, extent, words, size):
+    (at, last, most), (prefix, delimiter) = extent, words
     parts = []
     while at < last and len(parts) < most:
         rest = keys[at][len(prefix) :]
@@ -82,24 +89,24 @@ def _by_folder(keys, extent, prefix, delimiter):
             parts.append(f"<CommonPrefixes><Prefix>{folder}{delimiter}</Prefix></CommonPrefixes>")
             at = bisect_left(keys, folder + chr(ord(delimiter) + 1), at)
         else:
-            parts.append(_file(keys[at], at))
+            parts.append(_file(keys[at], at, size))
             at += 1
     return parts, at
 
 
-def _file(key, number):
+def _file(key, number, size):
     return (
         f"<Contents><Key>{key}</Key><LastModified>{_STAMP}</LastModified><ETag>&quot;{number:032x}&quot;</ETag>"
-        f"<Size>{SIZE}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        f"<Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
     )
 
 
 class Archive:
     """The keys, and what was asked of them."""
 
-    def __init__(self, keys, latency_s):
-        self.keys, self.latency_s, self.counts = keys, latency_s, Counts()
-        self.content = bytes(SIZE)
+    def __init__(self, keys, latency_s, content=bytes(SIZE)):
+        self.keys, self.latency_s, self.content = keys, latency_s, content
+        self.counts = Counts()
 
     def told(self, question):
         """Do what is asked; return what there is to say."""
@@ -118,7 +125,7 @@ class Archive:
         if bucket != BUCKET or method not in {"GET", "HEAD"}:
             return answer("501 Not Implemented", b"")
         if not key:
-            return answer("200 OK", page(self.keys, words) if method == "GET" else b"")
+            return answer("200 OK", page(self.keys, words, len(self.content)) if method == "GET" else b"")
         number = bisect_left(self.keys, key)
         if self.keys[number : number + 1] != [key]:
             return answer("404 Not Found", b"<Error><Code>NoSuchKey</Code></Error>" if method == "GET" else b"")
@@ -151,12 +158,13 @@ class Connection(asyncio.Protocol):
             self.transport.write(said)
 
 
-async def main(keys, receivers, latency_s):
+async def main(keys, receivers, latency_s, content):
     """List until standard input ends."""
-    archive = Archive(names(keys, receivers), latency_s)
+    archive = Archive(names(keys, receivers), latency_s, content)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(archive), HOST, 0, backlog=1024)
     await serve(server.sockets[0].getsockname()[1], archive.told)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+    of_all = Path(sys.argv[4]).read_bytes() if sys.argv[4] else bytes(SIZE)
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), of_all))
