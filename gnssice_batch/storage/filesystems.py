@@ -20,6 +20,8 @@ from gnssice_batch.storage.credentials import (
 from gnssice_batch.storage.options import StorageOptions, check_options
 from gnssice_batch.storage.urls import Kind, Place, place
 
+_CONNECTIONS: Final = 64
+_TRIES: Final = 5
 _lock: Final = threading.Lock()
 _open: Final[dict[object, Any]] = {}
 
@@ -74,12 +76,20 @@ def _s3(options: StorageOptions) -> Any:
 
 
 def s3_arguments(options: StorageOptions) -> dict[str, Any]:
-    """What s3fs is opened with, the credentials aside."""
+    """What s3fs is opened with, the credentials aside.
+
+    Files are fetched whole: with more than one request for a file s3fs asks for its size first.
+    """
     arguments: dict[str, Any] = {
         "anon": options.source == "anonymous",
         "requester_pays": options.requester_pays,
         "use_listings_cache": False,
         "skip_instance_cache": True,
+        "max_concurrency": 1,
+        "config_kwargs": {
+            "max_pool_connections": _CONNECTIONS,
+            "retries": {"mode": "standard", "max_attempts": _TRIES},
+        },
     }
     if options.endpoint_url:
         arguments["endpoint_url"] = options.endpoint_url
@@ -87,7 +97,7 @@ def s3_arguments(options: StorageOptions) -> dict[str, Any]:
         arguments["client_kwargs"] = {"region_name": options.region}
     if options.path_style is not None:
         style = "path" if options.path_style else "virtual"
-        arguments["config_kwargs"] = {"s3": {"addressing_style": style}}
+        arguments["config_kwargs"]["s3"] = {"addressing_style": style}
     return arguments
 
 

@@ -153,7 +153,7 @@ class TestTranslation:
         )
         told = s3_arguments(options)
         assert (told["endpoint_url"], told["client_kwargs"]) == ("https://minio", {"region_name": "eu-central-1"})
-        assert told["config_kwargs"] == {"s3": {"addressing_style": "path"}}
+        assert told["config_kwargs"]["s3"] == {"addressing_style": "path"}
         assert told["requester_pays"] is True
         assert s3_options(options) == {
             "region": "eu-central-1",
