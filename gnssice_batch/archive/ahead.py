@@ -53,10 +53,11 @@ class Ahead:
         held = sum(size for size, _ in self._under_way.values())
         while self._waiting and (not held or held + self._waiting[0].size_bytes <= self._archive.ahead_bytes):
             file = self._waiting.popleft()
-            self._under_way[file.uri] = (file.size_bytes, _requests().submit(self._archive.fetch, file.uri))
+            self._under_way[file.uri] = (file.size_bytes, requests().submit(self._archive.fetch, file.uri))
             held += file.size_bytes
 
 
 @cache
-def _requests() -> ThreadPoolExecutor:
+def requests() -> ThreadPoolExecutor:
+    """The threads that ask archives for files."""
     return ThreadPoolExecutor(_REQUESTS, "fetch")

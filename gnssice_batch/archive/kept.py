@@ -1,9 +1,12 @@
-"""Fetched files that this process is going to read again."""
+"""Fetched files that this process is going to read, some of them asked for only."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from concurrent.futures import Future
 from threading import Lock
 from typing import Final
 
+from gnssice_batch.archive.ahead import requests
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.model.values import SourceFile
 
@@ -15,34 +18,42 @@ class Kept:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._contents: OrderedDict[_Key, bytes] = OrderedDict()
+        self._files: OrderedDict[_Key, Future[bytes]] = OrderedDict()
         self._size_bytes = 0
 
-    def put(self, archive: ArchiveAccess, file: SourceFile, content: bytes) -> None:
+    def put(self, archive: ArchiveAccess, file: SourceFile, content: Future[bytes]) -> None:
         """Keep a file, unless it is on a disk anyway or larger than all that may be kept."""
-        if archive.folder.local or len(content) > archive.kept_bytes:
+        if archive.folder.local or file.size_bytes > archive.kept_bytes:
             return
         with self._lock:
             self._pop(_key(archive, file))
-            self._contents[_key(archive, file)] = content
-            self._size_bytes += len(content)
+            self._add(_key(archive, file), content)
             while self._size_bytes > archive.kept_bytes:
-                self._pop(next(iter(self._contents)))
+                self._pop(next(iter(self._files)))
 
-    def take(self, archive: ArchiveAccess, file: SourceFile) -> bytes | None:
-        """The bytes of a file, which are kept no longer; None where they are not kept."""
+    def ask(self, archive: ArchiveAccess, files: Iterable[SourceFile]) -> None:
+        """Ask for files of an object store before they are wanted, as long as there is room for them."""
+        most = 0 if archive.folder.local else min(archive.ahead_bytes, archive.kept_bytes)
+        with self._lock:
+            for file in files:
+                if self._size_bytes + file.size_bytes > most:
+                    return
+                if _key(archive, file) not in self._files:
+                    self._add(_key(archive, file), requests().submit(archive.fetch, file.uri))
+
+    def take(self, archive: ArchiveAccess, file: SourceFile) -> Future[bytes] | None:
+        """A file, which is kept no longer; None where it is not kept."""
         with self._lock:
             return self._pop(_key(archive, file))
 
-    def has(self, archive: ArchiveAccess, file: SourceFile) -> bool:
-        """Whether a file is kept."""
-        with self._lock:
-            return _key(archive, file) in self._contents
+    def _add(self, key: _Key, file: Future[bytes]) -> None:
+        self._files[key] = file
+        self._size_bytes += key[2]
 
-    def _pop(self, key: _Key) -> bytes | None:
-        content = self._contents.pop(key, None)
-        self._size_bytes -= len(content or b"")
-        return content
+    def _pop(self, key: _Key) -> Future[bytes] | None:
+        file = self._files.pop(key, None)
+        self._size_bytes -= key[2] if file else 0
+        return file
 
 
 KEPT: Final = Kept()

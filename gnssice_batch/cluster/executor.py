@@ -58,6 +58,9 @@ class Finished[R]:
 class Executor(Protocol):
     """Runs tasks and gives their results back as they finish."""
 
+    here: bool
+    """Whether tasks run in this process, one after the other."""
+
     @property
     def dashboard(self) -> str | None:
         """URL of the Dask dashboard, None where there is none."""
@@ -73,6 +76,7 @@ class InProcess:
     """One task after the other, here."""
 
     dashboard = None
+    here = True
 
     def run[R](self, tasks: Iterable[Task[R]]) -> Iterator[Finished[R]]:
         """Run the tasks in their order."""
@@ -93,6 +97,8 @@ class OnDask:
 
     Arguments travel with each task, never scattered: every attempt gets copies of its own.
     """
+
+    here = False
 
     def __init__(self, client: Client, ahead: int, patience_s: float, *, shown: bool = True) -> None:
         self._client = client

@@ -1,6 +1,7 @@
 """The bytes of a partition's files: each asked for once, also where they are read twice."""
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
@@ -15,8 +16,9 @@ class Fetching:
 
     def __init__(self, archive: ArchiveAccess, files: Iterable[SourceFile]) -> None:
         self._archive = archive
-        self._held: dict[SourceFile, bytes] = {}
-        self._ahead = Ahead(archive, [file for file in files if not self._take_kept(file)])
+        files = list(files)
+        self._held = {file: kept for file in files if (kept := KEPT.take(archive, file))}
+        self._ahead = Ahead(archive, [file for file in files if file not in self._held])
 
     def __enter__(self) -> Self:
         """Begin to fetch."""
@@ -38,20 +40,15 @@ class Fetching:
         ArchiveError
             When the archive does not give it.
         """
-        content = self._held.get(file)
-        if content is None:
-            content = self._ahead.take(file)
-            if not self._archive.folder.local:
-                self._held[file] = content
+        if file in self._held:
+            return self._held[file].result()
+        content = self._ahead.take(file)
+        if not self._archive.folder.local:
+            self._held[file] = Future()
+            self._held[file].set_result(content)
         return content
 
     def keep(self) -> None:
         """Keep the files in this process, for the partition is going to be done again."""
         for file, content in self._held.items():
             KEPT.put(self._archive, file, content)
-
-    def _take_kept(self, file: SourceFile) -> bool:
-        content = KEPT.take(self._archive, file)
-        if content is not None:
-            self._held[file] = content
-        return content is not None

@@ -1,10 +1,15 @@
 """The rounds of a run: make the structure, submit partitions, learn, plan again, until none is pending."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import zip_longest
 
+from gnssice_batch.archive.kept import KEPT
+from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import PlanError
 from gnssice_batch.ingest.partition import ingest_partition
+from gnssice_batch.ingest.sources import by_first_unit
 from gnssice_batch.job.execution import Execution, result_of
 from gnssice_batch.job.prepare import Prepared, plan_all
 from gnssice_batch.job.work import Work
@@ -117,7 +122,9 @@ def _send_out(
     todo: tuple[Assignment, ...], prepared: Prepared, work: Work, breaker: Breaker, execution: Execution
 ) -> None:
     sent: dict[str, Assignment] = {}
-    for finished in execution.run(_call(assignment, prepared, work, sent) for assignment in todo):
+    calls = (_call(assignment, prepared, work, sent) for assignment in todo)
+    asking = _asking_ahead(calls, todo, prepared.context.archive) if execution.tasks.here else calls
+    for finished in execution.run(asking):
         assignment = sent[finished.key]
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
@@ -127,6 +134,17 @@ def _send_out(
         _learn(work, assignment, outcome)
         breaker.check(outcome.files)
         execution.progress.finished(outcome.key, outcome.bytes_read)
+
+
+def _asking_ahead[R](
+    calls: Iterator[Task[R]], todo: tuple[Assignment, ...], archive: ArchiveAccess
+) -> Iterator[Task[R]]:
+    """The calls, the files of the next one asked for while each is made."""
+    for call, following in zip_longest(calls, todo[1:]):
+        if following is not None:
+            KEPT.ask(archive, by_first_unit(following))
+        if call is not None:
+            yield call
 
 
 def _breaker(prepared: Prepared, limits: BreakerLimits) -> Breaker:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import ConfigError, PlanError
 from gnssice_batch.ingest.reading import ReadContext
@@ -98,6 +99,8 @@ class Surveying:
         surveys: list[FileSurvey] = []
         execution = self.execution
         execution.progress.stage("survey", len(files))
+        if execution.tasks.here:
+            KEPT.ask(self.context.archive, files)
         calls = (Task(f"survey/{file.uri}", survey_file, (file, self.context)) for file in files)
         for finished in execution.run(calls):
             surveys.append(result_of(finished))

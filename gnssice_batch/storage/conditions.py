@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -73,14 +74,12 @@ async def _faults(client: _Client, keys: list[str]) -> list[str]:
             "an object was written over in spite of If-Match with another ETag": client.put(new, if_match=_FALSE_ETAG),
             "an object was made in spite of If-Match": client.put(missing, if_match=_FALSE_ETAG),
         }
-        found = list(_passed(zip(tries, await _in_turn(tries.values()), strict=True)))
-        return found or [*await _race(client, raced, None), *await _race(client, swapped, await client.put(swapped))]
+        answers, *races = await asyncio.gather(
+            asyncio.gather(*tries.values()), _race(client, raced), _race_for(client, swapped)
+        )
+        return list(_passed(zip(tries, answers, strict=True))) or list(chain(*races))
     finally:
         await asyncio.gather(*(client.remove(key) for key in keys))
-
-
-async def _in_turn(tries: Any) -> list[Answer]:
-    return [await each for each in tries]
 
 
 def _passed(answers: Any) -> Iterator[str]:
@@ -91,7 +90,12 @@ def _passed(answers: Any) -> Iterator[str]:
             yield sentence if answer.won else _denied(answer)
 
 
-async def _race(client: _Client, key: str, held: Answer | None) -> list[str]:
+async def _race_for(client: _Client, key: str) -> list[str]:
+    """Let rivals write an object that is there."""
+    return await _race(client, key, await client.put(key))
+
+
+async def _race(client: _Client, key: str, held: Answer | None = None) -> list[str]:
     """Let rivals write one object at once: exactly one of them may win."""
     etags = [None] if held is None else [held.etag, held.etag.strip('"')]
     for etag in etags:

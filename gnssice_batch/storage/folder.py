@@ -1,7 +1,7 @@
 """A folder anywhere, local or in an object store: the one door to fsspec."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
@@ -101,7 +101,7 @@ class Folder:
         with _as_os_errors():
             opened, root = self._open()
             path = f"{root}/{name}".rstrip("/")
-            if opened.exists(path):
+            with suppress(FileNotFoundError):
                 opened.rm(path, recursive=True)
 
     def below(self, name: str) -> "Folder":

@@ -20,6 +20,8 @@ _SPLIT_UNITS = 10_000
 _PRELOADED = r"^/[^/]+/(sid|sv|system|band|code|freq_center|freq_min|freq_max|glonass_fcn)$"
 _PRELOADED_REFERENCES = 10_000
 _READ_CONCURRENCY = 64
+_MANIFESTS_AT_ONCE = 32
+"""Of the arrays of a commit: each has a manifest, and Icechunk by itself writes one after the other."""
 
 icechunk.set_logs_filter("error")
 
@@ -193,14 +195,12 @@ def _opened(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -
 def _created(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
     """A new repository, or the one that another process has just made."""
     try:
-        handle = icechunk.Repository.create(place, config=configuration)
+        return icechunk.Repository.create(place, config=configuration)
     except icechunk.IcechunkError:
         there = _opened(place, configuration)
         if there is None:
             raise
         return there
-    handle.save_config()
-    return handle
 
 
 def _configuration(options: RepositoryOptions) -> icechunk.RepositoryConfig:
@@ -210,7 +210,11 @@ def _configuration(options: RepositoryOptions) -> icechunk.RepositoryConfig:
     configuration.compression = icechunk.CompressionConfig(
         algorithm=icechunk.CompressionAlgorithm.Zstd, level=options.compression_level
     )
-    configuration.manifest = icechunk.ManifestConfig(preload=_preload(), splitting=_splitting())
+    configuration.manifest = icechunk.ManifestConfig(
+        preload=_preload(),
+        splitting=_splitting(),
+        max_concurrent_manifest_fetches_during_commit=_MANIFESTS_AT_ONCE,
+    )
     return configuration
 
 
