@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 import dask
-from distributed import Client, KilledWorker, LocalCluster, as_completed
+from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
 from distributed.comm.core import CommClosedError
 
 from gnssice_batch import config
@@ -22,6 +22,8 @@ _log = logger(__name__)
 _FIRST_PAUSE_S = 0.5
 _POLL_S = 0.1
 _COUNT_AGAIN_S = 5.0
+_LOCAL = {"distributed.worker.multiprocessing-method": "spawn", "distributed.scheduler.work-stealing": False}
+"""Tasks wait with the scheduler, so that none is stolen from the worker that has kept what it reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Task[R]:
     """Name of the task everywhere: partition key, Dask key, log field."""
     function: Callable[..., R]
     arguments: tuple[object, ...]
+    near: str = ""
+    """Worker that runs it as long as it is there, because it has kept what the task reads; empty for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Finished[R]:
     key: str
     result: R | None = None
     error: BaseException | None = None
+    worker: str = ""
+    """Who has run it; empty in this process, or where it failed."""
 
     @property
     def killed_workers(self) -> bool:
@@ -136,7 +142,8 @@ class OnDask:
         """Submit what there is room for; under Dask keys of their own, so that none gets another's result."""
         for task in islice(waiting, max(0, self._room() - len(under_way))):
             key = f"{task.key}@{secrets.token_hex(4)}"
-            future = self._client.submit(task.function, *task.arguments, key=key, pure=False)
+            chosen: dict[str, Any] = {"workers": [task.near], "allow_other_workers": True} if task.near else {}
+            future = self._client.submit(_with_worker, task.function, *task.arguments, key=key, pure=False, **chosen)
             under_way[future] = task.key
             running.add(future)
 
@@ -228,16 +235,24 @@ def _finished(future: Any, key: str) -> Finished[Any]:
         return Finished(key, error=CommClosedError("the scheduler is gone"))
     try:
         error = future.exception()
-        return Finished(key, error=error) if error else Finished(key, result=future.result())
+        if error:
+            return Finished(key, error=error)
+        worker, result = future.result()
+        return Finished(key, result=result, worker=worker)
     except (CancelledError, OSError) as gone:
         return Finished(key, error=gone)
+
+
+def _with_worker[R](function: Callable[..., R], *arguments: object) -> tuple[str, R]:
+    """The address of the worker that this runs on, and the result of a call."""
+    return get_worker().address, function(*arguments)
 
 
 @contextmanager
 def _local(settings: config.Cluster, window: int) -> Iterator[Executor]:
     shown = settings.dashboard_port is not None
     with (
-        dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
+        dask.config.set(_LOCAL),
         LocalCluster(
             n_workers=settings.workers,
             threads_per_worker=settings.threads_per_worker,

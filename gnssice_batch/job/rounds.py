@@ -1,5 +1,6 @@
 """The rounds of a run: make the structure, submit partitions, learn, plan again, until none is pending."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
@@ -131,7 +132,7 @@ def _send_out(
             _log.error("partition set aside: %s", finished.error, extra={"partition": finished.key})
             continue
         outcome = result_of(finished)
-        _learn(work, assignment, outcome)
+        _learn(work, assignment, outcome, finished.worker)
         breaker.check(outcome.files)
         execution.progress.finished(outcome.key, outcome.bytes_read)
 
@@ -168,11 +169,14 @@ def _call(
         _extended(work, [grown], prepared)
     sent[assignment.partition.key] = current = replace(assignment, axis=grown.axis)
     fork = work.structure.work_fork if work.structure else b""
-    return Task(assignment.partition.key, ingest_partition, (current, fork, prepared.context))
+    near = Counter(filter(None, (work.readers.pop(file.uri, "") for file in current.files))).most_common(1)
+    arguments = (current, fork, prepared.context)
+    return Task(assignment.partition.key, ingest_partition, arguments, near[0][0] if near else "")
 
 
-def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome) -> None:
+def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome, worker: str) -> None:
     if outcome.unknown_sids:
+        work.readers.update({file.uri: worker for file in assignment.files if worker})
         _log.info("%d new signals are added to the axis", len(outcome.unknown_sids), extra={"partition": outcome.key})
         work.read.update({part.file.uri: part for part in outcome.files})
     else:

@@ -1,7 +1,7 @@
 """Files that are read before the plan is made: samples of new receivers, the outermost files of all."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.cluster.executor import Task
@@ -103,7 +103,7 @@ class Surveying:
             KEPT.ask(self.context.archive, files)
         calls = (Task(f"survey/{file.uri}", survey_file, (file, self.context)) for file in files)
         for finished in execution.run(calls):
-            surveys.append(result_of(finished))
+            surveys.append(replace(result_of(finished), worker=finished.worker))
             breaker.check([surveys[-1].outcome])
             execution.progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
         execution.stop.raise_if_requested()

@@ -39,6 +39,8 @@ class Work:
     """By URI what became of files in partitions that no later plan has."""
     implausible: frozenset[str] = frozenset()
     """URIs of the files that lie an absurd distance from the other data of their receiver."""
+    readers: dict[str, str] = field(default_factory=dict)
+    """By URI the worker that has read a file and may have kept it."""
     structures: int = 0
     """How many structures this start has made."""
     resumed: int = 0
@@ -101,6 +103,7 @@ def work_of(repository: Repository, journal: Journal, prepared: Prepared, resume
         templates=dict(resumed.templates),
         structure=resumed.structure,
         resumed=len(resumed.done),
+        readers={survey.outcome.file.uri: survey.worker for survey in prepared.surveys if survey.worker},
     )
     for done in resumed.done.values():
         work.learn(done.partition.receiver, done.outcome)

@@ -30,6 +30,8 @@ class FileSurvey:
     """Interval that its epochs fit; 0 where neither they nor its header tell one."""
     marks: Marks = field(default_factory=lambda: Marks(np.empty(0, np.int64), 0), compare=False, repr=False)
     """Some of its plausible epochs."""
+    worker: str = field(default="", compare=False)
+    """Who has read the file, and may have kept it."""
 
 
 @dataclass(frozen=True, slots=True)

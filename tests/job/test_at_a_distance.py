@@ -71,13 +71,14 @@ def test_a_store_is_the_same_wherever_it_lies(object_stores, local):
 
 @pytest.mark.parametrize("kind", SERVER)
 @pytest.mark.parametrize("limits", [{}, {"ahead_bytes": 0}])
+@pytest.mark.parametrize("cluster", [{}, {"kind": "local", "workers": 2}], ids=["here", "on two workers"])
 def test_each_file_is_asked_for_once_though_signals_come_that_the_sample_does_not_show(
-    kind, limits, tmp_path, object_servers, proxy
+    kind, limits, cluster, tmp_path, object_servers, proxy
 ):
     place = fresh(kind, tmp_path, object_servers(SERVER[kind]))
     fill(place)
     between = proxy(place)
-    chosen = settings(place.through(between.address))
+    chosen = settings(place.through(between.address), cluster=cluster)
     chosen = chosen.model_copy(update={"archive": chosen.archive.model_copy(update=limits)})
     assert run(chosen).snapshot
     objects = between.counts().objects
