@@ -32,7 +32,7 @@ _MOST_S = 30.0
 
 
 def keep(question: dict[str, Any]) -> dict[str, float]:
-    """Keep partitions as a coordinator does when a worker hands them in."""
+    """Keep partitions as a coordinator does when a worker hands them in, until the last one is written."""
     target = _target(question)
     journal = begin(target.journals, _RECORD)
     done = [_done(number) for number in range(question["partitions"])]
@@ -42,6 +42,7 @@ def keep(question: dict[str, Any]) -> dict[str, float]:
         kept += 1
         if question["options"] and time.perf_counter() - started > _MOST_S:
             break
+    journal.flush()
     return {"seconds": time.perf_counter() - started, "partitions": kept}
 
 

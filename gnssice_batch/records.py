@@ -2,16 +2,18 @@
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Any, TypeAliasType, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeAliasType, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 type Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+_PLAIN: Final = frozenset({bool, int, float, str, NoneType})
 
 
 def dump(value: object) -> Json:  # noqa: PLR0911 - one answer per kind of value
@@ -22,6 +24,11 @@ def dump(value: object) -> Json:  # noqa: PLR0911 - one answer per kind of value
     TypeError
         For a value that has no place in JSON.
     """
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value  # type: ignore[return-value]  # mypy does not follow types that are compared
+    if names := _names(kind):
+        return {name: dump(getattr(value, name)) for name in names}
     match value:
         case Enum():
             return dump(value.value)
@@ -35,8 +42,6 @@ def dump(value: object) -> Json:  # noqa: PLR0911 - one answer per kind of value
             return [dump(item) for item in sorted(value)]
         case tuple() | list():
             return [dump(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: dump(getattr(value, item.name)) for item in fields(value)}
     return _plain(value)
 
 
@@ -49,7 +54,7 @@ def load(kind: Any, value: Json) -> Any:
         When the JSON does not fit the type.
     """
     try:
-        return _load(kind, value)
+        return _loader(kind)(value)
     except (KeyError, TypeError, AttributeError, zlib.error) as error:
         msg = f"not a {getattr(kind, '__name__', kind)}: {error}"
         raise ValueError(msg) from error
@@ -64,34 +69,41 @@ def _plain(value: object) -> Json:
     raise TypeError(msg)
 
 
-def _load(kind: Any, value: Any) -> Any:
+@cache
+def _loader(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of a type; made once for each, as it takes longer than to be used."""
     kind = _unaliased(kind)
     if is_dataclass(kind) and isinstance(kind, type):
-        hints = _hints(kind)
-        return kind(**{item.name: _load(hints[item.name], value[item.name]) for item in fields(kind) if item.init})
+        hints = get_type_hints(kind)
+        members = [(item.name, _loader(hints[item.name])) for item in fields(kind) if item.init]
+        return lambda value: kind(**{name: loaded(value[name]) for name, loaded in members})
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
+        return kind
     if kind is bytes:
-        return base64.b64decode(value, validate=True)
+        return lambda value: base64.b64decode(value, validate=True)
     origin = get_origin(kind)
     if origin is None:
-        return _checked(kind, value)
-    return _load_generic(origin, get_args(kind), value)
+        return partial(_checked, kind)
+    return _generic_loader(origin, get_args(kind))
 
 
-def _load_generic(origin: Any, arguments: tuple[Any, ...], value: Any) -> Any:
-    if origin in {Union, UnionType}:
-        (inner,) = (argument for argument in arguments if argument is not NoneType)
-        return None if value is None else _load(inner, value)
+def _generic_loader(origin: Any, arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
     if origin is np.ndarray:
-        return np.frombuffer(zlib.decompress(base64.b64decode(value["zlib"])), np.dtype(value["dtype"])).copy()
+        return lambda value: np.frombuffer(
+            zlib.decompress(base64.b64decode(value["zlib"])), np.dtype(value["dtype"])
+        ).copy()
+    if origin in {Union, UnionType}:
+        (inner,) = (_loader(argument) for argument in arguments if argument is not NoneType)
+        return lambda value: None if value is None else inner(value)
+    loaders = [_loader(argument) for argument in arguments if argument is not Ellipsis]
     if issubclass(origin, Mapping):
-        return {_load(arguments[0], key): _load(arguments[1], item) for key, item in value}
+        of_key, of_item = loaders
+        return lambda value: {of_key(key): of_item(item) for key, item in value}
     if issubclass(origin, frozenset):
-        return frozenset(_load(arguments[0], item) for item in value)
+        return lambda value: frozenset(map(loaders[0], value))
     if arguments[-1] is Ellipsis:
-        return tuple(_load(arguments[0], item) for item in value)
-    return tuple(_load(argument, item) for argument, item in zip(arguments, value, strict=True))
+        return lambda value: tuple(map(loaders[0], value))
+    return lambda value: tuple(loaded(item) for loaded, item in zip(loaders, value, strict=True))
 
 
 def _unaliased(kind: Any) -> Any:
@@ -112,5 +124,6 @@ def _checked(kind: Any, value: Any) -> Any:
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _names(kind: Any) -> tuple[str, ...]:
+    """The fields of a dataclass; none for another type."""
+    return tuple(item.name for item in fields(kind)) if is_dataclass(kind) else ()

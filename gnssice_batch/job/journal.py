@@ -1,37 +1,44 @@
 """The journal of an unpublished run, from which a new start resumes.
 
-One folder a run, beside the repository: ``run.json``, ``lease.json``, ``structure.json`` and ``partitions/<key>``.
-Every file is one line (format, length, SHA-256) and a JSON document; both are checked before anything in it is
-believed, and nothing in it is executed.
+One folder a run, beside the repository: ``run.json``, ``lease.json``, segments of finished partitions below
+``partitions/``, and by start ``structure/<start>``, ``surveyed/<start>`` and ``starts/<start>``. A start never writes
+what another has written, so that one that was believed dead can't replace anything of the one that took over. Every
+document is sealed: its length and SHA-256 are checked before anything in it is believed, and nothing in it is executed.
 """
 
-import hashlib
-import json
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
 
-from gnssice_batch.errors import RunConflictError, StoreError
+from gnssice_batch.errors import GnssiceError, StoreError
+from gnssice_batch.job.lease import NAME as LEASE
+from gnssice_batch.job.lease import Holding, Lease, read_lease, take
+from gnssice_batch.job.sealing import seal, unseal
+from gnssice_batch.job.segment_writer import SegmentWriter
+from gnssice_batch.job.segments import (
+    FOLDER,
+    STARTS,
+    finished_keys,
+    highest_start,
+    names_in,
+    note_start,
+    read_segments,
+    record,
+)
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import Done, FileOutcome
 from gnssice_batch.records import dump, load
 from gnssice_batch.storage.folder import Folder
+from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.structure import Structure
 
-FORMAT: Final = 3
-LEASE_S: Final = 60.0
-"""A run on another machine whose lease is older than this is dead."""
-
-_PARTITIONS: Final = "partitions"
-_STRUCTURE: Final = "structure.json"
-_SURVEYED: Final = "surveyed.json"
+_STRUCTURE: Final = "structure"
+_SURVEYED: Final = "surveyed"
 _RECORD: Final = "run.json"
-_LEASE: Final = "lease.json"
-_MAGIC: Final = "gnssice-journal"
+_PATIENCE_S: Final = 30.0
+"""How long the end of a run that failed waits for what is not journaled yet."""
 _log = logger(__name__)
 
 
@@ -51,48 +58,54 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """Who is at work on a run, and when it last said so."""
+class AtWork:
+    """What a start needs to write a journal."""
 
-    host: str
-    process: int
-    process_started: str
-    """What tells this process from a later one of the same number."""
-    beat: str
-    """ISO 8601."""
-
-    def mine(self) -> bool:
-        """Whether it is this very process."""
-        return (self.host, self.process) == (socket.gethostname(), os.getpid())
-
-    def alive(self) -> bool:
-        """Whether that process still runs; of another machine, whether it has said so lately."""
-        if self.host == socket.gethostname():
-            return _process_started(self.process) == self.process_started
-        age = datetime.now(UTC) - datetime.fromisoformat(self.beat)
-        return age.total_seconds() < LEASE_S
+    holding: Holding
+    writer: SegmentWriter
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """The journal of one run."""
+    """The journal of one run; of a start that works on it, or to look at.
+
+    As a context it writes, at its end, what waits to be written, and lets other starts of this process have the run.
+    """
 
     folder: Folder
     record: RunRecord
+    at_work: AtWork | None = None
+    """None for a journal to look at."""
 
     def keep(self, done: Done) -> None:
-        """Keep a finished partition; one of an earlier round is replaced.
+        """Hand a finished partition in; it is kept when `flush` comes back. One of an earlier round is replaced.
 
         Raises
         ------
         StoreError
-            When it can't be written.
+            When an earlier one could not be written.
+        RunConflictError
+            When another start has taken the run over.
         """
-        self._write(f"{_PARTITIONS}/{done.partition.key}", done)
+        self._append(done.partition.key, done)
 
     def drop(self, key: str) -> None:
-        """Forget a partition that does not fit the store any more."""
-        _remove(self.folder, f"{_PARTITIONS}/{key}")
+        """Forget a partition that does not fit the store any more; likewise."""
+        self._append(key, None)
+
+    def flush(self) -> None:
+        """Wait until everything handed in is kept.
+
+        Raises
+        ------
+        StoreError
+            When something could not be written; what had been before stands.
+        RunConflictError
+            When another start has taken the run over.
+        """
+        at_work = self._at_work()
+        at_work.writer.flush()
+        at_work.holding.check()
 
     def keep_structure(self, structure: Structure) -> None:
         """Keep the structure; it extends the one that was kept before, and takes its place.
@@ -102,11 +115,11 @@ class Journal:
         StoreError
             When it can't be written.
         """
-        self._write(_STRUCTURE, structure)
+        self._write_mine(_STRUCTURE, structure)
 
     def drop_structure(self) -> None:
         """Forget the structure: the store has moved on and it does not fit any more."""
-        _remove(self.folder, _STRUCTURE)
+        self._write_mine(_STRUCTURE, None)
 
     def keep_record(self) -> None:
         """Keep what the journal belongs to: from now on a new start finds it."""
@@ -114,100 +127,191 @@ class Journal:
 
     def keep_surveyed(self, rejected: tuple[FileOutcome, ...]) -> None:
         """Keep the files that the survey has refused: no partition has them, and a new start makes no survey."""
-        self._write(_SURVEYED, rejected)
+        self._write_mine(_SURVEYED, rejected)
 
     def surveyed(self) -> tuple[FileOutcome, ...]:
         """The files that the survey has refused."""
-        return tuple(self._read(tuple[FileOutcome, ...], _SURVEYED) or ())
+        return tuple(self._latest(tuple[FileOutcome, ...] | None, _SURVEYED) or ())
 
     def renew(self) -> None:
-        """Say that this process is at work on the run."""
-        lease = Lease(socket.gethostname(), os.getpid(), _process_started(os.getpid()), _now())
-        self._write(_LEASE, lease)
+        """Say that this process is at work on the run, and find out whether it still has it.
+
+        Raises
+        ------
+        RunConflictError
+            When another start has taken the run over, or it was given up.
+        StoreError
+            When the lease can't be written.
+        """
+        self._at_work().holding.renew()
 
     def partitions(self) -> dict[str, Done]:
-        """Every finished partition whose file is whole; a torn one is left out and done again."""
-        names = (name for name in sorted(entries_of(self.folder)) if name.startswith(f"{_PARTITIONS}/"))
-        found = (self._read(Done, name) for name in names)
-        return {done.partition.key: done for done in found if done is not None}
+        """Every finished partition whose record is whole; one whose record is damaged is left out and done again."""
+        return read_segments(self.folder).partitions
+
+    def finished(self) -> int:
+        """How many partitions are finished."""
+        return len(finished_keys(self.folder))
+
+    def take_in(self) -> dict[str, Done]:
+        """The partitions that earlier starts have finished; what these write from now on does not count any more.
+
+        Raises
+        ------
+        StoreError
+            When they can't be read.
+        """
+        found = read_segments(self.folder)
+        if found.records:
+            note_start(self.folder, self._at_work().holding.lease.origin, found.records)
+        return found.partitions
 
     def structure(self) -> Structure | None:
-        """The structure as it was last extended; None where there is none yet."""
-        structure: Structure | None = self._read(Structure, _STRUCTURE)
+        """The structure as it was last extended; None where there is none yet, and where it is damaged."""
+        structure: Structure | None = self._latest(Structure | None, _STRUCTURE)
         return structure
 
     def lease(self) -> Lease | None:
         """Who is at work on the run; None where nobody ever said so."""
-        lease: Lease | None = self._read(Lease, _LEASE)
-        return lease
+        return read_lease(self.folder)[0]
+
+    def close(self, patience_s: float | None = None) -> None:
+        """Write what waits, and let other starts of this process have the run.
+
+        Parameters
+        ----------
+        patience_s
+            How long it may take at most.
+
+        Raises
+        ------
+        StoreError
+            When it can't be written.
+        """
+        at_work = self._at_work()
+        try:
+            left = 0 if at_work.holding.lost else at_work.writer.flush(patience_s)
+        finally:
+            at_work.writer.stop()
+            at_work.holding.release()
+        if left:
+            msg = f"{self.folder.url}: {left} records of the journal were not written in {patience_s:g} s"
+            raise StoreError(msg)
+
+    def __enter__(self) -> Self:
+        """Be at work on the run."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close; after an error that is only said, as the error is what has to be heard."""
+        if error is None:
+            self.close()
+            return
+        try:
+            self.close(_PATIENCE_S)
+        except GnssiceError as other:
+            if other is not error:
+                _log.warning("%s; what is missing is done again", other, extra={"run": self.record.run})
 
     def remove(self) -> None:
         """Remove the journal: the run is published, or given up.
 
         The record goes last: without it no start would find what is left.
         """
-        for name in (_PARTITIONS, _STRUCTURE, _SURVEYED, _LEASE, _RECORD):
+        for name in (FOLDER, STARTS, _STRUCTURE, _SURVEYED, LEASE, _RECORD):
             _remove(self.folder, name)
         _remove(self.folder)
 
-    def _write(self, name: str, content: object) -> None:
-        try:
-            self.folder.write(name, seal(dump(content)))
-        except OSError as error:
-            msg = f"{self.folder.url}/{name}: the journal can't be written: {error}; what it has already stands"
-            raise StoreError(msg) from error
+    def _at_work(self) -> AtWork:
+        if self.at_work is None:
+            msg = f"run {self.record.run}: its journal was opened to look at; no start of this process has taken it"
+            raise StoreError(msg)
+        return self.at_work
 
-    def _read(self, kind: type[Any], name: str) -> Any:
-        return _read(self.folder, kind, name)
+    def _append(self, key: str, done: Done | None) -> None:
+        at_work = self._at_work()
+        at_work.holding.check()
+        at_work.writer.append(record(key, done))
+
+    def _write_mine(self, kind: str, content: object) -> None:
+        holding = self._at_work().holding
+        holding.check()
+        self._write(f"{kind}/{holding.lease.origin}", content)
+
+    def _write(self, name: str, content: object) -> None:
+        _write(self.folder, name, seal(dump(content)))
+
+    def _latest(self, kind: Any, below: str) -> Any:
+        """What the latest start has written of a kind, if it is whole."""
+        names = [name for name in names_in(self.folder, below) if not name.endswith(".unfinished")]
+        return _read(self.folder, kind, f"{below}/{max(names)}") if names else None
 
 
 def begin(folder: Folder, record: RunRecord) -> Journal:
-    """Open the journal of a new run, with this process at work on it."""
+    """Open the journal of a new run, with this process at work on it.
+
+    Raises
+    ------
+    StoreError
+        When it can't be written.
+    """
     _remove_orphans(folder)
-    journal = Journal(folder.below(record.run), record)
-    journal.renew()
+    journal = _taken(folder.below(record.run), record)
     journal.keep_record()
     return journal
+
+
+def _taken(folder: Folder, record: RunRecord) -> Journal:
+    """The journal of a run, taken by this process.
+
+    Raises
+    ------
+    RunConflictError
+        When another has it.
+    """
+    holding = take(folder, record.run, lambda: highest_start(entries_of(folder)))
+
+    def write(name: str, content: bytes) -> None:
+        holding.check()
+        _write(folder, name, content)
+
+    return Journal(folder, record, AtWork(holding, SegmentWriter(write, holding.lease.origin)))
 
 
 def _remove_orphans(folder: Folder) -> None:
     """Remove what starts have left that died between their lease and their record: no other start finds it."""
     names = entries_of(folder)
-    runs = {name.removesuffix(f"/{_LEASE}") for name in names if name.endswith(f"/{_LEASE}")}
+    runs = {name.removesuffix(f"/{LEASE}") for name in names if name.endswith(f"/{LEASE}")}
     for run in sorted(run for run in runs if f"{run}/{_RECORD}" not in names):
-        lease: Lease | None = _read(folder.below(run), Lease, _LEASE)
+        lease = read_lease(folder.below(run))[0]
         if lease and not lease.alive():
-            _remove(folder.below(run), _LEASE)
+            _remove(folder.below(run), LEASE)
 
 
 def open_journals(folder: Folder) -> tuple[Journal, ...]:
     """The journals of all runs that were neither published nor given up, oldest first."""
     names = [name.removesuffix(f"/{_RECORD}") for name in entries_of(folder) if name.endswith(f"/{_RECORD}")]
-    records = {name: _record(folder.below(name)) for name in names}
-    journals = (Journal(folder.below(name), record) for name, record in records.items() if record)
+    records = together(partial(_record, folder.below(name)) for name in names)
+    journals = (Journal(folder.below(name), record) for name, record in zip(names, records, strict=True) if record)
     return tuple(sorted(journals, key=lambda journal: journal.record.started))
 
 
 def resumable(folder: Folder, settings: str, branch: str) -> Journal | None:
-    """The journal that a start with these settings goes on with; None where there is none.
+    """The journal that a start with these settings goes on with, taken by this process; None where there is none.
+
+    Of all that try at one time one gets it: in an object store a conditional write decides, on a disk the lock of the
+    repository, which the caller holds.
 
     Raises
     ------
     RunConflictError
-        When another process is at work on that run.
+        When another is at work on that run.
     """
     for journal in open_journals(folder):
-        if (journal.record.settings, journal.record.branch) != (settings, branch):
-            continue
-        lease = journal.lease()
-        if lease and lease.alive() and not lease.mine():
-            msg = (
-                f"run {journal.record.run} with the same settings is at work on {lease.host}, process {lease.process}"
-                f" (last sign of life {lease.beat}); wait for it, or start again when it is dead"
-            )
-            raise RunConflictError(msg)
-        journal.renew()
-        return journal
+        if (journal.record.settings, journal.record.branch) == (settings, branch):
+            return _taken(journal.folder, journal.record)
     return None
 
 
@@ -226,7 +330,7 @@ def entries_of(folder: Folder) -> dict[str, Mapping[str, Any]]:
         raise StoreError(msg) from error
 
 
-def _read(folder: Folder, kind: type[Any], name: str) -> Any:
+def _read(folder: Folder, kind: Any, name: str) -> Any:
     try:
         return load(kind, unseal(folder.read(name)))
     except FileNotFoundError:
@@ -236,6 +340,14 @@ def _read(folder: Folder, kind: type[Any], name: str) -> Any:
         return None
     except OSError as error:
         raise _unreadable(folder, name, error) from error
+
+
+def _write(folder: Folder, name: str, content: bytes) -> None:
+    try:
+        folder.write(name, content)
+    except OSError as error:
+        msg = f"{folder.url}/{name}: the journal can't be written: {error}; what it has already stands"
+        raise StoreError(msg) from error
 
 
 def _remove(folder: Folder, name: str = "") -> None:
@@ -250,31 +362,6 @@ def _unreadable(folder: Folder, name: str, error: OSError) -> StoreError:
     return StoreError(f"{folder.url}/{name}: the journal can't be read: {error}")
 
 
-def seal(document: object) -> bytes:
-    """A JSON document under a line that says its format, length and SHA-256."""
-    body = json.dumps(document, separators=(",", ":")).encode()
-    return f"{_MAGIC} {FORMAT} {len(body)} {hashlib.sha256(body).hexdigest()}\n".encode() + body
-
-
-def unseal(content: bytes) -> Any:
-    """The document of a sealed file.
-
-    Raises
-    ------
-    ValueError
-        When the file is of another format, cut off, or changed.
-    """
-    head, _, body = content.partition(b"\n")
-    words = head.decode("ascii", "replace").split(" ")
-    if words[:2] != [_MAGIC, str(FORMAT)]:
-        msg = f"not a journal file of format {FORMAT}"
-        raise ValueError(msg)
-    if words[2:] != [str(len(body)), hashlib.sha256(body).hexdigest()]:
-        msg = "cut off or changed since it was written"
-        raise ValueError(msg)
-    return json.loads(body)
-
-
 def _record(folder: Folder) -> RunRecord | None:
     try:
         record: RunRecord = load(RunRecord, unseal(folder.read(_RECORD)))
@@ -284,17 +371,3 @@ def _record(folder: Folder) -> RunRecord | None:
     except OSError as error:
         raise _unreadable(folder, _RECORD, error) from error
     return record
-
-
-def _process_started(process: int) -> str:
-    """Start time of a process in clock ticks since boot, empty for one that is not there (Linux)."""
-    try:
-        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    fields = text.rpartition(")")[2].split()
-    return "" if fields[0] == "Z" else fields[19]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

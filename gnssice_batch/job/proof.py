@@ -168,6 +168,8 @@ def _refuse_differences(compared: Iterable[Compared], work: Work) -> None:
     wrong = [one for one in compared if one.differences or one.absent]
     for one in wrong:
         work.journal.drop(one.key)
+    if wrong:
+        work.journal.flush()
     differences = [sentence for one in wrong for sentence in one.first]
     if differences:
         count = sum(one.differences for one in wrong)

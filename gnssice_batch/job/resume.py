@@ -36,7 +36,7 @@ def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
     contradicts it. Without it, partitions of groups that were there before still hold where nobody else wrote their
     units.
     """
-    structure, done = journal.structure(), journal.partitions()
+    structure, done = journal.structure(), journal.take_in()
     if structure is None or not is_available(repository, structure):
         _drop(journal, done)
         return Resumed()

@@ -15,11 +15,11 @@ from gnssice_batch.job.results import file_outcomes, new_ledger_rows, publicatio
 from gnssice_batch.job.rounds import ingest
 from gnssice_batch.job.start import start_of, tag_published
 from gnssice_batch.job.target import Target, target_of
+from gnssice_batch.job.work import Work
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import warn
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rules import Rules, rules_of
-from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.publish import Publication, publish
 
 _BASE_MEMORY_BYTES = 350 << 20
@@ -80,16 +80,19 @@ def _phases(order: Order, execution: Execution) -> RunReport:
         snapshot = None
         if any(news.values()):
             execution.progress.stage("publish", 0)
-            snapshot = _published(target, work.repository, publication_of(prepared, work, structure, news))
+            snapshot = _published(target, work, publication_of(prepared, work, structure, news))
     return report_of(prepared, work, files, proof, snapshot)
 
 
-def _published(target: Target, repository: Repository, publication: Publication) -> str:
+def _published(target: Target, work: Work, publication: Publication) -> str:
+    """Publish what the journal holds, as long as the run is this process's."""
+    work.journal.flush()
+    work.journal.renew()
     try:
-        snapshot = publish(repository, target.branch, publication)
+        snapshot = publish(work.repository, target.branch, publication)
     except RunConflictError as conflict:
         raise MovedError(str(conflict), publication.run) from conflict
-    tag_published(target, repository, snapshot)
+    tag_published(target, work.repository, snapshot)
     return snapshot
 
 

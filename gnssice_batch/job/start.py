@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from gnssice_batch.errors import StoreError
+from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.job.journal import Journal, RunRecord, begin, resumable
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.replanning import MovedError
@@ -39,8 +39,8 @@ class Start:
     target: Target
     run: str
     """Name of the run: that of the adopted journal, else a new one."""
-    beats: ExitStack
-    """Holds the heartbeat of the journal."""
+    at_work: ExitStack
+    """Holds the journal, and its heartbeat."""
     repository: Repository | None = None
     journal: Journal | None = None
     resumed: Resumed = field(default_factory=Resumed)
@@ -74,7 +74,7 @@ class Start:
         ensure_branch(self.repository, self.target.branch)
         if self.journal is None:
             self.journal = _begin(self.target, self.run, prepared.backlog.base(self.repository))
-            self.beats.enter_context(_heartbeat(self.journal))
+            _be_at_work(self.at_work, self.journal)
         self.journal.keep_surveyed(prepared.refused)
         return work_of(self.repository, self.journal, prepared, self.resumed)
 
@@ -90,11 +90,10 @@ def start_of(target: Target) -> Iterator[Start]:
     RunConflictError
         When another process is at work on that run.
     """
-    repository, journal = _adopted(target)
-    with ExitStack() as beats:
-        start = Start(target, journal.record.run if journal else _new_name(), beats, repository, journal)
+    with ExitStack() as at_work:
+        repository, journal = _adopted(target, at_work)
+        start = Start(target, journal.record.run if journal else _new_name(), at_work, repository, journal)
         if repository and journal:
-            beats.enter_context(_heartbeat(journal))
             start.resumed = resume(repository, target.branch, journal)
         yield start
     if start.repository and start.journal:
@@ -111,15 +110,21 @@ def _new_name() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _adopted(target: Target) -> tuple[Repository | None, Journal | None]:
-    """The repository, if there is one, and the journal of an earlier start with the same settings, if it left one."""
+def _adopted(target: Target, at_work: ExitStack) -> tuple[Repository | None, Journal | None]:
+    """The repository, if there is one, and the journal of an earlier start with the same settings, if it left one.
+
+    The journal is this process's as long as the context lasts.
+    """
     if not repository_exists(target.location):
         return None, None
     repository = open_repository(target.location, target.options)
     with repository.lock:
         journal = resumable(target.journals, target.identity, target.branch)
+    if journal:
+        _be_at_work(at_work, journal)
     if journal and (snapshot := published_snapshot(repository, target.branch, journal.record.run)):
         tag_published(target, repository, snapshot)
+        at_work.close()
         _clear(repository, journal)
         journal = None
     return repository, journal
@@ -131,19 +136,31 @@ def _begin(target: Target, run: str, base: str) -> Journal:
     return begin(target.journals, record)
 
 
+def _be_at_work(at_work: ExitStack, journal: Journal) -> None:
+    """Hold a journal, its lease renewed until the last of it is written, as long as a context lasts."""
+    at_work.enter_context(_heartbeat(journal))
+    at_work.enter_context(journal)
+
+
 @contextmanager
 def _heartbeat(journal: Journal) -> Iterator[None]:
-    """Renew the lease of a run for as long as the context lasts."""
+    """Renew the lease of a run for as long as the context lasts, or until another has taken it.
+
+    The journal knows then, and refuses what it is asked to keep or to publish.
+    """
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(_BEAT_S):
             try:
                 journal.renew()
+            except RunConflictError as error:
+                _log.error("%s", error, extra={"run": journal.record.run})
+                return
             except StoreError as error:
                 _log.warning("the lease was not renewed: %s", error, extra={"run": journal.record.run})
 
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=beat, name="lease", daemon=True)
     thread.start()
     try:
         yield

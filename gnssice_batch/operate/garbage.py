@@ -1,6 +1,7 @@
 """Garbage collection that spares what unpublished runs need."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from gnssice_batch import config
 from gnssice_batch.errors import StoreError
@@ -8,6 +9,7 @@ from gnssice_batch.job.journal import RunRecord
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.operate.open_runs import CLOCKS, began, for_writing, journal_of, open_runs_at
 from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.garbage import Collected, collect, expirable
 from gnssice_batch.store.writing.structure import staged_runs
 
@@ -35,9 +37,10 @@ def _check_open_runs(target: Target, repository: Repository, cutoff: datetime) -
     runs = {found.run: found.record for found in open_runs_at(target)}
     runs = dict.fromkeys(staged_runs(repository)) | runs
     old = expirable(repository, cutoff)
-    for run, record in runs.items():
+    bases = together(partial(_bases, target, run, record) for run, record in runs.items())
+    for (run, record), needed in zip(runs.items(), bases, strict=True):
         since = began(run, record)
-        if cutoff > since - CLOCKS or _bases(target, run, record) & old:
+        if cutoff > since - CLOCKS or needed & old:
             message = (
                 f"run {run} is open since {since.isoformat(timespec='seconds')} and needs what would be deleted:"
                 f" finish it by starting it again, or give it up (runs abandon {run}), or name a longer time"

@@ -1,15 +1,19 @@
 """Unpublished runs, which have left a journal."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, RunConflictError
-from gnssice_batch.job.journal import Journal, Lease, RunRecord, entries_of, open_journals
+from gnssice_batch.job.journal import Journal, RunRecord, entries_of, open_journals
+from gnssice_batch.job.lease import Lease
 from gnssice_batch.job.target import RETRY, Target, target_of
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.repository import Repository, open_existing, open_repository
+from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.publish import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, staged_runs
 
@@ -62,12 +66,11 @@ def open_runs_at(target: Target) -> tuple[OpenRun, ...]:
     entries = entries_of(folder)
     records = {journal.record.run: journal.record for journal in open_journals(folder)}
     names = {name.partition("/")[0] for name in entries if "/" in name}
-    found = []
-    for run in names:
-        mine = {name: entry for name, entry in entries.items() if name.startswith(f"{run}/")}
-        size_bytes = sum(int(entry["size"] or 0) for entry in mine.values())
-        partitions = sum(name.startswith(f"{run}/partitions/") for name in mine)
-        found.append(_open_run(target, repository, journal_of(folder, run, records.get(run)), partitions, size_bytes))
+    sizes = Counter[str]()
+    for name, entry in entries.items():
+        sizes[name.partition("/")[0]] += int(entry["size"] or 0)
+    journals = [journal_of(folder, run, records.get(run)) for run in names]
+    found = together(partial(_open_run, target, repository, one, sizes[one.record.run]) for one in journals)
     return tuple(sorted(found, key=lambda one: one.age, reverse=True))
 
 
@@ -134,9 +137,7 @@ def as_json(found: OpenRun) -> dict[str, object]:
     return {**asdict(found), "age_s": round(found.age.total_seconds())}
 
 
-def _open_run(
-    target: Target, repository: Repository | None, journal: Journal, partitions: int, size_bytes: int
-) -> OpenRun:
+def _open_run(target: Target, repository: Repository | None, journal: Journal, size_bytes: int) -> OpenRun:
     lease, record = journal.lease(), journal.record
     whole = bool(record.branch)
     identity, retry, _ = record.settings.partition(RETRY)
@@ -148,7 +149,7 @@ def _open_run(
         same_settings=(identity, record.branch) == (target.identity, target.branch),
         retry=bool(retry),
         snapshot=published_snapshot(repository, record.branch, record.run) if repository and whole else None,
-        partitions=partitions,
+        partitions=journal.finished(),
         size_bytes=size_bytes,
     )
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
+from fsspec.asyn import sync
 from fsspec.implementations.local import LocalFileSystem
 
 from gnssice_batch.errors import GnssiceError
 from gnssice_batch.redaction import redacted
+from gnssice_batch.storage.conditional import CONDITIONAL, REFUSED, client
 from gnssice_batch.storage.filesystems import filesystem
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.options import StorageOptions
@@ -63,6 +65,54 @@ class Folder:
             unfinished = f"{path}.{uuid4().hex}.unfinished"
             opened.pipe_file(unfinished, content)
             opened.mv(unfinished, path)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether its server decides between writers; elsewhere, as on a disk, whoever writes holds a lock."""
+        return place(self.url).kind in CONDITIONAL
+
+    def read_version(self, name: str) -> tuple[bytes, str]:
+        """The bytes of a file with its version, as `write_version` wants it; that is empty where there are none.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        OSError
+            When the storage does not answer.
+        """
+        if not self.conditional:
+            return self.read(name), ""
+        with _as_os_errors():
+            opened, root = self._open()
+            found: tuple[bytes, str] = sync(opened.loop, client(place(self.url).kind, opened).get, f"{root}/{name}")
+            return found
+
+    def write_version(self, name: str, content: bytes, version: str | None) -> str | None:
+        """Write a file that still has a version, or, where that is None, one that is not there yet.
+
+        Returns
+        -------
+        str or None
+            Its version now; None where the server has refused, as others have written it. A refusal may also follow
+            a write that has succeeded and whose answer was lost: look at what stands there.
+
+        Raises
+        ------
+        OSError
+            When the storage does not take it.
+        """
+        if not self.conditional:
+            self.write(name, content)
+            return ""
+        with _as_os_errors():
+            opened, root = self._open()
+            put = client(place(self.url).kind, opened).put
+            answer = sync(opened.loop, put, f"{root}/{name}", content, if_match=version)
+            if answer.won or answer.status in REFUSED:
+                return answer.etag if answer.won else None
+            msg = f"{self.url}/{name}: a conditional write was answered with {answer.status}"
+            raise (PermissionError if answer.status in _DENIALS else OSError)(msg)
 
     def entries(self) -> dict[str, Mapping[str, Any]]:
         """Path below the folder to what the storage says of each file; empty where there is no folder.

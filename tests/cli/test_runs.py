@@ -15,8 +15,10 @@ import pytest
 from gnssice_batch.cli import main
 from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.job.execution import NoProgress
-from gnssice_batch.job.journal import Lease, _now, _process_started, open_journals, seal
+from gnssice_batch.job.journal import open_journals
+from gnssice_batch.job.lease import Lease, now, process_started
 from gnssice_batch.job.run import run
+from gnssice_batch.job.sealing import seal
 from gnssice_batch.job.target import target_of
 from gnssice_batch.operate.garbage import collect_garbage
 from gnssice_batch.operate.open_runs import (
@@ -91,7 +93,7 @@ def chosen(tmp_path):
 def other_process():
     """A process that is not this one, and lives as long as the test."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        yield Lease(socket.gethostname(), process.pid, _process_started(process.pid), _now())
+        yield Lease(socket.gethostname(), process.pid, process_started(process.pid), now())
         process.communicate(b"\n")
 
 

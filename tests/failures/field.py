@@ -61,8 +61,13 @@ def journals(settings):
 
 
 def journaled(settings):
-    """Keys of the partitions that some journal holds."""
-    return {name.rpartition("/")[2] for name in journals(settings) if "/partitions/" in name}
+    """Keys of the finished partitions that some journal holds."""
+    folder, stands = Path(f"{settings.store.url}/{settings.site}/rinex.runs"), {}
+    for path in sorted(folder.glob("*/partitions/*")):
+        lines = path.read_bytes().split(b"\n") if path.suffix != ".unfinished" else ()
+        found = [json.loads(line) for line in lines if line.startswith(b'{"key"')]
+        stands |= {each["key"]: each["done"] is not None for each in found}
+    return {key for key, finished in stands.items() if finished}
 
 
 @dataclass

@@ -159,7 +159,7 @@ def half_done(tmp_path_factory):
     states, chosen = States(folder), site(folder, files)
     with pytest.raises(Interrupt):
         run(chosen, Hook("ingest", interrupt, after=3))
-    assert len(journal_files(chosen, "partitions")) == 3
+    assert len(journaled(chosen)) == 3
     states.keep("half done")
     return SimpleNamespace(states=states, folder=folder, chosen=chosen, files=files)
 
@@ -172,6 +172,8 @@ def journaled_run(half_done):
 
 
 TORN = [(kind, damage) for kind in ("partitions", "structure") for damage in ("cut", "changed", "emptied")]
+RESUMED = {("partitions", "cut"): 1, ("partitions", "changed"): 2, ("lease", "emptied"): 3}
+"""What of three partitions in one file is resumed."""
 DAMAGES = {"cut": lambda c: c[: len(c) // 2], "changed": lambda c: c[:-9] + b"x" + c[-8:], "emptied": lambda _: b""}
 
 
@@ -183,7 +185,7 @@ class TestAJournalFileIsTorn:
         torn.write_bytes(DAMAGES[damage](torn.read_bytes()))
         hook = Hook()
         report = run(chosen, hook)
-        assert report.resumed == {"partitions": 2, "lease": 3}.get(kind, 0)
+        assert report.resumed == RESUMED.get((kind, damage), 0)
         assert len(hook.ingested) == 6 - report.resumed
         if kind == "run.json":
             assert len(branches(chosen)) == 2, "nothing says any more whose the staging branch is"

@@ -8,12 +8,14 @@ import pytest
 
 from gnssice_batch.errors import PlanError, RunConflictError, StoreError
 from gnssice_batch.ingest import partition as ingest
+from gnssice_batch.job.lease import now
 from gnssice_batch.job.run import run
+from gnssice_batch.job.sealing import seal, unseal
 from gnssice_batch.model.values import Partition
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.planning.plan import prove_single_owners
-from tests.failures.field import settings_of, write_settings
-from tests.failures.processes import coordinator, finished
+from tests.failures.field import journaled, settings_of, write_settings
+from tests.failures.processes import coordinator, finished, wait_until
 from tests.failures.small import (
     GROUP,
     Hook,
@@ -61,6 +63,46 @@ class TestTheSameRunIsStartedTwice:
         run(chosen)
         assert len(messages(chosen)) == 1
         check_as_in_one_run(tmp_path, chosen, files)
+
+
+class TestARunIsTakenOverByAnotherStart:
+    def test_it_publishes_nothing_and_its_journal_stands(self, tmp_path):
+        files = hourly(0, 6, 12)
+        chosen = site(tmp_path, files)
+
+        def lease(**changes):
+            (path,) = journal_files(chosen, "lease.json")
+            other = {"host": "another-host", "token": "other", "beat": now()}
+            path.write_bytes(seal(unseal(path.read_bytes()) | other | changes))
+
+        with pytest.raises(RunConflictError, match="taken over by another-host"):
+            run(chosen, Hook("ingest", lease, after=2))
+        assert messages(chosen) == []
+        with pytest.raises(RunConflictError, match="at work on another-host"):
+            run(chosen)
+        lease(beat="2020-01-01T00:00:00+00:00")
+        assert run(chosen).resumed == 3
+        check_as_in_one_run(tmp_path, chosen, files)
+
+    def test_it_stops_as_soon_as_it_knows(self, tmp_path, monkeypatch):
+        """A heartbeat finds out; no further partition is kept."""
+        monkeypatch.setattr("gnssice_batch.job.start._BEAT_S", 0.01)
+        chosen = site(tmp_path, hourly(*range(0, 48, 6)))
+
+        def given_up():
+            (path,) = journal_files(chosen, "lease.json")
+            path.unlink()
+            assert wait_until(lambda: not beating())
+
+        hook = Hook("ingest", given_up, after=2)
+        with pytest.raises(RunConflictError, match="given up"):
+            run(chosen, hook)
+        assert len(hook.ingested) == 2
+        assert messages(chosen) == []
+
+
+def beating():
+    return [thread for thread in threading.enumerate() if thread.name == "lease"]
 
 
 class TestTwoFirstBackfillsMakeOneGroup:
@@ -250,7 +292,7 @@ class TestAWorkerWritesWrongValues:
         with pytest.raises(StoreError, match=r"nothing was published: .* differences.*\n.*Pseudorange is"):
             run(chosen)
         assert messages(chosen) == []
-        assert journal_files(chosen, "partitions") == []
+        assert journaled(chosen) == set()
         wrong.on = False
         report = run(chosen)
         assert (report.resumed, report.proof.level, report.proof.files) == (0, "full", 2)

@@ -1,4 +1,4 @@
-"""The journal: what is kept is believed only when it is whole, and no key stands in it."""
+"""The journal: what is kept is believed only when it is whole, wherever it lies, and no start replaces another's."""
 
 import socket
 from dataclasses import replace
@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gnssice_batch.errors import Reason, RunConflictError
-from gnssice_batch.job.journal import FORMAT, RunRecord, begin, open_journals, resumable, seal, unseal
+from gnssice_batch.errors import Reason, RunConflictError, StoreError
+from gnssice_batch.job.journal import RunRecord, begin, open_journals, resumable
+from gnssice_batch.job.sealing import FORMAT, seal, unseal
+from gnssice_batch.job.segment_writer import FULL_BYTES
 from gnssice_batch.model.values import (
     Done,
     EpochRows,
@@ -23,28 +25,43 @@ from gnssice_batch.model.values import (
     rank,
 )
 from gnssice_batch.storage.folder import Folder
+from gnssice_batch.storage.options import options_of
 from gnssice_batch.store.writing.structure import Structure
 
 RECORD = RunRecord("20250101T000000-abc", "settings", "main", "BASE", "2025-01-01T00:00:00+00:00", "gnssice_batch 0")
 
 
-def finished(fork=b"\x00fork\xff"):
+def finished(fork=b"\x00fork\xff", key="a.1"):
     file = SourceFile("a/ract001a00.25d.gz", "a", 10, "etag", 1, 2)
     facts = FileFacts("00ff", "3.04", span=Span(1, 2), rank=rank(3, "3.04", 2, "00ff"), skipped={Reason.COMMENT: 2})
     refusal = Refusal(Reason.TRUNCATED, "", 7, b"> 20\xff")
-    part = FileOutcome(file, Status.PARTIAL, facts, refusal, Tally(2, 9), {Reason.OFF_GRID: Tally(1, 3)}, ("a.1",))
+    part = FileOutcome(file, Status.PARTIAL, facts, refusal, Tally(2, 9), {Reason.OFF_GRID: Tally(1, 3)}, (key,))
     rows = EpochRows(4, np.array([-2, -1, 5], np.int32))
-    outcome = PartitionOutcome("a.1", fork, (part,), (rows,), (0,), {3: Tally(1, 1)}, (), 10, 0.5, 1)
-    return Done(Partition("a.1", "a", 0, 1), 0, 2, "digest", (file,), (8,), outcome)
+    outcome = PartitionOutcome(key, fork, (part,), (rows,), (0,), {3: Tally(1, 1)}, (), 10, 0.5, 1)
+    return Done(Partition(key, "a", 0, 1), 0, 2, "digest", (file,), (8,), outcome)
 
 
-@pytest.fixture(params=["local", "memory"])
-def folder(request, tmp_path):
-    return Folder(str(tmp_path / "runs")) if request.param == "local" else Folder(f"memory://{tmp_path.name}")
+@pytest.fixture
+def folder(object_stores):
+    return Folder(object_stores.url, options_of(object_stores.options)).below("runs")
+
+
+@pytest.fixture
+def local(tmp_path):
+    return Folder(str(tmp_path / "runs"))
+
+
+def again(folder):
+    """A new start, as a process would make it that finds the one before dead."""
+    for journal in open_journals(folder):
+        content = unseal(journal.folder.read("lease.json"))
+        journal.folder.write("lease.json", seal(content | {"host": "dead", "beat": "2020-01-01T00:00:00+00:00"}))
+    return resumable(folder, "settings", "main")
 
 
 def test_a_partition_comes_back_as_it_was_kept(folder):
-    begin(folder, RECORD).keep(finished())
+    with begin(folder, RECORD) as begun:
+        begun.keep(finished())
     (journal,) = open_journals(folder)
     (back,) = journal.partitions().values()
     assert journal.record == RECORD
@@ -59,20 +76,176 @@ def test_a_partition_comes_back_as_it_was_kept(folder):
     np.testing.assert_array_equal(back.outcome.epochs[0].source, [-2, -1, 5])
 
 
-def test_a_torn_partition_is_not_believed(folder):
+def kept(folder, *records):
+    """A journal with these partitions and drops in one segment, and the segment's name and content."""
     journal = begin(folder, RECORD)
-    journal.keep(finished())
-    whole = journal.folder.read("partitions/a.1")
-    for damaged in (whole[:-1], whole[:40], b"", whole.replace(b"digest", b"digesT"), whole.replace(b" 3 ", b" 1 ", 1)):
-        journal.folder.write("partitions/a.1", damaged)
-        assert journal.partitions() == {}
+    for each in records:
+        journal.drop(each) if isinstance(each, str) else journal.keep(each)
+    journal.flush()
+    (name,) = segments(journal)
+    return journal, name, journal.folder.read(name)
+
+
+def segments(journal):
+    return sorted(name for name in journal.folder.entries() if name.startswith("partitions/"))
+
+
+DAMAGES = {
+    "a character": lambda whole: whole.replace(b"digest", b"digesT", 1),
+    "a character in a head": lambda whole: head_of(whole, 1, b"%d" % FORMAT, b"1"),
+    "the magic of a head": lambda whole: head_of(whole, 1, b"gnssice", b"gnssicE"),
+    "a line end in the middle": lambda whole: whole.replace(b"digest", b"dig\nst", 1),
+    "all of it": lambda whole: b"gnssice-journal".join(
+        part for at, part in enumerate(whole.split(b"gnssice-journal")) if at != 2
+    ),
+}
+
+
+def head_of(whole, number, old, new):
+    """The head of a record, the index being number 0, with something replaced."""
+    parts = whole.split(b"gnssice-journal")
+    parts = [parts[0], *(b"gnssice-journal" + each for each in parts[1:])]
+    parts[number + 1] = parts[number + 1].replace(old, new, 1)
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_record_costs_no_other(local, damage):
+    journal, name, whole = kept(local, finished(key="a.1"), finished(key="a.2"), finished(key="a.3"))
+    damaged = damage(whole)
+    assert damaged != whole
+    journal.folder.write(name, damaged)
+    assert journal.partitions().keys() == {"a.2", "a.3"}
+
+
+def test_a_segment_that_is_cut_off_keeps_what_is_before(local):
+    journal, name, whole = kept(local, finished(key="a.1"), finished(key="a.2"), finished(key="a.3"))
+    for length, left in ((len(whole) - 2, 2), (len(whole) // 2, 1), (60, 0), (0, 0)):
+        journal.folder.write(name, whole[:length])
+        assert len(journal.partitions()) == left
+
+
+def test_a_later_record_that_is_damaged_does_not_bring_the_earlier_back(local):
+    """Neither a partition that was done again, nor one that was dropped."""
+    for later, old, new in ((finished(b"later"), b"bGF0ZXI=", b"bGF0ZXo="), ("a.1", b'"done":null', b'"done":nulL')):
+        journal, name, whole = kept(local, finished(), finished(key="b"), later)
+        assert whole.count(old) == 1
+        journal.folder.write(name, whole.replace(old, new))
+        assert journal.partitions().keys() == {"b"}
+        journal.close()
+        journal.remove()
+
+
+def test_without_its_index_the_records_of_a_segment_stand(local):
+    journal, name, whole = kept(local, finished(), finished(key="b"))
+    journal.folder.write(name, whole.replace(b'"index"', b'"Index"'))
+    assert journal.partitions().keys() == {"a.1", "b"}
+    assert journal.finished() == 2
+
+
+def test_later_records_replace_earlier_ones(folder):
+    journal, _, _ = kept(folder, finished(b"one"), finished(b"two"), finished(key="b"), "b")
+    assert {key: done.outcome.fork for key, done in journal.partitions().items()} == {"a.1": b"two"}
+    assert journal.finished() == 1
+    journal.keep(finished(b"three", key="b"))
+    journal.flush()
+    assert journal.partitions().keys() == {"a.1", "b"}
+    assert journal.finished() == 2
+
+
+def test_a_journal_of_many_partitions_is_few_files(local):
+    """However slowly they come."""
+    with begin(local, RECORD) as journal:
+        for number in range(100):
+            journal.keep(finished(bytes(3000), key=f"a.{number:03d}"))
+            journal.flush()
+        names = segments(journal)
+    assert 4 <= len(names) <= 10
+    assert len(journal.partitions()) == journal.finished() == 100
+    assert max(len(journal.folder.read(name)) for name in names) < FULL_BYTES + 8000
+
+
+def test_an_index_longer_than_what_is_read_at_first(local):
+    with begin(local, RECORD) as journal:
+        journal.keep(finished(bytes(10), key="a" * 40_000))
+        journal.keep(finished(bytes(10), key="b" * 40_000))
+    assert journal.finished() == 2
+
+
+def test_what_the_start_before_writes_late_does_not_count(folder):
+    late = begin(folder, RECORD)
+    for key in ("a.1", "a.2"):
+        late.keep(finished(b"early", key=key))
+    late.flush()
+    journal = again(folder)
+    assert journal.take_in().keys() == {"a.1", "a.2"}
+    journal.keep(finished(b"mine"))
+    journal.flush()
+    for key in ("a.1", "a.3"):
+        late.keep(finished(b"late", key=key))
+    late.flush()
+    for found in (journal, again(folder)):
+        forks = {key: done.outcome.fork for key, done in found.partitions().items()}
+        assert forks == {"a.1": b"mine", "a.2": b"early"}
+        assert found.finished() == 2
+
+
+def test_a_structure_that_the_start_before_writes_late_does_not_count(folder):
+    late = begin(folder, RECORD)
+    late.keep_structure(Structure("BASE", "early", b"change", b"work", {}))
+    journal = again(folder)
+    assert journal.structure().branch == "early"
+    journal.drop_structure()
+    late.keep_structure(Structure("BASE", "late", b"change", b"work", {}))
+    assert journal.structure() is None
+    assert again(folder).structure() is None
+
+
+def test_where_the_lease_is_damaged_a_start_still_comes_after_those_before(local):
+    first = begin(local, RECORD)
+    second = again(local)
+    second.keep(finished(b"second"))
+    second.close()
+    first.close()
+    second.folder.write("lease.json", b"")
+    third = resumable(local, "settings", "main")
+    assert third.at_work.holding.lease.start == 3
+    third.keep(finished(b"third"))
+    third.flush()
+    assert third.partitions()["a.1"].outcome.fork == b"third"
+
+
+def test_a_record_of_starts_that_is_damaged_costs_what_was_before_it(local, caplog):
+    with begin(local, RECORD) as first:
+        first.keep(finished())
+    journal = again(local)
+    journal.take_in()
+    (name,) = (name for name in journal.folder.entries() if name.startswith("starts/"))
+    journal.folder.write(name, b"")
+    assert journal.partitions() == {}
+    assert "nor what was finished before it" in caplog.text
+
+
+def test_a_journal_that_is_looked_at_is_not_written(local):
+    begin(local, RECORD).close()
+    (journal,) = open_journals(local)
+    with pytest.raises(StoreError, match="to look at"):
+        journal.keep(finished())
+
+
+def test_the_end_of_a_run_that_failed_keeps_what_was_finished(local):
+    with pytest.raises(KeyboardInterrupt), begin(local, RECORD) as journal:  # noqa: PT012 - the end of the context
+        journal.keep(finished())
+        died()
+    assert journal.partitions().keys() == {"a.1"}
 
 
 def test_a_journal_of_another_format_is_left_alone_and_said(folder, monkeypatch, caplog):
     """Forks of the one before did not hold the coordinates along the epochs."""
     with monkeypatch.context() as patch:
-        patch.setattr("gnssice_batch.job.journal.FORMAT", FORMAT - 1)
-        begin(folder, RECORD).keep(finished())
+        patch.setattr("gnssice_batch.job.sealing.FORMAT", FORMAT - 1)
+        with begin(folder, RECORD) as journal:
+            journal.keep(finished())
     assert resumable(folder, "settings", "main") is None
     assert f"is not a journal that this program can use: not a journal file of format {FORMAT}" in caplog.text
 
@@ -89,7 +262,7 @@ def test_a_structure_takes_the_place_of_the_one_before(folder):
 
 
 def test_only_the_same_settings_and_branch_go_on_with_a_run(folder):
-    begin(folder, RECORD)
+    begin(folder, RECORD).close()
     assert resumable(folder, "other settings", "main") is None
     assert resumable(folder, "settings", "other") is None
     assert resumable(folder, "settings", "main").record == RECORD
@@ -107,16 +280,21 @@ def test_a_run_at_work_elsewhere_is_left_alone(folder):
 
 
 def test_removed_journals_are_gone(folder):
-    begin(folder, RECORD).remove()
+    with begin(folder, RECORD) as journal:
+        journal.keep(finished())
+    journal.remove()
     assert open_journals(folder) == ()
 
 
-@pytest.mark.parametrize("removals", range(6))
-def test_a_removal_that_is_cut_short_leaves_nothing_that_a_start_does_not_find(folder, monkeypatch, removals):
-    journal = begin(folder, RECORD)
-    journal.keep(finished())
-    journal.keep_structure(Structure("BASE", "staging", b"change", b"fork", {}))
-    journal.keep_surveyed(())
+@pytest.mark.parametrize("removals", range(7))
+def test_a_removal_that_is_cut_short_leaves_nothing_that_a_start_does_not_find(local, monkeypatch, removals):
+    folder = local
+    with begin(folder, RECORD) as journal:
+        journal.keep(finished())
+        journal.keep_structure(Structure("BASE", "staging", b"change", b"fork", {}))
+        journal.keep_surveyed(())
+        journal.flush()
+        journal.take_in()
     with monkeypatch.context() as patch:
         left = iter(range(removals))
         whole = Folder.remove
@@ -135,8 +313,10 @@ def died():
 
 
 def test_a_lease_without_a_record_is_swept_away_when_its_process_is_dead(folder):
+    held = []
     for run, host in (("dead", "another-host"), ("alive", socket.gethostname())):
         journal = begin(folder, replace(RECORD, run=run))
+        held.append(journal)
         lease = unseal(journal.folder.read("lease.json")) | {"host": host, "beat": "2020-01-01T00:00:00+00:00"}
         journal.folder.write("lease.json", seal(lease))
         journal.folder.remove("run.json")

@@ -1,0 +1,215 @@
+"""The lease of a run: who is at work on it, decided by conditional writes where there is no file lock."""
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from gnssice_batch.errors import RunConflictError, StoreError
+from gnssice_batch.job.sealing import seal, unseal
+from gnssice_batch.log import logger
+from gnssice_batch.records import dump, load
+from gnssice_batch.storage.folder import Folder
+
+NAME: Final = "lease.json"
+LEASE_S: Final = 60.0
+"""A run on another machine whose lease is older than this is dead."""
+
+_TRIES: Final = 5
+_log = logger(__name__)
+_mine: Final[set[str]] = set()
+"""Tokens of the leases that this process holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who is at work on a run, and when it last said so."""
+
+    host: str
+    process: int
+    process_started: str
+    """What tells this process from a later one of the same number."""
+    beat: str
+    """ISO 8601."""
+    start: int = 1
+    """Number of the start: one more than that of the start it has taken the run over from."""
+    token: str = ""
+    """What no other start has."""
+
+    @property
+    def origin(self) -> str:
+        """Name of the start; sorted, the names are in the order in which the starts took the run over."""
+        return f"{self.start:06d}.{self.token}"
+
+    def mine(self) -> bool:
+        """Whether it is this very process."""
+        return (self.host, self.process) == (socket.gethostname(), os.getpid())
+
+    def alive(self) -> bool:
+        """Whether that process is still at work; of another machine, whether it has said so lately."""
+        if self.mine():
+            return self.token in _mine
+        if self.host == socket.gethostname():
+            return process_started(self.process) == self.process_started
+        age = datetime.now(UTC) - datetime.fromisoformat(self.beat)
+        return age.total_seconds() < LEASE_S
+
+
+class Holding:
+    """A lease that this process holds, until it is released, or others take it."""
+
+    def __init__(self, folder: Folder, run: str, lease: Lease, version: str) -> None:
+        self.lease = lease
+        self._folder, self._run, self._version = folder, run, version
+        self._one_at_a_time = threading.Lock()
+        self._lost: RunConflictError | None = None
+        _mine.add(lease.token)
+
+    def renew(self) -> None:
+        """Say that this process is at work on the run.
+
+        Raises
+        ------
+        RunConflictError
+            When another has taken it over, or given it up.
+        StoreError
+            When the lease can't be read or written; it may be held still.
+        """
+        with self._one_at_a_time:
+            self.check()
+            for _ in range(_TRIES):
+                if not self._folder.conditional:
+                    self._look()
+                renewed = replace(self.lease, beat=now())
+                version = _put(self._folder, renewed, self._version)
+                if version is not None:
+                    self._version = version
+                    return
+                self._look()
+        msg = f"{self._folder.url}/{NAME}: the lease was not renewed in {_TRIES} tries"
+        raise StoreError(msg)
+
+    def check(self) -> None:
+        """Check that nobody is known to have taken the run over.
+
+        Raises
+        ------
+        RunConflictError
+            When somebody has.
+        """
+        if self._lost:
+            raise self._lost
+
+    @property
+    def lost(self) -> bool:
+        """Whether somebody is known to have taken the run over."""
+        return self._lost is not None
+
+    def release(self) -> None:
+        """Let other starts of this process have the run."""
+        _mine.discard(self.lease.token)
+
+    def _look(self) -> None:
+        """Find out whose lease it is now; one that is damaged is nobody else's."""
+        found, version = read_lease(self._folder)
+        if version is None:
+            self._lost = RunConflictError(f"run {self._run} was given up or published by another process")
+        elif found and found.token != self.lease.token:
+            msg = (
+                f"run {self._run} was taken over by {found.host}, process {found.process}, as this process had not"
+                f" renewed its lease; nothing was published from here"
+            )
+            self._lost = RunConflictError(msg)
+        else:
+            self._version = version
+        self.check()
+
+
+def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0) -> Holding:
+    """Take the lease of a run that nobody works on: of all that try, one gets it.
+
+    In an object store a conditional write decides; on a disk the caller holds the lock of the repository.
+
+    Parameters
+    ----------
+    least
+        The highest number that a start is known to have had, where the lease does not tell.
+
+    Raises
+    ------
+    RunConflictError
+        When another is at work on the run; it says who.
+    StoreError
+        When the lease can't be read or written.
+    """
+    token, found = secrets.token_hex(4), None
+    for _ in range(_TRIES):
+        found, version = read_lease(folder)
+        if found and found.token == token:
+            return Holding(folder, run, found, version or "")
+        if found and found.alive():
+            break
+        before = found.start if found else least()
+        lease = Lease(socket.gethostname(), os.getpid(), process_started(os.getpid()), now(), before + 1, token)
+        taken = _put(folder, lease, version)
+        if taken is not None:
+            return Holding(folder, run, lease, taken)
+    who = f"{found.host}, process {found.process} (last sign of life {found.beat})" if found else "another process"
+    msg = f"run {run} with the same settings is at work on {who}; wait for it, or start again when it is dead"
+    raise RunConflictError(msg)
+
+
+def read_lease(folder: Folder) -> tuple[Lease | None, str | None]:
+    """The lease of a run, None where it is damaged, and its version, None where there is no lease.
+
+    Raises
+    ------
+    StoreError
+        When it can't be read.
+    """
+    try:
+        content, version = folder.read_version(NAME)
+    except FileNotFoundError:
+        return None, None
+    except OSError as error:
+        msg = f"{folder.url}/{NAME}: the lease can't be read: {error}"
+        raise StoreError(msg) from error
+    try:
+        return _lease(content), version
+    except ValueError as error:
+        _log.warning("%s/%s is not used: %s", folder.url, NAME, error)
+        return None, version
+
+
+def _lease(content: bytes) -> Lease:
+    found: Any = load(Lease, unseal(content))
+    lease: Lease = found
+    return lease
+
+
+def _put(folder: Folder, lease: Lease, version: str | None) -> str | None:
+    try:
+        return folder.write_version(NAME, seal(dump(lease)), version)
+    except OSError as error:
+        msg = f"{folder.url}/{NAME}: the journal can't be written: {error}; what it has already stands"
+        raise StoreError(msg) from error
+
+
+def process_started(process: int) -> str:
+    """Start time of a process in clock ticks since boot, empty for one that is not there (Linux)."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    fields = text.rpartition(")")[2].split()
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def now() -> str:
+    """The time, as leases have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
