@@ -1,4 +1,4 @@
-"""Sealed documents: JSON that is believed only where its length and SHA-256 are those that stand over it."""
+"""Sealed documents: JSON under a line that gives its length, with the SHA-256 that it must have."""
 
 import hashlib
 import json

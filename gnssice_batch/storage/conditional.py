@@ -1,4 +1,4 @@
-"""Objects read with their version, and written on the condition that they have it: S3 and Azure."""
+"""Objects by their version: written on condition that they still have it, in S3 or Azure."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
