@@ -12,7 +12,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-annotate
 
 OBJECT_STORES := tests/support/object_stores
-SERVERS := $(or $(GNSSICE_TEST_SERVERS),.servers)
+SERVERS := $(or $(TEST_OBJECT_SERVERS),.servers)
 
 WORKERS := 2
 SHARED := -n $(WORKERS) --dist worksteal

@@ -19,7 +19,7 @@ No example has a deadline: the first one of a process pays for what libraries lo
 
 NOT_QUICK = {"cli", "cluster", "failures", "job", "operate", "store", "test_api.py"}
 """Where tests use repositories, processes or clusters; ``--quick`` leaves them out."""
-ALL_SERVERS = "GNSSICE_TEST_ALL_SERVERS"
+ALL_SERVERS = "TEST_ALL_SERVERS"
 """Environment variable: where it is set, a test whose server can't be started fails and is not skipped."""
 LONGEST_FIRST = (
     "failures/test_chaos_short.py",

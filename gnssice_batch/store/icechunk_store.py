@@ -163,17 +163,18 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
         with as_store_errors():
             session = self.repository.handle.writable_session(self.branch)
         self._warn_of_receivers(session)
-        self._transaction, self._store = Transaction(self.repository, session, self.branch), session.store
-        open_one = self._transaction
+        before, open_one = self._store, Transaction(self.repository, session, self.branch)
+        self._transaction, self._store = open_one, session.store
         try:
             yield open_one
         finally:
-            self._transaction, self._store = None, _newest(self.repository, self.branch)
+            self._transaction, self._store = None, before
         if open_one.unfinished:
             msg = (
                 "the transaction ended without txn.commit(message=...), so nothing of what was written in it is stored"
             )
             raise RuntimeError(msg)
+        self._store = _newest(self.repository, self.branch)
 
     def list_versions(self, branch: str | None = None) -> list[Version]:
         """The versions of a branch, oldest first.

@@ -1,6 +1,6 @@
 """Versions of a repository: listed, shown, found by whatever names them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, Self, override
@@ -12,7 +12,9 @@ from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.repository import MAIN, Repository
 
 _SHORTEST_PREFIX: Final = 4
-_ICECHUNKS_OWN: Final = "__icechunk"
+TRANSACTION: Final = "gnssice_batch_transaction"
+"""Key in a commit's metadata under which a transaction finds its own commit again."""
+_INTERNAL: Final = frozenset({"__icechunk", TRANSACTION})
 _AS_OF: Final = "as of "
 
 
@@ -100,24 +102,42 @@ def versions(repository: Repository, branch: str = MAIN) -> list[Version]:
     StoreError
         When there is no such branch.
     """
-    handle = repository.handle
-    tags: dict[str, list[str]] = {}
-    for tag in sorted(handle.list_tags()):
-        tags.setdefault(handle.lookup_tag(tag), []).append(tag)
-    entries = [entry for entry in handle.ancestry(branch=branch) if entry.parent_id is not None]
+    return _versions(repository, repository.handle.ancestry(branch=branch))
+
+
+@as_store_errors()
+def version_at(repository: Repository, snapshot: str) -> Version:
+    """The version that a snapshot is, whatever has become of the branch it was committed on.
+
+    Raises
+    ------
+    StoreError
+        When there is no such snapshot.
+    """
+    return _versions(repository, repository.handle.ancestry(snapshot_id=snapshot))[-1]
+
+
+def _versions(repository: Repository, newest_first: Iterable[icechunk.SnapshotInfo]) -> list[Version]:
+    tags = _tags(repository.handle)
+    entries = [entry for entry in newest_first if entry.parent_id is not None]
     return [
-        Version._of(  # noqa: SLF001 - the one place where versions are made
-            str(entry.id),
-            _Entry(
-                number,
-                entry.written_at.astimezone(UTC),
-                entry.message,
-                {name: value for name, value in entry.metadata.items() if name != _ICECHUNKS_OWN},
-                (*tags.get(entry.id, ()),),
-            ),
-        )
+        Version._of(str(entry.id), _entry(number, entry, tags.get(entry.id, ())))  # noqa: SLF001 - made only here
         for number, entry in enumerate(reversed(entries), 1)
     ]
+
+
+def _tags(handle: icechunk.Repository) -> dict[str, tuple[str, ...]]:
+    """Tags by the snapshot they point at."""
+    tags: dict[str, tuple[str, ...]] = {}
+    for tag in sorted(handle.list_tags()):
+        snapshot = handle.lookup_tag(tag)
+        tags[snapshot] = (*tags.get(snapshot, ()), tag)
+    return tags
+
+
+def _entry(number: int, found: icechunk.SnapshotInfo, tags: tuple[str, ...]) -> _Entry:
+    metadata = {name: value for name, value in found.metadata.items() if name not in _INTERNAL}
+    return _Entry(number, found.written_at.astimezone(UTC), found.message, metadata, tags)
 
 
 @as_store_errors()

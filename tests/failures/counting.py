@@ -11,7 +11,7 @@ from pathlib import Path
 from gnssice_batch.ingest import partition as ingest
 
 EVENTS = "events"
-WORKERS = "GNSSICE_TEST_WORKERS"
+WORKERS = "TEST_DASK_WORKERS"
 """Environment variable: the file in which workers note their process ids."""
 
 

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-FOLDER = "GNSSICE_TEST_SERVERS"
+FOLDER = "TEST_OBJECT_SERVERS"
 """Environment variable: where `make servers` has installed them, if not in `.servers`."""
-OTHER_S3 = "GNSSICE_TEST_S3"
+OTHER_S3 = "TEST_S3_SERVER"
 """Environment variable: ``key:secret@host:port`` of a server that is used in place of moto."""
 
 _READY = re.compile(r"(?:Running|listens) on http://(127\.0\.0\.1:\d+)")

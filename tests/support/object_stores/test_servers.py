@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gnssice_batch.config import load
+from tests import conftest
+from tests.failures import counting
 from tests.support.object_stores import servers
 from tests.support.object_stores.stores import filesystem, fresh
 
@@ -122,3 +125,10 @@ def test_another_server_takes_the_place_of_moto(monkeypatch, tmp_path):
     with servers.running("moto", tmp_path / "unused") as address:
         assert address == "someone:secret@127.0.0.1:9000"
     assert not (tmp_path / "unused").exists()
+
+
+def test_no_variable_of_the_tests_is_taken_for_a_setting():
+    """Whoever sets one for the tests also starts runs in the same shell."""
+    names = (servers.FOLDER, servers.OTHER_S3, conftest.ALL_SERVERS, counting.WORKERS)
+    needed = ["site=s", "archive.url=a", "store.url=b"]
+    assert load(None, dict.fromkeys(names, "x"), needed) == load(None, {}, needed)
