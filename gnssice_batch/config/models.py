@@ -21,6 +21,7 @@ from gnssice_batch.config.values import (
     whole_ticks,
 )
 from gnssice_batch.errors import ConfigError
+from gnssice_batch.storage.listing import AT_ONCE
 from gnssice_batch.storage.options import check_options
 from gnssice_batch.storage.stores import check_store
 from gnssice_batch.storage.urls import place, refuse_secrets
@@ -143,6 +144,9 @@ class Archive(_Section):
     one_marker: bool = Field(
         False,  # noqa: FBT003
         description="Reject a file whose header names another marker than the receiver's other files.",
+    )
+    listing_requests: int = Field(
+        AT_ONCE, ge=1, description="Requests under way while an archive in S3 or Azure is listed."
     )
     storage_options: Options = Field(description="How the archive is reached; the same words for every storage.")
     allow_static_credentials: bool = STATIC_KEYS
@@ -359,7 +363,7 @@ class Settings(_Section):
             exclude={
                 "cluster": True,
                 "log": True,
-                "archive": {"storage_options", "allow_static_credentials"},
+                "archive": {"listing_requests", "storage_options", "allow_static_credentials"},
                 "store": {"storage_options", "allow_static_credentials"},
                 "run": set(Run.model_fields) - {"branch", "overlap", "partition_units"},
             }

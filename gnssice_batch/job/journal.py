@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import Done, FileOutcome
 from gnssice_batch.records import dump, load
+from gnssice_batch.storage.entries import Entry
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.writing.structure import Structure
 
@@ -211,7 +211,7 @@ def resumable(folder: Folder, settings: str, branch: str) -> Journal | None:
     return None
 
 
-def entries_of(folder: Folder) -> dict[str, Mapping[str, Any]]:
+def entries_of(folder: Folder) -> dict[str, Entry]:
     """What is in the folder of the journals.
 
     Raises

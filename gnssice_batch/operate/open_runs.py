@@ -65,7 +65,7 @@ def open_runs_at(target: Target) -> tuple[OpenRun, ...]:
     found = []
     for run in names:
         mine = {name: entry for name, entry in entries.items() if name.startswith(f"{run}/")}
-        size_bytes = sum(int(entry["size"] or 0) for entry in mine.values())
+        size_bytes = sum(entry.size_bytes for entry in mine.values())
         partitions = sum(name.startswith(f"{run}/partitions/") for name in mine)
         found.append(_open_run(target, repository, journal_of(folder, run, records.get(run)), partitions, size_bytes))
     return tuple(sorted(found, key=lambda one: one.age, reverse=True))
