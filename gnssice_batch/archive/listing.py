@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
 from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -175,7 +176,7 @@ def listing(
 
 def _left_out(uri: str, settings: config.Archive) -> str:
     """Which setting leaves a file out; empty where none does."""
-    if not any(fnmatchcase(uri, pattern) for pattern in settings.include):
+    if "**" not in settings.include and not any(fnmatchcase(uri, pattern) for pattern in settings.include):
         return "not among archive.include"
     return next((f"archive.exclude has {pattern}" for pattern in settings.exclude if fnmatchcase(uri, pattern)), "")
 
@@ -312,6 +313,7 @@ def _fragment(glob: str) -> str:
     return translate(glob).removesuffix("\\Z")
 
 
+@lru_cache(maxsize=65_536)
 def group_name(station: str) -> str:
     """A station name as the name of its group: lower case, everything but letters, digits, dot and dash replaced."""
     return re.sub(r"[^a-z0-9.-]+", "_", station.strip().lower()).strip("_.-")
