@@ -8,7 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
 from fnmatch import fnmatchcase, translate
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 from zlib import crc32
 
 from gnssice_batch import config
@@ -18,7 +19,9 @@ from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
 from gnssice_batch.rinex import Header, failures_as_read_errors, read_header
 from gnssice_batch.rinex.names import NameHint, parse_name
+from gnssice_batch.storage.entries import Entry
 from gnssice_batch.storage.folder import Folder
+from gnssice_batch.storage.listing import AT_ONCE
 
 HEADER_BYTES: Final = 65_536
 """How much of a file is fetched to read its header."""
@@ -93,7 +96,7 @@ class ArchiveAccess:
         denied = isinstance(last, PermissionError) and not self.folder.local
         raise (AccessDeniedError if denied else ArchiveError)(msg) from last
 
-    def entries(self) -> dict[str, Mapping[str, Any]]:
+    def entries(self, at_once: int = AT_ONCE) -> dict[str, Entry]:
         """Path below the root to what the archive says of each file.
 
         Raises
@@ -102,13 +105,14 @@ class ArchiveAccess:
             When the archive can't be listed.
         """
         try:
-            if not self.folder.exists():
+            found = self.folder.entries(at_once)
+            if found.keys() <= {""} and not self.folder.exists():
                 msg = f"the archive {self.folder.url} is not there, or is not a folder: check archive.url"
                 raise ArchiveError(msg)
-            return self.folder.entries()
         except OSError as error:
             msg = f"the archive {self.folder.url} can't be listed: {error}"
             raise ArchiveError(msg) from error
+        return found
 
 
 def access(settings: config.Archive) -> ArchiveAccess:
@@ -139,11 +143,11 @@ def list_files(settings: config.Archive, watched: Callable[[], Hold] = _unwatche
     RefusedError
         As `watched` says.
     """
-    return listing(access(settings).entries(), settings, watched)
+    return listing(access(settings).entries(settings.listing_requests), settings, watched)
 
 
 def listing(
-    entries: Mapping[str, Mapping[str, Any]], settings: config.Archive, watched: Callable[[], Hold] = _unwatched
+    entries: Mapping[str, Entry], settings: config.Archive, watched: Callable[[], Hold] = _unwatched
 ) -> Listing:
     """Find the receiver of each of these files, as `list_files` does.
 
@@ -175,17 +179,9 @@ def listing(
     )
 
 
-def etag(entry: Mapping[str, Any]) -> str:
-    """What changes when a file is replaced: the store's ETag, else its modification time."""
-    for name in ("ETag", "etag", "md5", "mtime", "last_modified", "LastModified", "created"):
-        if entry.get(name):
-            return str(entry[name]).strip('"')
-    return ""
-
-
 def _left_out(uri: str, settings: config.Archive) -> str:
     """Which setting leaves a file out; empty where none does."""
-    if not any(fnmatchcase(uri, pattern) for pattern in settings.include):
+    if "**" not in settings.include and not any(fnmatchcase(uri, pattern) for pattern in settings.include):
         return "not among archive.include"
     return next((f"archive.exclude has {pattern}" for pattern in settings.exclude if fnmatchcase(uri, pattern)), "")
 
@@ -322,16 +318,15 @@ def _fragment(glob: str) -> str:
     return translate(glob).removesuffix("\\Z")
 
 
+@lru_cache(maxsize=65_536)
 def group_name(station: str) -> str:
     """A station name as the name of its group: lower case, everything but letters, digits, dot and dash replaced."""
     return re.sub(r"[^a-z0-9.-]+", "_", station.strip().lower()).strip("_.-")
 
 
-def _source_file(
-    uri: str, receiver: str, entry: Mapping[str, Any], hint: NameHint | None, header: Header | None
-) -> SourceFile:
+def _source_file(uri: str, receiver: str, entry: Entry, hint: NameHint | None, header: Header | None) -> SourceFile:
     start_ns, end_ns = _promised_ns(hint, header)
-    return SourceFile(uri, receiver, int(entry.get("size") or 0), etag(entry), start_ns, end_ns)
+    return SourceFile(uri, receiver, entry.size_bytes, entry.etag, start_ns, end_ns)
 
 
 def _promised_ns(hint: NameHint | None, header: Header | None) -> tuple[int | None, int | None]:

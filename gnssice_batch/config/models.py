@@ -21,6 +21,7 @@ from gnssice_batch.config.values import (
     whole_ticks,
 )
 from gnssice_batch.errors import ConfigError
+from gnssice_batch.storage.listing import AT_ONCE
 from gnssice_batch.storage.options import check_options
 from gnssice_batch.storage.stores import check_store
 from gnssice_batch.storage.urls import place, refuse_secrets
@@ -154,6 +155,9 @@ class Archive(_Section):
         ge=0,
         description="Bytes of files from an object store that a worker keeps in memory because it reads them again: "
         "of samples, and of partitions that met new signals. What does not fit is fetched again.",
+    )
+    listing_requests: int = Field(
+        AT_ONCE, ge=1, description="Requests under way while an archive in S3 or Azure is listed."
     )
     storage_options: Options = Field(description="How the archive is reached; the same words for every storage.")
     allow_static_credentials: bool = STATIC_KEYS
@@ -370,7 +374,7 @@ class Settings(_Section):
             exclude={
                 "cluster": True,
                 "log": True,
-                "archive": {"storage_options", "allow_static_credentials"},
+                "archive": {"listing_requests", "storage_options", "allow_static_credentials"},
                 "store": {"storage_options", "allow_static_credentials"},
                 "run": set(Run.model_fields) - {"branch", "overlap", "partition_units"},
             }

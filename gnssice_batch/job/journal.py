@@ -6,7 +6,6 @@ what another has written, so that one that was believed dead can't replace anyth
 document is sealed: its length and SHA-256 are checked before anything in it is believed, and nothing in it is executed.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -30,6 +29,7 @@ from gnssice_batch.job.segments import (
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import Done, FileOutcome
 from gnssice_batch.records import dump, load
+from gnssice_batch.storage.entries import Entry
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.structure import Structure
@@ -315,7 +315,7 @@ def resumable(folder: Folder, settings: str, branch: str) -> Journal | None:
     return None
 
 
-def entries_of(folder: Folder) -> dict[str, Mapping[str, Any]]:
+def entries_of(folder: Folder) -> dict[str, Entry]:
     """What is in the folder of the journals.
 
     Raises

@@ -129,7 +129,7 @@ def names_in(folder: Folder, below: str) -> dict[str, int]:
         When they can't be listed.
     """
     try:
-        return {name: int(entry["size"] or 0) for name, entry in folder.below(below).entries().items()}
+        return {name: entry.size_bytes for name, entry in folder.below(below).entries().items()}
     except OSError as error:
         msg = f"{folder.url}/{below}: the journal can't be listed: {error}"
         raise StoreError(msg) from error

@@ -68,7 +68,7 @@ def open_runs_at(target: Target) -> tuple[OpenRun, ...]:
     names = {name.partition("/")[0] for name in entries if "/" in name}
     sizes = Counter[str]()
     for name, entry in entries.items():
-        sizes[name.partition("/")[0]] += int(entry["size"] or 0)
+        sizes[name.partition("/")[0]] += entry.size_bytes
     journals = [journal_of(folder, run, records.get(run)) for run in names]
     found = together(partial(_open_run, target, repository, one, sizes[one.record.run]) for one in journals)
     return tuple(sorted(found, key=lambda one: one.age, reverse=True))

@@ -8,6 +8,7 @@ from calendar import isleap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -144,6 +145,7 @@ def _long(parts: re.Match[str]) -> NameHint | None:
     return NameHint(parts["station"].upper(), start_s, period_s, interval_s, kind, style)
 
 
+@lru_cache(maxsize=4096)
 def _period_s(text: str, year: int) -> int | None:
     """Return the seconds of a period such as ``15M``; a year has the days of the year it starts in."""
     seconds = _seconds(text)
@@ -153,6 +155,7 @@ def _period_s(text: str, year: int) -> int | None:
     return round(seconds) + leap_days * _DAY_S
 
 
+@lru_cache(maxsize=4096)
 def _seconds(text: str) -> float | None:
     """Return the seconds of ``30S``, ``15M``, ``05Z`` (5 Hz) or ``01C`` (100 Hz); None if unspecified."""
     count, unit = int(text[:2]), text[2]
@@ -163,6 +166,7 @@ def _seconds(text: str) -> float | None:
     return count * _UNIT_S[unit] if unit in _UNIT_S else None
 
 
+@lru_cache(maxsize=65_536)
 def _start_s(year: int, day: int, hour: int, minute: int) -> int | None:
     """Return seconds since 1980-01-06, None for a day that the year has not."""
     if not 1 <= day <= 365 + isleap(year) or year < 1:

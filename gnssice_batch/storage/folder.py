@@ -1,6 +1,7 @@
 """A folder anywhere, local or in an object store: the one door to fsspec."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,10 +13,15 @@ from fsspec.implementations.local import LocalFileSystem
 from gnssice_batch.errors import GnssiceError
 from gnssice_batch.redaction import redacted
 from gnssice_batch.storage.conditional import CONDITIONAL, REFUSED, client
+from gnssice_batch.storage.entries import Entry, entries
 from gnssice_batch.storage.filesystems import filesystem
+from gnssice_batch.storage.listing import AT_ONCE, UnorderedError, list_all
 from gnssice_batch.storage.location import Location
+from gnssice_batch.storage.object_lists import object_lister
 from gnssice_batch.storage.options import StorageOptions
-from gnssice_batch.storage.urls import Kind, below, place
+from gnssice_batch.storage.urls import Kind, Place, below, place
+
+_log = logging.getLogger(__name__)
 
 _DENIALS: Final = frozenset({401, 403})
 
@@ -114,8 +120,13 @@ class Folder:
             msg = f"{self.url}/{name}: a conditional write was answered with {answer.status}"
             raise (PermissionError if answer.status in _DENIALS else OSError)(msg)
 
-    def entries(self) -> dict[str, Mapping[str, Any]]:
-        """Path below the folder to what the storage says of each file; empty where there is no folder.
+    def entries(self, at_once: int = AT_ONCE) -> dict[str, Entry]:
+        """Path below the folder to what the storage says of each file, sorted; empty where there is no folder.
+
+        Parameters
+        ----------
+        at_once
+            Requests under way in S3 and Azure.
 
         Raises
         ------
@@ -124,9 +135,10 @@ class Folder:
         """
         with _as_os_errors():
             opened, root = self._open()
-            opened.invalidate_cache()
-            found: dict[str, Mapping[str, Any]] = opened.find(root, detail=True)
-            return {path[len(root) :].lstrip("/"): entry for path, entry in found.items()}
+            where = place(self.url)
+            if where.kind is not Kind.S3 and where.kind is not Kind.AZURE:
+                return entries(opened, root)
+            return _objects(where, self.options, at_once) or entries(opened, root)
 
     def exists(self) -> bool:
         """Whether there is such a folder.
@@ -167,6 +179,33 @@ def folder_at(location: Location) -> Folder:
     return Folder(location.url, location.options)
 
 
+def _objects(where: Place, options: StorageOptions, at_once: int) -> dict[str, Entry]:
+    """All objects below a place; none where obstore can't list it, be it for a name that it does not take.
+
+    Raises
+    ------
+    PermissionError
+        When the server does not let it be listed.
+    """
+    from obstore.exceptions import (  # noqa: PLC0415 - only where objects are listed
+        BaseError,
+        PermissionDeniedError,
+        UnauthenticatedError,
+    )
+
+    try:
+        return list_all(object_lister(where, options), at_once)
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise PermissionError(_first_line(error)) from None
+    except (BaseError, UnorderedError) as error:
+        _log.warning("%s is listed page after page: %s", below(where.bucket, where.prefix), _first_line(error))
+        return {}
+
+
+def _first_line(error: Exception) -> str:
+    return redacted(str(error).strip().partition("\n")[0])
+
+
 @contextmanager
 def _as_os_errors() -> Iterator[None]:
     """Raise whatever the libraries of object stores raise as `OSError`, without a secret in it."""
@@ -181,8 +220,7 @@ def _as_os_errors() -> Iterator[None]:
     except Exception as error:
         if not _of_a_storage(error):
             raise
-        first_line = str(error).strip().partition("\n")[0]
-        msg = f"{type(error).__name__}: {redacted(first_line)}"
+        msg = f"{type(error).__name__}: {_first_line(error)}"
         raise (PermissionError if _is_denial(error) else OSError)(msg) from None
 
 

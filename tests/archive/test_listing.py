@@ -4,7 +4,7 @@ import os
 import pytest
 
 import gnssice_batch.archive.listing
-from gnssice_batch.archive.listing import access, etag, group_name, list_files
+from gnssice_batch.archive.listing import access, group_name, list_files
 from gnssice_batch.archive.skipped import by_kind
 from gnssice_batch.config import Archive, Receiver
 from gnssice_batch.errors import ArchiveError, PlanError
@@ -186,8 +186,6 @@ def test_a_replaced_file_has_another_etag(tmp_path):
     os.utime(tmp_path / LONG, (10**9, 10**9))
     (after,) = listed(tmp_path, {}).files
     assert before.etag != after.etag
-    assert etag({"ETag": '"abc"', "mtime": 5}) == "abc"
-    assert etag({}) == ""
 
 
 def test_an_archive_that_is_not_there(tmp_path):

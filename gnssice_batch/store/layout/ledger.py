@@ -168,7 +168,8 @@ def read_files(group: zarr.Group, columns: Collection[str] = FILE_COLUMNS.keys()
 def written_span(group: zarr.Group) -> Span | None:
     """First and last epoch of the files that anything was written of; None where there are none."""
     table = table_of(group, "files")
-    first, last, written = (_column(table, name) for name in ("first_epoch", "last_epoch", "epochs_written"))
+    names = ("first_epoch", "last_epoch", "epochs_written")
+    first, last, written = together(partial(_column, table, name) for name in names)
     taken = written.astype(np.int64) > 0
     if not taken.any():
         return None
@@ -197,10 +198,11 @@ def table_of(group: zarr.Group, name: str) -> zarr.Group:
 
 def _column(table: zarr.Group, name: str) -> npt.NDArray[np.generic]:
     is_text = FILE_COLUMNS[name] == "str"
-    if name not in table:
+    found = table.get(name)
+    if not isinstance(found, zarr.Array):
         rows = array(table, "uri").shape[0]
         return np.full(rows, "", object) if is_text else np.zeros(rows, FILE_COLUMNS[name])
-    column = np.asarray(array(table, name)[:])
+    column = np.asarray(found[:])
     return column.astype(object) if is_text else column
 
 

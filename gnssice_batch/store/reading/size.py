@@ -30,7 +30,7 @@ def repository_bytes(repository: Repository) -> int:
     if where.local:
         return sum(path.stat().st_size for path in local_path(where.url).rglob("*") if path.is_file())
     try:
-        return sum(int(entry["size"] or 0) for entry in folder_at(where).entries().values())
+        return sum(entry.size_bytes for entry in folder_at(where).entries().values())
     except OSError as error:
         msg = f"the objects of {where.url} can't be listed: {error}"
         raise StoreError(msg) from error

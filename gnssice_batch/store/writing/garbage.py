@@ -105,9 +105,8 @@ def _download(where: Location, copy: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if name.startswith(f"{_CHUNKS}/"):
             with path.open("wb") as file:
-                file.truncate(int(entry["size"] or 0))
+                file.truncate(entry.size_bytes)
         else:
             path.write_bytes(folder.read(name))
-        written = entry.get("LastModified") or entry.get("last_modified")
-        if isinstance(written, datetime):
-            os.utime(path, (written.timestamp(), written.timestamp()))
+        if entry.modified_s is not None:
+            os.utime(path, (entry.modified_s, entry.modified_s))
