@@ -42,9 +42,16 @@ class Kept:
                     self._add(_key(archive, file), requests().submit(archive.fetch, file.uri))
 
     def take(self, archive: ArchiveAccess, file: SourceFile) -> Future[bytes] | None:
-        """A file, which is kept no longer; None where it is not kept."""
+        """A file, which is kept no longer; None where it is not kept, or could not be had."""
         with self._lock:
-            return self._pop(_key(archive, file))
+            kept = self._pop(_key(archive, file))
+        return None if kept and kept.done() and kept.exception() else kept
+
+    def forget(self) -> None:
+        """Keep nothing any more."""
+        with self._lock:
+            self._files.clear()
+            self._size_bytes = 0
 
     def _add(self, key: _Key, file: Future[bytes]) -> None:
         self._files[key] = file

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gnssice_batch import config
+from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.cluster.executor import Executor, Finished, Task, executor, with_retries
 from gnssice_batch.errors import GnssiceError, InterruptedRunError
 from gnssice_batch.job.interruption import Stop, stoppable
@@ -68,6 +69,7 @@ def execution(settings: config.Settings, progress: Progress | None = None) -> It
     """
     told, run = progress or NoProgress(), settings.run
     with ExitStack() as stack:
+        stack.callback(KEPT.forget)
         stop = stack.enter_context(stoppable(run.grace_s))
         tasks = stack.enter_context(executor(settings.cluster, run.window))
         if tasks.dashboard:

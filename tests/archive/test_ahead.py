@@ -113,6 +113,26 @@ def test_kept_files_go_first_in_first_out(archive):
     assert all(kept.take(archive, one) is None for one in FILES)
 
 
+def test_a_request_that_failed_is_made_again(archive):
+    nowhere = file("nowhere")
+    for _ in range(2):
+        KEPT.ask(archive, [nowhere])
+        with pytest.raises(ArchiveError), Fetching(archive, [nowhere]) as files:
+            files.fetch(nowhere)
+    archive.folder.write("nowhere", b"found")
+    with Fetching(archive, [nowhere]) as files:
+        assert files.fetch(nowhere) == b"found"
+
+
+def test_nothing_is_kept_when_a_run_is_over(archive):
+    kept = Kept()
+    kept.ask(archive, FILES)
+    kept.forget()
+    assert all(kept.take(archive, one) is None for one in FILES)
+    kept.ask(archive, FILES)
+    assert kept.take(archive, FILES[2])
+
+
 def test_a_file_that_was_replaced_is_not_the_kept_one(archive):
     kept = Kept()
     kept.put(archive, FILES[0], there(b"old"))

@@ -28,7 +28,12 @@ def chosen(request, tmp_path, object_servers, proxy):
     settings = Settings.model_validate(
         {
             "site": "site",
-            "archive": {"url": folder.url, "layout": "{receiver}/**", "storage_options": archive.options},
+            "archive": {
+                "url": folder.url,
+                "layout": "{receiver}/**",
+                "storage_options": archive.options,
+                "ahead_bytes": 0,
+            },
             "store": {"url": f"{store.url}/stores", "storage_options": store.options},
             "chunks": {"epoch": 720},
             "grid": {"interval_s": 30, "phase_s": 0},
