@@ -22,6 +22,7 @@ from gnssice_batch.rinex.names import NameHint, parse_name
 from gnssice_batch.storage.entries import Entry
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.listing import AT_ONCE
+from gnssice_batch.storage.patience import PATIENCE
 
 HEADER_BYTES: Final = 65_536
 """How much of a file is fetched to read its header."""
@@ -30,7 +31,6 @@ _HEADER_REQUESTS: Final = 16
 _HEADERS_AHEAD: Final = 32
 """Headers that are asked for before the first of them is looked at."""
 _FETCH_TRIES: Final = 3
-_FETCH_PAUSE_S: Final = 0.2
 _UNKNOWN: Final = ""
 
 type _Found = Header | ReadError | ArchiveError
@@ -78,20 +78,19 @@ class ArchiveAccess:
         AccessDeniedError
             When an object store gives nothing to these credentials, renewed ones included.
         """
-        for number in range(_FETCH_TRIES):
+        for number in range(1, _FETCH_TRIES + 1):
             try:
-                return self.folder.read(uri, size_bytes)
-            except (FileNotFoundError, IsADirectoryError) as error:
-                last: Exception = error
-                break
-            except PermissionError as error:
-                last = error
-                if self.folder.local:
-                    break
-                time.sleep(_FETCH_PAUSE_S * 2**number)
+                content = self.folder.read(uri, size_bytes)
             except (OSError, ValueError) as error:
-                last = error
-                time.sleep(_FETCH_PAUSE_S * 2**number)
+                last: Exception = error
+            else:
+                PATIENCE.answered()
+                return content
+            if number == _FETCH_TRIES or _is_final(last, self.folder):
+                break
+            if (pause_s := PATIENCE.pause_s(number, f"{uri}: {last}")) is None:
+                break
+            time.sleep(pause_s)
         msg = f"{uri}: the archive {self.folder.url} does not give this file: {last}"
         denied = isinstance(last, PermissionError) and not self.folder.local
         raise (AccessDeniedError if denied else ArchiveError)(msg) from last
@@ -113,6 +112,13 @@ class ArchiveAccess:
             msg = f"the archive {self.folder.url} can't be listed: {error}"
             raise ArchiveError(msg) from error
         return found
+
+
+def _is_final(error: Exception, folder: Folder) -> bool:
+    """Whether asking again can't help; credentials may be new ones the next time."""
+    return isinstance(error, FileNotFoundError | IsADirectoryError) or (
+        folder.local and isinstance(error, PermissionError)
+    )
 
 
 def access(settings: config.Archive) -> ArchiveAccess:

@@ -217,6 +217,13 @@ class Icechunk(_Section):
     compression_level: int = Field(5, ge=1, le=22, description="Level of that codec.")
     inline_threshold: int = Field(512, ge=0, description="Chunks below this many bytes are kept in the manifest.")
     get_concurrency: int = Field(1, ge=1, description="Concurrent requests for one chunk; a run-time setting.")
+    max_concurrent_requests: int = Field(256, ge=1, description="Requests under way; at run time, as all that follow.")
+    requests_per_object: int = Field(18, ge=1, description="Of them for the parts of one large object.")
+    request_bytes: Size = Field(12 << 20, ge=1, description="Size of such a part; bytes, or with a unit.")
+    max_tries: int = Field(12, ge=1, description="How often a request is made that fails or is told to slow down.")
+    max_backoff_s: float = Field(20, gt=0, description="Longest pause between them; they grow from 0.1 s on.")
+    connect_timeout_s: float = Field(5, gt=0, description="S3: seconds until a connection must stand.")
+    read_timeout_s: float = Field(30, gt=0, description="S3: seconds until an answer must begin.")
 
     @model_validator(mode="after")
     def _level_exists(self) -> Self:
@@ -292,9 +299,7 @@ class Run(_Section):
         description="A run that leaves out a larger fraction of a receiver's epochs, because they do not fit its grid, "
         "ends with exit code 1; plan warns if the sample shows it.",
     )
-    max_partial_fraction: float = Field(
-        0.5, ge=0, le=1, description="A run in which a larger fraction of the files is partial ends with 1."
-    )
+    max_partial_fraction: float = Field(0.5, ge=0, le=1, description="A run with more partial files ends with 1.")
     branch: str = Field("main", min_length=1, description="Branch to publish on; created from main if missing.")
     tag: str | None = Field(None, min_length=1, description="Tag for the published snapshot.")
     overlap: Literal["best", "skip", "append", "overwrite"] = Field(
@@ -304,9 +309,7 @@ class Run(_Section):
         "quarantine", description="fail: the first rejected file ends the run, nothing is published."
     )
     breaker_files: int = Field(20, ge=1, description="Files that are read before breaker_fraction applies.")
-    breaker_fraction: float = Field(
-        0.9, ge=0, le=1, description="A run is stopped if one reason rejects a larger fraction of the files."
-    )
+    breaker_fraction: float = Field(0.9, ge=0, le=1, description="Stop a run if one reason rejects a larger fraction.")
     task_tries: int = Field(3, ge=1, description="Attempts per partition when storage, network or a worker fails.")
     verify: Literal["units", "sample", "full"] = Field(
         "units",
@@ -314,9 +317,7 @@ class Run(_Section):
         "that the cells of some or all partitions equal a fresh reading of their files.",
     )
     grace_s: float = Field(10, gt=0, le=15, description="Seconds that running partitions have to finish after SIGTERM.")
-    journal_url: str | None = Field(
-        None, description="Folder for the journals of unpublished runs; null is <repository>.runs."
-    )
+    journal_url: str | None = Field(None, description="Folder for unpublished runs; null is <repository>.runs.")
     window: int = Field(2, ge=1, description="Partitions submitted ahead, per task that can run at a time.")
 
     @field_validator("journal_url")
@@ -376,6 +377,8 @@ class Settings(_Section):
                 "log": True,
                 "archive": {"listing_requests", "storage_options", "allow_static_credentials"},
                 "store": {"storage_options", "allow_static_credentials"},
+                "icechunk": set(Icechunk.model_fields)
+                - {"compression_algorithm", "compression_level", "inline_threshold"},
                 "run": set(Run.model_fields) - {"branch", "overlap", "partition_units"},
             }
         )

@@ -9,7 +9,7 @@ from gnssice_batch.errors import ConfigError, RunConflictError
 from gnssice_batch.job.execution import Execution, Progress, execution
 from gnssice_batch.job.prepare import Prepared, prepare
 from gnssice_batch.job.proof import Level, prove
-from gnssice_batch.job.replanning import MovedError, until_it_fits
+from gnssice_batch.job.replanning import MovedError, until_it_fits, while_storage_fails
 from gnssice_batch.job.report import RunReport
 from gnssice_batch.job.results import file_outcomes, new_ledger_rows, publication_of, report_of, up_to_date_report
 from gnssice_batch.job.rounds import ingest
@@ -56,7 +56,9 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
     started = time.monotonic()
     order = Order(target_of(settings, retry), rules_of(settings, retry), settings.run.verify, retry)
     with execution(settings, progress) as workers:
-        report = until_it_fits(lambda: _phases(order, workers), workers.progress)
+        report = until_it_fits(
+            lambda: while_storage_fails(lambda: _phases(order, workers), workers.progress), workers.progress
+        )
     warn(report.changes)
     return replace(report, seconds=time.monotonic() - started)
 

@@ -47,7 +47,7 @@ def target_of(settings: config.Settings, retry: Retry | None = None) -> Target:
     location = Location(repository_url(store.url, settings.site), store.storage_options)
     return Target(
         location=location,
-        options=RepositoryOptions(codec.compression_level, codec.inline_threshold, codec.get_concurrency),
+        options=RepositoryOptions(**codec.model_dump(exclude={"compression_algorithm"})),
         branch=run.branch,
         tag=run.tag,
         journals=_journals(location, run.journal_url),

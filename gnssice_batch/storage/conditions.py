@@ -14,6 +14,7 @@ from gnssice_batch.storage.filesystems import filesystem
 from gnssice_batch.storage.location import Location
 
 _RIVALS: Final = 8
+_TRIALS: Final = 3
 _UNABLE: Final = frozenset({400, 405, 501})
 _FALSE_ETAG: Final = "00000000000000000000000000000000"
 
@@ -27,9 +28,20 @@ def faults_of_conditional_writes(where: Location) -> list[str]:
         When the server does not answer, or does not let this be written at all.
     """
     opened, root = filesystem(where.url, where.options)
-    keys = [f"{root}.probe-{uuid4().hex}" for _ in range(4)]
-    faults: list[str] = sync(opened.loop, _faults, client(where.place.kind, opened), keys)
+    rival = client(where.place.kind, opened)
+    for number in range(_TRIALS):
+        try:
+            faults: list[str] = sync(opened.loop, _faults, rival, [f"{root}.probe-{uuid4().hex}" for _ in range(4)])
+        except _LostAnswerError:
+            if number == _TRIALS - 1:
+                raise
+        else:
+            break
     return faults
+
+
+class _LostAnswerError(OSError):
+    """Nobody could write, which is also what it looks like where the answer to a write is lost and it is made again."""
 
 
 async def _faults(rival: Client, keys: list[str]) -> list[str]:
@@ -39,8 +51,7 @@ async def _faults(rival: Client, keys: list[str]) -> list[str]:
         if not first.won:
             if first.status in _UNABLE:
                 return [_unable(first, "If-None-Match")]
-            msg = f"{new} can't be written: the server answered {first.status}"
-            raise OSError(msg)
+            raise _unwritten(new, first)
         falsely = partial(rival.put, content=_content(), if_match=_FALSE_ETAG)
         tries = {
             "a new object was written over, in spite of If-None-Match": rival.put(new, _content()),
@@ -65,7 +76,10 @@ def _passed(answers: Any) -> Iterator[str]:
 
 async def _race_for(rival: Client, key: str) -> list[str]:
     """Let rivals write an object that is there."""
-    return await _race(rival, key, await rival.put(key, _content()))
+    held = await rival.put(key, _content())
+    if not held.won:
+        raise _unwritten(key, held)
+    return await _race(rival, key, held)
 
 
 async def _race(rival: Client, key: str, held: Answer | None = None) -> list[str]:
@@ -77,7 +91,15 @@ async def _race(rival: Client, key: str, held: Answer | None = None) -> list[str
         if winners:
             break
     condition = "If-None-Match" if held is None else "If-Match"
+    if not winners and all(answer.status in REFUSED for answer in answers):
+        msg = f"of {_RIVALS} writers at once none won with the same {condition}"
+        raise _LostAnswerError(msg)
     return [] if winners == 1 else [f"of {_RIVALS} writers at once {winners} won with the same {condition}"]
+
+
+def _unwritten(key: str, answer: Answer) -> OSError:
+    msg = f"{key} can't be written: the server answered {answer.status}"
+    return (_LostAnswerError if answer.status in REFUSED else OSError)(msg)
 
 
 def _unable(answer: Answer, condition: str) -> str:

@@ -18,10 +18,10 @@ from gnssice_batch.storage.credentials import (
     s3_keys,
 )
 from gnssice_batch.storage.options import StorageOptions, check_options
+from gnssice_batch.storage.retries import pause_of_s3, retries_of_azure
 from gnssice_batch.storage.urls import Kind, Place, place
 
 _CONNECTIONS: Final = 64
-_TRIES: Final = 5
 _lock: Final = threading.Lock()
 _open: Final[dict[object, Any]] = {}
 
@@ -72,7 +72,10 @@ def _s3(options: StorageOptions) -> Any:
     session = AioSession()
     if keys := s3_keys(options):
         session._credentials = _signer(options, keys)  # noqa: SLF001 - aiobotocore has no public way to renew them ourselves
-    return S3FileSystem(session=session, **s3_arguments(options))
+    session.register("needs-retry.s3", pause_of_s3)
+    opened = S3FileSystem(session=session, **s3_arguments(options))
+    opened.retries = 1
+    return opened
 
 
 def s3_arguments(options: StorageOptions) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def s3_arguments(options: StorageOptions) -> dict[str, Any]:
         "max_concurrency": 1,
         "config_kwargs": {
             "max_pool_connections": _CONNECTIONS,
-            "retries": {"mode": "standard", "max_attempts": _TRIES},
+            "retries": {"mode": "standard", "total_max_attempts": 1},
         },
     }
     if options.endpoint_url:
@@ -103,8 +106,24 @@ def s3_arguments(options: StorageOptions) -> dict[str, Any]:
 
 def _azure(where: Place, options: StorageOptions) -> Any:
     from adlfs import AzureBlobFileSystem  # noqa: PLC0415 - only where Azure is used
+    from azure.storage.blob.aio import BlobServiceClient  # noqa: PLC0415
 
-    return AzureBlobFileSystem(**azure_arguments(where, options))
+    class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]  # adlfs is not typed
+        """Its client waits 15 s and more before it asks again, unless it is given a policy."""
+
+        def do_connect(self) -> None:
+            """Make the client."""
+            policy = {"retry_policy": retries_of_azure()}
+            if self.connection_string:
+                self.service_client = BlobServiceClient.from_connection_string(self.connection_string, **policy)
+                return
+            host = getattr(self, "account_host", f"{self.account_name}.blob.core.windows.net")
+            signature = f"?{self.sas_token.removeprefix('?')}" if self.sas_token else ""
+            self.account_url = f"https://{host}"
+            credential = self.credential or self.account_key
+            self.service_client = BlobServiceClient(self.account_url + signature, credential, **policy)
+
+    return FileSystem(**azure_arguments(where, options))
 
 
 def azure_arguments(where: Place, options: StorageOptions) -> dict[str, Any]:

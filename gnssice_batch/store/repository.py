@@ -11,7 +11,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.urls import below, local_path
 from gnssice_batch.store.conditional_writes import is_proven, prove, remember
-from gnssice_batch.store.faults import as_store_errors, first_line
+from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.storages import storage
 
 MAIN = "main"
@@ -22,6 +22,7 @@ _PRELOADED_REFERENCES = 10_000
 _READ_CONCURRENCY = 64
 _MANIFESTS_AT_ONCE = 32
 """Of the arrays of a commit: each has a manifest, and Icechunk by itself writes one after the other."""
+_FIRST_BACKOFF_MS = 100
 
 icechunk.set_logs_filter("error")
 
@@ -35,7 +36,21 @@ class RepositoryOptions:
     inline_threshold: int = 512
     """Chunks up to this many bytes live in the manifests."""
     get_concurrency: int = 1
-    """Concurrent requests for one partial read; a run-time setting that readers do not inherit."""
+    """Concurrent requests for one partial read; a run-time setting that readers do not inherit, as are those below."""
+    max_concurrent_requests: int = 256
+    """Requests that a process has under way."""
+    requests_per_object: int = 18
+    """Of them for parts of one object."""
+    request_bytes: int = 12 << 20
+    """Size of such a part."""
+    max_tries: int = 12
+    """How often a request is made."""
+    max_backoff_s: float = 20.0
+    """Longest pause between them."""
+    connect_timeout_s: float = 5.0
+    """S3: until a connection stands."""
+    read_timeout_s: float = 30.0
+    """S3: until an answer begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,7 @@ def repository_url(root: str, site: str, product: str = "rinex") -> str:
     return below(root, site, product)
 
 
+@repeatable
 def open_repository(
     where: str | Location, options: RepositoryOptions | None = None, *, portable: bool = False
 ) -> Repository:
@@ -81,17 +97,17 @@ def open_repository(
         When there is something that is not a repository, it can't be written, or the server lets two writers win.
     """
     where = location(where)
-    configuration = _configuration(options or RepositoryOptions())
     try:
         lock = _lock(where)
         with lock:
-            handle = _open_or_create(where, storage(where, portable=portable), configuration)
+            handle = _open_or_create(where, options or RepositoryOptions(), portable=portable)
     except (icechunk.IcechunkError, OSError) as error:
         msg = f"the repository {where.url} can't be opened for writing: {first_line(error)}"
         raise StoreError(msg) from error
     return Repository(where, handle, lock)
 
 
+@repeatable
 def open_existing(where: str | Location, *, portable: bool = False) -> Repository | None:
     """Open a repository for reading; None where there is none yet.
 
@@ -109,12 +125,15 @@ def open_existing(where: str | Location, *, portable: bool = False) -> Repositor
     try:
         if not repository_exists(where):
             return None
-        return Repository(where, icechunk.Repository.open(storage(where, portable=portable)), nullcontext())
+        reading = None if where.local else icechunk.RepositoryConfig(storage=_requests(RepositoryOptions()))
+        handle = icechunk.Repository.open(storage(where, portable=portable), config=reading)
+        return Repository(where, handle, nullcontext())
     except (icechunk.IcechunkError, PermissionError) as error:
         msg = f"the repository {where.url} can't be read: {first_line(error)}"
         raise StoreError(msg) from error
 
 
+@repeatable
 def repository_exists(where: str | Location) -> bool:
     """Whether there is a repository at a location.
 
@@ -127,7 +146,8 @@ def repository_exists(where: str | Location) -> bool:
     if where.local and not local_path(where.url).is_dir():
         return False
     try:
-        return icechunk.Repository.exists(storage(where))
+        requests = None if where.local else _requests(RepositoryOptions())
+        return icechunk.Repository.exists(storage(where), storage_settings=requests)
     except (icechunk.IcechunkError, PermissionError) as error:
         msg = f"the repository {where.url} can't be reached: {first_line(error)}"
         raise StoreError(msg) from error
@@ -142,7 +162,7 @@ def _lock(where: Location) -> AbstractContextManager[object]:
     return FileLock(path.parent / f".{path.name}.lock")
 
 
-@as_store_errors()
+@repeatable
 def ensure_branch(repository: Repository, branch: str) -> None:
     """Make a branch at the head of ``main`` where it is not there yet."""
     with repository.lock:
@@ -150,6 +170,7 @@ def ensure_branch(repository: Repository, branch: str) -> None:
             repository.handle.create_branch(branch, repository.head())
 
 
+@repeatable
 def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
     """Tag a snapshot; a tag that is there already and says the same is fine.
 
@@ -172,22 +193,22 @@ def set_concurrency(requests: int = _READ_CONCURRENCY) -> None:
     zarr.config.set({"async.concurrency": requests})
 
 
-def _open_or_create(
-    where: Location, place: icechunk.Storage, configuration: icechunk.RepositoryConfig
-) -> icechunk.Repository:
-    handle = _opened(place, configuration)
-    if where.local:
-        return handle or _created(place, configuration)
-    if handle and is_proven(handle, where):
+def _open_or_create(where: Location, options: RepositoryOptions, *, portable: bool) -> icechunk.Repository:
+    running, place = _running(where, options), storage(where, portable=portable)
+    handle = _opened(place, running)
+    if handle and (where.local or is_proven(handle, where)):
         return handle
-    prove(where)
-    handle = handle or _created(place, configuration)
-    remember(handle, where)
-    return handle
+    if not where.local:
+        prove(where)
+    handle = handle or _created(storage(where, portable=portable), _configuration(options))
+    if not where.local:
+        remember(handle, where)
+    return icechunk.Repository.open(storage(where, portable=portable), config=running)
 
 
 def _opened(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository | None:
-    if not icechunk.Repository.exists(place):
+    """An existing repository; a storage keeps for ever the time limits that it is first used with."""
+    if not icechunk.Repository.exists(place, storage_settings=configuration.storage):
         return None
     return icechunk.Repository.open(place, config=configuration)
 
@@ -201,6 +222,27 @@ def _created(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) 
         if there is None:
             raise
         return there
+
+
+def _running(where: Location, options: RepositoryOptions) -> icechunk.RepositoryConfig:
+    """The configuration that this process and its workers have, of which the storage's part is not kept."""
+    configuration = _configuration(options)
+    configuration.max_concurrent_requests = options.max_concurrent_requests
+    if where.local:
+        return configuration
+    configuration.storage = _requests(options)
+    return configuration
+
+
+def _requests(options: RepositoryOptions) -> icechunk.StorageSettings:
+    """How a process makes its requests: without time limits a silent server would be waited for for ever."""
+    return icechunk.StorageSettings(
+        concurrency=icechunk.StorageConcurrencySettings(options.requests_per_object, options.request_bytes),
+        retries=icechunk.StorageRetriesSettings(options.max_tries, _FIRST_BACKOFF_MS, int(options.max_backoff_s * 1e3)),
+        timeouts=icechunk.StorageTimeoutSettings(
+            int(options.connect_timeout_s * 1e3), int(options.read_timeout_s * 1e3)
+        ),
+    )
 
 
 def _configuration(options: RepositoryOptions) -> icechunk.RepositoryConfig:

@@ -8,7 +8,7 @@ from typing import Any, Final, Self, override
 import icechunk
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.repository import MAIN, Repository
 
 _SHORTEST_PREFIX: Final = 4
@@ -93,7 +93,7 @@ def _version(snapshot: str, entry: _Entry) -> Version:
     return Version._of(snapshot, entry)  # noqa: SLF001 - the constructor of a version that was pickled
 
 
-@as_store_errors()
+@repeatable
 def versions(repository: Repository, branch: str = MAIN) -> list[Version]:
     """The versions of a branch, oldest first, without the empty one that a repository begins with.
 
@@ -105,7 +105,7 @@ def versions(repository: Repository, branch: str = MAIN) -> list[Version]:
     return _versions(repository, repository.handle.ancestry(branch=branch))
 
 
-@as_store_errors()
+@repeatable
 def version_at(repository: Repository, snapshot: str) -> Version:
     """The version that a snapshot is, whatever has become of the branch it was committed on.
 
@@ -140,7 +140,7 @@ def _entry(number: int, found: icechunk.SnapshotInfo, tags: tuple[str, ...]) -> 
     return _Entry(number, found.written_at.astimezone(UTC), found.message, metadata, tags)
 
 
-@as_store_errors()
+@repeatable
 def snapshot_of(repository: Repository, version: VersionName, branch: str = MAIN) -> str:
     """Id of the snapshot that a version names.
 

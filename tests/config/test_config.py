@@ -70,6 +70,13 @@ def test_seeds_defaults():
         "compression_level": 5,
         "inline_threshold": 512,
         "get_concurrency": 1,
+        "max_concurrent_requests": 256,
+        "requests_per_object": 18,
+        "request_bytes": 12 << 20,
+        "max_tries": 12,
+        "max_backoff_s": 20,
+        "connect_timeout_s": 5,
+        "read_timeout_s": 30,
     }
     assert settings.chunks.model_dump() == {"epoch": 34560, "sid": -1}
 

@@ -1,4 +1,4 @@
-"""`make chaos`: runs killed at random, pairs of runs, committers; `--seed` and `--only` replay what failed."""
+"""`make chaos`: runs killed at random, here and between object stores, pairs of runs, committers; `--seed` replays."""
 
 import argparse
 import shutil
@@ -10,12 +10,14 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from tests.failures.committers import compete
+from tests.failures.distant import Death, distant
 from tests.failures.field import make_archive
 from tests.failures.processes import Cluster
 from tests.failures.rivals import Rivals, one_run
 from tests.failures.schedules import TARGETS, Course, Schedule, Tallies, undisturbed
 
 FEWEST_KILLS = 10
+DISTANT_RUNS = 30
 
 
 def killed(folder, archive, schedules, *, warm=True):
@@ -62,6 +64,13 @@ def competed(folder, committers, rounds):
     return [] if whole else [f"{committers} x {rounds} commits, {len(kept)} kept"]
 
 
+def at_a_distance(folder, numbers, seed):
+    """Run schedules between object stores; return a sentence per one that failed, and one if kills were too few."""
+    kills, failures = distant(folder, [Death.of(seed, number) for number in numbers])
+    print(f"{len(numbers)} runs between object stores, {kills} kills, {len(failures)} failed", flush=True)
+    return failures + ([f"object stores: only {kills} kills"] if kills < len(numbers) // 2 else [])
+
+
 def _seldom(tallies):
     """Return a sentence per target that was killed too seldom to show anything."""
     return [f"{each}: only {tallies.kills[each]} kills" for each in TARGETS if tallies.kills[each] < FEWEST_KILLS]
@@ -74,14 +83,18 @@ def main():
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of single schedules, nothing else")
     parser.add_argument("--pair", type=int, nargs="*", help="numbers of single pairs")
+    parser.add_argument("--distant", type=int, nargs="*", help="numbers of single runs between object stores")
     parser.add_argument("--folder", type=Path, help="where to work; failed schedules stay there")
     chosen = parser.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {chosen.seed}, in {folder}", flush=True)
     archive = make_archive(folder / "archive")
-    everything = chosen.only is None and chosen.pair is None
+    everything = chosen.only is None and chosen.pair is None and chosen.distant is None
     failures = competed(folder / "committers", 8, 40) if everything else []
-    failures += rivalled(folder, archive, range(20) if everything else chosen.pair or (), chosen.seed)
+    pairs = range(20) if everything else chosen.pair or ()
+    failures += rivalled(folder, archive, pairs, chosen.seed) if pairs else []
+    far = range(DISTANT_RUNS) if everything else chosen.distant or ()
+    failures += at_a_distance(folder, far, chosen.seed) if far else []
     numbers = range(chosen.runs) if everything else chosen.only or ()
     if numbers:
         tallies, failed = killed(folder, archive, [Schedule.of(chosen.seed, number) for number in numbers])

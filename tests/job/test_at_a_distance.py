@@ -44,8 +44,8 @@ def fill(place, files=FILES):
         archive.write(path, content)
 
 
-def dataset(place):
-    return open_dataset(f"{place.url}/stores/site/rinex", GROUP, storage_options=dict(place.options))
+def dataset(place, group=GROUP):
+    return open_dataset(f"{place.url}/stores/site/rinex", group, storage_options=dict(place.options))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, GroupTemplate, joined_name
 from gnssice_batch.storage.location import Location, location
-from gnssice_batch.store.faults import first_line
+from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, joined_cells, read_template, read_together
 from gnssice_batch.store.layout.ledger import read_files
@@ -28,6 +28,7 @@ class StoredCells:
     group: zarr.Group
     template: GroupTemplate
 
+    @repeatable
     def read(self, span: range) -> dict[str, npt.NDArray[Any]]:
         """Every data variable (N, S) and every coordinate along the epochs (N,), by name, of a span of the axis.
 
@@ -37,11 +38,13 @@ class StoredCells:
         specs = (*VARIABLES, *EPOCH_COORDINATES)
         return read_together(self.group, [spec.name for spec in specs], rows)
 
+    @repeatable
     def joined(self, span: range) -> dict[str, npt.NDArray[Any]]:
         """`OBSERVED_COORDINATES` (N, S) of signals that are from another file than their epoch; empty where none is."""
         found = joined_cells(self.group, span.start, len(span))
         return {joined_name(name): cells for name, cells in found.items()}
 
+    @repeatable
     def sources(self, span: range) -> npt.NDArray[np.int32]:
         """(N,) the ledger row that each epoch of a span of the axis came from."""
         return np.asarray(array(self.group, "source_file")[span.start : span.stop], np.int32)
@@ -54,11 +57,13 @@ class StoredCells:
             counts += np.bincount(np.minimum(sources[sources >= 0], rows), minlength=rows + 1)
         return counts
 
+    @repeatable
     def ledger(self, columns: Collection[str]) -> dict[str, npt.NDArray[Any]]:
         """These columns of ``metadata/files``."""
         return dict(read_files(self.group, columns))
 
 
+@repeatable
 def cells_of_fork(fork: bytes, receiver: str) -> StoredCells:
     """A receiver as a fork sees it.
 
@@ -70,6 +75,7 @@ def cells_of_fork(fork: bytes, receiver: str) -> StoredCells:
     return _opened(fork_of(fork).store, receiver)
 
 
+@repeatable
 def cells_of_snapshot(where: str | Location, snapshot: str, receiver: str) -> StoredCells:
     """A receiver as it was published.
 

@@ -13,7 +13,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Span
-from gnssice_batch.store.faults import as_store_errors, first_line
+from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.layout.ledger import Ledger, read_files, read_ledger
@@ -40,6 +40,7 @@ class Snapshot:
     message: str
 
 
+@repeatable
 def branch_head(repository: Repository, branch: str) -> str | None:
     """Snapshot a branch points at; None where there is no such branch."""
     try:
@@ -48,12 +49,13 @@ def branch_head(repository: Repository, branch: str) -> str | None:
         return None
 
 
+@repeatable
 def first_snapshot(repository: Repository) -> str:
     """The empty snapshot that a repository begins with."""
     return [str(entry.id) for entry in repository.handle.ancestry(branch=MAIN)][-1]
 
 
-@as_store_errors()
+@repeatable
 def stored_groups(repository: Repository, snapshot: str | None = None, branch: str = MAIN) -> dict[str, StoredGroup]:
     """Every receiver's group at a snapshot, or at the head of a branch.
 
@@ -68,7 +70,7 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
         return dict(zip(groups, found, strict=True))
 
 
-@as_store_errors()
+@repeatable
 def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str | None = None) -> tuple[str, ...]:
     """The receivers that have a group at the head of a branch, or at a snapshot, sorted.
 
@@ -81,6 +83,7 @@ def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str |
         return tuple(sorted(name for name, _ in root.groups())) if root is not None else ()
 
 
+@repeatable
 def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> dict[str, npt.NDArray[np.generic]]:
     """All columns of a receiver's ledger of files.
 
@@ -95,8 +98,9 @@ def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> d
 
 def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:
     """Snapshots of a branch, newest first."""
-    for entry in repository.handle.ancestry(branch=branch):
-        yield Snapshot(str(entry.id), entry.written_at.isoformat(timespec="seconds"), str(entry.message))
+    with as_store_errors():
+        for entry in repository.handle.ancestry(branch=branch):
+            yield Snapshot(str(entry.id), entry.written_at.isoformat(timespec="seconds"), str(entry.message))
 
 
 def _stored_group(group: zarr.Group) -> StoredGroup:

@@ -16,7 +16,7 @@ from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, VARIABL
 from gnssice_batch.model.values import Span
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.urls import local_path
-from gnssice_batch.store.faults import first_line
+from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.reading.regular_times import RegularTimes
@@ -35,6 +35,7 @@ _CF_TIME: Final = ("units", "calendar")
 type Chunks = Mapping[str, int] | Literal["auto"] | None
 
 
+@repeatable
 def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in what form
     url: str,
     group: str,

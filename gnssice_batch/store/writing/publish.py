@@ -17,7 +17,7 @@ from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import JOINED_SOURCE, GroupTemplate
 from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Span, Tally, renumbered
-from gnssice_batch.store.faults import as_store_errors, first_line
+from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
@@ -118,6 +118,7 @@ def publish(repository: Repository, branch: str, publication: Publication) -> st
     raise RunConflictError(msg)
 
 
+@repeatable
 def published_snapshot(repository: Repository, branch: str, run: str, since: str | None = None) -> str | None:
     """The snapshot of a branch that carries a run's work; None where there is none.
 

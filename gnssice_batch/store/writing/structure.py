@@ -22,7 +22,7 @@ from gnssice_batch.model.template import (
     GroupTemplate,
     signal_columns,
 )
-from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
@@ -102,7 +102,7 @@ def staging_branch(run: str, number: int) -> str:
     return f"{_STAGING}{run}-{number}-{secrets.token_hex(2)}"
 
 
-@as_store_errors()
+@repeatable
 def discard_staging(repository: Repository, run: str) -> None:
     """Remove the staging branches of a run; their snapshots are garbage from then on."""
     with repository.lock:
@@ -111,12 +111,14 @@ def discard_staging(repository: Repository, run: str) -> None:
                 repository.handle.delete_branch(branch)
 
 
+@repeatable
 def staged_runs(repository: Repository) -> frozenset[str]:
     """The runs that have staging branches."""
     names = (name for name in repository.handle.list_branches() if name.startswith(_STAGING))
     return frozenset(name.removeprefix(_STAGING).rsplit("-", 2)[0] for name in names)
 
 
+@repeatable
 def is_available(repository: Repository, structure: Structure) -> bool:
     """Whether the staging branch of a structure is still there, and with it what the work forks were made from."""
     return structure.branch in repository.handle.list_branches()

@@ -13,7 +13,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import EPOCH_COORDINATES, OBSERVED_COORDINATES, VARIABLES, digest
 from gnssice_batch.model.values import Assignment
-from gnssice_batch.store.faults import as_store_errors
+from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, joined_cells, read_together
 from gnssice_batch.store.layout.columns import write_columns
@@ -34,7 +34,7 @@ class WorkFork:
         return fork_bytes(self.fork)
 
 
-@as_store_errors()
+@repeatable
 def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     """Make a copy of the work fork and hold the stored group against the assignment.
 
@@ -49,7 +49,7 @@ def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     return WorkFork(copy, group)
 
 
-@as_store_errors()
+@repeatable
 def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays]:
     """Data variables (epochs, S) and epoch coordinates (epochs,) of a span of the axis."""
     rows = slice(start, start + epochs)
@@ -58,13 +58,13 @@ def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays
     return found, coordinates
 
 
-@as_store_errors()
+@repeatable
 def read_joined(work: WorkFork, start: int, epochs: int) -> Arrays:
     """Arrays of `JOINED` (epochs, S) by name of a span of the axis; none where no files were joined in it."""
     return joined_cells(work.group, start, epochs)
 
 
-@as_store_errors()
+@repeatable
 def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
     """Write data variables or `JOINED` of whole read units, all signals wide; all-missing chunks are not stored.
 
@@ -73,7 +73,7 @@ def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
     together(partial(_write, array(work.group, name), start, block) for name, block in variables.items())
 
 
-@as_store_errors()
+@repeatable
 def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh: bool) -> None:
     """Write `OBSERVED_COORDINATES` of whole read units; chunks of nothing but the fill value are not stored.
 

@@ -223,7 +223,7 @@ class Client(asyncio.Protocol):
     def _pass(self, content):
         """Send a part of the answer on, unless it is here that the fault strikes."""
         request = self.request
-        if request.fault is Fault.LOST_ANSWER:
+        if request.fault is Fault.LOST_ANSWER or (request.fault is Fault.RESET and request.struck):
             return
         if request.fault in _CUT and not request.struck and request.passed + len(content) >= request.cut:
             kept = request.cut - request.passed
