@@ -54,34 +54,52 @@ class StorageOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    region: str | None = Field(None, description="S3: region of the bucket; null: as the environment says.")
+    region: str | None = Field(
+        None,
+        description="S3: region of the bucket, e.g. eu-central-1; null: that of environment or profile. R2: auto.",
+    )
     endpoint_url: str | None = Field(
-        None, description="Server, if it is not AWS or Azure itself; for an emulator of Azure with the account's name."
+        None,
+        description="URL of the server, e.g. https://minio.example.org:9000; null: AWS or Azure, or what "
+        "AWS_ENDPOINT_URL or AZURE_STORAGE_ENDPOINT says. That of an emulator of Azure ends with the account's name.",
     )
     path_style: bool | None = Field(
-        None, description="S3: the bucket in the path and not in the host name, as MinIO and Ceph want it."
+        None,
+        description="S3: true puts the bucket in the path (https://host/bucket) as MinIO, Ceph and R2 want it, false "
+        "in the host's name.",
     )
     allow_http: bool = Field(
         False,  # noqa: FBT003
-        description="Allow an endpoint without encryption; only in a network of your own.",
+        description="Allow an endpoint_url with http://, on which data and signatures are not encrypted: only in a "
+        "network of your own.",
     )
-    anon: bool = Field(False, description="Sign nothing: public buckets; the same as credentials: anonymous.")  # noqa: FBT003
-    requester_pays: bool = Field(False, description="S3: pay for the requests.")  # noqa: FBT003
-    profile: str | None = Field(None, description="S3: profile of the AWS configuration files.")
+    anon: bool = Field(
+        False,  # noqa: FBT003
+        description="Send no credentials, for public buckets; the same as credentials: anonymous.",
+    )
+    requester_pays: bool = Field(
+        False,  # noqa: FBT003
+        description="S3: true agrees to pay for requests and transfer of a bucket whose owner does not.",
+    )
+    profile: str | None = Field(None, description="S3: profile of ~/.aws/config that gives the credentials.")
     credentials: Credentials = Field(
         "auto",
-        description="auto: environment, profile, then the identity of pod or machine; env: environment only; static: "
-        "the keys given here; anonymous: none.",
+        description="Where credentials come from. auto: environment, files of AWS or Azure, then the identity of the "
+        "pod or machine; env: environment variables only; static: the keys in these options; anonymous: none.",
     )
-    access_key_id: SecretStr | None = Field(None, description="S3: static key.")
-    secret_access_key: SecretStr | None = Field(None, description="S3: its secret.")
-    session_token: SecretStr | None = Field(None, description="S3: the token of a temporary key.")
-    account_name: str | None = Field(None, description="Azure: storage account; null: as URL or environment say.")
-    account_key: SecretStr | None = Field(None, description="Azure: static key of the account.")
-    sas_token: SecretStr | None = Field(None, description="Azure: shared access signature.")
+    access_key_id: SecretStr | None = Field(None, description="S3: id of a static key.")
+    secret_access_key: SecretStr | None = Field(None, description="S3: secret of that key.")
+    session_token: SecretStr | None = Field(None, description="S3: token of a temporary key, which is not renewed.")
+    account_name: str | None = Field(
+        None, description="Azure: name of the storage account; null: that of the URL, else AZURE_STORAGE_ACCOUNT_NAME."
+    )
+    account_key: SecretStr | None = Field(None, description="Azure: key of the account, with all rights on it.")
+    sas_token: SecretStr | None = Field(None, description="Azure: shared access signature (SAS).")
     tenant_id: str | None = Field(None, description="Azure: tenant of a service principal.")
     client_id: str | None = Field(
-        None, description="Azure: client id of a user-assigned managed or workload identity, or of a service principal."
+        None,
+        description="Azure: client id of a service principal, or of the user-assigned identity of the machine or pod; "
+        "null: the system-assigned one, or what AZURE_CLIENT_ID says.",
     )
     client_secret: SecretStr | None = Field(None, description="Azure: secret of a service principal.")
 
