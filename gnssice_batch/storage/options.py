@@ -202,23 +202,39 @@ def _scheme(place: Place) -> str:
 
 
 def _contradictions(options: StorageOptions) -> Iterator[str]:
-    secrets = options.secrets()
     if options.endpoint_url and "@" in options.endpoint_url:
         yield "the storage option endpoint_url must not carry a user or a password"
+    if options.requester_pays and options.source == "anonymous":
+        yield "the storage option requester_pays contradicts credentials: anonymous, anon: who pays has to sign"
+    yield from _incomplete(options)
+    yield from _mixed(options)
+
+
+def _incomplete(options: StorageOptions) -> Iterator[str]:
+    """Say what lacks something without which it is no credential."""
     if bool(options.access_key_id) != bool(options.secret_access_key):
         yield "the storage options access_key_id and secret_access_key go together"
     if options.session_token and not options.access_key_id:
         yield "the storage option session_token goes with access_key_id and secret_access_key"
     if options.client_secret and not (options.client_id and options.tenant_id):
         yield "the storage option client_secret goes with client_id and tenant_id"
+    if options.tenant_id and not options.client_secret:
+        yield "the storage option tenant_id goes with client_secret: an identity knows its tenant"
+    if options.source == "static" and not options.secrets():
+        yield "the storage option credentials: static needs keys beside it"
+
+
+def _mixed(options: StorageOptions) -> Iterator[str]:
+    """Say what can't be used beside something else."""
+    secrets = options.secrets()
     if sum(name in secrets for name in ("account_key", "sas_token", "client_secret")) > 1:
         yield "of the storage options account_key, sas_token and client_secret only one can be used"
-    if options.source == "static" and not secrets:
-        yield "the storage option credentials: static needs keys beside it"
     if secrets and (options.anon or options.credentials not in {"auto", "static"}):
         yield f"the storage option {next(iter(secrets))} contradicts credentials: {options.credentials}, anon"
     if options.profile and (secrets or options.source in {"env", "anonymous"}):
         yield "the storage option profile contradicts the other credentials"
+    if options.client_id and (options.source in {"env", "anonymous"} or options.account_key or options.sas_token):
+        yield "the storage option client_id contradicts the other credentials"
 
 
 def _sentence(fault: Any) -> str:
