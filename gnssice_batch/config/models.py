@@ -148,18 +148,19 @@ class Archive(_Section):
     ahead_bytes: int = Field(
         64 << 20,
         ge=0,
-        description="Bytes of files that a partition fetches from an object store before it wants them.",
+        description="Bytes of files that a worker has on their way from an object store while it decodes others; of "
+        "memory too. 0: one file at a time.",
     )
     kept_bytes: int = Field(
         256 << 20,
         ge=0,
-        description="Bytes of files from an object store that a worker keeps in memory because it reads them again: "
-        "of samples, and of partitions that met new signals. What does not fit is fetched again.",
+        description="Bytes of files from an object store that a worker keeps in memory because it will read them "
+        "again: those of the sample, and of partitions that met new signals. What does not fit is fetched again.",
     )
     listing_requests: int = Field(
         AT_ONCE, ge=1, description="Requests under way while an archive in S3 or Azure is listed."
     )
-    storage_options: Options = Field(description="How the archive is reached; the same words for every storage.")
+    storage_options: Options = Field(description="How the archive is reached; docs/object-stores.md has examples.")
     allow_static_credentials: bool = STATIC_KEYS
 
     @model_validator(mode="after")
@@ -197,7 +198,7 @@ class Store(_Section):
         description="Folder: a path, file://, s3://bucket/prefix or az://container/prefix (abfs://, abfss://).",
     )
     storage_options: Options = Field(
-        description="How repositories and journals are reached; the same words as for the archive."
+        description="How repositories and journals are reached; the same options as for the archive."
     )
     allow_static_credentials: bool = STATIC_KEYS
 
@@ -375,7 +376,13 @@ class Settings(_Section):
             exclude={
                 "cluster": True,
                 "log": True,
-                "archive": {"listing_requests", "storage_options", "allow_static_credentials"},
+                "archive": {
+                    "ahead_bytes",
+                    "kept_bytes",
+                    "listing_requests",
+                    "storage_options",
+                    "allow_static_credentials",
+                },
                 "store": {"storage_options", "allow_static_credentials"},
                 "icechunk": set(Icechunk.model_fields)
                 - {"compression_algorithm", "compression_level", "inline_threshold"},

@@ -170,7 +170,10 @@ def _azure_environment() -> AzureAccess | None:
 
 
 def _azure_token(options: StorageOptions) -> AzureAccess:
-    """A token of an identity: kept until shortly before its end, whoever asks for it."""
+    """A token of an identity: kept until shortly before its end, whoever asks for it; never sent in clear."""
+    if (azure_endpoint(options) or "").lower().startswith("http://"):
+        msg = "identities of Azure need an endpoint with https://; one with http:// takes account_key or sas_token"
+        raise PermissionError(msg)
     place = ("token", options.tenant_id, options.client_id, options.source)
     identity = _once(("identity", place, options.client_secret), lambda: _azure_identity(options))
     key = (os.getpid(), place)

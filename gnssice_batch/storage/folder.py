@@ -165,6 +165,7 @@ class Folder:
             path = f"{root}/{name}".rstrip("/")
             with suppress(FileNotFoundError):
                 opened.rm(path, recursive=True)
+                _check_removed(opened, path)
 
     def below(self, name: str) -> "Folder":
         """A folder in this one."""
@@ -204,6 +205,14 @@ def _objects(where: Place, options: StorageOptions, at_once: int) -> dict[str, E
 
 def _first_line(error: Exception) -> str:
     return redacted(str(error).strip().partition("\n")[0])
+
+
+def _check_removed(opened: Any, path: str) -> None:
+    """Raise where something is left: s3fs leaves out without a word what a server does not let be deleted."""
+    left = [] if isinstance(opened, LocalFileSystem) else opened.find(path)
+    if left:
+        msg = f"{len(left)} of the objects below {path} are still there, {left[0]} among them: may they be deleted?"
+        raise PermissionError(msg)
 
 
 @contextmanager

@@ -54,34 +54,52 @@ class StorageOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    region: str | None = Field(None, description="S3: region of the bucket; null: as the environment says.")
+    region: str | None = Field(
+        None,
+        description="S3: region of the bucket, e.g. eu-central-1; null: that of environment or profile. R2: auto.",
+    )
     endpoint_url: str | None = Field(
-        None, description="Server, if it is not AWS or Azure itself; for an emulator of Azure with the account's name."
+        None,
+        description="URL of the server, e.g. https://minio.example.org:9000; null: AWS or Azure, or what "
+        "AWS_ENDPOINT_URL or AZURE_STORAGE_ENDPOINT says. That of an emulator of Azure ends with the account's name.",
     )
     path_style: bool | None = Field(
-        None, description="S3: the bucket in the path and not in the host name, as MinIO and Ceph want it."
+        None,
+        description="S3: true puts the bucket in the path (https://host/bucket) as MinIO, Ceph and R2 want it, false "
+        "in the host's name.",
     )
     allow_http: bool = Field(
         False,  # noqa: FBT003
-        description="Allow an endpoint without encryption; only in a network of your own.",
+        description="Allow an endpoint_url with http://, on which data and signatures are not encrypted: only in a "
+        "network of your own.",
     )
-    anon: bool = Field(False, description="Sign nothing: public buckets; the same as credentials: anonymous.")  # noqa: FBT003
-    requester_pays: bool = Field(False, description="S3: pay for the requests.")  # noqa: FBT003
-    profile: str | None = Field(None, description="S3: profile of the AWS configuration files.")
+    anon: bool = Field(
+        False,  # noqa: FBT003
+        description="Send no credentials, for public buckets; the same as credentials: anonymous.",
+    )
+    requester_pays: bool = Field(
+        False,  # noqa: FBT003
+        description="S3: true agrees to pay for requests and transfer of a bucket whose owner does not.",
+    )
+    profile: str | None = Field(None, description="S3: profile of ~/.aws/config that gives the credentials.")
     credentials: Credentials = Field(
         "auto",
-        description="auto: environment, profile, then the identity of pod or machine; env: environment only; static: "
-        "the keys given here; anonymous: none.",
+        description="Where credentials come from. auto: environment, files of AWS or Azure, then the identity of the "
+        "pod or machine; env: environment variables only; static: the keys in these options; anonymous: none.",
     )
-    access_key_id: SecretStr | None = Field(None, description="S3: static key.")
-    secret_access_key: SecretStr | None = Field(None, description="S3: its secret.")
-    session_token: SecretStr | None = Field(None, description="S3: the token of a temporary key.")
-    account_name: str | None = Field(None, description="Azure: storage account; null: as URL or environment say.")
-    account_key: SecretStr | None = Field(None, description="Azure: static key of the account.")
-    sas_token: SecretStr | None = Field(None, description="Azure: shared access signature.")
+    access_key_id: SecretStr | None = Field(None, description="S3: id of a static key.")
+    secret_access_key: SecretStr | None = Field(None, description="S3: secret of that key.")
+    session_token: SecretStr | None = Field(None, description="S3: token of a temporary key, which is not renewed.")
+    account_name: str | None = Field(
+        None, description="Azure: name of the storage account; null: that of the URL, else AZURE_STORAGE_ACCOUNT_NAME."
+    )
+    account_key: SecretStr | None = Field(None, description="Azure: key of the account, with all rights on it.")
+    sas_token: SecretStr | None = Field(None, description="Azure: shared access signature (SAS).")
     tenant_id: str | None = Field(None, description="Azure: tenant of a service principal.")
     client_id: str | None = Field(
-        None, description="Azure: client id of a user-assigned managed or workload identity, or of a service principal."
+        None,
+        description="Azure: client id of a service principal, or of the user-assigned identity of the machine or pod; "
+        "null: the system-assigned one, or what AZURE_CLIENT_ID says.",
     )
     client_secret: SecretStr | None = Field(None, description="Azure: secret of a service principal.")
 
@@ -184,23 +202,39 @@ def _scheme(place: Place) -> str:
 
 
 def _contradictions(options: StorageOptions) -> Iterator[str]:
-    secrets = options.secrets()
     if options.endpoint_url and "@" in options.endpoint_url:
         yield "the storage option endpoint_url must not carry a user or a password"
+    if options.requester_pays and options.source == "anonymous":
+        yield "the storage option requester_pays contradicts credentials: anonymous, anon: who pays has to sign"
+    yield from _incomplete(options)
+    yield from _mixed(options)
+
+
+def _incomplete(options: StorageOptions) -> Iterator[str]:
+    """Say what lacks something without which it is no credential."""
     if bool(options.access_key_id) != bool(options.secret_access_key):
         yield "the storage options access_key_id and secret_access_key go together"
     if options.session_token and not options.access_key_id:
         yield "the storage option session_token goes with access_key_id and secret_access_key"
     if options.client_secret and not (options.client_id and options.tenant_id):
         yield "the storage option client_secret goes with client_id and tenant_id"
+    if options.tenant_id and not options.client_secret:
+        yield "the storage option tenant_id goes with client_secret: an identity knows its tenant"
+    if options.source == "static" and not options.secrets():
+        yield "the storage option credentials: static needs keys beside it"
+
+
+def _mixed(options: StorageOptions) -> Iterator[str]:
+    """Say what can't be used beside something else."""
+    secrets = options.secrets()
     if sum(name in secrets for name in ("account_key", "sas_token", "client_secret")) > 1:
         yield "of the storage options account_key, sas_token and client_secret only one can be used"
-    if options.source == "static" and not secrets:
-        yield "the storage option credentials: static needs keys beside it"
     if secrets and (options.anon or options.credentials not in {"auto", "static"}):
         yield f"the storage option {next(iter(secrets))} contradicts credentials: {options.credentials}, anon"
     if options.profile and (secrets or options.source in {"env", "anonymous"}):
         yield "the storage option profile contradicts the other credentials"
+    if options.client_id and (options.source in {"env", "anonymous"} or options.account_key or options.sas_token):
+        yield "the storage option client_id contradicts the other credentials"
 
 
 def _sentence(fault: Any) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
 
 from gnssice_batch.errors import ConfigError
 
@@ -87,7 +86,7 @@ def refuse_secrets(url: str) -> None:
     scheme, _, rest = url.partition("://")
     authority = rest.partition("/")[0]
     user, at, _ = authority.rpartition("@")
-    if at and (":" in user or _KINDS.get(scheme) is Kind.S3):
+    if at and (":" in user or _KINDS.get(scheme.lower()) is Kind.S3):
         msg = f"a {scheme}:// URL must not carry a password: take the credentials from the environment or an identity"
         raise ConfigError(msg)
     if _SIGNED.search(url):
@@ -103,11 +102,11 @@ def local_path(url: str) -> Path:
     ConfigError
         When the URL is not local.
     """
-    if place(url).kind is not Kind.LOCAL:
+    parts = place(url)
+    if parts.kind is not Kind.LOCAL:
         msg = f"{url!r} is not a local folder"
         raise ConfigError(msg)
-    parts: SplitResult = urlsplit(url)
-    return Path(parts.path).resolve()
+    return Path(parts.prefix.removeprefix("localhost") if "://localhost/" in url else parts.prefix).resolve()
 
 
 def below(url: str, *names: str) -> str:

@@ -8,7 +8,7 @@ import msgpack
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.faults import first_line
-from gnssice_batch.store.storages import fetchers_of
+from gnssice_batch.store.storages import fetcher_of
 
 _STATE: Final = "_session"
 _PARTS: Final = 10
@@ -90,7 +90,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _check_leaf(name: str, value: Any) -> None:
-    if isinstance(value, bytes) and len(value) > _SHORT and fetchers_of(value) is None:
+    if isinstance(value, bytes) and len(value) > _SHORT and fetcher_of(value) is None:
         msg = "it names code to run that is not this program's"
         raise ValueError(msg)
     if value == "static" and (name == "credentials" or name.endswith("credential_type")):

@@ -73,11 +73,11 @@ def storage(where: str | Location, *, portable: bool = False) -> icechunk.Storag
     return (_s3 if place.kind is Kind.S3 else _azure)(where, place, portable=portable)
 
 
-def fetchers_of(pickled: bytes) -> S3Fetcher | AzureFetcher | None:
+def fetcher_of(pickled: bytes) -> S3Fetcher | AzureFetcher | None:
     """The fetcher that a fork carries, rebuilt from its text without running anything; None for anything else."""
+    texts = _texts(pickled)
     for kind in (S3Fetcher, AzureFetcher):
-        texts = _texts(pickled)
-        for url, public in zip(texts, texts[2:], strict=False):
+        for url, public in zip(texts, texts[2:], strict=False):  # the name of the second field stands between them
             if pickle.dumps(kind(url, public)) == pickled:
                 return kind(url, public)
     return None

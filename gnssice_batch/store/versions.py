@@ -199,7 +199,7 @@ def _is_there(handle: icechunk.Repository, snapshot: str) -> bool:
     """Whether there is a snapshot that no branch or tag leads to any more."""
     try:
         handle.lookup_snapshot(snapshot)
-    except (icechunk.IcechunkError, ValueError):
+    except (icechunk.NotFoundError, icechunk.InvalidInputError):
         return False
     return True
 

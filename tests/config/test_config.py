@@ -293,3 +293,9 @@ class TestStaticKeys:
             for key in ("first-key-0123", "other-key-0123")
         )
         assert one.identity() == other.identity()
+
+    def test_nor_is_what_a_worker_may_hold_of_the_archive(self):
+        sizes = ["archive.ahead_bytes=1", "archive.kept_bytes=0"]
+        assert load(None, {}, OVERRIDES).identity() == load(None, {}, [*OVERRIDES, *sizes]).identity()
+        others = ["archive.exclude=[x]"]
+        assert load(None, {}, OVERRIDES).identity() != load(None, {}, [*OVERRIDES, *others]).identity()

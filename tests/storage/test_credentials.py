@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from gnssice_batch.errors import StoreError
 from gnssice_batch.redaction import redacted
 from gnssice_batch.storage import credentials, filesystems
 from gnssice_batch.storage.credentials import azure_access, azure_account, s3_keys
@@ -151,6 +152,16 @@ class TestAzure:
             assert len(asked) == 1
             assert parse_qs(urlsplit(asked[0][0]).query).get("client_id", [None]) == [client]
             assert SECRET not in repr(azure_arguments(place("az://c/x"), options))
+
+    def test_a_token_is_never_sent_in_clear(self, monkeypatch):
+        with identity_service(lambda _: azure_token(SECRET, HOUR)) as (url, asked):
+            self.identity(monkeypatch, url)
+            monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "http://127.0.0.1:1/myaccount")
+            with pytest.raises(PermissionError, match="need an endpoint with https"):
+                azure_access(self.OPTIONS)
+            with pytest.raises(StoreError, match="need an endpoint with https"):
+                open_repository(location("az://container/x", self.OPTIONS))
+            assert not asked
 
     def test_a_token_is_got_again_before_it_ends(self, monkeypatch):
         tokens = [azure_token("first-token-0123", timedelta(minutes=4)), azure_token("other-token-0123", HOUR)]

@@ -50,6 +50,7 @@ class TestUrls:
         "url",
         [
             f"s3://KEY:{SECRET}@bucket/x",
+            f"S3://{SECRET}@bucket/x",
             f"https://user:{SECRET}@host/x",
             f"ftp://user:{SECRET}@host/x",
             f"abfss://c:{SECRET}@account.dfs.core.windows.net/x",
@@ -64,9 +65,18 @@ class TestUrls:
             overrides = ["site=s", "archive.url=a", "store.url=b", f"{key}={url}"]
             refusal(load, None, {}, overrides)
 
+    @pytest.mark.parametrize("name", ["run #1", "what?", "a%20b"])
+    def test_a_path_is_a_path_whatever_its_letters(self, name, tmp_path):
+        """Repository and journals, which lie beside it, read the same URL by different libraries."""
+        for url in (f"{tmp_path}/{name}", f"file://{tmp_path}/{name}"):
+            assert local_path(url) == tmp_path / name
+            Folder(url).write("x", url.encode())
+            assert (tmp_path / name / "x").read_bytes() == url.encode()
+
     def test_other_kinds_are_no_local_folder(self):
         assert local_path("file:///tmp/x").as_posix() == "/tmp/x"
         assert "not a local folder" in refusal(local_path, "s3://bucket/x")
+        assert local_path("file://localhost/tmp/x").as_posix() == "/tmp/x"
         assert "names no bucket" in refusal(place, "s3:///x")
         assert below("s3://bucket/x/", "y", "z") == "s3://bucket/x/y/z"
 
@@ -88,6 +98,10 @@ class TestOptions:
             ({"account_key": SECRET, "sas_token": SECRET}, "only one"),
             ({"client_secret": SECRET}, "goes with client_id and tenant_id"),
             ({"endpoint_url": f"https://u:{SECRET}@h"}, "must not carry a user"),
+            ({"tenant_id": "t"}, "tenant_id goes with client_secret"),
+            ({"client_id": "c", "account_key": SECRET}, "client_id contradicts"),
+            ({"client_id": "c", "credentials": "env"}, "client_id contradicts"),
+            ({"requester_pays": True, "anon": True}, "requester_pays contradicts"),
         ],
     )
     def test_what_is_refused_names_the_option(self, given, sentence):

@@ -13,7 +13,7 @@ from gnssice_batch.storage.credentials import forget, hold
 from gnssice_batch.storage.location import location
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.repository import open_repository
-from gnssice_batch.store.storages import S3Fetcher, fetchers_of, storage
+from gnssice_batch.store.storages import S3Fetcher, fetcher_of, storage
 from tests.support.object_stores.stores import icechunk_storage
 
 pytestmark = pytest.mark.processes
@@ -96,8 +96,8 @@ def test_code_in_a_fork_is_never_run(tmp_path):
     """Whoever can write a journal could name a function that Icechunk unpickles when it asks for credentials."""
     local = written_fork(open_repository(str(tmp_path / "rinex")))
     for pickled in (pickle.dumps(Trap()), pickle.dumps(S3Fetcher("s3://b/p", "{}")) + b"."):
-        assert fetchers_of(pickled) is None
-    assert fetchers_of(pickle.dumps(S3Fetcher("s3://b/p", "{}"))) == S3Fetcher("s3://b/p", "{}")
+        assert fetcher_of(pickled) is None
+    assert fetcher_of(pickle.dumps(S3Fetcher("s3://b/p", "{}"))) == S3Fetcher("s3://b/p", "{}")
     for form in FORMS:
         with pytest.raises(StoreError, match="not this program's"):
             fork_of(_with_storage(local, pickle.dumps(Trap()), form))
