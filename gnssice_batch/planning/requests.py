@@ -1,4 +1,4 @@
-"""The requests that a run will make of archive and store, and the bytes that go each way."""
+"""The requests that a run will make, as far as a plan can tell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
