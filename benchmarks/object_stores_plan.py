@@ -49,6 +49,7 @@ def _settings(archive: dict[str, Any], store: dict[str, Any]) -> Settings:
         for name, each in (("archive", archive), ("store", store))
     }
     sections["archive"]["layout"] = "{receiver}/**"
+    sections["grid"] = {"max_gap_days": None}
     quiet = {"log": {"level": "error", "progress": False}, "run": {"breaker_fraction": 1}}
     return Settings.model_validate({"site": SITE, **sections, **quiet})
 

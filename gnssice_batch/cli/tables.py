@@ -19,6 +19,7 @@ from gnssice_batch.model.values import FileOutcome, Status
 from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
 from gnssice_batch.operate.verification import StoreReport
 from gnssice_batch.planning.changes import Change
+from gnssice_batch.planning.requests import Requests
 from gnssice_batch.rinex import Header
 from gnssice_batch.store.reading.contents import Snapshot
 
@@ -51,6 +52,7 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
             ("write units", f"{totals.write_units:,}"),
             ("references", f"{totals.references:,} at most"),
             ("task memory", size(totals.task_memory_bytes)),
+            ("requests", _requests(found.requests)),
         ],
     )
     for each in found.receivers:
@@ -170,6 +172,11 @@ def show_verification(console: Console, report: StoreReport) -> None:
     _block(console, "Verified", facts)
     _failed(console, proof)
     _list(console, "Not compared", report.absent, "--json")
+
+
+def _requests(found: Requests) -> str:
+    asked = f"{found.gets:,} GET, {found.puts:,} PUT, {found.archive_lists:,} LIST"
+    return f"about {asked}; {size(found.received_bytes)} from the archive, about {size(found.sent_bytes)} to the store"
 
 
 def _plan_facts(each: ReceiverPlan) -> Facts:

@@ -18,6 +18,7 @@ from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import Change, changes_json
 from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import GroupPlan, Totals
+from gnssice_batch.planning.requests import Requests, foreseen
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.planning.survey import FileSurvey, foreseen_losses
 
@@ -65,6 +66,8 @@ class PlanSummary:
     """Rejected files of the sample."""
     changes: Mapping[str, tuple[Change, ...]]
     """By receiver what is other in some files of the sample than in those before them."""
+    requests: Requests
+    """What the run will ask of archive and store."""
 
     def as_json(self) -> dict[str, object]:
         """The plan as plain JSON values."""
@@ -96,6 +99,12 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         left_out=left_out(prepared),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
         changes=changes_of(backlog, _by_receiver(outcomes)),
+        requests=foreseen(
+            prepared.plans,
+            len(backlog.listing.files) + len(backlog.listing.skipped),
+            len(backlog.stored),
+            new=backlog.snapshot is None,
+        ),
     )
 
 
@@ -125,6 +134,7 @@ def as_json(found: PlanSummary) -> dict[str, object]:
         "write_units": totals.write_units,
         "references": totals.references,
         "task_memory_bytes": totals.task_memory_bytes,
+        "requests": found.requests.as_json(),
         "up_to_date": found.up_to_date,
         "skipped": len(found.skipped_files),
         "skipped_by_kind": by_kind(found.skipped_files),

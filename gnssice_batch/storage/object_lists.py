@@ -69,17 +69,17 @@ def _s3(where: Place, options: StorageOptions) -> Any:
         "virtual_hosted_style_request": virtual,
         "request_payer": options.requester_pays,
     }
-    return S3Store(where.bucket, **_told(where, options, told, _s3_credentials(options)))
+    return S3Store(where.bucket, **_arguments(where, options, told, _s3_credentials(options)))
 
 
 def _azure(where: Place, options: StorageOptions) -> Any:
     from obstore.store import AzureStore  # noqa: PLC0415 - only where Azure is used
 
     told = {"account_name": azure_account(options, where.account), "endpoint": azure_endpoint(options)}
-    return AzureStore(where.bucket, **_told(where, options, told, _azure_credentials(options)))
+    return AzureStore(where.bucket, **_arguments(where, options, told, _azure_credentials(options)))
 
 
-def _told(
+def _arguments(
     where: Place, options: StorageOptions, told: Mapping[str, Any], credentials: Callable[[], dict[str, Any]] | None
 ) -> dict[str, Any]:
     signed = {"skip_signature": True} if credentials is None else {"credential_provider": credentials}

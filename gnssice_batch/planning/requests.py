@@ -1,0 +1,124 @@
+"""The requests that a run will make, as far as a plan can tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gnssice_batch.model.template import OBSERVED_COORDINATES, SID_COORDINATES, VARIABLES
+from gnssice_batch.planning.plan import GroupPlan, totals
+from gnssice_batch.store.layout.ledger import FILE_COLUMNS, TABLE_COLUMNS
+
+_NAMES_OF_A_PAGE: Final = 1000
+_COMMIT: Final = 4
+"""Snapshot, transaction log, repository state, and the copy of the state before."""
+_BRANCH: Final = 2
+"""A branch made or removed: repository state, and the copy of the state before."""
+_NEW_REPOSITORY: Final = 3 + 2 + 2
+"""Made, its configuration kept, and that its server honours conditional writes."""
+_PROBE: Final = 21
+"""Conditional writes tried on a server: four in a row, and races of eight, with one write between."""
+_JOURNAL: Final = 4
+"""Lease, run, survey and structure."""
+_LEDGER_COLUMNS_READ: Final = 11
+_GETS_OF_A_COLUMN: Final = 3
+"""Manifest, index of the shard, chunk."""
+_GETS_OF_A_RUN: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests by what they are for: some are exact, some the most or about so many; `docs/requests-and-cost.md`.
+
+    Exact are those of files, commits and journal where no file brings a second round (a signal or a date that the
+    sample did not show) and nothing has to be tried again.
+    """
+
+    file_gets: int = 0
+    """Source files fetched."""
+    archive_lists: int = 0
+    chunk_puts: int = 0
+    """Chunks of data variables, as wide and long as a write unit, where the files hold all variables.
+
+    One below 512 bytes stays in its manifest.
+    """
+    commit_puts: int = 0
+    """Snapshots, branches and what a new repository takes."""
+    manifest_puts: int = 0
+    """At most so many: one for each array that a commit gives a chunk; columns of nothing but empty cells have none."""
+    journal_puts: int = 0
+    """Without renewals of the lease, which are by time."""
+    store_gets: int = 0
+    """About so many."""
+    received_bytes: int = 0
+    """From the archive."""
+    sent_bytes: int = 0
+    """To the store, about so many: with the default encoding chunks are as large as files that are compressed well."""
+
+    @property
+    def gets(self) -> int:
+        """All GETs."""
+        return self.file_gets + self.store_gets
+
+    @property
+    def puts(self) -> int:
+        """All PUTs."""
+        return self.chunk_puts + self.commit_puts + self.manifest_puts + self.journal_puts
+
+    def as_json(self) -> dict[str, int]:
+        """Requests by kind, bytes each way, then the parts of both."""
+        parts = ("file_gets", "store_gets", "chunk_puts", "commit_puts", "manifest_puts", "journal_puts")
+        return {
+            "GET": self.gets,
+            "PUT": self.puts,
+            "LIST": self.archive_lists,
+            "received_bytes": self.received_bytes,
+            "sent_bytes": self.sent_bytes,
+            **{part: getattr(self, part) for part in parts},
+        }
+
+
+def foreseen(plans: Sequence[GroupPlan], listed: int, stored: int, *, new: bool) -> Requests:
+    """The requests of a run that has these plans, of one round.
+
+    Parameters
+    ----------
+    listed
+        Files in the archive.
+    stored
+        Receivers that the store has.
+    new
+        Whether there is no repository yet.
+    """
+    whole, lists = totals(plans), max(1, -(-listed // _NAMES_OF_A_PAGE))
+    reading = stored * _LEDGER_COLUMNS_READ * _GETS_OF_A_COLUMN
+    if not whole.partitions:
+        return Requests(archive_lists=lists, store_gets=reading)
+    changed = any(plan.changes_structure for plan in plans)
+    return Requests(
+        file_gets=whole.files,
+        archive_lists=lists,
+        chunk_puts=sum(map(_chunks, plans)),
+        commit_puts=_COMMIT * (1 + changed + new) + 2 * _BRANCH + (_PROBE + _NEW_REPOSITORY if new else 0),
+        manifest_puts=sum(map(_manifests, plans)),
+        journal_puts=_JOURNAL + whole.partitions,
+        store_gets=_GETS_OF_A_RUN + reading,
+        received_bytes=whole.size_bytes,
+        sent_bytes=whole.size_bytes,
+    )
+
+
+def _chunks(plan: GroupPlan) -> int:
+    columns = -(-len(plan.template.axis.sids) // plan.template.shard_sids)
+    units = sum(len(assignment.partition.stored_units) for assignment in plan.assignments)
+    return units * columns * len(VARIABLES)
+
+
+def _manifests(plan: GroupPlan) -> int:
+    """Arrays that change: the axes that grow, on the staging branch and when published, then all that files fill."""
+    if not plan.assignments:
+        return 0
+    signals = plan.current is None or plan.current.axis != plan.template.axis
+    epochs = plan.current is None or plan.current.grid != plan.template.grid
+    structure = signals * len(SID_COORDINATES) + epochs
+    written = len(VARIABLES) + len(OBSERVED_COORDINATES)
+    return 2 * structure + written + len(FILE_COLUMNS) + len(TABLE_COLUMNS)

@@ -1,0 +1,82 @@
+"""The requests that a plan foresees, against those that a proxy has counted."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from gnssice_batch.config import Settings
+from gnssice_batch.job.preview import preview
+from gnssice_batch.job.run import run
+from tests.support.object_stores.stores import filesystem, fresh
+from tests.support.runs import DAY_ONE_S, rinex
+
+pytestmark = pytest.mark.processes
+
+DAY_S = 86_400
+PARTS = {
+    "chunk": r"/chunks/",
+    "manifest": r"/manifests/",
+    "commit": r"/(snapshots|transactions|overwritten)/|/repo$|\.probe-",
+    "lease": r"/lease\.json$",
+    "journal": r"\.runs/",
+}
+
+
+def stored(store, days, receivers):
+    files, path = filesystem(store)
+    for receiver in receivers:
+        for day in days:
+            content = rinex([DAY_ONE_S + (day - 1) * DAY_S + 30 * epoch for epoch in range(4)])
+            files.pipe_file(f"{path}/archive/{receiver}/{receiver}{day:03d}0.25o", content)
+
+
+def settings(store):
+    words = {"storage_options": dict(store.options), "allow_static_credentials": True}
+    return Settings.model_validate(
+        {
+            "site": "site",
+            "archive": {"url": f"{store.url}/archive", "layout": "{receiver}/**", **words},
+            "store": {"url": f"{store.url}/stores", **words},
+            "chunks": {"epoch": 2880},
+            "run": {"verify": "units"},
+            "log": {"progress": False},
+        }
+    )
+
+
+def puts(counts):
+    found = Counter()
+    for what, number in counts.objects.items():
+        method, path = what.split(" ", 1)
+        if method == "PUT":
+            found[next(part for part, pattern in PARTS.items() if re.search(pattern, path))] += number
+    return found
+
+
+def test_puts_of_a_run(tmp_path, object_servers, proxy):
+    store = fresh("s3", tmp_path, object_servers("moto"))
+    relay = proxy(store)
+    chosen = settings(store.through(relay.address))
+    for days, receivers in (((1, 2), ("aaaa", "bbbb")), ((3,), ("aaaa",))):
+        stored(store, days, receivers)
+        planned = preview(chosen).requests
+        relay.begin(0.0)
+        report = run(chosen)
+        found = puts(relay.counts())
+        assert report.snapshot
+        assert planned.file_gets == len(days) * len(receivers)
+        assert planned.commit_puts == found["commit"]
+        assert planned.journal_puts == found["journal"] + 1, "one of the lease, the others are renewals"
+        assert planned.manifest_puts - 12 * len(receivers) <= found["manifest"] <= planned.manifest_puts
+        assert planned.puts - planned.chunk_puts - found.total() <= 12 * len(receivers)
+
+
+def test_nothing_to_do(tmp_path, object_servers):
+    store = fresh("s3", tmp_path, object_servers("moto"))
+    stored(store, (1,), ("aaaa",))
+    chosen = settings(store)
+    run(chosen)
+    found = preview(chosen).as_json()["requests"]
+    assert found["PUT"] == found["sent_bytes"] == found["received_bytes"] == 0
+    assert found["LIST"] == 1
