@@ -213,6 +213,10 @@ def test_tests_mirror_the_package():
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
+NAMES_OF_LIBRARIES = {"do_connect"}
+"""Methods that a library calls by these names."""
+
+
 def words(name):
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name)}
 
@@ -222,7 +226,8 @@ def test_names_say_something():
     names |= {node.name for _, node in FUNCTIONS}
     names |= {node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     assert {name for name in names if words(name) & FORBIDDEN_WORDS} == set()
-    assert {name for name in names if name.strip("_").lower() in FORBIDDEN_NAMES or name.startswith("do_")} == set()
+    forbidden = {name for name in names if name.strip("_").lower() in FORBIDDEN_NAMES or name.startswith("do_")}
+    assert forbidden - NAMES_OF_LIBRARIES == set()
 
 
 def definitions(path):

@@ -4,11 +4,12 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from gnssice_batch.config.grid import Grid
+from gnssice_batch.config.section import Section
 from gnssice_batch.config.values import (
     STATIC_KEYS,
     Globs,
@@ -17,8 +18,6 @@ from gnssice_batch.config.values import (
     Size,
     integer,
     known_systems,
-    nanoseconds,
-    whole_ticks,
 )
 from gnssice_batch.errors import ConfigError
 from gnssice_batch.storage.listing import AT_ONCE
@@ -39,72 +38,7 @@ def _as_value_errors() -> Iterator[None]:
         raise ValueError(str(error)) from None
 
 
-class _Section(BaseModel):
-    """Frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Grid(_Section):
-    """The epoch grid of the receivers; what is left open is found once, when a receiver's group is made."""
-
-    interval_s: float | None = Field(
-        None, gt=0, le=86400, description="Time between grid epochs in seconds; of new groups only."
-    )
-    phase_s: float | None = Field(
-        None,
-        ge=0,
-        description="Offset of the sampling marks from whole intervals of GPS time, in seconds; of new groups only.",
-    )
-    tolerance_s: float | None = Field(
-        None,
-        ge=0,
-        description="How far an epoch may lie from its grid epoch and still be taken, in seconds; of new groups only.",
-    )
-    earliest: date = Field(date(1994, 1, 1), description="Epochs before this day are rejected as implausible.")
-    latest: date | None = Field(
-        None, description="Epochs after this day are rejected as implausible; null is two days after today."
-    )
-
-    max_gap_days: int | None = Field(
-        366,
-        gt=0,
-        description="Longest gap between a file and the other data of its receiver, in days; what is further away is "
-        "rejected as implausible_date. null: any gap is plausible.",
-    )
-
-    _resolution = field_validator("interval_s", "phase_s", "tolerance_s")(whole_ticks)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.latest is not None and self.latest < self.earliest:
-            message = "latest should not lie before earliest"
-            raise ValueError(message)
-        if self.interval_s is not None and (self.phase_s or 0) >= self.interval_s:
-            message = "phase_s should be less than interval_s"
-            raise ValueError(message)
-        if self.interval_s is not None and 2 * (self.tolerance_s or 0) >= self.interval_s:
-            message = "tolerance_s should be less than half of interval_s"
-            raise ValueError(message)
-        return self
-
-    @property
-    def interval_ns(self) -> int | None:
-        """The interval in nanoseconds, None where it is to be found."""
-        return None if self.interval_s is None else nanoseconds(self.interval_s)
-
-    @property
-    def phase_ns(self) -> int | None:
-        """The phase in nanoseconds, None where it is to be found."""
-        return None if self.phase_s is None else nanoseconds(self.phase_s)
-
-    @property
-    def tolerance_ns(self) -> int | None:
-        """The tolerance in nanoseconds, None where it is to be found."""
-        return None if self.tolerance_s is None else nanoseconds(self.tolerance_s)
-
-
-class Receiver(_Section):
+class Receiver(Section):
     """Which files belong to one receiver, and its grid where it differs from the others'."""
 
     station: str | None = Field(None, description="Station that the file names or headers give, in any case.")
@@ -124,7 +58,7 @@ class Receiver(_Section):
         return self
 
 
-class Archive(_Section):
+class Archive(Section):
     """Where the RINEX files are, and to which receiver each belongs."""
 
     url: str = Field(
@@ -190,7 +124,7 @@ class Archive(_Section):
         return receivers
 
 
-class Store(_Section):
+class Store(Section):
     """Where the repositories are: the one of a site at <url>/<site>/rinex."""
 
     url: str = Field(
@@ -209,7 +143,7 @@ class Store(_Section):
         return self
 
 
-class Icechunk(_Section):
+class Icechunk(Section):
     """How arrays are compressed and how Icechunk stores and fetches chunks."""
 
     compression_algorithm: Literal["zstd", "gzip"] = Field(
@@ -234,7 +168,7 @@ class Icechunk(_Section):
         return self
 
 
-class Chunks(_Section):
+class Chunks(Section):
     """The write unit: what one task writes as one object per array."""
 
     epoch: int = Field(34560, gt=0, description="Epochs of a write unit.")
@@ -243,13 +177,13 @@ class Chunks(_Section):
     )
 
 
-class Encoding(_Section):
+class Encoding(Section):
     """How values are encoded."""
 
     profile: Literal["default", "compact"] = Field("default", description="default: see icechunk; compact: smallest.")
 
 
-class Reader(_Section):
+class Reader(Section):
     """How files are read."""
 
     kind: Literal["native", "georinex"] = Field("native", description="georinex is slow, for comparison.")
@@ -264,7 +198,7 @@ class Reader(_Section):
     _systems = field_validator("signal_overrides")(known_systems)
 
 
-class Cluster(_Section):
+class Cluster(Section):
     """Where the tasks run."""
 
     kind: Literal["inline", "local", "address"] = Field(
@@ -285,7 +219,7 @@ class Cluster(_Section):
         return self
 
 
-class Run(_Section):
+class Run(Section):
     """How a run goes about it."""
 
     sample_files: int = Field(8, ge=1, description="Files per new receiver that are read to find its grid and signals.")
@@ -329,7 +263,7 @@ class Run(_Section):
         return url
 
 
-class Log(_Section):
+class Log(Section):
     """What the operator sees while a run goes on."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity written.")
@@ -337,7 +271,7 @@ class Log(_Section):
     progress: bool = Field(True, description="Show a progress bar if standard error is a terminal.")  # noqa: FBT003
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of a run."""
 
     site: str = Field(description="Name of the site: a folder of the store.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
