@@ -13,8 +13,8 @@ _COMMIT: Final = 4
 """Snapshot, transaction log, repository state, and the copy of the state before."""
 _BRANCH: Final = 2
 """A branch made or removed: repository state, and the copy of the state before."""
-_NEW_REPOSITORY: Final = 3 + 2 + 2
-"""Made, its configuration kept, and that its server honours conditional writes."""
+_NEW_REPOSITORY: Final = 3 + 2
+"""Made with its configuration, and the proof kept that its server honours conditional writes."""
 _PROBE: Final = 21
 """Conditional writes tried on a server: four in a row, and races of eight, with one write between."""
 _JOURNAL: Final = 4
