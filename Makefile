@@ -47,7 +47,7 @@ test: kernels servers ## Run the tests, on two cores (warnings are errors; heavy
 	$(BIN)/python -m pytest -m alone
 	$(BIN)/python -m pytest $(SHARED) -m "not (alone or heavy or long or fuzz or chaos)"
 
-heavy: kernels servers ## Run the tests of whole archives and of kills on a cluster, which take two minutes.
+heavy: kernels servers ## Run the tests of whole archives, of kills on a cluster and of faults at a distance, which take some minutes.
 	$(BIN)/python -m pytest $(SHARED) -m "heavy and not (long or fuzz or chaos)"
 
 quick: kernels ## Run the tests that need no repository, no process and no cluster.

@@ -82,6 +82,7 @@ def test_options_that_are_named_are_there():
 
 
 @pytest.mark.processes
+@pytest.mark.heavy
 @pytest.mark.parametrize("section", ["AWS", MINIO])
 def test_s3_from_an_empty_bucket_to_a_dataset(section, tmp_path, object_servers, environment):
     place = fresh("s3", tmp_path, object_servers("moto"))
@@ -95,6 +96,7 @@ def test_s3_from_an_empty_bucket_to_a_dataset(section, tmp_path, object_servers,
 
 
 @pytest.mark.processes
+@pytest.mark.heavy
 def test_azure_from_an_empty_container_to_a_dataset(tmp_path, object_servers, environment):
     place = fresh("azure", tmp_path, object_servers("azurite"))
     environment.setenv("AZURE_STORAGE_ENDPOINT", place.options["endpoint_url"])

@@ -71,7 +71,7 @@ def test_a_store_is_the_same_wherever_it_lies(object_stores, local):
 
 @pytest.mark.parametrize("kind", SERVER)
 @pytest.mark.parametrize("limits", [{}, {"ahead_bytes": 0}])
-@pytest.mark.parametrize("cluster", [{}, {"kind": "local", "workers": 2}], ids=["here", "on two workers"])
+@pytest.mark.parametrize("cluster", [{}, pytest.param({"kind": "local", "workers": 2}, marks=pytest.mark.heavy)])
 def test_each_file_is_asked_for_once_though_signals_come_that_the_sample_does_not_show(
     kind, limits, cluster, tmp_path, object_servers, proxy
 ):

@@ -10,7 +10,7 @@ from tests.support.object_stores.faults import schedule
 from tests.support.object_stores.stores import SERVER, fresh
 from tests.support.runs import DAY_ONE_S, name, rinex, span_s
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.heavy]
 
 GROUPS = ("rec", "other")
 FILES = {
