@@ -53,6 +53,7 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
             ("references", f"{totals.references:,} at most"),
             ("task memory", size(totals.task_memory_bytes)),
             ("requests", _requests(found.requests)),
+            ("transfer", _transfer(found.requests)),
         ],
     )
     for each in found.receivers:
@@ -175,8 +176,11 @@ def show_verification(console: Console, report: StoreReport) -> None:
 
 
 def _requests(found: Requests) -> str:
-    asked = f"{found.gets:,} GET, {found.puts:,} PUT, {found.archive_lists:,} LIST"
-    return f"about {asked}; {size(found.received_bytes)} from the archive, about {size(found.sent_bytes)} to the store"
+    return f"about {found.gets:,} GET, {found.puts:,} PUT, {found.archive_lists:,} LIST"
+
+
+def _transfer(found: Requests) -> str:
+    return f"{size(found.received_bytes)} from the archive, about {size(found.sent_bytes)} to the store"
 
 
 def _plan_facts(each: ReceiverPlan) -> Facts:

@@ -167,7 +167,7 @@ class TestTheArchiveDoesNotAnswerForAMoment:
             return read(self, uri, size_bytes)
 
         monkeypatch.setattr(Folder, "read", sometimes)
-        monkeypatch.setattr("gnssice_batch.archive.listing._FETCH_PAUSE_S", 0.001)
+        monkeypatch.setattr("gnssice_batch.storage.patience._FIRST_PAUSE_S", 0.001)
         files = hourly(0, 6)
         chosen = site(tmp_path, files)
         assert rejected(run(chosen)) == {}
