@@ -39,14 +39,17 @@ def repeatable[**P, R](call: Callable[P, R]) -> Callable[P, R]:
             began = time.monotonic()
             try:
                 with as_store_errors():
-                    return call(*arguments, **named)
+                    result = call(*arguments, **named)
             except StoreError as error:
                 quick = time.monotonic() - began < _QUICK_S
                 pause_s = PATIENCE.pause_s(number, error) if quick and failed_storage(error) else None
                 if pause_s is None:
                     raise
-            time.sleep(pause_s)
-            PATIENCE.answered()
+                time.sleep(pause_s)
+            else:
+                if number > 1:
+                    PATIENCE.answered()
+                return result
         with as_store_errors():
             return call(*arguments, **named)
 

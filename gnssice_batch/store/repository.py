@@ -4,7 +4,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import icechunk
-import zarr
 from filelock import FileLock
 
 from gnssice_batch.errors import StoreError
@@ -19,7 +18,6 @@ MAIN = "main"
 _SPLIT_UNITS = 10_000
 _PRELOADED = r"^/[^/]+/(sid|sv|system|band|code|freq_center|freq_min|freq_max|glonass_fcn)$"
 _PRELOADED_REFERENCES = 10_000
-_READ_CONCURRENCY = 64
 _MANIFESTS_AT_ONCE = 32
 """Of the arrays of a commit: each has a manifest, and Icechunk by itself writes one after the other."""
 _FIRST_BACKOFF_MS = 100
@@ -186,11 +184,6 @@ def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
         if tag not in repository.handle.list_tags() or repository.handle.lookup_tag(tag) != snapshot:
             msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {first_line(error)}"
             raise StoreError(msg) from error
-
-
-def set_concurrency(requests: int = _READ_CONCURRENCY) -> None:
-    """Let zarr have this many requests under way in this process."""
-    zarr.config.set({"async.concurrency": requests})
 
 
 def _open_or_create(where: Location, options: RepositoryOptions, *, portable: bool) -> icechunk.Repository:
