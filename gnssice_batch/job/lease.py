@@ -23,7 +23,7 @@ LEASE_S: Final = 60.0
 _TRIES: Final = 5
 _log = logger(__name__)
 _mine: Final[set[str]] = set()
-"""Tokens of the leases that this process holds."""
+"""Tokens of the leases that this process holds, or is about to take: others may read one before its writer is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,6 @@ class Holding:
         self._folder, self._run, self._version = folder, run, version
         self._one_at_a_time = threading.Lock()
         self._lost: RunConflictError | None = None
-        _mine.add(lease.token)
 
     def renew(self) -> None:
         """Say that this process is at work on the run.
@@ -147,7 +146,17 @@ def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0) -> Hold
     StoreError
         When the lease can't be read or written.
     """
-    token, found = secrets.token_hex(4), None
+    token = secrets.token_hex(4)
+    _mine.add(token)
+    try:
+        return _take(folder, run, least, token)
+    except BaseException:
+        _mine.discard(token)
+        raise
+
+
+def _take(folder: Folder, run: str, least: Callable[[], int], token: str) -> Holding:
+    found = None
     for _ in range(_TRIES):
         found, version = read_lease(folder)
         if found and found.token == token:
