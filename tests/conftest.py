@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,6 +22,8 @@ NOT_QUICK = {"cli", "cluster", "failures", "job", "operate", "store", "test_api.
 """Where tests use repositories, processes or clusters; ``--quick`` leaves them out."""
 ALL_SERVERS = "TEST_ALL_SERVERS"
 """Environment variable: where it is set, a test whose server can't be started fails and is not skipped."""
+PAUSES = ("gnssice_batch.storage.patience", "gnssice_batch.cluster.executor", "gnssice_batch.job.replanning")
+"""Modules that pause between tries, the first time for ``_FIRST_PAUSE_S``."""
 LONGEST_FIRST = (
     "failures/test_chaos_short.py",
     "job/test_archives_real.py",
@@ -46,6 +49,14 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption("quick"):
         items[:] = [item for item in items if not item.get_closest_marker("processes")]
     items.sort(key=lambda item: next((at for at, part in enumerate(LONGEST_FIRST) if part in item.nodeid), 99))
+
+
+@pytest.fixture(autouse=True)
+def brief_pauses(monkeypatch):
+    """What fails is tried again soon; how the pauses grow is tested for itself."""
+    for module in PAUSES:
+        if module in sys.modules:
+            monkeypatch.setattr(sys.modules[module], "_FIRST_PAUSE_S", 0.001)
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,7 @@ def log(config):
     return config.with_suffix(".log").read_text()[-3000:]
 
 
+@pytest.mark.heavy
 class TestTheCoordinatorIsKilledWhileItPlans(Killed):
     phase = "plan"
     lines = 400_000
@@ -74,6 +75,7 @@ class TestTheCoordinatorIsKilledWhileItPlans(Killed):
         assert set(self.again(course).values()) == {1}
 
 
+@pytest.mark.heavy
 class TestTheCoordinatorIsKilledWhileItMakesTheStructure(Killed):
     phase = "structure"
     lines = 300_000
@@ -97,6 +99,7 @@ class TestTheCoordinatorIsKilledWhilePartitionsAreDone(Killed):
         assert counts == Counter(begun - kept) + Counter(counts.keys())
 
 
+@pytest.mark.heavy
 class TestTheCoordinatorIsKilledWhileItMerges(Killed):
     phase = "merge"
     lines = 300_000
@@ -111,6 +114,7 @@ class TestTheCoordinatorIsKilledBetweenTheCommitAndTheRemovalOfTheJournal(Killed
     phase = "removal"
     lines = 700
 
+    @pytest.mark.heavy
     def test_the_next_start_finds_the_commit(self, course):
         chosen = settings_of(course[1])
         before = messages(chosen)
@@ -219,7 +223,7 @@ class TestTheStagingBranchIsGone:
 
 @pytest.mark.alone
 class TestSigterm:
-    @pytest.mark.parametrize("kind", ["inline", "local"])
+    @pytest.mark.parametrize("kind", ["inline", pytest.param("local", marks=pytest.mark.heavy)])
     def test_the_run_ends_in_time_and_goes_on(self, tmp_path, kind):
         files = hourly(*range(0, 216, 6))
         archive = write(tmp_path / "files", files)

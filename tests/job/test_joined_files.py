@@ -23,6 +23,7 @@ from gnssice_batch.operate.status import store_status
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.store.layout.ledger import read_ledger
 from tests.support.joined import FILES, STEP_S, Model, Sparse
+from tests.support.marks import most_heavy
 from tests.support.runs import (
     DAY_ONE_S,
     DAY_S,
@@ -140,7 +141,7 @@ EAST = Sparse({0: {"G02": {"C1C": 22_000_000, "L1C": 23_000_000}, "E05": {"C1X":
 NORTH = Sparse({0: {"E05": {"C1X": 25_000_000}, "G02": {"C2W": 26_000_000}}, 1: {"G02": {"C2W": 27_000_000}}}, "3.05")
 
 
-@pytest.mark.parametrize("order", list(permutations([WEST, EAST, NORTH])), ids=range(6))
+@pytest.mark.parametrize("order", most_heavy(map(list, permutations([WEST, EAST, NORTH]))), ids=range(6))
 def test_one_file_a_run_in_any_order(tmp_path, order):
     check_batches(tmp_path, "best", [[file] for file in order])
     chosen = sparse_settings(tmp_path)
@@ -212,7 +213,7 @@ def orders(names):
 
 
 @pytest.mark.corpus
-@pytest.mark.parametrize("batches", orders(PER_SYSTEM))
+@pytest.mark.parametrize("batches", most_heavy(orders(PER_SYSTEM), 2))
 def test_one_file_a_system(shared_data, tmp_path, batches):
     """BDT marks lie 14 s off those of GPST: the signal keeps that."""
     faults = shared_data / "faults"

@@ -47,6 +47,7 @@ def taken_by(journal, host):
     journal.folder.write(NAME, seal(dump(lease)))
 
 
+@pytest.mark.heavy
 @pytest.mark.processes
 def test_of_eight_processes_one_takes_a_dead_run_over(distant, object_stores):
     leave(begin(distant, RECORD))

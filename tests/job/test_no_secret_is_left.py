@@ -110,6 +110,7 @@ def started(*arguments):
     return ended.value.code
 
 
+@pytest.mark.heavy
 def test_no_secret_is_written_or_printed_whatever_becomes_of_a_run(planted, tmp_path, monkeypatch, capfd):
     store, options, _, secrets = planted
     where = location(store.url, options)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.ingested import GROUP, expected, hourly, ingest, seconds
+from tests.support.marks import most_heavy
 from tests.support.runs import (
     CODES,
     DAY_ONE_S,
@@ -74,7 +75,7 @@ ORDERS = [
 ]
 
 
-@pytest.mark.parametrize("batches", [*ORDERS, [[1, 2], [0, 3]]], ids=str)
+@pytest.mark.parametrize("batches", most_heavy([*ORDERS, [[1, 2], [0, 3]]]), ids=str)
 def test_overlap_is_decided_per_epoch_whatever_the_order_of_arrival(tmp_path, batches):
     contents, salts = overlapping()
     uris = list(contents)

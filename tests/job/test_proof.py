@@ -14,11 +14,14 @@ from gnssice_batch.model.values import Done, Partition, PartitionOutcome
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.simulate import SimulatedReceiver, SimulationPlan, simulate
 from gnssice_batch.simulate.damage import damage
+from tests.support.marks import most_heavy
 from tests.support.published import FILES, FIRST, FULL, GROUP, SECOND, THIRD, cells_of, ingested
 from tests.support.runs import DAY_ONE_S, DAY_S, check_ledger, head, messages, name, rinex, settings, span_s, write
 
 
-@pytest.mark.parametrize(("level", "cluster"), [("full", "inline"), ("full", "local"), ("sample", "inline")])
+@pytest.mark.parametrize(
+    ("level", "cluster"), most_heavy([("full", "inline"), ("sample", "inline"), ("full", "local")], 2)
+)
 def test_a_run_proves_what_it_publishes(tmp_path, level, cluster):
     chosen, report = ingested(
         tmp_path,
@@ -215,6 +218,7 @@ def test_a_worker_that_spoils_what_was_there(tmp_path, monkeypatch):
     assert head(chosen) == before
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("profile", ["default", "compact"])
 def test_a_simulated_archive_with_damage(tmp_path, profile):
     receivers = (SimulatedReceiver("canopy_01", "C001", canopy=True), SimulatedReceiver("reference_01", "R001"))
@@ -232,6 +236,7 @@ def test_a_simulated_archive_with_damage(tmp_path, profile):
     assert 0 < only.proof.epochs < found.proof.epochs
 
 
+@pytest.mark.heavy
 @pytest.mark.corpus
 def test_a_day_of_a_real_receiver(shared_data, tmp_path):
     series = shared_data / "rinex" / "nfb2021__canvodpy-demo" / "ract_15min_5s"

@@ -21,6 +21,7 @@ from gnssice_batch.store.layout.arrays import COVERAGE_ATTRIBUTES
 from gnssice_batch.store.reading.contents import stored_groups
 from gnssice_batch.store.repository import open_existing, open_repository
 from gnssice_batch.store.writing.structure import StructureChange, discard_staging, make_structure
+from tests.support.marks import most_heavy
 from tests.support.runs import (
     DAY_ONE_S,
     DAY_S,
@@ -81,7 +82,7 @@ def held(chosen):
 
 
 class TestTrim:
-    @pytest.mark.parametrize(("before_days", "behind_days"), [(400, 0), (0, 300), (400, 300), (11, 17)])
+    @pytest.mark.parametrize(("before_days", "behind_days"), most_heavy([(11, 17), (400, 300), (400, 0), (0, 300)]))
     def test_gives_back_what_was_there(self, chosen, before_days, behind_days):
         files, cells, tight = ledger(chosen, GROUP), stored(chosen, GROUP), open_group(chosen, GROUP)
         longer = stretch(chosen, before_days, behind_days)
@@ -102,6 +103,7 @@ class TestTrim:
         assert messages(chosen)[0].startswith(f"axes trimmed to the data: {axis.epochs} epochs of rec")
         assert open_dataset(str(repository(chosen)), GROUP, stretched, trim=False).sizes["epoch"] == longer.size
 
+    @pytest.mark.heavy
     def test_holds_against_the_archive_and_goes_on(self, chosen, tmp_path):
         stretch(chosen, 40, 40)
         trim(chosen)

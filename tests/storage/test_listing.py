@@ -117,6 +117,7 @@ class TestByManyRequests:
 
 @pytest.mark.processes
 class TestOfServers:
+    @pytest.mark.heavy
     @pytest.mark.parametrize("kind", ["s3", "azure"])
     def test_many_names(self, kind, tmp_path, object_servers, monkeypatch):
         keys = {

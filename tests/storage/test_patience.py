@@ -35,7 +35,8 @@ def pauses(patience):
     return list(takewhile(lambda pause_s: pause_s is not None, (patience.pause_s(n, "why") for n in count(1))))
 
 
-def test_pauses_grow_to_a_limit_and_are_spread(patience):
+def test_pauses_grow_to_a_limit_and_are_spread(patience, monkeypatch):
+    monkeypatch.setattr("gnssice_batch.storage.patience._FIRST_PAUSE_S", 0.2)
     one, other = pauses(patience), pauses(patience)
     assert len(one) == len(other) == TRIES - 1
     assert one != other
