@@ -107,6 +107,16 @@ class Patience:
     """Another worker, when the last one is lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class _UnderWay[R]:
+    """What is submitted and not over."""
+
+    tasks: dict[Any, Task[R]]
+    """By future."""
+    completed: SimpleQueue[Any]
+    """Futures that are done."""
+
+
 class OnDask:
     """Tasks on the workers of a Dask cluster, a bounded number submitted at a time.
 
@@ -137,34 +147,67 @@ class OnDask:
         InterruptedRunError
             When the scheduler is gone and does not come back, or the last worker is lost and no other comes.
         """
-        waiting, under_way, completed = iter(tasks), dict[Any, str](), SimpleQueue[Any]()
+        waiting = iter(tasks)
+        under_way: _UnderWay[R] = _UnderWay({}, SimpleQueue())
         try:
-            self._fill(waiting, under_way, completed)
-            while under_way:
-                future = self._next(completed)
-                yield _finished(future, under_way.pop(future))
+            self._fill(waiting, under_way)
+            while under_way.tasks:
+                future, task = self._next(under_way)
+                yield _finished(future, task.key)
                 future.release()
-                self._fill(waiting, under_way, completed)
+                self._fill(waiting, under_way)
         finally:
             if self._client.status == "running":
-                self._client.cancel(list(under_way))
+                self._client.cancel(list(under_way.tasks))
 
-    def _fill[R](self, waiting: Iterator[Task[R]], under_way: dict[Any, str], completed: SimpleQueue[Any]) -> None:
-        """Submit what there is room for; under Dask keys of their own, so that none gets another's result."""
-        for task in islice(waiting, max(0, self._room() - len(under_way))):
-            key = f"{task.key}@{secrets.token_hex(4)}"
-            chosen: dict[str, Any] = {"workers": [task.near], "allow_other_workers": True} if task.near else {}
-            future = self._client.submit(_with_worker, task.function, *task.arguments, key=key, pure=False, **chosen)
-            under_way[future] = task.key
-            future.add_done_callback(completed.put)
+    def _fill[R](self, waiting: Iterator[Task[R]], under_way: _UnderWay[R]) -> None:
+        """Submit what there is room for."""
+        for task in islice(waiting, max(0, self._room() - len(under_way.tasks))):
+            self._submit(task, task.near, under_way)
 
-    def _next(self, completed: SimpleQueue[Any]) -> Any:
+    def _submit[R](self, task: Task[R], near: str, under_way: _UnderWay[R]) -> None:
+        """Submit a task, under a Dask key of its own, so that none gets another's result."""
+        key = f"{task.key}@{secrets.token_hex(4)}"
+        chosen: dict[str, Any] = {"workers": [near], "allow_other_workers": True} if near else {}
+        future = self._client.submit(_with_worker, task.function, *task.arguments, key=key, pure=False, **chosen)
+        under_way.tasks[future] = task
+        future.add_done_callback(under_way.completed.put)
+
+    def _next[R](self, under_way: _UnderWay[R]) -> tuple[Any, Task[R]]:
         """The next future that is done; as long as none is, look whether there are workers."""
         while True:
             try:
-                return completed.get(timeout=_LOOK_AGAIN_S)
+                future = under_way.completed.get(timeout=_LOOK_AGAIN_S)
             except Empty:
                 self._look_for_workers()
+                self._submit_stranded(under_way)
+                continue
+            if future in under_way.tasks:
+                return future, under_way.tasks.pop(future)
+
+    def _submit_stranded[R](self, under_way: _UnderWay[R]) -> None:
+        """Submit tasks anew whose preferred worker was lost while there was no other: Dask never runs them.
+
+        `Scheduler.bulk_schedule_unrunnable_after_adding_worker` takes the preference for a condition.
+        """
+        if not self._slots or not any(task.near for task in under_way.tasks.values()):
+            return
+        try:
+            processing = {key for keys in self._client.processing().values() for key in keys}
+            workers = self._client.nthreads()
+        except (OSError, ValueError):
+            return
+        for future, task in list(under_way.tasks.items()):
+            if (
+                workers
+                and task.near
+                and task.near not in workers
+                and future.key not in processing
+                and not future.done()
+            ):
+                del under_way.tasks[future]
+                self._client.cancel([future])
+                self._submit(task, "", under_way)
 
     def _look_for_workers(self) -> None:
         """Say when no worker is left, and when one is there again; futures tell of a scheduler that is away.

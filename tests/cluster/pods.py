@@ -23,6 +23,7 @@ class IndexedJob:
 
     def __init__(self, folder, files, **cluster):
         self.folder, self.files, self.port, self.processes = folder, files, free_port(), []
+        self.pods = {}
         section = {"kind": "indexed", "scheduler_port": self.port, "dashboard_port": None, **cluster}
         archive = write(folder / "files", files)
         self.config = write_settings(
@@ -50,6 +51,7 @@ class IndexedJob:
             environment={"JOB_COMPLETION_INDEX": str(index), "POD_NAME": f"job-{index}-{len(self.processes)}"},
         )
         self.processes.append(process)
+        self.pods[index] = process
         return process
 
     def log(self, index):
@@ -61,8 +63,9 @@ class IndexedJob:
         return self.log(index).read_text() if self.log(index).exists() else ""
 
     def wait_for(self, index, words):
-        """Wait until a pod has said something."""
-        assert wait_until(lambda: words in self.said(index), DONE_S), self.said(index)[-3000:]
+        """Wait until a pod has said something; a pod that has ended says no more."""
+        wait_until(lambda: words in self.said(index) or self.pods[index].poll() is not None, DONE_S)
+        assert words in self.said(index), self.said(index)[-3000:]
 
     def ended(self, process, index):
         """Return the exit code of a pod."""

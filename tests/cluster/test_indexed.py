@@ -1,17 +1,14 @@
-"""An Indexed Job on this machine: coordinator with scheduler, workers over TCP, each a process as in a pod of its own."""
+"""An Indexed Job on this machine: coordinator with scheduler, and workers over TCP, as processes for pods."""
 
-import os
 import signal
 
-import psutil
 import pytest
 
 from gnssice_batch import config
-from gnssice_batch.cluster.executor import Task, executor
+from gnssice_batch.cluster.executor import executor
 from gnssice_batch.errors import ConfigError, InterruptedRunError
 from tests.cluster.pods import IndexedJob, family, four_days, free_port
 from tests.failures.field import settings_of
-from tests.failures.processes import wait_until
 from tests.failures.small import check_as_in_one_run
 
 pytestmark = pytest.mark.processes
