@@ -35,7 +35,7 @@ PAGES = {
         "Errors and reasons",
         (
             "GnssiceError ConfigError ArchiveError AccessDeniedError PlanError StoreError RunConflictError RefusedError"
-            " InterruptedRunError ReadError Reason"
+            " InterruptedRunError NoSchedulerError ReadError Reason"
         ),
     ),
 }

@@ -9,6 +9,7 @@ GnssiceError
 │   └── RunConflictError       another run won           exit 6   start again
 ├── RefusedError               too many files rejected   exit 1   look at the reasons
 ├── InterruptedRunError        stopped from outside      exit 7   start again to resume
+├── NoSchedulerError           a worker without work     exit 8   look at the coordinator
 └── ReadError      one file's fault: never stops a run, becomes the file's outcome
 """
 
@@ -175,6 +176,12 @@ class InterruptedRunError(GnssiceError):
     """The run was stopped from outside; its journal keeps what it had finished: start it again to resume."""
 
     exit_code = 7
+
+
+class NoSchedulerError(GnssiceError):
+    """No scheduler has answered a worker for as long as it may wait: there is no run that needs it."""
+
+    exit_code = 8
 
 
 class ReadError(GnssiceError):

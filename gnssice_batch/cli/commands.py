@@ -50,6 +50,12 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. --set cluster.workers=4. Repeatable."),
 ]
+ReportOption = Annotated[
+    str | None,
+    typer.Option("--report", metavar="FILE", help="Also write the report as JSON; - is standard output."),
+]
+BranchOption = Annotated[str | None, typer.Option(metavar="NAME", help="Branch to publish on (run.branch).")]
+TagOption = Annotated[str | None, typer.Option(metavar="NAME", help="Tag for the published snapshot (run.tag).")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -97,12 +103,9 @@ def plan(
 def run(
     config_file: ConfigOption = None,
     overrides: SetOption = None,
-    report_to: Annotated[
-        str | None,
-        typer.Option("--report", metavar="FILE", help="Also write the report as JSON; - is standard output."),
-    ] = None,
-    branch: Annotated[str | None, typer.Option(metavar="NAME", help="Branch to publish on (run.branch).")] = None,
-    tag: Annotated[str | None, typer.Option(metavar="NAME", help="Tag for the published snapshot (run.tag).")] = None,
+    report_to: ReportOption = None,
+    branch: BranchOption = None,
+    tag: TagOption = None,
 ) -> None:
     """Ingest what is new in the archive, in one commit.
 
@@ -117,7 +120,7 @@ def run(
       4    archive and store do not fit together
       5    the store can't be used
       6    another run is active or published first: start again
-      7    stopped from outside: start again to resume
+      7    stopped from outside, or no worker came: start again to resume
       70   internal error
       130  interrupted
     """  # noqa: D301 - the backspace keeps the lines of the list apart

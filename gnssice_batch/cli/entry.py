@@ -5,7 +5,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
-import gnssice_batch.cli.quarantine  # these register their commands
+import gnssice_batch.cli.pods  # these register their commands
+import gnssice_batch.cli.quarantine
 import gnssice_batch.cli.runs
 import gnssice_batch.cli.trim
 import gnssice_batch.cli.verify  # noqa: F401
@@ -15,6 +16,7 @@ from gnssice_batch.errors import (
     ConfigError,
     GnssiceError,
     InterruptedRunError,
+    NoSchedulerError,
     PlanError,
     RefusedError,
     RunConflictError,
@@ -32,12 +34,13 @@ _WHAT: Final[tuple[tuple[type[GnssiceError], str], ...]] = (
     (StoreError, "the store can't be used"),
     (RefusedError, "too many files were rejected"),
     (InterruptedRunError, "interrupted"),
+    (NoSchedulerError, "no scheduler"),
     (GnssiceError, "the run stopped"),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 to 7 as in `gnssice_batch.errors`, 70 for an internal error, 130 after Ctrl-C."""
+    """Run a command and exit: 0 to 8 as in `gnssice_batch.errors`, 70 for an internal error, 130 after Ctrl-C."""
     try:
         app(args=arguments, prog_name="gnssice-batch")
     except GnssiceError as error:

@@ -8,22 +8,21 @@ from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-import dask
-from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
+from distributed import Client, KilledWorker, get_worker
 from distributed.comm.core import CommClosedError
 
 from gnssice_batch import config
-from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, RunConflictError, StoreError
+from gnssice_batch.errors import GnssiceError, InterruptedRunError, RunConflictError, StoreError
 from gnssice_batch.log import logger
 
 _log = logger(__name__)
 _FIRST_PAUSE_S = 0.5
 _POLL_S = 0.1
 _COUNT_AGAIN_S = 5.0
-_LOCAL = {"distributed.worker.multiprocessing-method": "spawn", "distributed.scheduler.work-stealing": False}
-"""Tasks wait with the scheduler, so that none is stolen from the worker that has kept what it reads."""
+_LOOK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +97,26 @@ class InProcess:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long workers are waited for that are not there, in seconds."""
+
+    scheduler_s: float
+    """A scheduler that is away."""
+    worker_s: float
+    """Another worker, when the last one is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay[R]:
+    """What is submitted and not over."""
+
+    tasks: dict[Any, Task[R]]
+    """By future."""
+    completed: SimpleQueue[Any]
+    """Futures that are done."""
+
+
 class OnDask:
     """Tasks on the workers of a Dask cluster, a bounded number submitted at a time.
 
@@ -106,13 +125,14 @@ class OnDask:
 
     here = False
 
-    def __init__(self, client: Client, ahead: int, patience_s: float, *, shown: bool = True) -> None:
+    def __init__(self, client: Client, ahead: int, patience: Patience, *, shown: bool = True) -> None:
         self._client = client
         self._shown = shown
         self._ahead = ahead
-        self._patience_s = patience_s
+        self._patience = patience
         self._counted_at = -_COUNT_AGAIN_S
         self._slots = 1
+        self._alone_since: float | None = None
 
     @property
     def dashboard(self) -> str | None:
@@ -125,34 +145,98 @@ class OnDask:
         Raises
         ------
         InterruptedRunError
-            When the scheduler is gone and does not come back.
+            When the scheduler is gone and does not come back, or the last worker is lost and no other comes.
         """
-        waiting, under_way, running = iter(tasks), dict[Any, str](), as_completed()
+        waiting = iter(tasks)
+        under_way: _UnderWay[R] = _UnderWay({}, SimpleQueue())
         try:
-            self._fill(waiting, under_way, running)
-            for future in running:
-                yield _finished(future, under_way.pop(future))
+            self._fill(waiting, under_way)
+            while under_way.tasks:
+                future, task = self._next(under_way)
+                yield _finished(future, task.key)
                 future.release()
-                self._fill(waiting, under_way, running)
+                self._fill(waiting, under_way)
         finally:
             if self._client.status == "running":
-                self._client.cancel(list(under_way))
+                self._client.cancel(list(under_way.tasks))
 
-    def _fill[R](self, waiting: Iterator[Task[R]], under_way: dict[Any, str], running: Any) -> None:
-        """Submit what there is room for; under Dask keys of their own, so that none gets another's result."""
-        for task in islice(waiting, max(0, self._room() - len(under_way))):
-            key = f"{task.key}@{secrets.token_hex(4)}"
-            chosen: dict[str, Any] = {"workers": [task.near], "allow_other_workers": True} if task.near else {}
-            future = self._client.submit(_with_worker, task.function, *task.arguments, key=key, pure=False, **chosen)
-            under_way[future] = task.key
-            running.add(future)
+    def _fill[R](self, waiting: Iterator[Task[R]], under_way: _UnderWay[R]) -> None:
+        """Submit what there is room for."""
+        for task in islice(waiting, max(0, self._room() - len(under_way.tasks))):
+            self._submit(task, task.near, under_way)
+
+    def _submit[R](self, task: Task[R], near: str, under_way: _UnderWay[R]) -> None:
+        """Submit a task, under a Dask key of its own, so that none gets another's result."""
+        key = f"{task.key}@{secrets.token_hex(4)}"
+        chosen: dict[str, Any] = {"workers": [near], "allow_other_workers": True} if near else {}
+        future = self._client.submit(_with_worker, task.function, *task.arguments, key=key, pure=False, **chosen)
+        under_way.tasks[future] = task
+        future.add_done_callback(under_way.completed.put)
+
+    def _next[R](self, under_way: _UnderWay[R]) -> tuple[Any, Task[R]]:
+        """The next future that is done; as long as none is, look whether there are workers."""
+        while True:
+            try:
+                future = under_way.completed.get(timeout=_LOOK_AGAIN_S)
+            except Empty:
+                self._look_for_workers()
+                self._submit_stranded(under_way)
+                continue
+            if future in under_way.tasks:
+                return future, under_way.tasks.pop(future)
+
+    def _submit_stranded[R](self, under_way: _UnderWay[R]) -> None:
+        """Submit tasks anew whose preferred worker was lost while there was no other: Dask never runs them.
+
+        `Scheduler.bulk_schedule_unrunnable_after_adding_worker` takes the preference for a condition.
+        """
+        if not self._slots or not any(task.near for task in under_way.tasks.values()):
+            return
+        try:
+            processing = {key for keys in self._client.processing().values() for key in keys}
+            workers = self._client.nthreads()
+        except (OSError, ValueError):
+            return
+        for future, task in list(under_way.tasks.items()):
+            if (
+                workers
+                and task.near
+                and task.near not in workers
+                and future.key not in processing
+                and not future.done()
+            ):
+                del under_way.tasks[future]
+                self._client.cancel([future])
+                self._submit(task, "", under_way)
+
+    def _look_for_workers(self) -> None:
+        """Say when no worker is left, and when one is there again; futures tell of a scheduler that is away.
+
+        Raises
+        ------
+        InterruptedRunError
+            When no worker has come for too long.
+        """
+        if not self._counted():
+            return
+        now, patience_s = time.monotonic(), self._patience.worker_s
+        if self._slots:
+            if self._alone_since is not None:
+                _log.info("a worker is there again, after %.0f s", now - self._alone_since)
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+            _log.warning("no worker is left: waiting for another one, %g s at most", patience_s)
+        elif now - self._alone_since > patience_s:
+            msg = f"no worker was left, none has come in {patience_s:g} s; start again: what was finished is journaled"
+            raise InterruptedRunError(msg)
 
     def _room(self) -> int:
         """How many tasks may be submitted at a time; workers come and go, so they are counted again now and then.
 
         What is submitted to a scheduler that is away is lost, so this waits until it is back.
         """
-        deadline = time.monotonic() + self._patience_s
+        deadline = time.monotonic() + self._patience.scheduler_s
         while self._client.status != "closed" and time.monotonic() < deadline:
             if self._client.status == "running" and self._counted():
                 return max(1, self._slots) * self._ahead
@@ -161,7 +245,7 @@ class OnDask:
         raise InterruptedRunError(msg)
 
     def _counted(self) -> bool:
-        if time.monotonic() < self._counted_at + _COUNT_AGAIN_S:
+        if self._slots and time.monotonic() < self._counted_at + _COUNT_AGAIN_S:
             return True
         try:
             self._slots = sum(self._client.nthreads().values())
@@ -218,15 +302,42 @@ def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Ex
     Raises
     ------
     ConfigError
-        When there is no scheduler at the address.
+        When the cluster can't be made as the settings say.
+    InterruptedRunError
+        When no scheduler answers, or no worker comes, for as long as the settings say.
     """
+    return nullcontext(InProcess()) if settings.kind == "inline" else _on_dask(settings, window)
+
+
+@contextmanager
+def _on_dask(settings: config.Cluster, window: int) -> Iterator[Executor]:
+    """Tasks on the workers that the settings name; a scheduler of the operator's comes back as its workers do."""
+    patience_s = settings.connect_timeout_s, settings.ready_timeout_s
+    scheduler_s = max(patience_s) if settings.kind == "operator" else settings.connect_timeout_s
+    shown = settings.dashboard_port is not None or settings.kind == "address"
+    with _connected(settings) as client:
+        yield OnDask(client, window, Patience(scheduler_s, settings.ready_timeout_s), shown=shown)
+
+
+def _connected(settings: config.Cluster) -> AbstractContextManager[Client]:
+    """A client of the cluster; what only one kind needs is loaded with it."""
     match settings.kind:
-        case "inline":
-            return nullcontext(InProcess())
         case "local":
-            return _local(settings, window)
-        case "address":
-            return _remote(settings, window)
+            from gnssice_batch.cluster import local
+
+            return local.connected(settings)
+        case "indexed":
+            from gnssice_batch.cluster import indexed
+
+            return indexed.connected(settings)
+        case "operator":
+            from gnssice_batch.cluster import operator
+
+            return operator.connected(settings)
+        case _:
+            from gnssice_batch.cluster import address
+
+            return address.connected(settings)
 
 
 def _finished(future: Any, key: str) -> Finished[Any]:
@@ -246,37 +357,3 @@ def _finished(future: Any, key: str) -> Finished[Any]:
 def _with_worker[R](function: Callable[..., R], *arguments: object) -> tuple[str, R]:
     """The address of the worker that this runs on, and the result of a call."""
     return get_worker().address, function(*arguments)
-
-
-@contextmanager
-def _local(settings: config.Cluster, window: int) -> Iterator[Executor]:
-    shown = settings.dashboard_port is not None
-    with (
-        dask.config.set(_LOCAL),
-        LocalCluster(
-            n_workers=settings.workers,
-            threads_per_worker=settings.threads_per_worker,
-            memory_limit=settings.memory_limit or "auto",
-            dashboard_address=f"127.0.0.1:{settings.dashboard_port or 0}",
-            scheduler_kwargs={"dashboard": shown},
-            processes=True,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield OnDask(client, window, settings.connect_timeout_s, shown=shown)
-
-
-@contextmanager
-def _remote(settings: config.Cluster, window: int) -> Iterator[Executor]:
-    try:
-        client = Client(settings.address, timeout=settings.connect_timeout_s)
-    except (OSError, ValueError) as error:
-        msg = f"cluster.address {settings.address!r}: no Dask scheduler answers there: {error}"
-        raise ConfigError(msg) from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=settings.connect_timeout_s)
-        except TimeoutError as error:
-            msg = f"cluster.address {settings.address!r}: no worker has come in {settings.connect_timeout_s:g} s"
-            raise ConfigError(msg) from error
-        yield OnDask(client, window, settings.connect_timeout_s)

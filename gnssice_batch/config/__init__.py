@@ -3,12 +3,12 @@
 The only package that knows pydantic and YAML, and the only one that is handed the environment.
 """
 
+from gnssice_batch.config.cluster import Cluster
 from gnssice_batch.config.grid import Grid
 from gnssice_batch.config.loading import json_schema, load
 from gnssice_batch.config.models import (
     Archive,
     Chunks,
-    Cluster,
     Encoding,
     Icechunk,
     Log,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from gnssice_batch.config.cluster import Cluster
 from gnssice_batch.config.grid import Grid
 from gnssice_batch.config.section import Section
 from gnssice_batch.config.values import (
@@ -196,27 +197,6 @@ class Reader(Section):
     )
 
     _systems = field_validator("signal_overrides")(known_systems)
-
-
-class Cluster(Section):
-    """Where the tasks run."""
-
-    kind: Literal["inline", "local", "address"] = Field(
-        "inline", description="inline: this process; local: Dask processes here; address: an existing scheduler."
-    )
-    address: str | None = Field(None, description="Address of that scheduler, e.g. tcp://127.0.0.1:8786.")
-    connect_timeout_s: float = Field(30, gt=0, description="How long to wait for scheduler and workers, in seconds.")
-    workers: int = Field(2, ge=1, description="Worker processes.")
-    threads_per_worker: int = Field(1, ge=1, description="Tasks that one worker runs at a time.")
-    memory_limit: Size | None = Field(None, description="Bytes per worker, or with a unit; null: Dask's share.")
-    dashboard_port: int | None = Field(0, ge=0, le=65535, description="0: any free port; null: no dashboard.")
-
-    @model_validator(mode="after")
-    def _has_address(self) -> Self:
-        if (self.kind == "address") != (self.address is not None):
-            message = "kind: address and cluster.address go together"
-            raise ValueError(message)
-        return self
 
 
 class Run(Section):

@@ -100,7 +100,7 @@ def test_demo_yaml_loads():
         ),
         ("chunks.epoch=0", "chunks.epoch should be greater than 0."),
         ("chunks.sid=64", "chunks.sid should be -1."),
-        ("cluster.kind=remote", "cluster.kind should be 'inline', 'local' or 'address'."),
+        ("cluster.kind=remote", "cluster.kind should be 'inline', 'local', 'address', 'indexed' or 'operator'."),
         ("cluster.workers=many", "cluster.workers should be a valid integer"),
         ("icechunk={compression_algorithm: gzip, compression_level: 19}", "compression_level of gzip should be 9"),
         ("reader.max_unpacked_bytes=lots", "reader.max_unpacked_bytes should be a number of bytes"),
