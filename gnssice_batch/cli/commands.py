@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gnssice_batch import __version__, api
+from gnssice_batch.cli import termination
 from gnssice_batch.cli.formatting import count, size
 from gnssice_batch.errors import ConfigError
 
@@ -49,6 +50,14 @@ ConfigOption = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. --set cluster.workers=4. Repeatable."),
+]
+TerminationOption = Annotated[
+    Path | None,
+    typer.Option(
+        termination.OPTION,
+        metavar="FILE",
+        help=f"Also write how the run ended, as a line of JSON; by default into the file that {termination.VARIABLE} names.",
+    ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -103,6 +112,7 @@ def run(
     ] = None,
     branch: Annotated[str | None, typer.Option(metavar="NAME", help="Branch to publish on (run.branch).")] = None,
     tag: Annotated[str | None, typer.Option(metavar="NAME", help="Tag for the published snapshot (run.tag).")] = None,
+    termination_log: TerminationOption = None,  # noqa: ARG001 - read from the arguments before they are parsed
 ) -> None:
     """Ingest what is new in the archive, in one commit.
 

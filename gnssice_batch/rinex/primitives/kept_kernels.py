@@ -12,10 +12,11 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from numba import config
+import numba
 
+_NUMBA: Final[Any] = numba.config
 _PREFIX: Final = "gnssice-kernels"
 
 
@@ -26,10 +27,10 @@ def use_writable_folder() -> None:
     Nothing is changed where no such folder is set, where it is writable, and where there is no room for a copy: kernels
     that can't be kept are compiled in each process.
     """
-    if not config.CACHE_DIR or writable(Path(config.CACHE_DIR)):
+    if not _NUMBA.CACHE_DIR or writable(Path(_NUMBA.CACHE_DIR)):
         return
     with suppress(OSError):
-        config.CACHE_DIR = str(writable_copy(Path(config.CACHE_DIR), Path(tempfile.gettempdir())))
+        _NUMBA.CACHE_DIR = str(writable_copy(Path(_NUMBA.CACHE_DIR), Path(tempfile.gettempdir())))
 
 
 def writable(folder: Path) -> bool:
