@@ -56,7 +56,7 @@ TerminationOption = Annotated[
     typer.Option(
         termination.OPTION,
         metavar="FILE",
-        help=f"Also write how the run ended, as a line of JSON; by default into the file that {termination.VARIABLE} names.",
+        help=f"Also write how the run ended, as a line of JSON; default: the file in {termination.VARIABLE}.",
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
