@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gnssice_batch import __version__, api
+from gnssice_batch.cli import termination
 from gnssice_batch.cli.formatting import count, size
 from gnssice_batch.errors import ConfigError
 
@@ -56,6 +57,14 @@ ReportOption = Annotated[
 ]
 BranchOption = Annotated[str | None, typer.Option(metavar="NAME", help="Branch to publish on (run.branch).")]
 TagOption = Annotated[str | None, typer.Option(metavar="NAME", help="Tag for the published snapshot (run.tag).")]
+TerminationOption = Annotated[
+    Path | None,
+    typer.Option(
+        termination.OPTION,
+        metavar="FILE",
+        help=f"Also write how the run ended, as a line of JSON; default: the file in {termination.VARIABLE}.",
+    ),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -106,6 +115,7 @@ def run(
     report_to: ReportOption = None,
     branch: BranchOption = None,
     tag: TagOption = None,
+    termination_log: TerminationOption = None,  # noqa: ARG001 - read from the arguments before they are parsed
 ) -> None:
     """Ingest what is new in the archive, in one commit.
 

@@ -11,6 +11,7 @@ import gnssice_batch.cli.runs
 import gnssice_batch.cli.trim
 import gnssice_batch.cli.verify  # noqa: F401
 from gnssice_batch.cli.commands import app
+from gnssice_batch.cli.termination import ending
 from gnssice_batch.errors import (
     ArchiveError,
     ConfigError,
@@ -25,6 +26,7 @@ from gnssice_batch.errors import (
 from gnssice_batch.redaction import redacted
 
 EXIT_UNEXPECTED: Final = 70
+_EXIT_USAGE: Final = 2
 
 _WHAT: Final[tuple[tuple[type[GnssiceError], str], ...]] = (
     (ConfigError, "the settings are wrong"),
@@ -41,14 +43,21 @@ _WHAT: Final[tuple[tuple[type[GnssiceError], str], ...]] = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 to 8 as in `gnssice_batch.errors`, 70 for an internal error, 130 after Ctrl-C."""
+    said = ending()
     try:
         app(args=arguments, prog_name="gnssice-batch")
     except GnssiceError as error:
         from rich.console import Console
 
+        said.message = message(error).removeprefix("Error: ")
         Console(stderr=True).print(message(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(exit_code(error))
-    except Exception:  # noqa: BLE001 - the last resort: the whole traceback, with an exit code of its own
+    except SystemExit as end:
+        if end.code == _EXIT_USAGE and not said.message:
+            said.message = "the command line is wrong: the log says what of it"
+        raise
+    except Exception as error:  # noqa: BLE001 - the last resort: the whole traceback, with an exit code of its own
+        said.message = redacted(f"internal error: {type(error).__name__}: {error}")
         sys.stderr.write(redacted(traceback.format_exc()))
         sys.exit(EXIT_UNEXPECTED)
 

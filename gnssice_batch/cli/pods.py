@@ -10,6 +10,7 @@ from gnssice_batch.cli.commands import (
     ReportOption,
     SetOption,
     TagOption,
+    TerminationOption,
     app,
     load_settings,
     run,
@@ -70,6 +71,7 @@ def job(  # noqa: PLR0913 - one parameter per option
     report_to: ReportOption = None,
     branch: BranchOption = None,
     tag: TagOption = None,
+    termination_log: TerminationOption = None,
     *,
     threads: ThreadsOption = None,
     memory_limit: MemoryOption = None,
@@ -92,7 +94,7 @@ def job(  # noqa: PLR0913 - one parameter per option
         message = f"cluster.kind should be indexed in the pods of an Indexed Job, and is {chosen.kind}"
         raise ConfigError(message)
     if this_pod().index == 0:
-        run(config_file, overrides, report_to, branch, tag)
+        run(config_file, overrides, report_to, branch, tag, termination_log)
         return
     log.configure(settings.log.level, settings.log.format)
     memory_bytes = _size(memory_limit) or chosen.memory_limit

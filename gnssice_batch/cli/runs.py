@@ -64,7 +64,8 @@ def abandon_run(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Even if a process is working on it; that process is not stopped and may still publish."
+            "--force",
+            help="Even if a process is working on it: it stops when it next renews its lease, and publishes nothing.",
         ),
     ] = False,
 ) -> None:

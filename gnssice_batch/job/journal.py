@@ -69,7 +69,7 @@ class AtWork:
 class Journal:
     """The journal of one run; of a start that works on it, or to look at.
 
-    As a context it writes, at its end, what waits to be written, and lets other starts of this process have the run.
+    As a context it writes, at its end, what waits to be written; where an error ends it, any start may have the run.
     """
 
     folder: Folder
@@ -193,7 +193,7 @@ class Journal:
             left = 0 if at_work.holding.lost else at_work.writer.flush(patience_s)
         finally:
             at_work.writer.stop()
-            at_work.holding.release()
+            at_work.holding.forget()
         if left:
             msg = f"{self.folder.url}: {left} records of the journal were not written in {patience_s:g} s"
             raise StoreError(msg)
@@ -205,7 +205,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close; after an error that is only said, as the error is what has to be heard."""
+        """Close; after an error give the run back, too. What fails then is only said: the error has to be heard."""
         if error is None:
             self.close()
             return
@@ -214,6 +214,14 @@ class Journal:
         except GnssiceError as other:
             if other is not error:
                 _log.warning("%s; what is missing is done again", other, extra={"run": self.record.run})
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Let starts on any machine have the run at once; where that can't be said they wait for the lease's end."""
+        try:
+            self._at_work().holding.give_back()
+        except GnssiceError as error:
+            _log.warning("the lease was not given back: %s", error, extra={"run": self.record.run})
 
     def remove(self) -> None:
         """Remove the journal: the run is published, or given up.
@@ -263,15 +271,15 @@ def begin(folder: Folder, record: RunRecord) -> Journal:
     return journal
 
 
-def _taken(folder: Folder, record: RunRecord) -> Journal:
+def _taken(folder: Folder, record: RunRecord, dead: Lease | None = None) -> Journal:
     """The journal of a run, taken by this process.
 
     Raises
     ------
-    RunConflictError
+    HeldError
         When another has it.
     """
-    holding = take(folder, record.run, lambda: highest_start(entries_of(folder)))
+    holding = take(folder, record.run, lambda: highest_start(entries_of(folder)), dead)
 
     def write(name: str, content: bytes) -> None:
         holding.check()
@@ -298,20 +306,25 @@ def open_journals(folder: Folder) -> tuple[Journal, ...]:
     return tuple(sorted(journals, key=lambda journal: journal.record.started))
 
 
-def resumable(folder: Folder, settings: str, branch: str) -> Journal | None:
+def resumable(folder: Folder, settings: str, branch: str, dead: Lease | None = None) -> Journal | None:
     """The journal that a start with these settings goes on with, taken by this process; None where there is none.
 
     Of all that try at one time one gets it: in an object store a conditional write decides, on a disk the lock of the
     repository, which the caller holds.
 
+    Parameters
+    ----------
+    dead
+        A lease that is not renewed any more.
+
     Raises
     ------
-    RunConflictError
+    HeldError
         When another is at work on that run.
     """
     for journal in open_journals(folder):
         if (journal.record.settings, journal.record.branch) == (settings, branch):
-            return _taken(journal.folder, journal.record)
+            return _taken(journal.folder, journal.record, dead)
     return None
 
 

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,9 @@ LEASE_S: Final = 60.0
 """A run on another machine whose lease is older than this is dead."""
 
 _TRIES: Final = 5
+_LOOK_S: Final = 2.0
+"""How often who waits for a lease looks whether it is renewed."""
+_STEP_S: Final = 0.2
 _log = logger(__name__)
 _mine: Final[set[str]] = set()
 """Tokens of the leases that this process holds, or is about to take: others may read one before its writer is told."""
@@ -40,6 +44,8 @@ class Lease:
     """Number of the start: one more than that of the start it has taken the run over from."""
     token: str = ""
     """What no other start has."""
+    released: bool = False
+    """Whether the start has ended and left the run to whoever comes next."""
 
     @property
     def origin(self) -> str:
@@ -48,16 +54,44 @@ class Lease:
 
     def mine(self) -> bool:
         """Whether it is this very process."""
-        return (self.host, self.process) == (socket.gethostname(), os.getpid())
+        return self.here and self.process == os.getpid()
+
+    @property
+    def here(self) -> bool:
+        """Whether it is a process of this machine."""
+        return self.host == socket.gethostname()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since its process has last said that it is at work."""
+        return (datetime.now(UTC) - datetime.fromisoformat(self.beat)).total_seconds()
 
     def alive(self) -> bool:
         """Whether that process is still at work; of another machine, whether it has said so lately."""
+        if self.released:
+            return False
         if self.mine():
             return self.token in _mine
-        if self.host == socket.gethostname():
+        if self.here:
             return process_started(self.process) == self.process_started
-        age = datetime.now(UTC) - datetime.fromisoformat(self.beat)
-        return age.total_seconds() < LEASE_S
+        return self.age_s < LEASE_S
+
+
+class HeldError(RunConflictError):
+    """Another process has the run.
+
+    Parameters
+    ----------
+    lease
+        Its lease; None where others were faster again and again.
+    """
+
+    def __init__(self, folder: Folder, run: str, lease: Lease | None) -> None:
+        self.folder, self.run, self.lease = folder, run, lease
+        who = f"{lease.host}, process {lease.process} (last sign of life {lease.beat})" if lease else "another process"
+        super().__init__(
+            f"run {run} with the same settings is at work on {who}; wait for it, or start again when it is dead"
+        )
 
 
 class Holding:
@@ -67,6 +101,7 @@ class Holding:
         self.lease = lease
         self._folder, self._run, self._version = folder, run, version
         self._one_at_a_time = threading.Lock()
+        self._over = False
         self._lost: RunConflictError | None = None
 
     def renew(self) -> None:
@@ -80,16 +115,33 @@ class Holding:
             When the lease can't be read or written; it may be held still.
         """
         with self._one_at_a_time:
-            self.check()
-            for _ in range(_TRIES):
-                if not self._folder.conditional:
-                    self._look()
-                renewed = replace(self.lease, beat=now())
-                version = _put(self._folder, renewed, self._version)
-                if version is not None:
-                    self._version = version
-                    return
+            if not self._over:
+                self._say(released=False)
+
+    def give_back(self) -> None:
+        """Say that this process has ended its work on the run: from now on any start may have it.
+
+        Raises
+        ------
+        RunConflictError, StoreError
+            As `renew`; where the lease can't be written it ends by itself, a minute after its last renewal.
+        """
+        self.forget()
+        with self._one_at_a_time:
+            if not (self._over or self._lost):
+                self._over = True
+                self._say(released=True)
+
+    def _say(self, *, released: bool) -> None:
+        self.check()
+        for _ in range(_TRIES):
+            if not self._folder.conditional:
                 self._look()
+            version = _put(self._folder, replace(self.lease, beat=now(), released=released), self._version)
+            if version is not None:
+                self._version = version
+                return
+            self._look()
         msg = f"{self._folder.url}/{NAME}: the lease was not renewed in {_TRIES} tries"
         raise StoreError(msg)
 
@@ -109,7 +161,7 @@ class Holding:
         """Whether somebody is known to have taken the run over."""
         return self._lost is not None
 
-    def release(self) -> None:
+    def forget(self) -> None:
         """Let other starts of this process have the run."""
         _mine.discard(self.lease.token)
 
@@ -129,7 +181,7 @@ class Holding:
         self.check()
 
 
-def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0) -> Holding:
+def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0, dead: Lease | None = None) -> Holding:
     """Take the lease of a run that nobody works on: of all that try, one gets it.
 
     In an object store a conditional write decides; on a disk the caller holds the lock of the repository.
@@ -138,10 +190,12 @@ def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0) -> Hold
     ----------
     least
         The highest number that a start is known to have had, where the lease does not tell.
+    dead
+        A lease that is not renewed any more, as `wait_for` has found.
 
     Raises
     ------
-    RunConflictError
+    HeldError
         When another is at work on the run; it says who.
     StoreError
         When the lease can't be read or written.
@@ -149,28 +203,73 @@ def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0) -> Hold
     token = secrets.token_hex(4)
     _mine.add(token)
     try:
-        return _take(folder, run, least, token)
+        return _take(folder, run, least, token, dead)
     except BaseException:
         _mine.discard(token)
         raise
 
 
-def _take(folder: Folder, run: str, least: Callable[[], int], token: str) -> Holding:
+def _take(folder: Folder, run: str, least: Callable[[], int], token: str, dead: Lease | None) -> Holding:
     found = None
     for _ in range(_TRIES):
         found, version = read_lease(folder)
         if found and found.token == token:
             return Holding(folder, run, found, version or "")
-        if found and found.alive():
+        if found and found != dead and found.alive():
             break
         before = found.start if found else least()
         lease = Lease(socket.gethostname(), os.getpid(), process_started(os.getpid()), now(), before + 1, token)
         taken = _put(folder, lease, version)
         if taken is not None:
             return Holding(folder, run, lease, taken)
-    who = f"{found.host}, process {found.process} (last sign of life {found.beat})" if found else "another process"
-    msg = f"run {run} with the same settings is at work on {who}; wait for it, or start again when it is dead"
-    raise RunConflictError(msg)
+    raise HeldError(folder, run, found)
+
+
+def wait_for(held: HeldError, stop: Callable[[], None]) -> Lease | None:
+    """Wait until another machine's lease is given back or must be a dead process's, for `LEASE_S` at most.
+
+    A process that lives renews its lease several times in that time.
+
+    Parameters
+    ----------
+    held
+        What has kept this start from its run.
+    stop
+        Called now and then; raises when the wait shall end.
+
+    Returns
+    -------
+    Lease or None
+        The lease that was not renewed; None where it was given back, or removed.
+
+    Raises
+    ------
+    RunConflictError
+        When its process lives, or is one of this machine.
+    StoreError
+        When the lease can't be read.
+    """
+    if held.lease is None or held.lease.here:
+        raise held
+    left_s = min(LEASE_S, LEASE_S - held.lease.age_s)
+    _log.info("%s; waiting for it, %.0f s at most", held, max(left_s, 0), extra={"run": held.run})
+    until = time.monotonic() + left_s
+    while time.monotonic() < until:
+        _pause(min(_LOOK_S, left_s), stop)
+        found, version = read_lease(held.folder)
+        if version is None or found is None or found.released:
+            return None
+        if found != held.lease:
+            raise HeldError(held.folder, held.run, found)
+    return held.lease
+
+
+def _pause(seconds: float, stop: Callable[[], None]) -> None:
+    until = time.monotonic() + seconds
+    while (left_s := until - time.monotonic()) > 0:
+        stop()
+        time.sleep(min(left_s, _STEP_S))
+    stop()
 
 
 def read_lease(folder: Folder) -> tuple[Lease | None, str | None]:
@@ -196,7 +295,7 @@ def read_lease(folder: Folder) -> tuple[Lease | None, str | None]:
 
 
 def _lease(content: bytes) -> Lease:
-    found: Any = load(Lease, unseal(content))
+    found: Any = load(Lease, {"released": False} | unseal(content))
     lease: Lease = found
     return lease
 

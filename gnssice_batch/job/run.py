@@ -66,7 +66,7 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
 def _phases(order: Order, execution: Execution) -> RunReport:
     """One pass through the phases: archive, plan, ingest, proof, publication, report."""
     target, rules = order.target, order.rules
-    with start_of(target) as start:
+    with start_of(target, execution.stop) as start:
         backlog = find_backlog(rules, target.location, target.branch, order.retry)
         prepared = prepare(backlog, rules, execution, start.resumed.templates, start.refused)
         execution.stop.raise_if_requested()

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gnssice_batch.errors import RunConflictError, StoreError
+from gnssice_batch.job.interruption import Stop
 from gnssice_batch.job.journal import Journal, RunRecord, begin, resumable
+from gnssice_batch.job.lease import HeldError, Lease, wait_for
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.replanning import MovedError
 from gnssice_batch.job.resume import Resumed, resume
@@ -80,18 +82,20 @@ class Start:
 
 
 @contextmanager
-def start_of(target: Target) -> Iterator[Start]:
+def start_of(target: Target, stop: Stop) -> Iterator[Start]:
     """Start a run, or go on with the one that an earlier start with the same settings has left.
 
-    At a good end nothing is left beside the store; where an exception ends it, the journal stands.
+    At a good end nothing is left beside the store; where an exception ends it, the journal stands and is anybody's.
 
     Raises
     ------
     RunConflictError
         When another process is at work on that run.
+    InterruptedRunError
+        When the job was told to stop while it waited for a process that may be dead.
     """
     with ExitStack() as at_work:
-        repository, journal = _adopted(target, at_work)
+        repository, journal = _adopted(target, at_work, stop)
         start = Start(target, journal.record.run if journal else _new_name(), at_work, repository, journal)
         if repository and journal:
             start.resumed = resume(repository, target.branch, journal)
@@ -110,7 +114,7 @@ def _new_name() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _adopted(target: Target, at_work: ExitStack) -> tuple[Repository | None, Journal | None]:
+def _adopted(target: Target, at_work: ExitStack, stop: Stop) -> tuple[Repository | None, Journal | None]:
     """The repository, if there is one, and the journal of an earlier start with the same settings, if it left one.
 
     The journal is this process's as long as the context lasts.
@@ -118,8 +122,7 @@ def _adopted(target: Target, at_work: ExitStack) -> tuple[Repository | None, Jou
     if not repository_exists(target.location):
         return None, None
     repository = open_repository(target.location, target.options)
-    with repository.lock:
-        journal = resumable(target.journals, target.identity, target.branch)
+    journal = _resumable(target, repository, stop)
     if journal:
         _be_at_work(at_work, journal)
     if journal and (snapshot := published_snapshot(repository, target.branch, journal.record.run)):
@@ -128,6 +131,23 @@ def _adopted(target: Target, at_work: ExitStack) -> tuple[Repository | None, Jou
         _clear(repository, journal)
         journal = None
     return repository, journal
+
+
+def _resumable(target: Target, repository: Repository, stop: Stop) -> Journal | None:
+    """The journal to go on with; where a process of another machine may be dead, that is waited for without the lock.
+
+    Raises
+    ------
+    RunConflictError
+        When another process is at work on that run.
+    """
+    dead: Lease | None = None
+    while True:
+        try:
+            with repository.lock:
+                return resumable(target.journals, target.identity, target.branch, dead)
+        except HeldError as held:
+            dead = wait_for(held, stop.raise_if_requested)
 
 
 def _begin(target: Target, run: str, base: str) -> Journal:
@@ -171,5 +191,9 @@ def _heartbeat(journal: Journal) -> Iterator[None]:
 
 def _clear(repository: Repository, journal: Journal) -> None:
     """Remove what a run has left beside the store: the staging branches first, the journal last."""
-    discard_staging(repository, journal.record.run)
-    journal.remove()
+    try:
+        discard_staging(repository, journal.record.run)
+        journal.remove()
+    except BaseException:
+        journal.give_back()
+        raise

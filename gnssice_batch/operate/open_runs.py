@@ -110,7 +110,7 @@ def abandon(settings: config.Settings, run: str, *, force: bool = False) -> None
     Parameters
     ----------
     force
-        Though a process works on it; that one is not stopped, and may yet publish.
+        Though a process works on it: it stops when it next renews its lease, before it publishes at the latest.
 
     Raises
     ------

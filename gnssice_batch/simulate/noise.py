@@ -3,8 +3,9 @@
 import hashlib
 from typing import Final
 
-import numba
 import numpy as np
+
+from gnssice_batch.rinex.primitives.jit import with_arrays
 
 _FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND: Final = np.uint64(0x94D049BB133111EB)
@@ -20,7 +21,7 @@ def key(*words: object) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def mixed(bits: np.uint64) -> np.uint64:
     """Return the bits scrambled (the finaliser of splitmix64)."""
     bits = bits + _STEP
@@ -29,26 +30,26 @@ def mixed(bits: np.uint64) -> np.uint64:
     return bits ^ (bits >> _S31)
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def drawn(stream: np.uint64, number: int) -> np.uint64:
     """Return the random bits of a stream for a whole number, such as a time."""
     return mixed(stream ^ mixed(np.uint64(number)))
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def uniform(bits: np.uint64) -> float:
     """Return the bits as a number in [0, 1)."""
     return float(bits >> _S11) * 2.0**-53
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def gaussian(bits: np.uint64) -> float:
     """Return the bits as a number of nearly normal distribution, mean 0, variance 1, never beyond 3.5."""
     total = (bits & _LOW) + ((bits >> _S16) & _LOW) + ((bits >> _S32) & _LOW) + (bits >> _S48)
     return (float(total) / 65536.0 - 2.0) * 1.7320508075688772
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def uniforms(stream: np.uint64, first: int, count: int) -> np.ndarray:
     """Return (N,) numbers in [0, 1) of a stream for consecutive whole numbers."""
     numbers = np.empty(count, np.float64)

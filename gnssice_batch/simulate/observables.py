@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch import signals
+from gnssice_batch.rinex.primitives.jit import with_arrays
 from gnssice_batch.simulate import noise
 from gnssice_batch.simulate.noise import drawn, gaussian, mixed, uniform
 from gnssice_batch.simulate.plan import SECOND_NS, SimulatedReceiver, SimulationPlan
@@ -236,7 +236,7 @@ def carrier_hz(sv: str, code: str) -> float:
     return center_mhz * 1e6
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _measure(view: View, link: Link, measured: Measured) -> None:
     for s in range(link.wave_m.shape[0]):
         for k in range(link.wave_m.shape[1]):
@@ -244,7 +244,7 @@ def _measure(view: View, link: Link, measured: Measured) -> None:
                 _measure_signal(view, link, measured, s, k)
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _measure_signal(view: View, link: Link, measured: Measured, s: int, k: int) -> None:
     """Fill one signal's cells, keeping from epoch to epoch whether the lock on its phase holds.
 
@@ -282,26 +282,26 @@ def _measure_signal(view: View, link: Link, measured: Measured, s: int, k: int) 
         held = True
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _strength(mean_db: float, bits: np.uint64) -> int:
     """Return carrier to noise density in 0.001 dB-Hz, in steps of 0.25 dB-Hz as receivers give it."""
     return 250 * int(np.rint(4.0 * (mean_db + 0.4 * gaussian(bits))))
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _ranges(common_m: float, ionosphere_m: float, bits: np.uint64) -> tuple[float, float]:
     """Return code and phase range: the ionosphere delays the one and advances the other."""
     code_noise, phase_noise = gaussian(mixed(bits ^ np.uint64(1))), gaussian(mixed(bits ^ np.uint64(2)))
     return common_m + ionosphere_m + 0.25 * code_noise, common_m - ionosphere_m + 0.002 * phase_noise
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _slips(stream: np.uint64, slot: int) -> bool:
     forced = (np.uint64(slot) + stream % np.uint64(_SLOTS)) % np.uint64(_SLOTS) == 0
     return forced or uniform(drawn(stream, slot)) < _SLIP_PART
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _slip_ns(stream: np.uint64, slot: int) -> int:
     """Return when the signal slips in the slot, or the end of time."""
     if not _slips(stream, slot):
@@ -309,13 +309,13 @@ def _slip_ns(stream: np.uint64, slot: int) -> int:
     return slot * _SLOT_NS + int(uniform(drawn(stream, -slot)) * _SLOT_NS)
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _ambiguity_of(slip_ns: int) -> int:
     """Return the whole number of cycles that phase is off after a slip, within 50,000."""
     return int(mixed(np.uint64(slip_ns)) % np.uint64(100_001)) - 50_000
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _ambiguity(stream: np.uint64, slot: int) -> int:
     """Return the ambiguity at the end of a slot: that of the last slip."""
     while not _slips(stream, slot):

@@ -5,10 +5,10 @@ from functools import cache
 from math import cos, radians, sin, sqrt, tau
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from gnssice_batch.rinex.primitives.jit import with_arrays
 from gnssice_batch.simulate.plan import DAY_NS, SimulatedReceiver
 
 _GM: Final = 3.986004418e14
@@ -110,7 +110,7 @@ def seen(receiver: SimulatedReceiver, satellites: Constellation, time_ns: npt.ND
     return sky
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _look(time_ns: np.ndarray, orbits: np.ndarray, place: np.ndarray, axes: np.ndarray, sky: Sky) -> None:
     for e in range(time_ns.size):
         day = time_ns[e] // _DAY_NS
@@ -127,14 +127,14 @@ def _look(time_ns: np.ndarray, orbits: np.ndarray, place: np.ndarray, axes: np.n
             sky.azimuth[e, s] = np.arctan2(east, north)
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _angle(turns_per_day: float, day: int, second: float) -> float:
     """Return an angle that grows by turns per day; whole turns are taken off first, to keep the digits."""
     whole_days = turns_per_day * day
     return float(tau * (whole_days - np.floor(whole_days) + turns_per_day * second / 86400.0))
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _motion(orbit: np.ndarray, day: int, second: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return Earth-fixed position in m and velocity in m/s of a satellite."""
     radius, turns, inclination = orbit[0], orbit[1], orbit[2]

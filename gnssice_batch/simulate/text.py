@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch import signals
+from gnssice_batch.rinex.primitives.jit import with_arrays
 from gnssice_batch.simulate.observables import CODES, MISSING, OBSERVABLES, Measured, Observations
 from gnssice_batch.simulate.plan import SECOND_NS, SimulatedReceiver, SimulationPlan
 from gnssice_batch.simulate.sky import constellation, position_m
@@ -99,7 +99,7 @@ def _fields(time_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _write(buffer: np.ndarray, names: np.ndarray, fields: np.ndarray, clock_ps: np.ndarray, measured: Measured) -> int:
     at = 0
     for e in range(fields.shape[0]):
@@ -114,7 +114,7 @@ def _write(buffer: np.ndarray, names: np.ndarray, fields: np.ndarray, clock_ps: 
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _epoch_record(buffer: np.ndarray, at: int, fields: np.ndarray, count: int, clock_ps: int) -> None:
     """Write ``> 2025 01 01 00 00  0.0000000  0 nn`` and the clock offset, F15.12 from column 42."""
     buffer[at : at + _EPOCH_BYTES - 8] = _BLANK
@@ -129,7 +129,7 @@ def _epoch_record(buffer: np.ndarray, at: int, fields: np.ndarray, count: int, c
     buffer[at + 56] = _NEWLINE
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _record(buffer: np.ndarray, at: int, name: np.ndarray, values: np.ndarray, lli: np.ndarray, ssi: np.ndarray) -> int:
     """Write one satellite, if it has a value; return where the next record begins."""
     end = at
@@ -151,7 +151,7 @@ def _record(buffer: np.ndarray, at: int, name: np.ndarray, values: np.ndarray, l
     return end + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _digits(buffer: np.ndarray, at: int, count: int, number: int) -> None:
     """Write a number with leading zeros."""
     for place in range(count):
@@ -159,7 +159,7 @@ def _digits(buffer: np.ndarray, at: int, count: int, number: int) -> None:
         number //= 10
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _right(buffer: np.ndarray, end: int, number: int) -> None:
     """Write a number that is not negative so that it ends before a place."""
     while True:
@@ -170,7 +170,7 @@ def _right(buffer: np.ndarray, end: int, number: int) -> None:
             return
 
 
-@numba.njit(cache=True, nogil=True)
+@with_arrays
 def _decimal(buffer: np.ndarray, end: int, number: int, decimals: int) -> None:
     """Write an integer with a decimal point before its last places, so that it ends before a place."""
     rest = abs(number)

@@ -12,6 +12,7 @@ from gnssice_batch.cli.entry import exit_code
 from gnssice_batch.config import Settings
 from gnssice_batch.errors import InterruptedRunError
 from gnssice_batch.job.run import run
+from gnssice_batch.job.sealing import seal, unseal
 from gnssice_batch.operate.open_runs import abandon, open_runs
 from tests.failures import counting
 from tests.failures.field import journaled, journals, settings_of, write_settings
@@ -262,3 +263,57 @@ class TestCtrlC:
             run(chosen, Hook("ingest", press, after=3))
         assert run(chosen).resumed == 3
         check_as_in_one_run(tmp_path, chosen, files)
+
+
+@pytest.mark.alone
+class TestAPodIsReplaced:
+    """The next one has another host name."""
+
+    @pytest.fixture
+    def course(self, tmp_path):
+        files = hourly(*range(0, 216, 6))
+        archive = write(tmp_path / "files", files)
+        config = write_settings(tmp_path, archive, archive={"layout": "{receiver}/**"}, chunks={"epoch": 720})
+        chosen = settings_of(config)
+        process = coordinator(config)
+        assert wait_until(lambda: len(journaled(chosen)) >= 3 or process.poll() is not None), log(config)
+        return SimpleNamespace(config=config, chosen=chosen, process=process, files=files)
+
+    @staticmethod
+    def elsewhere(chosen):
+        """Let the process that was there have been in another pod; return its lease."""
+        (path,) = journal_files(chosen, "lease.json")
+        lease = unseal(path.read_bytes()) | {"host": "another-pod"}
+        path.write_bytes(seal(lease))
+        return lease
+
+    @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+    def test_after_an_orderly_end_the_next_goes_on_at_once(self, tmp_path, course, by, caplog):
+        course.process.send_signal(by)
+        assert finished(course.process) == (7 if by is signal.SIGTERM else 130), log(course.config)
+        assert self.elsewhere(course.chosen)["released"]
+        with caplog.at_level("INFO", "gnssice_batch"):
+            assert run(course.chosen).resumed >= 3
+        assert "waiting" not in caplog.text
+        check_as_in_one_run(tmp_path, course.chosen, course.files)
+
+    def test_after_a_kill_the_next_waits_for_the_lease(self, tmp_path, course, monkeypatch, caplog):
+        course.process.kill()
+        course.process.wait()
+        assert not self.elsewhere(course.chosen)["released"]
+        monkeypatch.setattr("gnssice_batch.job.lease.LEASE_S", 8.0)
+        with caplog.at_level("INFO", "gnssice_batch"):
+            assert run(course.chosen).resumed >= 3
+        assert len([line for line in caplog.messages if "another-pod" in line and "waiting for it" in line]) == 1
+        check_as_in_one_run(tmp_path, course.chosen, course.files)
+
+    def test_a_wait_is_ended_by_sigterm(self, course):
+        course.process.kill()
+        course.process.wait()
+        self.elsewhere(course.chosen)
+        waiting = coordinator(course.config)
+        assert wait_until(lambda: "waiting for it" in log(course.config) or waiting.poll() is not None)
+        asked = time.monotonic()
+        waiting.send_signal(signal.SIGTERM)
+        assert finished(waiting) == 7, log(course.config)
+        assert time.monotonic() - asked < 5

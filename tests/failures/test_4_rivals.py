@@ -72,14 +72,17 @@ class TestARunIsTakenOverByAnotherStart:
 
         def lease(**changes):
             (path,) = journal_files(chosen, "lease.json")
-            other = {"host": "another-host", "token": "other", "beat": now()}
+            other = {"host": "another-host", "token": "other", "beat": now(), "released": False}
             path.write_bytes(seal(unseal(path.read_bytes()) | other | changes))
 
         with pytest.raises(RunConflictError, match="taken over by another-host"):
             run(chosen, Hook("ingest", lease, after=2))
         assert messages(chosen) == []
+        renewal = threading.Timer(1.5, lease)
+        renewal.start()
         with pytest.raises(RunConflictError, match="at work on another-host"):
             run(chosen)
+        renewal.join()
         lease(beat="2020-01-01T00:00:00+00:00")
         assert run(chosen).resumed == 3
         check_as_in_one_run(tmp_path, chosen, files)

@@ -1,5 +1,7 @@
 """A run that is interrupted goes on from its journal, wherever that lies; one journal serves one start at a time."""
 
+import threading
+
 import pytest
 
 from gnssice_batch.errors import RunConflictError, StoreError
@@ -27,7 +29,8 @@ def leased(chosen, **changes):
     """Let another have the one open run."""
     (found,) = open_runs(chosen)
     folder = target_of(chosen).journals.below(found.run)
-    folder.write("lease.json", seal(unseal(folder.read("lease.json")) | OTHER | {"beat": now()} | changes))
+    lease = unseal(folder.read("lease.json")) | OTHER | {"beat": now(), "released": False} | changes
+    folder.write("lease.json", seal(lease))
 
 
 def test_an_interrupted_run_is_listed_and_goes_on(chosen):
@@ -49,8 +52,11 @@ def test_who_has_lost_the_run_publishes_nothing(chosen):
         run(chosen, Hook("ingest", lambda: leased(chosen), after=4))
     (found,) = open_runs(chosen)
     assert (found.partitions, found.at_work, found.snapshot) == (4, True, None)
+    renewal = threading.Timer(1.5, lambda: leased(chosen))
+    renewal.start()
     with pytest.raises(RunConflictError, match="at work on another-host"):
         run(chosen)
+    renewal.join()
     with pytest.raises(RunConflictError, match="--force"):
         abandon(chosen, found.run)
     leased(chosen, beat="2020-01-01T00:00:00+00:00")

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from gnssice_batch.errors import RunConflictError, StoreError
+from gnssice_batch.errors import InterruptedRunError, RunConflictError, StoreError
+from gnssice_batch.job.interruption import Stop
 from gnssice_batch.job.journal import RunRecord, begin, open_journals, resumable
-from gnssice_batch.job.lease import NAME, Lease, now, read_lease, take
+from gnssice_batch.job.lease import NAME, HeldError, Lease, now, read_lease, take, wait_for
 from gnssice_batch.job.sealing import seal, unseal
 from gnssice_batch.records import dump
 from gnssice_batch.storage.folder import Folder
@@ -178,3 +179,101 @@ def test_a_lease_that_cant_be_written_is_an_error(folder, monkeypatch):
     monkeypatch.undo()
     journal.renew()
     assert len(open_journals(folder)) == 1
+
+
+def test_the_end_of_a_run_gives_its_lease_back(folder):
+    """To starts on other machines, at once; none of its heartbeats takes that back."""
+    with pytest.raises(InterruptedRunError), begin(folder, RECORD) as journal:
+        raise InterruptedRunError
+    journal.renew()
+    assert journal.lease().released
+    journal.folder.write(NAME, seal(dump(replace(journal.lease(), host="another-host"))))
+    assert resumable(folder, "settings", "main").at_work.holding.lease.start == 2
+
+
+def test_a_lease_that_others_have_taken_is_not_given_back(folder):
+    journal = begin(folder, RECORD)
+    taken_by(journal, "another-host")
+    journal.give_back()
+    assert (journal.lease().host, journal.lease().released) == ("another-host", False)
+
+
+def test_a_lease_of_an_earlier_version_is_read(folder):
+    journal = begin(folder, RECORD)
+    lease = unseal(journal.folder.read(NAME))
+    del lease["released"]
+    journal.folder.write(NAME, seal(lease))
+    assert journal.lease().alive()
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    monkeypatch.setattr("gnssice_batch.job.lease.LEASE_S", 2.0)
+    monkeypatch.setattr("gnssice_batch.job.lease._LOOK_S", 0.1)
+
+
+@pytest.fixture
+def held(folder, waits):  # noqa: ARG001 - it makes the waits short
+    """A run that a process of another machine has, whose clock is far ahead."""
+    journal = begin(folder, RECORD)
+    lease = replace(journal.lease(), host="another-host", token="other", beat="2999-01-01T00:00:00+00:00")
+    journal.folder.write(NAME, seal(dump(lease)))
+    journal.at_work.holding.forget()
+    with pytest.raises(HeldError) as conflict:
+        resumable(folder, "settings", "main")
+    return conflict.value
+
+
+def later(action):
+    timer = threading.Timer(0.5, action)
+    timer.start()
+    return timer
+
+
+def test_a_lease_that_is_not_renewed_is_taken_after_a_wait(folder, held, caplog):
+    with caplog.at_level("INFO", "gnssice_batch"):
+        dead = wait_for(held, lambda: None)
+    assert [record.message for record in caplog.records if "waiting for it, 2 s at most" in record.message]
+    assert dead == held.lease
+    assert resumable(folder, "settings", "main", dead).at_work.holding.lease.start == 2
+
+
+def test_a_lease_that_was_renewed_after_all_is_not_taken(folder, held):
+    dead = wait_for(held, lambda: None)
+    held.folder.write(NAME, seal(dump(replace(dead, beat=now()))))
+    with pytest.raises(HeldError):
+        resumable(folder, "settings", "main", dead)
+
+
+def test_a_lease_that_is_renewed_is_a_living_rivals(held, monkeypatch):
+    monkeypatch.setattr("gnssice_batch.job.lease.LEASE_S", 60.0)
+    timer = later(lambda: held.folder.write(NAME, seal(dump(replace(held.lease, beat=now())))))
+    with pytest.raises(RunConflictError, match="at work on another-host"):
+        wait_for(held, lambda: None)
+    timer.join()
+
+
+@pytest.mark.parametrize("end", ["released", "removed"])
+def test_a_lease_that_ends_is_waited_for_no_longer(folder, held, monkeypatch, end):
+    monkeypatch.setattr("gnssice_batch.job.lease.LEASE_S", 60.0)
+    released = seal(dump(replace(held.lease, released=True)))
+    timer = later(lambda: held.folder.write(NAME, released) if end == "released" else held.folder.remove(NAME))
+    assert wait_for(held, lambda: None) is None
+    timer.join()
+    assert resumable(folder, "settings", "main").at_work.holding.lease.host != "another-host"
+
+
+def test_a_request_to_stop_ends_the_wait(held):
+    stop = Stop()
+    timer = later(lambda: setattr(stop, "requested", True))
+    with pytest.raises(InterruptedRunError):
+        wait_for(held, stop.raise_if_requested)
+    timer.join()
+
+
+def test_a_process_of_this_machine_is_not_waited_for(folder):
+    with begin(folder, RECORD):
+        with pytest.raises(HeldError) as conflict:
+            resumable(folder, "settings", "main")
+        with pytest.raises(RunConflictError, match=f"process {os.getpid()}"):
+            wait_for(conflict.value, lambda: None)

@@ -9,8 +9,8 @@ the same, wherever they were copied.
 
 Both are not in numba's public interface. Without the first the kernels are only slower; without the second they are
 compiled in every process, because a kept kernel could be an old one. So they are where numba finds no folder it may
-write to (it refuses to read from one that it may not): `NUMBA_CACHE_DIR`, ``__pycache__`` beside the sources, or the
-user's cache folder.
+write to: `NUMBA_CACHE_DIR` or its copy (see `kept_kernels`), ``__pycache__`` beside the sources, or the user's cache
+folder.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,8 @@ from typing import Any, cast
 
 from numba import njit
 from numba.core.cpu import CPUTargetOptions
+
+from gnssice_batch.rinex.primitives.kept_kernels import use_writable_folder
 
 _CONSTANTS = (
     "kernels/buffers.py",
@@ -41,6 +43,11 @@ def inlined[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", _compiled(function, forceinline=True))
 
 
+def with_arrays[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that may make arrays; it divides as Python does."""
+    return cast("Callable[P, R]", _kept(function, {"nogil": True}))
+
+
 def kept_in(function: Callable[..., object]) -> str | None:
     """Return the folder that a compiled function is kept in; None where it is not kept."""
     folder: str | None = getattr(getattr(function, "_cache", None), "cache_path", None)
@@ -48,16 +55,20 @@ def kept_in(function: Callable[..., object]) -> str | None:
 
 
 def _compiled(function: Callable[..., Any], **options: bool) -> object:
+    return _kept(function, {"nogil": True, "error_model": "numpy", **_without_counts(), **options})
+
+
+def _kept(function: Callable[..., Any], options: dict[str, Any]) -> object:
+    use_writable_folder()
     decorate: Callable[..., Any] = njit
-    options |= {"nogil": True, **_without_counts()}
     try:
-        compiled = decorate(cache=True, error_model="numpy", **options)(function)
+        compiled = decorate(cache=True, **options)(function)
     except RuntimeError:
-        return decorate(error_model="numpy", **options)(function)
+        return decorate(**options)(function)
     kept: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if not hasattr(kept, "_source_stamp"):
-        return decorate(error_model="numpy", **options)(function)
-    digest = _sources_digest() + _digest(function.__code__.co_filename)
+        return decorate(**options)(function)
+    digest = _sources_digest() + _digest(Path(function.__code__.co_filename).parent)
     kept._source_stamp = digest  # noqa: SLF001 - numba has no public way to say what a kernel depends on
     return compiled
 
@@ -69,8 +80,10 @@ def _without_counts() -> dict[str, bool]:
 
 
 @cache
-def _digest(path: str) -> str:
-    return sha256(Path(path).read_bytes()).hexdigest()
+def _digest(folder: Path) -> str:
+    """Return a digest of the files of a folder that hold kernels."""
+    contents = [path.read_bytes() for path in sorted(folder.glob("*.py"))]
+    return sha256(b"".join(content for content in contents if b"primitives.jit import" in content)).hexdigest()
 
 
 @cache
