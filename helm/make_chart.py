@@ -1,6 +1,8 @@
 """Writes the settings into the chart's schema and the values into its README; `make chart` runs it, tests hold it."""
 
+import functools
 import json
+import operator
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,11 +43,9 @@ def readme() -> str:
 def values() -> Iterator[tuple[str, Any, str]]:
     """Yield path, default and comment of every value that has a comment."""
     text = VALUES.read_text(encoding="utf-8")
+    tree = yaml.safe_load(text)
     for path, comment in documented(text):
-        default = yaml.safe_load(text)
-        for key in path:
-            default = default[key]
-        yield ".".join(path), default, comment
+        yield ".".join(path), functools.reduce(operator.getitem, path, tree), comment
 
 
 def documented(text: str) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -77,7 +77,7 @@ spec:
 - --name=$(DASK_WORKER_NAME)
 - --threads={{ dig "cluster" "threads_per_worker" 1 .Values.settings }}
 - --patience={{ .Values.workers.patienceSeconds }}
-- --grace={{ dig "run" "grace_s" 10 .Values.settings }}
+- --grace={{ sub .Values.pod.terminationGracePeriodSeconds 15 }}
 {{- with dig "cluster" "memory_limit" "" .Values.settings }}
 - --memory-limit={{ . }}
 {{- end }}

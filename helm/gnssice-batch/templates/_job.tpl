@@ -59,6 +59,7 @@ template:
 - --config=/etc/gnssice-batch/settings.yaml
 - --scheduler=tcp://$(JOB_NAME)-0.{{ include "gnssice-batch.fullname" . }}:8786
 - --patience={{ .Values.workers.patienceSeconds }}
+- --grace={{ sub .Values.pod.terminationGracePeriodSeconds 15 }}
 {{- else }}
 - run
 - --config=/etc/gnssice-batch/settings.yaml

@@ -54,13 +54,14 @@ affinity:
 {{- with $pod.topologySpreadConstraints }}
 topologySpreadConstraints:
   {{- range . }}
-  - {{ merge (deepCopy .) (dict "labelSelector" (dict "matchLabels" (include "gnssice-batch.selectorLabels" $.root | fromYaml))) | toYaml | nindent 4 | trim }}
+  {{- $selector := dict "matchLabels" (include "gnssice-batch.selectorLabels" $.root | fromYaml) }}
+  - {{ set (deepCopy .) "labelSelector" (default $selector .labelSelector) | toYaml | nindent 4 | trim }}
   {{- end }}
 {{- end }}
 volumes:
   - name: tmp
     emptyDir:
-      sizeLimit: {{ $pod.tmp.sizeLimit }}
+      sizeLimit: {{ toString $pod.tmp.sizeLimit | quote }}
       {{- with $pod.tmp.medium }}
       medium: {{ . }}
       {{- end }}
@@ -95,7 +96,7 @@ securityContext:
 {{- end }}
 {{- with .resources }}
 resources:
-  {{- toYaml . | nindent 2 }}
+  {{- include "gnssice-batch.resources" . | nindent 2 }}
 {{- end }}
 {{- if or .root.Values.identity.secretName $pod.envFrom }}
 envFrom:
@@ -150,4 +151,15 @@ terminationMessagePolicy: FallbackToLogsOnError
 ports:
   {{- . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* Requests and limits with every quantity as text, as a DaskCluster wants it. */}}
+{{- define "gnssice-batch.resources" -}}
+{{- $found := deepCopy . -}}
+{{- range $kind := list "requests" "limits" -}}
+{{- range $name, $quantity := default dict (index $found $kind) -}}
+{{- $_ := set (index $found $kind) $name (toString $quantity) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $found -}}
 {{- end -}}
