@@ -17,7 +17,7 @@ SERVERS := $(or $(TEST_OBJECT_SERVERS),.servers)
 WORKERS := 2
 SHARED := -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test heavy quick kernels long golden fuzz chaos servers lint bench reference lock clean
+.PHONY: help setup demo test heavy quick kernels long golden fuzz chaos servers lint bench reference chart lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -91,6 +91,10 @@ bench: $(READY) servers ## Measure against the peers, on real files, and print t
 
 reference: $(READY) ## Write docs/reference/ again, from the docstrings.
 	$(BIN)/python docs/make_reference.py
+
+chart: $(READY) ## Write what is made of the chart: its schema's settings, its README, and the plain manifests in k8s/.
+	$(BIN)/python helm/make_chart.py
+	$(BIN)/python k8s/make_manifests.py
 
 lock: $(READY) ## Resolve the libraries again and write both lock files with hashes.
 	$(COMPILE) --output-file requirements.txt pyproject.toml

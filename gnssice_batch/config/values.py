@@ -44,7 +44,8 @@ def integer(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
 
 
-Size = Annotated[int, BeforeValidator(size_bytes), Field(gt=0)]
+_Written = Annotated[int, Field(gt=0)] | Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]?[iI]?[bB])?\s*$")]
+Size = Annotated[int, BeforeValidator(size_bytes, json_schema_input_type=_Written), Field(gt=0)]
 Options = Annotated[StorageOptions, Field(default_factory=StorageOptions)]
 STATIC_KEYS = Field(
     False,  # noqa: FBT003
