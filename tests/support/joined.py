@@ -108,6 +108,11 @@ class Model:
                 continue
             self.held[number] = self._joined(number, before, mine, gone)
 
+    def keep(self, sids: Sequence[str]) -> None:
+        """Forget signals that are on no axis, as no file has had a value of them so far."""
+        for its in self.held.values():
+            its.cells = {sid: cell for sid, cell in its.cells.items() if sid in sids}
+
     def _joined(self, number: int, before: Held | None, mine: Sequence[Sparse], gone: set[str]) -> Held:
         given = [(file, sid, cell) for file in mine for sid, cell in file.cells(number).items()]
         sources = list(mine)
