@@ -92,9 +92,10 @@ bench: $(READY) servers ## Measure against the peers, on real files, and print t
 reference: $(READY) ## Write docs/reference/ again, from the docstrings.
 	$(BIN)/python docs/make_reference.py
 
-lock: $(READY) ## Resolve the libraries again and write both lock files with hashes.
+lock: $(READY) ## Resolve the libraries again and write the lock files with hashes.
 	$(COMPILE) --output-file requirements.txt pyproject.toml
 	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(COMPILE) --only-build-deps --build-deps-for wheel --constraint requirements-dev.txt --output-file requirements-build.txt pyproject.toml
 	$(COMPILE) --output-file $(OBJECT_STORES)/moto/requirements.txt $(OBJECT_STORES)/moto/requirements.in
 	if command -v npm >/dev/null; then cd $(OBJECT_STORES)/azurite && npm install --package-lock-only --silent; fi
 
