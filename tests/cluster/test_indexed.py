@@ -78,7 +78,8 @@ class TestPodsAreKilled:
             assert "no worker was left, none has come in 3 s; start again" in job.said(0)
 
 
-def test_no_worker_in_time_is_an_interruption(monkeypatch):
+def test_no_worker_in_time_is_an_interruption(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
     monkeypatch.setenv("JOB_NAME", "backfill")
     monkeypatch.setenv("POD_NAMESPACE", "gnss")
     chosen = config.Cluster(kind="indexed", scheduler_port=free_port(), ready_timeout_s=0.3, dashboard_port=None)
