@@ -17,7 +17,7 @@ SERVERS := $(or $(TEST_OBJECT_SERVERS),.servers)
 WORKERS := 2
 SHARED := -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test heavy quick kernels long golden fuzz chaos servers lint bench reference chart lock clean
+.PHONY: help setup demo test heavy e2e quick kernels long golden fuzz chaos servers lint bench reference chart lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -45,10 +45,13 @@ demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw o
 
 test: kernels servers ## Run the tests, on two cores (warnings are errors; heavy, long, fuzz and chaos tests have their own targets).
 	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest $(SHARED) -m "not (alone or heavy or long or fuzz or chaos)"
+	$(BIN)/python -m pytest $(SHARED) -m "not (alone or heavy or long or fuzz or chaos or e2e)"
 
 heavy: kernels servers ## Run the tests of whole archives, of kills on a cluster and of faults at a distance, which take some minutes.
 	$(BIN)/python -m pytest $(SHARED) -m "heavy and not (long or fuzz or chaos)"
+
+e2e: $(READY) ## Run the tests on a real Kubernetes cluster: the one of the kubeconfig, else one that tests/e2e/session brings up.
+	tests/e2e/session $(BIN)/python -m pytest -m e2e tests/e2e $(E2E)
 
 quick: kernels ## Run the tests that need no repository, no process and no cluster.
 	$(BIN)/python -m pytest $(SHARED) --quick
