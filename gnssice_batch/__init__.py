@@ -93,8 +93,8 @@ _PLACES = {
     "api": "inspect load_settings plan run status verify",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
-    "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError "
-    "PlanError ReadError Reason RefusedError RunConflictError StoreError",
+    "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError PlanError "
+    "ReadError Reason RefusedError RunConflictError StoreError",
     "inspection.facts": "Gap Inspection Part",
     "job.execution": "Progress",
     "job.preview": "PlanSummary ReceiverPlan",

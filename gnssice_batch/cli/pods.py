@@ -55,7 +55,13 @@ def worker(
 
     Waits for the scheduler, and looks for it again when it was lost. After SIGTERM it takes no more tasks, finishes
     those that run or hands them back, and ends with 0.
-    """
+
+    \b
+    Exit codes:
+      0    told to stop
+      2    the options are wrong
+      8    no scheduler has answered for as long as --patience says
+    """  # noqa: D301 - the backspace keeps the lines of the list apart
     from gnssice_batch import log
     from gnssice_batch.cluster.worker import Employment, work
 

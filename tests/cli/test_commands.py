@@ -19,6 +19,7 @@ from gnssice_batch.errors import (
     ConfigError,
     GnssiceError,
     InterruptedRunError,
+    NoSchedulerError,
     PlanError,
     RefusedError,
     RunConflictError,
@@ -298,6 +299,12 @@ def test_every_exit_code_is_documented(call):
     for code in (0, 1, *(error.exit_code for error in ERRORS), 70, 130):
         assert re.search(rf"^\| {code} \|", readme, re.MULTILINE)
         assert re.search(rf"^ +{code} +\w", shown, re.MULTILINE)
+
+
+def test_the_exit_code_of_a_worker_is_documented(call):
+    code = NoSchedulerError.exit_code
+    assert re.search(rf"^\| {code} \| `worker`", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(rf"^ +{code} +\w", call("worker", "--help")[1], re.MULTILINE)
 
 
 def test_version(call):

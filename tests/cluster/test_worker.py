@@ -75,6 +75,7 @@ def test_told_to_stop_it_finishes_what_runs_and_leaves_the_rest(tmp_path):
             assert client.gather(others) == [3, 3]
 
 
+@pytest.mark.heavy
 def test_what_it_cant_finish_it_hands_back_and_it_does_not_count_as_a_death(tmp_path):
     port = free_port()
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), scheduler(port) as client:
@@ -92,6 +93,7 @@ def test_what_it_cant_finish_it_hands_back_and_it_does_not_count_as_a_death(tmp_
             assert task.result(timeout=60) is None
 
 
+@pytest.mark.heavy
 def test_a_scheduler_that_was_lost_is_looked_for_again(tmp_path):
     port = free_port()
     with scheduler(port) as client:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from gnssice_batch.config import Settings, json_schema, load
+from gnssice_batch.config.pod import Pod
 from gnssice_batch.errors import ConfigError
 from gnssice_batch.storage.options import StorageOptions
 
@@ -299,3 +300,33 @@ class TestStaticKeys:
         assert load(None, {}, OVERRIDES).identity() == load(None, {}, [*OVERRIDES, *sizes]).identity()
         others = ["archive.exclude=[x]"]
         assert load(None, {}, OVERRIDES).identity() != load(None, {}, [*OVERRIDES, *others]).identity()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["cluster.kind=operator"], "kind: operator and cluster.manifest go together"),
+        (["cluster.manifest=a.yaml"], "kind: operator and cluster.manifest go together"),
+        (["cluster.maximum_workers=3"], "cluster.maximum_workers needs kind: operator"),
+        (
+            ["cluster.kind=operator", "cluster.manifest=a", "cluster.workers=4", "cluster.maximum_workers=3"],
+            "cluster.maximum_workers should be cluster.workers or more",
+        ),
+        (["cluster.scheduler_port=0"], "cluster.scheduler_port should be greater than or equal to 1"),
+    ],
+)
+def test_a_cluster_that_does_not_fit_together_is_refused(overrides, said):
+    assert said in refusal(*overrides)
+
+
+def test_where_tasks_run_does_not_make_another_run_of_it():
+    here = load(None, {}, OVERRIDES)
+    there = load(None, {}, [*OVERRIDES, "cluster.kind=indexed", "cluster.workers=9", "cluster.scheduler_port=9000"])
+    assert here.identity() == there.identity()
+
+
+def test_a_pod_is_what_the_downward_api_tells():
+    told = {"POD_NAME": "a-3-x", "POD_NAMESPACE": "n", "JOB_NAME": "a", "JOB_UID": "u", "JOB_COMPLETION_INDEX": "3"}
+    assert Pod.told(told) == Pod("a-3-x", "n", "a", "u", 3)
+    assert Pod.told({}) == Pod()
+    assert Pod.told({"POD_NAME": "a"}).unknown == ["POD_NAMESPACE", "JOB_NAME", "JOB_UID"]

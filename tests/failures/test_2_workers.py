@@ -6,16 +6,17 @@ from types import SimpleNamespace
 
 import icechunk
 import pytest
-from distributed import KilledWorker
+from distributed import Client, KilledWorker, LocalCluster
 
 from gnssice_batch.cluster import executor as cluster
-from gnssice_batch.cluster.executor import Finished, InProcess
+from gnssice_batch.cluster.executor import Finished, InProcess, OnDask, Patience, Task
 from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, Reason, StoreError
 from gnssice_batch.job import rounds
 from gnssice_batch.job.run import run
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.storage.folder import Folder
-from tests.failures.field import journaled
+from tests.cluster.pods import IndexedJob
+from tests.failures.field import journaled, settings_of
 from tests.failures.processes import Cluster
 from tests.failures.small import GROUP, Hook, check_as_in_one_run, hourly, rejected, site
 from tests.support.runs import messages, repository, stored
@@ -98,6 +99,55 @@ class TestAWorkerIsKilled:
         report = run(chosen, Hook("ingest", lambda: dask.kill_worker(0), after=4))
         assert report.set_aside == ()
         check_as_in_one_run(tmp_path, chosen, files)
+
+
+@pytest.mark.heavy
+class TestAWorkerIsToldToStop:
+    def test_it_ends_in_order_and_the_others_finish_the_run(self, tmp_path):
+        files = hourly(*range(0, 96, 6))
+        with IndexedJob(tmp_path, files) as job:
+            leader, worker, _ = (job.pod(index) for index in (0, 1, 2))
+            job.wait_for(0, "ingest: 16 tasks")
+            worker.terminate()
+            assert job.ended(worker, 1) == 0
+            assert "hands back" not in job.said(1)
+            assert job.ended(leader, 0) == 0
+            check_as_in_one_run(tmp_path, settings_of(job.config), files)
+
+
+class TestTheLastWorkerIsLost:
+    @pytest.fixture
+    def alone(self, monkeypatch):
+        """A scheduler without workers, and the executor that waits for one."""
+        monkeypatch.setattr(cluster, "_LOOK_AGAIN_S", 0.05)
+        with (
+            LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None) as scheduler,
+            Client(scheduler, set_as_default=False) as client,
+        ):
+            yield scheduler, lambda patience_s: OnDask(client, 2, Patience(5, patience_s))
+
+    def test_another_one_gets_its_tasks(self, alone, caplog):
+        scheduler, executor = alone
+        tasks = [Task("near", abs, (-1,), near="tcp://127.0.0.1:1"), Task("any", abs, (-2,))]
+        threading.Timer(0.5, scheduler.scale, [1]).start()
+        with caplog.at_level("INFO", "gnssice_batch"):
+            found = {finished.key: finished.result for finished in executor(30).run(tasks)}
+        assert found == {"near": 1, "any": 2}
+        assert "no worker is left: waiting for another one, 30 s at most" in caplog.text
+        assert "a worker is there again" in caplog.text
+
+    def test_if_none_comes_the_run_ends(self, alone):
+        with pytest.raises(InterruptedRunError, match=r"none has come in 0\.3 s; start again"):
+            list(alone[1](0.3).run([Task("any", abs, (-2,))]))
+
+
+class TestNoWorkerComes:
+    def test_no_scheduler_is_an_interruption(self, tmp_path):
+        section = {"kind": "address", "address": "tcp://127.0.0.1:1", "connect_timeout_s": 0.5}
+        chosen = site(tmp_path, hourly(0), cluster=section)
+        with pytest.raises(InterruptedRunError, match="no Dask scheduler answers there"):
+            run(chosen)
+        assert not repository(chosen).exists()
 
 
 class TestAPartitionKillsItsWorkers:
