@@ -2,6 +2,7 @@
 
 import re
 import socket
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -91,3 +92,14 @@ def test_the_stage_that_is_over_is_not_shown_any_more():
         metrics.stage(stage, 3)
     stages = next(family for family in metrics.collect() if family.name == "gnssice_batch_stage")
     assert [sample.labels for sample in stages.samples] == [{"stage": "ingest"}]
+
+
+def test_the_page_names_every_metric_with_its_labels():
+    page = (Path(__file__).parents[2] / "docs" / "containers.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(gnssice_batch_\w+)` \| ([^|]*)\|", page, re.MULTILINE)
+    named = {name: re.findall("`([a-z_]+)`", labels.partition(":")[0]) for name, labels in rows}
+    metrics = Metrics()
+    metrics.stage("ingest", 1)
+    metrics.counted(Counts(files={"ok": 1}, rejected={"empty": 1}, partitions={"finished": 1}))
+    samples = [sample for family in metrics.collect() for sample in family.samples]
+    assert named == {sample.name: list(sample.labels) for sample in samples}
