@@ -23,7 +23,7 @@ PAGES = {
         "Plan and run",
         (
             "plan run PlanSummary ReceiverPlan Totals Grid RunReport Proof FileOutcome FileFacts SourceFile"
-            " SkippedFile Status Refusal Tally Span Progress"
+            " SkippedFile Status Refusal Tally Span Progress Counts"
         ),
     ),
     "store": (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         StoreError,
     )
     from gnssice_batch.inspection.facts import Gap, Inspection, Part
-    from gnssice_batch.job.execution import Progress
+    from gnssice_batch.job.counting import Counts, Progress
     from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
     from gnssice_batch.job.report import Proof, RunReport
     from gnssice_batch.model.grid import Grid
@@ -43,6 +43,7 @@ __all__ = [
     "AccessDeniedError",
     "ArchiveError",
     "ConfigError",
+    "Counts",
     "FileFacts",
     "FileOutcome",
     "Gap",
@@ -96,7 +97,7 @@ _PLACES = {
     "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError PlanError "
     "ReadError Reason RefusedError RunConflictError StoreError",
     "inspection.facts": "Gap Inspection Part",
-    "job.execution": "Progress",
+    "job.counting": "Counts Progress",
     "job.preview": "PlanSummary ReceiverPlan",
     "job.report": "Proof RunReport",
     "model.grid": "Grid",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gnssice_batch.config import Settings
     from gnssice_batch.inspection.facts import Inspection
-    from gnssice_batch.job.execution import Progress
+    from gnssice_batch.job.counting import Progress
     from gnssice_batch.job.preview import PlanSummary
     from gnssice_batch.job.report import RunReport
     from gnssice_batch.operate.status import StoreStatus

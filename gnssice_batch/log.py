@@ -1,16 +1,23 @@
-"""Log records as text lines or JSON objects, with the partition's key as a field."""
+"""Log records as text lines or JSON objects, with the run, its phase or a partition's key as fields."""
 
 import json
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, Literal, TextIO, override
 
 from gnssice_batch.redaction import redacted
 
 ROOT: Final = "gnssice_batch"
-FIELDS: Final = ("run", "partition", "receiver", "file")
+FIELDS: Final = ("run", "phase", "partition", "receiver", "file")
 """Names that may be given with ``extra=``, in the order in which they are written."""
+FIGURES: Final = ("done", "total", "files_per_s", "bytes_per_s", "left_s")
+"""The same, of progress: in JSON only, as the message says them too."""
+
+_scope: Final[ContextVar[dict[str, str] | None]] = ContextVar("scope", default=None)
 
 
 class _Text(logging.Formatter):
@@ -27,7 +34,7 @@ class _Text(logging.Formatter):
 
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={value}" for name, value in _fields(record, FIELDS).items())
         return super().formatMessage(record) + fields
 
 
@@ -41,7 +48,8 @@ class _Json(_Text):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_fields(record),
+            **(_scope.get() or {}),
+            **_fields(record, (*FIELDS, *FIGURES)),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
@@ -73,8 +81,28 @@ def configure(level: str = "info", layout: Literal["text", "json"] = "text", str
     root.propagate = False
 
 
-def _fields(record: logging.LogRecord) -> dict[str, object]:
-    return {name: record.__dict__[name] for name in FIELDS if name in record.__dict__}
+@contextmanager
+def scope(**fields: str) -> Iterator[None]:
+    """Put fields into every JSON line that is logged within the context: those given, and those that `note` adds.
+
+    A thread is within it if it runs in a copy of its context.
+    """
+    token = _scope.set({**(_scope.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def note(**fields: str) -> None:
+    """Put fields into the lines of the scope from now on; without one nothing is changed."""
+    known = _scope.get()
+    if known is not None:
+        known.update(fields)
+
+
+def _fields(record: logging.LogRecord, names: tuple[str, ...]) -> dict[str, object]:
+    return {name: record.__dict__[name] for name in names if name in record.__dict__}
 
 
 logging.getLogger(ROOT).addHandler(logging.NullHandler())

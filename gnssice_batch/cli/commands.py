@@ -137,11 +137,11 @@ def run(
     from rich.console import Console
 
     from gnssice_batch.cli import tables
-    from gnssice_batch.cli.progress import progress_display
+    from gnssice_batch.cli.progress import run_display
 
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
-    with progress_display(settings.log) as progress:
+    with run_display(settings.log) as progress:
         report = api.run(settings, progress)
     tables.show_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
@@ -271,8 +271,15 @@ def end_run(report: "RunReport", limits: "Run") -> None:
     from gnssice_batch.job.report import exit_code, shortfalls
 
     allowed = limits.max_refused_fraction, limits.max_lost_fraction, limits.max_partial_fraction
-    for sentence in shortfalls(report, *allowed):
+    found = shortfalls(report, *allowed)
+    for sentence in found:
         Console(stderr=True).print(f"Warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    lost = [f"the report can't be written to {limits.report_url}"] if limits.report_url and not report.kept_at else []
+    said = termination.ending()
+    said.run, said.report = report.run, report.kept_at
+    said.files = {**said.files, "up_to_date": report.up_to_date}
+    what = f"published as {report.snapshot}" if report.snapshot else "nothing new, nothing published"
+    said.message = "; ".join([what, *found, *lost])
     raise typer.Exit(exit_code(report, *allowed))
 
 

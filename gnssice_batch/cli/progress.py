@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final, TextIO, cast
 
 from rich.console import Console
@@ -13,9 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from gnssice_batch import config, log
 from gnssice_batch.cli.formatting import count, duration, size
-from gnssice_batch.job.execution import Progress as Told
+from gnssice_batch.cli.termination import ending
+from gnssice_batch.job.counting import Counts
+from gnssice_batch.job.counting import Progress as Told
 
-_SECONDS_BETWEEN_LINES: Final = 10.0
+_SECONDS_BETWEEN_LINES: Final = 30.0
 
 
 class Pace:
@@ -46,10 +48,14 @@ class Pace:
         return self.elapsed_s / self.done * (self.tasks - self.done) if self.done else 0.0
 
     @property
+    def bytes_per_s(self) -> float:
+        """Bytes per second so far."""
+        return self.size_bytes / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
     def rate(self) -> str:
         """Bytes so far, and per second."""
-        per_second = self.size_bytes / self.elapsed_s if self.elapsed_s > 0 else 0.0
-        return f"{size(self.size_bytes)}, {size(per_second)}/s"
+        return f"{size(self.size_bytes)}, {size(self.bytes_per_s)}/s"
 
 
 class Bar:
@@ -70,25 +76,30 @@ class Bar:
         self._pace.add(size_bytes)
         self._bars.update(self._task, advance=1, rate=self._pace.rate)
 
+    def counted(self, counts: Counts) -> None:
+        """The bar shows no more than the tasks."""
+
     def dashboard(self, url: str) -> None:
         """Say where the Dask dashboard is."""
         self._bars.console.print(f"Dask dashboard: {url}", highlight=False, soft_wrap=True)
 
 
 class Lines:
-    """A log line when a stage begins, every ten seconds, and when it ends."""
+    """A log line when a stage begins, every half a minute, and when it ends."""
 
     def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = logger
         self._clock = clock
         self._pace = Pace(clock)
         self._said = 0.0
+        self._counts = self._before = Counts()
 
     def stage(self, name: str, tasks: int) -> None:
         """A stage of so many tasks begins; one without tasks has no end that can be told."""
         self._pace.begin(name, tasks)
-        self._said = self._clock()
-        self._log.info("%s: %s", name, count(tasks, "task") if tasks else "started")
+        self._said, self._before = self._clock(), self._counts
+        of_files = f" of {count(self._files, 'file')}" if self._of_files and tasks else ""
+        self._log.info("%s: %s%s", name, count(tasks, "task") if tasks else "started", of_files)
 
     def finished(self, key: str, size_bytes: int) -> None:
         """A task of the stage is over."""
@@ -96,15 +107,93 @@ class Lines:
         pace.add(size_bytes)
         self._log.debug("%s: done", pace.name, extra={"partition": key})
         if pace.done == pace.tasks:
-            self._log.info("%s: all %d done, %s", pace.name, pace.tasks, pace.rate)
+            took = duration(pace.elapsed_s)
+            self._log.info("%s: all %d done in %s, %s", pace.name, pace.tasks, took, self._rate, extra=self._figures)
         elif self._clock() - self._said >= _SECONDS_BETWEEN_LINES:
             self._said = self._clock()
-            left = duration(pace.left_s)
-            self._log.info("%s: %d of %d, %s, about %s left", pace.name, pace.done, pace.tasks, pace.rate, left)
+            self._log.info("%s: %s", pace.name, self._how_far, extra=self._figures)
+
+    def counted(self, counts: Counts) -> None:
+        """How far the run is."""
+        self._counts = counts
 
     def dashboard(self, url: str) -> None:
         """Say where the Dask dashboard is."""
         self._log.info("Dask dashboard: %s", url)
+
+    @property
+    def _of_files(self) -> bool:
+        """Whether the stage is the one that the run's counts of files are of."""
+        return self._pace.name.startswith("ingest") and self._counts.files_planned > 0
+
+    @property
+    def _files(self) -> int:
+        return self._counts.files_planned
+
+    @property
+    def _files_per_s(self) -> float:
+        new = self._counts.files_done - self._before.files_done
+        return new / self._pace.elapsed_s if self._pace.elapsed_s > 0 else 0.0
+
+    @property
+    def _rate(self) -> str:
+        return f"{self._files_per_s:.3g} files/s, {self._pace.rate}" if self._of_files else self._pace.rate
+
+    @property
+    def _how_far(self) -> str:
+        pace, files = self._pace, ""
+        if self._of_files:
+            files = f", {self._counts.files_done:,} of {count(self._files, 'file')}"
+        return f"{pace.done} of {pace.tasks}{files}, {self._rate}, about {duration(pace.left_s)} left"
+
+    @property
+    def _figures(self) -> dict[str, float]:
+        """How far the stage is, for those who read JSON: files, or tasks where it is not of files."""
+        pace = self._pace
+        done, total = (self._counts.files_done, self._files) if self._of_files else (pace.done, pace.tasks)
+        figures = {"done": done, "total": total, "left_s": round(pace.left_s), "bytes_per_s": round(pace.bytes_per_s)}
+        return figures | ({"files_per_s": round(self._files_per_s, 3)} if self._of_files else {})
+
+
+class Several:
+    """Tells several who follow a run, and lets the termination message know which run it is and how far."""
+
+    def __init__(self, *told: Told) -> None:
+        self._told = told
+
+    def stage(self, name: str, tasks: int) -> None:
+        """A stage of so many tasks begins."""
+        for each in self._told:
+            each.stage(name, tasks)
+
+    def finished(self, key: str, size_bytes: int) -> None:
+        """A task of the stage is over."""
+        for each in self._told:
+            each.finished(key, size_bytes)
+
+    def counted(self, counts: Counts) -> None:
+        """How far the run is."""
+        said = ending()
+        said.run, said.files = counts.run, counts.files
+        for each in self._told:
+            each.counted(counts)
+
+    def dashboard(self, url: str) -> None:
+        """Where the Dask dashboard is."""
+        for each in self._told:
+            each.dashboard(url)
+
+
+@contextmanager
+def run_display(settings: config.Log) -> Iterator[Told]:
+    """Tell the progress of a run as `progress_display` does, and serve it as metrics where the settings want that."""
+    with ExitStack() as stack:
+        told = [stack.enter_context(progress_display(settings))]
+        if settings.metrics_port is not None:
+            from gnssice_batch.cli.metrics import served
+
+            told.append(stack.enter_context(served(settings.metrics_port)))
+        yield Several(*told)
 
 
 @contextmanager

@@ -75,13 +75,13 @@ def retry_refused(
     from rich.console import Console
 
     from gnssice_batch.cli import tables
-    from gnssice_batch.cli.progress import progress_display
+    from gnssice_batch.cli.progress import run_display
     from gnssice_batch.job.run import run
     from gnssice_batch.operate.quarantine import retry_of
 
     settings = load_settings(config_file, overrides)
     wanted = retry_of(settings, receiver or (), reason or (), older_reader=older_reader)
-    with progress_display(settings.log) as progress:
+    with run_display(settings.log) as progress:
         report = run(settings, progress, wanted)
     tables.show_report(Console(), report)
     typer.echo(f"{count(len(report.refused_again), 'file')} rejected again for the same reason")

@@ -1,6 +1,7 @@
 """The termination message: how a command has ended, in one line of JSON for whoever looks at the pod."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,8 +63,11 @@ def told_at_the_end(arguments: Sequence[str] | None = None) -> Iterator[Ending]:
         raise
     finally:
         _ending.reset(token)
+        exit_code = code if isinstance(code, int) else int(code is not None)
+        if said.run:
+            _log_line(exit_code, said)
         if place:
-            _write(place, message_line(code if isinstance(code, int) else int(code is not None), said))
+            _write(place, message_line(exit_code, said))
 
 
 def termination_log(arguments: Sequence[str]) -> str | None:
@@ -95,6 +99,23 @@ def _line(exit_code: int, said: Ending, message: str) -> bytes:
         "files": dict(said.files),
     }
     return (json.dumps(content, ensure_ascii=False) + "\n").encode()
+
+
+def _log_line(exit_code: int, said: Ending) -> None:
+    """Log how a run has ended: the last line of its log."""
+    from gnssice_batch.log import logger
+
+    files = ", ".join(f"{count:,} {status}" for status, count in said.files.items()) or "none"
+    level = logging.WARNING if exit_code else logging.INFO
+    logger(__name__).log(
+        level,
+        "ended with exit code %d: %s; files: %s; report: %s",
+        exit_code,
+        said.message or "see above",
+        files,
+        said.report or "none kept",
+        extra={"run": said.run},
+    )
 
 
 def _write(place: str, line: bytes) -> None:

@@ -233,9 +233,14 @@ class Run(Section):
     )
     grace_s: float = Field(10, gt=0, le=15, description="Seconds that running partitions have to finish after SIGTERM.")
     journal_url: str | None = Field(None, description="Folder for unpublished runs; null is <repository>.runs.")
+    report_url: str | None = Field(
+        None,
+        description="Folder that the report of each run is written to before the process ends, as <run>.json; with the "
+        "store's options where it is in the same storage. null: none is written.",
+    )
     window: int = Field(2, ge=1, description="Partitions submitted ahead, per task that can run at a time.")
 
-    @field_validator("journal_url")
+    @field_validator("journal_url", "report_url")
     @classmethod
     def _no_secret(cls, url: str | None) -> str | None:
         with _as_value_errors():
@@ -249,6 +254,9 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity written.")
     format: Literal["text", "json"] = Field("text", description="json: one object per line, for log collectors.")
     progress: bool = Field(True, description="Show a progress bar if standard error is a terminal.")  # noqa: FBT003
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port on which a run serves Prometheus metrics over HTTP; null: it does not."
+    )
 
 
 class Settings(Section):

@@ -28,6 +28,7 @@ from gnssice_batch.ingest.joining import contested_slots, join_block, nothing_jo
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
 from gnssice_batch.ingest.sources import Sources, by_first_unit
 from gnssice_batch.ingest.tallies import Gaps, Given, given_by_source, not_mixed_by_source
+from gnssice_batch.log import scope
 from gnssice_batch.model.template import JOINED, JOINED_SOURCE, joined_name
 from gnssice_batch.model.values import (
     NO_SOURCE,
@@ -129,7 +130,7 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
     started = time.monotonic()
     context.hold_store()
     interval_ns = assignment.grid.interval_ns
-    with Fetching(context.archive, by_first_unit(assignment)) as files:
+    with scope(partition=assignment.partition.key), Fetching(context.archive, by_first_unit(assignment)) as files:
         sources = Sources(assignment, lambda file: read_file(file, context, interval_ns, files.fetch))
         outcome = _written(assignment, fork, context, sources)
         if outcome.unknown_sids:

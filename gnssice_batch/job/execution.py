@@ -3,26 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from gnssice_batch import config
 from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.cluster.executor import Executor, Finished, Task, executor, with_retries
 from gnssice_batch.errors import GnssiceError, InterruptedRunError
+from gnssice_batch.job.counting import Counting, Counts, Progress
 from gnssice_batch.job.interruption import Stop, stoppable
-
-
-class Progress(Protocol):
-    """Callbacks that receive the progress of a run."""
-
-    def stage(self, name: str, tasks: int) -> None:
-        """A stage of so many tasks begins."""
-
-    def finished(self, key: str, size_bytes: int) -> None:
-        """A task of the stage is over, having read so many bytes."""
-
-    def dashboard(self, url: str) -> None:
-        """Where the Dask dashboard is."""
 
 
 class NoProgress:
@@ -32,6 +19,9 @@ class NoProgress:
         """Say nothing."""
 
     def finished(self, key: str, size_bytes: int) -> None:
+        """Say nothing."""
+
+    def counted(self, counts: Counts) -> None:
         """Say nothing."""
 
     def dashboard(self, url: str) -> None:
@@ -45,12 +35,14 @@ class Execution:
     tasks: Executor
     tries: int
     """How often a task is run at most that storage, network or a worker failed."""
-    progress: Progress
+    progress: Counting
     stop: Stop
 
     def run[R](self, calls: Iterable[Task[R]]) -> Iterator[Finished[R]]:
         """Run tasks and yield each as it ends; none is submitted once the job was told to stop."""
-        return with_retries(self.tasks, self._until_stopped(calls), self.tries)
+        for finished in with_retries(self.tasks, self._until_stopped(calls), self.tries):
+            self.progress.returned(finished.worker)
+            yield finished
 
     def _until_stopped[R](self, calls: Iterable[Task[R]]) -> Iterator[Task[R]]:
         waiting = iter(calls)
@@ -67,7 +59,7 @@ def execution(settings: config.Settings, progress: Progress | None = None) -> It
     ConfigError
         When there is no scheduler at the address.
     """
-    told, run = progress or NoProgress(), settings.run
+    told, run = Counting(progress or NoProgress()), settings.run
     with ExitStack() as stack:
         stack.callback(KEPT.forget)
         stop = stack.enter_context(stoppable(run.grace_s))

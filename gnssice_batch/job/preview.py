@@ -6,7 +6,8 @@ from itertools import groupby
 
 from gnssice_batch import config
 from gnssice_batch.archive.skipped import SkippedFile, by_kind
-from gnssice_batch.job.execution import Progress, execution
+from gnssice_batch.job.counting import Progress
+from gnssice_batch.job.execution import execution
 from gnssice_batch.job.prepare import Prepared, prepare
 from gnssice_batch.job.report import all_reasons, skipped_json
 from gnssice_batch.job.results import changes_of, left_out

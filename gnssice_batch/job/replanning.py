@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from gnssice_batch.errors import RunConflictError, StoreError
-from gnssice_batch.job.execution import Progress
+from gnssice_batch.job.counting import Progress
 from gnssice_batch.log import logger
 from gnssice_batch.store.faults import as_store_errors, failed_storage
 

@@ -82,6 +82,8 @@ class RunReport:
     proof: Proof = Proof()
     changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     """By receiver what is other in some files than in those before them."""
+    kept_at: str | None = None
+    """URL of the file that this report is kept in; None for none."""
 
     @property
     def skipped(self) -> int:
@@ -176,6 +178,7 @@ def as_json(report: RunReport) -> dict[str, object]:
         "run": report.run,
         "url": report.url,
         "snapshot": report.snapshot,
+        "kept_at": report.kept_at,
         "partitions": report.partitions,
         "bytes_read": report.bytes_read,
         "seconds": round(report.seconds, 3),

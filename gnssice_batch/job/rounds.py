@@ -59,6 +59,7 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
         structure = _structure(work, plans, prepared)
         if not todo:
             return structure
+        execution.progress.plan((one for plan in plans for one in plan.assignments), work.done, work.resumed)
         execution.progress.stage("ingest again" if number else "ingest", len(todo))
         _send_out(todo, prepared, work, _breaker(prepared, limits), execution)
         execution.stop.raise_if_requested()
@@ -129,11 +130,13 @@ def _send_out(
         assignment = sent[finished.key]
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
+            execution.progress.set_aside()
             _log.error("partition set aside: %s", finished.error, extra={"partition": finished.key})
             continue
         outcome = result_of(finished)
         _learn(work, assignment, outcome, finished.worker)
         breaker.check(outcome.files)
+        execution.progress.add(outcome)
         execution.progress.finished(outcome.key, outcome.bytes_read)
 
 

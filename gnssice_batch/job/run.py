@@ -3,10 +3,12 @@
 import time
 from dataclasses import dataclass, replace
 
-from gnssice_batch import config
+from gnssice_batch import config, log
 from gnssice_batch.cluster.executor import Executor
 from gnssice_batch.errors import ConfigError, RunConflictError
-from gnssice_batch.job.execution import Execution, Progress, execution
+from gnssice_batch.job.counting import Progress
+from gnssice_batch.job.execution import Execution, execution
+from gnssice_batch.job.kept_report import kept
 from gnssice_batch.job.prepare import Prepared, prepare
 from gnssice_batch.job.proof import Level, prove
 from gnssice_batch.job.replanning import MovedError, until_it_fits, while_storage_fails
@@ -55,18 +57,20 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
     """
     started = time.monotonic()
     order = Order(target_of(settings, retry), rules_of(settings, retry), settings.run.verify, retry)
-    with execution(settings, progress) as workers:
+    with log.scope(), execution(settings, progress) as workers:
         report = until_it_fits(
             lambda: while_storage_fails(lambda: _phases(order, workers), workers.progress), workers.progress
         )
-    warn(report.changes)
-    return replace(report, seconds=time.monotonic() - started)
+        workers.progress.settle(report)
+        warn(report.changes)
+        return kept(replace(report, seconds=time.monotonic() - started), order.target.reports)
 
 
 def _phases(order: Order, execution: Execution) -> RunReport:
     """One pass through the phases: archive, plan, ingest, proof, publication, report."""
     target, rules = order.target, order.rules
     with start_of(target, execution.stop) as start:
+        execution.progress.begin(start.run)
         backlog = find_backlog(rules, target.location, target.branch, order.retry)
         prepared = prepare(backlog, rules, execution, start.resumed.templates, start.refused)
         execution.stop.raise_if_requested()

@@ -4,6 +4,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -180,7 +181,7 @@ def _heartbeat(journal: Journal) -> Iterator[None]:
             except StoreError as error:
                 _log.warning("the lease was not renewed: %s", error, extra={"run": journal.record.run})
 
-    thread = threading.Thread(target=beat, name="lease", daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(beat,), name="lease", daemon=True)
     thread.start()
     try:
         yield

@@ -26,6 +26,8 @@ class Target:
     """Tag of what is published."""
     journals: Folder
     """Where the journals of unpublished runs are."""
+    reports: Folder | None
+    """Where the reports of runs are kept; None for nowhere."""
     identity: str
     """Equal for starts that go on with one run."""
 
@@ -50,13 +52,12 @@ def target_of(settings: config.Settings, retry: Retry | None = None) -> Target:
         options=RepositoryOptions(**codec.model_dump(exclude={"compression_algorithm"})),
         branch=run.branch,
         tag=run.tag,
-        journals=_journals(location, run.journal_url),
+        journals=_folder(location, run.journal_url or f"{location.url}.runs"),
+        reports=_folder(location, run.report_url) if run.report_url else None,
         identity=settings.identity() + (f"{RETRY}{retry}" if retry else ""),
     )
 
 
-def _journals(location: Location, url: str | None) -> Folder:
-    """Where the journals are; the options of the store are theirs where they lie in a storage of the same kind."""
-    if url is None or place(url).kind is location.place.kind:
-        return Folder(url or f"{location.url}.runs", location.options)
-    return Folder(url, StorageOptions())
+def _folder(location: Location, url: str) -> Folder:
+    """A folder of a run; the options of the store are its too where it lies in a storage of the same kind."""
+    return Folder(url, location.options if place(url).kind is location.place.kind else StorageOptions())

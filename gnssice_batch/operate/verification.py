@@ -12,7 +12,8 @@ from gnssice_batch import config
 from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import StoreError
 from gnssice_batch.ingest.reading import ReadContext
-from gnssice_batch.job.execution import Progress, execution
+from gnssice_batch.job.counting import Progress
+from gnssice_batch.job.execution import execution
 from gnssice_batch.job.proof import compare_all, drawn, proved
 from gnssice_batch.job.report import Proof
 from gnssice_batch.job.target import target_of

@@ -13,7 +13,6 @@ from gnssice_batch.cli import main
 from gnssice_batch.cli.commands import app
 from gnssice_batch.cli.entry import exit_code, message
 from gnssice_batch.cli.formatting import duration, size
-from gnssice_batch.cli.progress import Lines, Pace
 from gnssice_batch.errors import (
     ArchiveError,
     ConfigError,
@@ -295,9 +294,11 @@ def test_every_command_has_help_and_a_place_in_the_readme(call, command):
 
 def test_every_exit_code_is_documented(call):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    of_jobs = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
     _, shown, _ = call("run", "--help")
     for code in (0, 1, *(error.exit_code for error in ERRORS), 70, 130):
         assert re.search(rf"^\| {code} \|", readme, re.MULTILINE)
+        assert code == 130 or re.search(rf"^\| {code} \|", of_jobs, re.MULTILINE), "no pod is ended from a keyboard"
         assert re.search(rf"^ +{code} +\w", shown, re.MULTILINE)
 
 
@@ -309,29 +310,6 @@ def test_the_exit_code_of_a_worker_is_documented(call):
 
 def test_version(call):
     assert call("--version")[1].startswith("gnssice_batch ")
-
-
-def test_pace():
-    now = [0.0]
-    pace = Pace(lambda: now[0])
-    pace.begin("ingest", 4)
-    now[0] = 10.0
-    pace.add(5_000_000)
-    assert pace.left_s == 30.0
-    assert pace.rate == "5 MB, 500 kB/s"
-
-
-def test_lines_are_said_when_a_stage_begins_and_ends_and_every_ten_seconds(caplog):
-    now = [0.0]
-    logger = logging.getLogger("test_lines")
-    lines = Lines(logger, lambda: now[0])
-    with caplog.at_level(logging.INFO, "test_lines"):
-        lines.stage("ingest", 30)
-        for _ in range(30):
-            now[0] += 1.0
-            lines.finished("key", 1000)
-    assert len(caplog.messages) == 4
-    assert caplog.messages[1].endswith("about 20 s left")
 
 
 @pytest.mark.parametrize(

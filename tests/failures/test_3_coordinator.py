@@ -27,7 +27,7 @@ from tests.failures.small import (
     journal_files,
     site,
 )
-from tests.support.runs import _repository, branches, messages, write
+from tests.support.runs import _repository, branches, head, messages, write
 
 KILLED = -9
 EXTENTS = '{"%s": {"lines": 1, "seconds": 1}}'
@@ -317,3 +317,15 @@ class TestAPodIsReplaced:
         waiting.send_signal(signal.SIGTERM)
         assert finished(waiting) == 7, log(course.config)
         assert time.monotonic() - asked < 5
+
+
+class TestTheReportCantBeWritten:
+    def test_what_was_published_stands(self, tmp_path, caplog):
+        (tmp_path / "reports").write_bytes(b"no folder")
+        files = hourly(0)
+        chosen = site(tmp_path, files, run={"report_url": str(tmp_path / "reports")})
+        with caplog.at_level("WARNING", "gnssice_batch"):
+            report = run(chosen)
+        assert (report.kept_at, report.snapshot) == (None, head(chosen))
+        assert "the report can't be written" in caplog.text
+        check_as_in_one_run(tmp_path, chosen, files)
