@@ -13,6 +13,7 @@ JOB_LABEL: Final = "gnssice-batch/job"
 """Label of a DaskCluster: name of the Job that owns it. The operator copies it to the pods."""
 CLUSTER_LABEL: Final = "dask.org/cluster-name"
 """Label that the operator gives to the pods."""
+_COMPONENT_LABEL: Final = "dask.org/component"
 _MOST_CHARACTERS: Final = 53
 """Of the name, to which the operator adds ``-scheduler``; a name of Kubernetes has 63."""
 _HASH_CHARACTERS: Final = 8
@@ -31,12 +32,16 @@ def cluster_name(pod: str) -> str:
 def completed(manifest: dict[str, Any], pod: Pod, workers: int) -> dict[str, Any]:
     """Return the manifest with the name, owner, labels and number of workers that are known only in the pod.
 
+    The scheduler's Service selects the scheduler of this cluster, as the operator takes its selector as it is.
     The scheduler and the workers get our Dask settings as variables, where the manifest does not set them.
     """
     cluster = copy.deepcopy(manifest)
     given = cluster.get("metadata") or {}
     cluster["metadata"] = {**given, **_metadata(pod, given.get("labels") or {})}
     cluster["spec"]["worker"]["replicas"] = workers
+    service = cluster["spec"]["scheduler"].get("service") or {}
+    own = {CLUSTER_LABEL: cluster_name(pod.name), _COMPONENT_LABEL: "scheduler"}
+    cluster["spec"]["scheduler"]["service"] = {**service, "selector": {**(service.get("selector") or {}), **own}}
     for part in ("scheduler", "worker"):
         for container in (cluster["spec"][part].get("spec") or {}).get("containers") or ():
             container["env"] = _with_settings(container.get("env") or [])

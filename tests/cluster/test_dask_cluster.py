@@ -65,6 +65,14 @@ def test_it_is_owned_by_the_job_named_after_the_pod_and_found_by_the_jobs_name()
     assert scheduler_address(POD, 8786) == "tcp://backfill-x7k2p-scheduler.gnss:8786"
 
 
+def test_the_service_selects_the_scheduler_of_this_cluster_only():
+    own = {"dask.org/cluster-name": "backfill-x7k2p", "dask.org/component": "scheduler"}
+    service = completed(MANIFEST, POD, 1)["spec"]["scheduler"]["service"]
+    assert service == {**MANIFEST["spec"]["scheduler"]["service"], "selector": own}
+    manifest = {**MANIFEST, "spec": {**MANIFEST["spec"], "scheduler": {"service": {"selector": {"app": "gnss"}}}}}
+    assert completed(manifest, POD, 1)["spec"]["scheduler"]["service"]["selector"] == {"app": "gnss", **own}
+
+
 def test_scheduler_and_workers_get_our_settings_where_the_manifest_says_nothing_else():
     cluster = completed(MANIFEST, POD, 1)
     assert environment(cluster, "worker") == {

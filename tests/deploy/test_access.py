@@ -2,15 +2,14 @@
 
 import pytest
 
-from tests.support.charts import FLAVOURS, MODES, kinds, only, pods, render
+from tests.support.charts import FLAVOURS, MODES, kinds, merged, only, pods, render
 
 DASK, CORE = "kubernetes.dask.org", ""
-ASKED = {
-    (DASK, "daskclusters"): {"get", "list", "create", "patch", "delete"},
-    (DASK, "daskautoscalers"): {"get", "list", "create", "delete"},
-}
+CLUSTERS = {(DASK, "daskclusters"): {"list", "create", "delete"}}
+SCALING = {(DASK, "daskautoscalers"): {"create"}}
+DIAGNOSIS = {(CORE, "pods"): {"list"}, (CORE, "events"): {"list"}, (CORE, "pods/log"): {"get"}}
 """What the coordinator asks the Kubernetes API for in mode operator."""
-DIAGNOSIS = {(CORE, "pods"): {"get", "list"}, (CORE, "events"): {"get", "list"}, (CORE, "pods/log"): {"get"}}
+FIXED = merged(MODES["operator"], {"workers": {"maximum": None}})
 
 
 def rights(objects):
@@ -26,10 +25,11 @@ def rights(objects):
 
 class TestRights:
     def test_are_those_that_the_coordinator_asks_for(self):
-        assert rights(render(MODES["operator"])) == ASKED | DIAGNOSIS
+        assert rights(render(MODES["operator"])) == CLUSTERS | SCALING | DIAGNOSIS
+        assert rights(render(FIXED)) == CLUSTERS | DIAGNOSIS
 
     def test_may_be_without_diagnosis(self):
-        assert rights(render(MODES["operator"], {"operator": {"diagnosis": False}})) == ASKED
+        assert rights(render(FIXED, {"operator": {"diagnosis": False}})) == CLUSTERS
 
     def test_are_those_of_the_account_of_the_pods(self):
         objects = render(MODES["operator"], {"serviceAccount": {"create": False, "name": "mine"}}, namespace="n")

@@ -3,7 +3,10 @@
 import copy
 
 import pytest
+import typer
+from distributed.cli.dask_scheduler import main as scheduler_command
 
+from gnssice_batch.cli.entry import app
 from tests.support.charts import FLAVOURS, MODES, container, job_spec, merged, only, pods, render
 
 CASES = {f"flavour {name}": values for name, values in FLAVOURS.items()} | {f"mode {m}": v for m, v in MODES.items()}
@@ -303,3 +306,20 @@ def test_labels_annotations_and_objects_of_ones_own():
     assert {each["metadata"]["labels"]["team"] for each in objects} == {"geodesy"}
     assert {each["metadata"]["annotations"]["owner"] for each in objects} == {"me"}
     assert {metadata["labels"]["team"] for metadata, _ in pods(objects).values()} == {"geodesy"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_program_takes_the_arguments_of_every_pod(mode):
+    values = {"settings": {"cluster": {"memory_limit": "4GiB"}}}
+    for _, spec in pods(render(MODES[mode], values)).values():
+        each = container(spec)
+        if "command" not in each:
+            name, *arguments = each["args"]
+            command = typer.main.get_command(app).commands[name]
+            assert command.make_context(name, [*arguments], resilient_parsing=False).params
+
+
+def test_dask_takes_the_arguments_of_the_scheduler():
+    each = container(pods(render(MODES["operator"], {"cluster": {"dashboard": False}}))["scheduler"][1])
+    assert each["args"][0] == "scheduler"
+    assert scheduler_command.make_context("scheduler", each["args"][1:]).params["port"] == "8786"
