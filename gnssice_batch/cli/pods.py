@@ -70,7 +70,7 @@ def worker(
 
 
 @app.command(epilog="Example: gnssice-batch job -c settings.yaml --scheduler 'tcp://$(JOB_NAME)-0.service:8786'")
-def job(  # noqa: PLR0913 - one parameter per option
+def job(  # noqa: PLR0913, PLR0917 - one parameter per option
     scheduler: SchedulerOption,
     config_file: ConfigOption = None,
     overrides: SetOption = None,

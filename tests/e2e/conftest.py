@@ -26,15 +26,15 @@ from tests.support.cluster_places import (
 from tests.support.real_cluster import Namespace, command, merged, pull_policy
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def cluster():
-    """Whether there is a cluster."""
+    """Nothing is tested without a cluster, and nothing skipped."""
     if (reason := real_cluster.missing()) is not None:
         pytest.fail(f"{reason}; README.md says how to bring up a cluster for the tests")
 
 
 @pytest.fixture(scope="session")
-def operator(cluster):
+def operator():
     """The dask-kubernetes operator; where there is none it is installed by the chart that comes with it."""
     if "daskclusters" in command("kubectl", "get", "crd", ok=False):
         return
@@ -71,12 +71,12 @@ def reference(files, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def s3(cluster, files):
+def s3(files):
     return filled(s3_place(), files)
 
 
 @pytest.fixture(scope="session")
-def azure(cluster, files):
+def azure(files):
     return filled(azure_place(), files)
 
 
@@ -89,7 +89,7 @@ def pytest_runtest_makereport(item):
 
 
 @pytest.fixture
-def namespace(cluster, request):
+def namespace(request):
     """A namespace of the restricted Pod Security Standard, told about where its test failed."""
     made = Namespace(f"e2e-{secrets.token_hex(4)}")
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}

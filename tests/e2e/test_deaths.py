@@ -110,9 +110,10 @@ def bomb(s3):
     archive.remove(name)
 
 
+@pytest.mark.usefixtures("operator")
 class TestOperator:
     @pytest.fixture
-    def begun(self, operator, namespace, at, s3, store):
+    def begun(self, namespace, at, s3, store):
         """A run in its middle."""
         namespace.install("run", at(s3, store), OPERATOR)
         in_the_middle(s3, store)

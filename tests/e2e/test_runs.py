@@ -62,8 +62,9 @@ class TestIndexed:
         assert rights(namespace) == set()
 
 
+@pytest.mark.usefixtures("operator")
 class TestOperator:
-    def test_on_s3(self, operator, namespace, at, s3, store, reference):
+    def test_on_s3(self, namespace, at, s3, store, reference):
         namespace.install("run", at(s3, store), OPERATOR)
         cluster = until(lambda: namespace.all("daskclusters"), "a DaskCluster")[0]
         owner = cluster["metadata"]["ownerReferences"][0]
@@ -73,7 +74,7 @@ class TestOperator:
         assert until(lambda: not namespace.all("daskclusters"), "its own removed")
         assert until(lambda: not namespace.pods("dask.org/cluster-name"), "the workers' end")
 
-    def test_rights(self, operator, namespace, at, s3, store):
+    def test_rights(self, namespace, at, s3, store):
         namespace.install("run", at(s3, store), OPERATOR, {"job": {"enabled": False}, "operator": {"diagnosis": False}})
         assert {kind for kind, _ in rights(namespace)} == {"daskclusters", "daskautoscalers"}
 
