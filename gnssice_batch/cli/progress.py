@@ -124,7 +124,7 @@ class Lines:
     @property
     def _of_files(self) -> bool:
         """Whether the stage is the one that the run's counts of files are of."""
-        return self._pace.name.startswith("ingest") and self._counts.files_planned > 0
+        return self._pace.name == "ingest" and self._counts.files_planned > 0
 
     @property
     def _files(self) -> int:

@@ -1,10 +1,10 @@
 """SIGTERM from the first instant of the program: an orderly end, whatever it is doing."""
 
+import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
@@ -13,6 +13,8 @@ from gnssice_batch.cli.termination import ending
 from gnssice_batch.errors import InterruptedRunError
 
 EXIT_STOPPED: Final = InterruptedRunError.exit_code
+_STDERR: Final = 2
+"""The stream itself may be in the middle of a line when the signal comes, and takes no other one then."""
 _MESSAGE: Final = "interrupted: stopped by SIGTERM: start again"
 
 
@@ -54,7 +56,8 @@ def stopped_by_sigterm() -> Iterator[Termination]:
         if not stop.requested:
             stop.requested = True
             ending().message = _MESSAGE
-            sys.stderr.write(f"Error: {_MESSAGE}\n")
+            with suppress(OSError):
+                os.write(_STDERR, f"Error: {_MESSAGE}\n".encode())
             stop.raise_if_requested()
 
     former = signal.signal(signal.SIGTERM, end)
