@@ -117,6 +117,13 @@ def test_what_is_set_for_pods_is_set_for_each(role):
     assert own == {"x": "y"}
 
 
+def test_a_user_id_that_the_cluster_chooses_is_left_to_it():
+    chosen = {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
+    for _, spec in pods(render(MODES["operator"], {"pod": {"securityContext": chosen}})).values():
+        assert not set(chosen) & set(spec["securityContext"])
+        assert list(violations(spec)) == []
+
+
 def test_resources_are_by_role_where_a_mode_has_pods_of_its_own_for_them():
     def memory(*values):
         return {

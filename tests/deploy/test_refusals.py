@@ -1,10 +1,12 @@
 """What `helm lint`, and so every installation, refuses, and what it lets pass."""
 
+import re
+
 import helm_python
 import pytest
 import yaml
 
-from tests.support.charts import CHART, FLAVOURS, MODES, faults, merged, render
+from tests.support.charts import CHART, FLAVOURS, MODES, ROOT, faults, merged, render
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 FREE = {"settings", "commonLabels", "commonAnnotations", "securityContext", "containerSecurityContext", "affinity"}
@@ -34,6 +36,17 @@ def test_every_flavour_passes(flavour):
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_passes(mode):
     assert faults(MODES[mode]) == []
+
+
+PAGES = ("docs/kubernetes.md", "docs/backfill.md", "helm/gnssice-batch/README.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_values_of_a_page_pass(page):
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    values = [yaml.safe_load(block) for block in blocks if "apiVersion" not in block]
+    assert values
+    assert [fault for each in values for fault in faults(each)] == []
 
 
 def test_an_unknown_value_is_refused_at_every_level():
