@@ -17,7 +17,7 @@ CHART = FOLDER.parent / "helm" / "gnssice-batch"
 NAME, NAMESPACE = "gnssice-batch", "default"
 OF_HELM = ("helm.sh/chart", "app.kubernetes.io/managed-by")
 BASE_VALUES = {
-    "image": {"registry": "registry.example.org/gnss", "tag": "0.1.0"},
+    "image": {"registry": "my-registry/gnss", "tag": "0.1.0"},
     "settings": {
         "site": "rosalia",
         "archive": {"url": "s3://my-archive/rosalia"},
