@@ -7,6 +7,7 @@ import pytest
 from numba.core.caching import _CacheLocator
 
 import gnssice_batch
+from gnssice_batch.ingest.warming import warm
 from tests.support.other_user import ROOT, ended, locked, open_folder, owned, start
 
 pytestmark = pytest.mark.processes
@@ -25,7 +26,8 @@ print("kept", sum(kept.values()), "compiled", sum(compiled.values()))
 
 
 def kernels_of_the_sources(folder):
-    """Lay the kernels that stand beside the sources out as an image has them."""
+    """Compile the kernels where they are not yet, and lay them out as an image has them."""
+    warm()
     for kept in (ROOT / gnssice_batch.__name__).rglob("__pycache__"):
         target = folder / _CacheLocator.get_suitable_cache_subpath(str(kept.with_name("any.py")))
         target.mkdir(parents=True)
