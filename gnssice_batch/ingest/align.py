@@ -156,7 +156,7 @@ def fill_block(
     placement: Placement,
     slot: npt.NDArray[np.int64],
     source: int,
-    sids: Mapping[str, int],
+    places: Mapping[str, int],
 ) -> None:
     """Write epochs of a file into slots of a block that have nothing yet.
 
@@ -170,12 +170,13 @@ def fill_block(
         (E,) those slots of the placement that no file has, -1 elsewhere.
     source
         What `Block.source` says of these epochs.
-    sids
-        Index of every signal on the group's axis.
+    places
+        Index on the group's axis of every signal that the file has a value of, in this part or another; others have
+        no place.
     """
     arrays = tuple(block.arrays[spec.name] for spec in VARIABLES)
     rows = rows_of(observations)
-    _spread(slot, rows, targets(observations, sids), arrays)
+    _spread(slot, rows, targets(observations, places), arrays)
     here = slot >= 0
     slots = slot[here]
     flag, clock, offset = told_of_epochs(observations, placement)

@@ -122,7 +122,7 @@ def join_block(
     placement: Placement,
     slot: npt.NDArray[np.int64],
     its: Standing,
-    sids: Mapping[str, int],
+    places: Mapping[str, int],
 ) -> bool:
     """Lay a file into epochs that others have: into cells that nobody gives, and into those of worse files.
 
@@ -137,8 +137,9 @@ def join_block(
         Of these observations in this block.
     slot
         (E,) slots to lay into, all of which have a source; -1 elsewhere.
-    sids
-        Index of every signal on the group's axis.
+    places
+        Index on the group's axis of every signal that the file has a value of, in this part or another; others have
+        no place.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def join_block(
     """
     shape = block.arrays[VARIABLES[0].name].shape
     scratch = _scratch(shape[1])
-    given = _Given(rows_of(observations), targets(observations, sids), *told_of_epochs(observations, placement))
+    given = _Given(rows_of(observations), targets(observations, places), *told_of_epochs(observations, placement))
     done = _join(0, slot, given, _held(block), its, scratch)
     while done < slot.size:
         joined, not_mixed = scratch.wanted

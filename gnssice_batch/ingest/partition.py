@@ -83,7 +83,6 @@ class _Task:
     """Another copy, never written to: a unit that is made again starts from what the store holds."""
     sources: Sources
     bounds: Bounds
-    sids: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -140,10 +139,9 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
 
 
 def _written(assignment: Assignment, fork: bytes, context: ReadContext, sources: Sources) -> PartitionOutcome:
-    sids = {sid: index for index, sid in enumerate(assignment.axis.sids)}
     work = open_work_fork(fork, assignment)
     before = open_work_fork(fork, assignment) if assignment.stored else work
-    task = _Task(assignment, work, before, sources, context.bounds[assignment.partition.receiver], sids)
+    task = _Task(assignment, work, before, sources, context.bounds[assignment.partition.receiver])
     units = _make_units(task)
     unknown = tuple(sorted(sources.unknown))
     return PartitionOutcome(
@@ -239,7 +237,7 @@ def _start(task: _Task, unit: int) -> _UnitState:
     grid, stored = task.assignment.grid, task.assignment.stored
     if not _may_be_stored(task, unit):
         window = task.sources.window(unit)
-        return _UnitState(empty_block(window.start, len(window), len(task.sids)), dict(stored))
+        return _UnitState(empty_block(window.start, len(window), len(task.assignment.axis.sids)), dict(stored))
     start = unit * grid.unit
     joined = read_joined(task.before, start, grid.unit)
     block = block_of(start, *read_epochs(task.before, start, grid.unit), joined)
@@ -247,7 +245,7 @@ def _start(task: _Task, unit: int) -> _UnitState:
 
 
 def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
-    result, grid, source = task.sources.get(index), task.assignment.grid, -2 - index
+    result, grid = task.sources.get(index), task.assignment.grid
     if result.facts.rank is None or result.facts.span is None or task.sources.unknown:
         return
     bounds = task.bounds.within(result.facts.span)
@@ -261,10 +259,10 @@ def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
             placement = beside_earlier_parts(placement, state.offset_ps.setdefault(index, nowhere))
         state.placed[index] = state.placed.get(index, Tally()) + placement.placed
         _add(state.refused.setdefault(index, {}), placement.refused)
-        state.ranks[source] = result.facts.rank
+        state.ranks[-2 - index] = result.facts.rank
         wanted = later_slots(placement.slot, grid, block.start, overlap)
         _note_gaps(state, index, placement, wanted)
-        _lay(task, state, part, placement, wanted, source)
+        _lay(task, state, part, placement, wanted, index)
 
 
 def _lay(
@@ -273,16 +271,17 @@ def _lay(
     part: Observations,
     placement: Placement,
     wanted: npt.NDArray[np.int64],
-    source: int,
+    index: int,
 ) -> None:
     """Lay epochs of a file where no other file has them, and join them to what others have."""
     block, strategy = state.block, task.assignment.overlap.strategy
     empty, contested = empty_slots(block, wanted), contested_slots(block, wanted, strategy)
     state.changed |= bool((empty >= 0).any())
-    fill_block(block, part, placement, empty, source, task.sids)
+    source, places = -2 - index, task.sources.places(index)
+    fill_block(block, part, placement, empty, source, places)
     if (contested >= 0).any():
         its = standing(source, state.ranks, strategy)
-        state.changed |= join_block(block, part, placement, contested, its, task.sids)
+        state.changed |= join_block(block, part, placement, contested, its, places)
 
 
 def _note_gaps(state: _UnitState, index: int, placement: Placement, wanted: npt.NDArray[np.int64]) -> None:

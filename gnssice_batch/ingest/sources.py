@@ -19,10 +19,11 @@ class Sources:
     """Signals of the files read so far that the group's axis lacks."""
     bytes_read: int = 0
     _held: dict[int, ReadFile] = field(default_factory=dict)
-    _known: frozenset[str] = field(init=False)
+    _places: dict[str, int] = field(init=False)
+    """Index of every signal on the group's axis."""
 
     def __post_init__(self) -> None:
-        self._known = frozenset(self.assignment.axis.sids)
+        self._places = {sid: index for index, sid in enumerate(self.assignment.axis.sids)}
 
     def reaching(self, unit: int) -> list[int]:
         """The files with epochs in a write unit, and those not read yet whose names promise some."""
@@ -46,8 +47,15 @@ class Sources:
             self._held[index] = result
             self.results[index] = replace(result, parts=())
             self.bytes_read += result.size_bytes
-            self.unknown |= result.sids.difference(self._known)
+            self.unknown |= result.sids.difference(self._places)
         return self._held[index]
+
+    def places(self, index: int) -> dict[str, int]:
+        """Index on the axis of every signal that a file read before has a value of, none of which the axis lacks.
+
+        Of other signals a file gives nothing, indicators included: whether they are on the axis is up to other files.
+        """
+        return {sid: self._places[sid] for sid in self.results[index].sids}
 
     def read_all(self) -> None:
         """Read every file that was not read yet, and hold none of them."""

@@ -5,7 +5,7 @@ epochs (`Bounds`), the arithmetic of the grid (`Grid`) and the list of the array
 epochs or fills cells.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -170,27 +170,31 @@ def missing_cells(start: int, epochs: int, signals: int) -> Cells:
     return Cells(start, np.full(epochs, NO_SOURCE, np.int32), arrays)
 
 
-def fresh_cells(parts: Iterable[Series], axes: Axes, span: range, source: int) -> Cells:
+def fresh_cells(parts: Iterable[Series], carried: Collection[str], axes: Axes, span: range, source: int) -> Cells:
     """What a file as just read says of a span of the grid.
 
     An epoch belongs to the nearest mark of the grid, if it is within the tolerance; of several at one mark the fullest
-    of the first part that has any. To it comes what later parts have of the very same time and it has not.
+    of the first part that has any. To it comes what later parts have of the very same time and it has not. A signal
+    that the whole file has no value of gives nothing, indicators included.
 
     Parameters
     ----------
+    carried
+        The signals that any part carries a value of.
     span
         Epochs of the group's axis.
     source
         What `Cells.source` says where the file has an epoch.
     """
     cells = _writable(missing_cells(span.start, len(span), len(axes.sids)))
+    places = plain_cells.places_of(carried, axes.sids)
     for part in parts:
         placed = _placed(part, axes, span)
         again = cells.source[placed.slot] != NO_SOURCE
         if again.any():
-            _fill_beside(cells, part, placed.only(again), axes)
+            _fill_beside(cells, part, placed.only(again), places)
         placed = placed.only(~again)
-        _fill_part(cells.arrays, part, placed, axes)
+        _fill_part(cells.arrays, part, placed, places)
         _fill_epochs(cells.arrays, part, placed)
         cells.source[placed.slot] = source
     return cells
@@ -242,18 +246,18 @@ def _placed(part: Series, axes: Axes, span: range) -> _Placed:
     return _Placed(slots, epoch, offset_ns[epoch])
 
 
-def _fill_part(arrays: Arrays, part: Series, placed: _Placed, axes: Axes) -> None:
+def _fill_part(arrays: Arrays, part: Series, placed: _Placed, places: Mapping[str, int]) -> None:
     """Put the observations of placed epochs into arrays (N, S)."""
     slot_of_epoch = np.full(part.time_100ns.size, -1)
     slot_of_epoch[placed.epoch] = placed.slot
-    plain_cells.fill(arrays, part, slot_of_epoch, axes.sids)
+    plain_cells.fill(arrays, part, slot_of_epoch, places)
 
 
-def _fill_beside(cells: Cells, part: Series, placed: _Placed, axes: Axes) -> None:
+def _fill_beside(cells: Cells, part: Series, placed: _Placed, places: Mapping[str, int]) -> None:
     """Give epochs that an earlier part has the signals that it lacks."""
-    other = _writable(missing_cells(cells.start, len(cells.source), len(axes.sids)))
+    other = _writable(missing_cells(cells.start, *cells.arrays["SNR"].shape))
     same = cells.arrays["epoch_offset"][placed.slot] == _offset_s(part, placed)
-    _fill_part(other.arrays, part, placed.only(same), axes)
+    _fill_part(other.arrays, part, placed.only(same), places)
     lacking = _told(other) > _told(cells)
     for spec in VARIABLES:
         cells.arrays[spec.name][lacking] = other.arrays[spec.name][lacking]

@@ -1,6 +1,6 @@
 """Series put into cells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -29,26 +29,30 @@ def values_per_epoch(series: Series) -> npt.NDArray[np.int64]:
     return counts
 
 
-def fill(arrays: Arrays, series: Series, slot_of_epoch: npt.NDArray[np.intp], sids: Sequence[str]) -> None:
+def places_of(carried: Collection[str], sids: Sequence[str]) -> dict[str, int]:
+    """Where the signals that a file carries a value of stand among the signals (S,) of the variables."""
+    return {name: number for number, name in enumerate(sids) if name in carried}
+
+
+def fill(arrays: Arrays, series: Series, slot_of_epoch: npt.NDArray[np.intp], places: Mapping[str, int]) -> None:
     """Put values and indicators into the data variables (N, S), which lie in memory signal by signal.
 
     Parameters
     ----------
     slot_of_epoch
         (E,) where each epoch goes, -1 for nowhere.
-    sids
-        (S,) the signals of the variables; others have no place.
+    places
+        Of the signals; of others nothing is put, indicators included.
     """
-    index = {name: number for number, name in enumerate(sids)}
     for block in series.blocks:
-        _fill(arrays, block, slot_of_epoch[block.epoch], index)
+        _fill(arrays, block, slot_of_epoch[block.epoch], places)
 
 
-def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], index: Mapping[str, int]) -> None:
+def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], places: Mapping[str, int]) -> None:
     """Put a block, its (R,) epochs to their slots, kind by kind."""
     order = sorted(range(len(block.columns)), key=lambda k: _KINDS.index(block.columns[k].kind))
     kinds = [block.columns[k].kind for k in order]
-    cell, value = _cells(block, order, slot, len(arrays["SNR"]), index), block.value[order]
+    cell, value = _cells(block, order, slot, len(arrays["SNR"]), places), block.value[order]
     physical = value / (1000.0 * np.array(block.scales)[order, None])
     _put(arrays, [VARIABLE_OF[kind] for kind in kinds], cell, value != MISSING, physical)
     for name, of in _INDICATED.items():
@@ -58,13 +62,13 @@ def _fill(arrays: Arrays, block: Block, slot: npt.NDArray[np.intp], index: Mappi
 
 
 def _cells(
-    block: Block, order: Sequence[int], slot: npt.NDArray[np.intp], slots: int, index: Mapping[str, int]
+    block: Block, order: Sequence[int], slot: npt.NDArray[np.intp], slots: int, places: Mapping[str, int]
 ) -> npt.NDArray[np.intp]:
     """(K, R) the cell of each number, counted signal by signal, the columns in some order; -1 for nowhere."""
     signals = [(block.columns[k].band, block.columns[k].letter) for k in order]
     different = list(dict.fromkeys(signals))
-    places = [[index.get(sid(sv, *signal), -1) for sv in block.svs] for signal in different]
-    place = np.array(places, np.intp).reshape(len(different), len(block.svs))[:, block.sv]
+    found = [[places.get(sid(sv, *signal), -1) for sv in block.svs] for signal in different]
+    place = np.array(found, np.intp).reshape(len(different), len(block.svs))[:, block.sv]
     cell = np.where((slot >= 0) & (place >= 0), slot + slots * place, -1)
     return cell[[different.index(signal) for signal in signals]]
 

@@ -95,7 +95,8 @@ class Comparison:
         first, last = slot(claim.span.first_ns), slot(claim.span.last_ns)
         window = range(max(span.start, first), min(span.stop, last + 1))
         axes = replace(self.axes, bounds=self.axes.bounds.within(claim.span))
-        return fresh_cells(self._files[claim.source].parts, axes, window, claim.source)
+        file = self._files[claim.source]
+        return fresh_cells(file.parts, file.sids, axes, window, claim.source)
 
     def compare(self, cells: Cells, claim: Claim, expected: Cells) -> None:
         """Compare the epochs that are said to be from a claim's file, and the signals in epochs of others."""

@@ -23,7 +23,7 @@ from gnssice_batch.ingest.tallies import given_by_source
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import JOINED, VARIABLES
 from gnssice_batch.model.values import NO_SOURCE, Strategy, Tally, rank
-from gnssice_batch.rinex import read
+from gnssice_batch.rinex import read, signals
 from tests.support.joined import FILES, STEP_S, Model, Sparse
 from tests.support.runs import DAY_ONE_S
 
@@ -44,10 +44,10 @@ def lay(block, file, source, ranks, strategy):
     """Lay one file as a partition does."""
     (part,) = read(file.content).parts
     placement = place(part, GRID, 0, EPOCHS, BOUNDS)
-    ranks[source] = rank_of(file)
-    fill_block(block, part, placement, empty_slots(block, placement.slot), source, PLACES)
+    ranks[source], places = rank_of(file), {sid: PLACES[sid] for sid in signals(part)}
+    fill_block(block, part, placement, empty_slots(block, placement.slot), source, places)
     contested = contested_slots(block, np.where(block.source[placement.slot] == source, -1, placement.slot), strategy)
-    join_block(block, part, placement, contested, standing(source, ranks, strategy), PLACES)
+    join_block(block, part, placement, contested, standing(source, ranks, strategy), places)
 
 
 def stored_again(block, rows):

@@ -22,7 +22,7 @@ from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.operate.status import store_status
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.store.layout.ledger import read_ledger
-from tests.support.joined import FILES, STEP_S, Model, Sparse
+from tests.support.joined import FILES, SLIP, STEP_S, Model, Sparse
 from tests.support.marks import most_heavy
 from tests.support.runs import (
     DAY_ONE_S,
@@ -103,7 +103,6 @@ def check_batches(folder, strategy, batches):
         write(folder / "archive", {f"rec/{number}{i}.rnx": file.content for i, file in enumerate(batch)})
         run(chosen)
         model.run(batch)
-        model.keep(np.asarray(open_group(chosen, GROUP)["sid"][:]).tolist())
         assert held(chosen) == modelled(model)
         check_ledger(chosen, GROUP)
         lost = refusals(chosen)
@@ -151,6 +150,48 @@ def test_one_file_a_run_in_any_order(tmp_path, order):
     of = {rows["uri"][at]: rows["sha256"][at] for at in range(3)}
     expected = {WEST.sha256: {"superseded": [0, 1]}, EAST.sha256: {"superseded": [0, 1]}, NORTH.sha256: {}}
     assert {of[uri]: counts for uri, counts in lost.items()} == expected
+
+
+FLAGGED = Sparse({0: {"G01": {"C1C": 21_000_000}, "E05": {"L1X": SLIP}}, 2: {"E05": {"L1X": SLIP}}})
+VALUED = Sparse({0: {"G02": {"C1C": 22_000_000}}, 1: {"E05": {"C1X": 24_000_000}}})
+FLAGGED_AND_VALUED = Sparse({**FLAGGED.epochs, 3: {"E05": {"C1X": 25_000_000}}})
+
+
+def arrivals(files):
+    """All at once, and one after the other in either order."""
+    one, other = files
+    return [[one, other]], [[one], [other]], [[other], [one]]
+
+
+def indicators(chosen, sid):
+    """(4,) loss of lock of a signal in the first epochs of the day."""
+    group = open_group(chosen, GROUP)
+    begin = np.searchsorted(group["epoch"][:], DAY_ONE_S * SECOND_NS)
+    return group["LLI"][begin : begin + 4, group["sid"][:].tolist().index(sid)].tolist()
+
+
+@pytest.mark.parametrize("batches", arrivals([FLAGGED, VALUED]))
+def test_a_signal_without_a_value_in_its_file_gives_no_indicator(tmp_path, batches):
+    """It is on the axis or not as other files have it, so the store would depend on the order of arrival."""
+    check_batches(tmp_path, "best", batches)
+    assert indicators(sparse_settings(tmp_path), "E05|E1|X") == [-1] * 4
+
+
+@pytest.mark.parametrize("batches", arrivals([FLAGGED_AND_VALUED, VALUED]))
+def test_a_signal_with_a_value_anywhere_in_its_file_gives_its_indicators(tmp_path, batches):
+    check_batches(tmp_path, "best", batches)
+    assert indicators(sparse_settings(tmp_path), "E05|E1|X") == [1, -1, 1, -1]
+
+
+def test_a_value_in_another_member_of_the_container_does(tmp_path):
+    with zipfile.ZipFile(packed := io.BytesIO(), "w") as archive:
+        archive.writestr("a.rnx", FLAGGED.content)
+        archive.writestr("b.rnx", Sparse({3: {"E05": {"C1X": 25_000_000}}}).content)
+    write(tmp_path / "archive", {"rec/day.zip": packed.getvalue()})
+    chosen = sparse_settings(tmp_path)
+    run(chosen)
+    assert indicators(chosen, "E05|E1|X") == [1, -1, 1, -1]
+    assert verify_store(chosen, None).agrees
 
 
 STRENGTH = Sparse({0: {"G01": {"C1C": 21_000_000, "S1C": 45_000}, "G02": {"S1C": 44_000}}})

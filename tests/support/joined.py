@@ -62,12 +62,22 @@ class Sparse:
         return (not self.damaged, len(set(of_all)), self.version, len(self.epochs), smaller_is_better)
 
     def cells(self, number: int) -> dict[str, Cell]:
-        """By signal, what it gives to an epoch."""
+        """By signal, what it gives to an epoch: nothing of those that it has no value of, in this epoch or another."""
         cells: dict[str, dict[str, int]] = {}
         for sv, of in self.epochs[number].items():
             for code, value in of.items():
-                cells.setdefault(f"{sv}|{SIDS[code[1:]]}", {})[code[0]] = value
-        return cells
+                cells.setdefault(_sid(sv, code), {})[code[0]] = value
+        return {sid: cell for sid, cell in cells.items() if sid in self.sids}
+
+    @cached_property
+    def sids(self) -> frozenset[str]:
+        """Signals that it has a value of."""
+        satellites = [each for epoch in self.epochs.values() for each in epoch.items()]
+        return frozenset(_sid(sv, code) for sv, of in satellites for code, value in of.items() if value != SLIP)
+
+
+def _sid(sv: str, code: str) -> str:
+    return f"{sv}|{SIDS[code[1:]]}"
 
 
 def _field(value: int | None) -> str:
@@ -107,11 +117,6 @@ class Model:
             if number <= last or (before and self.strategy in {"skip", "append"}):
                 continue
             self.held[number] = self._joined(number, before, mine, gone)
-
-    def keep(self, sids: Sequence[str]) -> None:
-        """Forget signals that are on no axis, as no file has had a value of them so far."""
-        for its in self.held.values():
-            its.cells = {sid: cell for sid, cell in its.cells.items() if sid in sids}
 
     def _joined(self, number: int, before: Held | None, mine: Sequence[Sparse], gone: set[str]) -> Held:
         given = [(file, sid, cell) for file in mine for sid, cell in file.cells(number).items()]

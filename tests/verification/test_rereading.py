@@ -4,8 +4,10 @@ from dataclasses import replace
 from importlib import import_module
 
 import hatanaka
+import icechunk
 import numpy as np
 import pytest
+import zarr
 from rich.console import Console
 
 from gnssice_batch.archive.listing import ArchiveAccess
@@ -18,7 +20,7 @@ from gnssice_batch.operate.verification import as_json, verify_store
 from gnssice_batch.rinex.plain import DeclinedError
 from gnssice_batch.rinex.plain import reading as plain_reading
 from gnssice_batch.verification import rereaders, rereading
-from tests.support.runs import DAY_ONE_S, name, rinex, settings, span_s, stored, write
+from tests.support.runs import DAY_ONE_S, name, repository, rinex, settings, span_s, stored, write
 from tests.support.samples import epoch2, epoch3, field, header2, header3
 
 TEXT = rinex(span_s(DAY_ONE_S, 1), svs=("G01", "G02", "R03"), flags={7: 1})
@@ -83,6 +85,10 @@ def break_reader(monkeypatch, fault):
     monkeypatch.setattr(first_reader, "observations_of", broken)
 
 
+def decline(*_):
+    raise DeclinedError("for this test")
+
+
 def ingested(folder, content):
     write(folder / "archive", {name(DAY_ONE_S, "01H"): content})
     chosen = settings(folder)
@@ -109,9 +115,6 @@ def test_a_reader_that_reads_wrong_is_found(tmp_path, monkeypatch, layout, fault
 
 @pytest.mark.parametrize("layout", CONTENTS)
 def test_without_the_second_reader_it_would_not_be_found(tmp_path, monkeypatch, layout):
-    def decline(*_):
-        raise DeclinedError("for this test")
-
     break_reader(monkeypatch, one_more)
     monkeypatch.setattr(rereaders, "read_plainly", decline)
     report = verify_store(ingested(tmp_path, CONTENTS[layout]), None)
@@ -233,9 +236,6 @@ def test_the_readers_agree_where_two_columns_are_one_signal(tmp_path):
 
 @pytest.mark.parametrize("layout", CONTENTS)
 def test_a_file_is_fetched_once_whoever_reads_it_again(tmp_path, monkeypatch, layout):
-    def decline(*_):
-        raise DeclinedError("for this test")
-
     chosen = ingested(tmp_path, CONTENTS[layout])
     monkeypatch.setattr(rereaders, "read_plainly", decline)
     fetched, fetch = [], ArchiveAccess.fetch
@@ -268,6 +268,38 @@ def test_files_are_held_one_after_the_other(tmp_path, monkeypatch):
     assert report.agrees
     assert report.proof.files == len(hours)
     assert held == [1] * len(hours)
+
+
+@pytest.mark.parametrize("layout", CONTENTS)
+@pytest.mark.parametrize("plain", [True, False])
+def test_no_reader_takes_an_indicator_of_a_signal_that_its_file_has_no_value_of(tmp_path, monkeypatch, layout, plain):
+    flagged = header3() + epoch3(0, 2) + "G01" + field(2e7) + "\nG02" + field(None, lli="1", ssi="5") * 2 + "\n"
+    valued = header3() + epoch3(30, 1) + "G02" + field(2e7) + "\n"
+    for number, text in enumerate((flagged.encode(), valued.encode())):
+        content = text if layout == "text" else bytes(hatanaka.rnx2crx(text))
+        write(tmp_path / "archive", {name(DAY_ONE_S + 3600 * number, "01H"): content})
+        chosen = settings(tmp_path)
+        run(chosen)
+    assert stored(chosen, "rec").sids == ["G01|L1|C", "G02|L1|C"]
+    if not plain:
+        monkeypatch.setattr(rereaders, "read_plainly", decline)
+    report = verify_store(chosen, None)
+    assert report.agrees, report.first
+    assert report.proof.readers == {PLAIN if plain else NATIVE if layout == "text" else HATANAKA: 2}
+    put(chosen, "LLI", "G02|L1|C", 1)
+    report = verify_store(chosen, None)
+    assert "G02|L1|C: LLI is 1 in the store, -1 in the file" in report.first[0]
+    assert report.differences == 1
+
+
+def put(chosen, variable, sid, number):
+    """Change a signal's number in the first epoch of a file."""
+    store = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(chosen))))
+    session = store.writable_session("main")
+    group = zarr.open_group(session.store, path="rec", mode="r+")
+    first = int(np.flatnonzero(group["source_file"][:] >= 0)[0])
+    group[variable][first, group["sid"][:].tolist().index(sid)] = number
+    session.commit("changed")
 
 
 def test_of_two_strength_indicators_that_of_the_phase_is_compared(tmp_path):
