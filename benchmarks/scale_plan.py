@@ -3,10 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import GroupTemplate, shard_width, signal_axis
 from gnssice_batch.planning.plan import GroupPlan, Learned, plan_group, select, totals, units_of_a_partition
 from gnssice_batch.planning.rules import rules_of
+from gnssice_batch.storage.entries import Entry
 from gnssice_batch.store.layout.ledger import Ledger
 
 _FILES = 1_000_000
@@ -33,7 +33,7 @@ def main(receivers: int) -> dict[str, float]:
     each = _FILES // receivers
     names = [f"rec_{number:02d}" for number in range(receivers)]
     settings = _settings()
-    entries = {uri: entry for name in names for uri, entry in _entries(name, each)}
+    entries = {uri: entry for name in names for uri, entry in new_entries(name, each)}
     ledgers = {name: _ledger(name, each) for name in names}
     started = time.perf_counter()
     plans = _plan(settings, entries, ledgers)
@@ -48,9 +48,7 @@ def main(receivers: int) -> dict[str, float]:
     }
 
 
-def _plan(
-    settings: config.Settings, entries: dict[str, Mapping[str, Any]], ledgers: Mapping[str, Ledger]
-) -> list[GroupPlan]:
+def _plan(settings: config.Settings, entries: dict[str, Entry], ledgers: Mapping[str, Ledger]) -> list[GroupPlan]:
     """What `prepare` does, but for reading files; what the storage said is not kept there either."""
     found = listing(entries, settings.archive)
     entries.clear()
@@ -72,17 +70,14 @@ def _settings() -> config.Settings:
     )
 
 
-def _entries(receiver: str, count: int) -> list[tuple[str, Mapping[str, Any]]]:
-    """The new files, as `Folder.entries` gives them of a local folder."""
-    return [(name, _entry(name, number)) for number in range(count) for name in (_long_name(receiver, number),)]
+def new_entries(receiver: str, count: int) -> Iterator[tuple[str, Entry]]:
+    """The new files of a receiver, as `Folder.entries` gives them of a local folder."""
+    return ((_long_name(receiver, number), _entry(number)) for number in range(count))
 
 
-def _entry(name: str, number: int) -> Mapping[str, Any]:
-    size, written = 140_000 + number % 9973, 1.7e9 + number
-    return {
-        "name": f"/archive/{name}", "size": size, "type": "file", "created": written, "islink": False,
-        "mode": 33188, "uid": 1000, "gid": 1000, "mtime": written, "ino": 5_000_000 + number, "nlink": 1,
-    }  # fmt: skip
+def _entry(number: int) -> Entry:
+    written = 1.7e9 + number
+    return Entry(140_000 + number % 9973, str(written), written)
 
 
 def _long_name(receiver: str, number: int) -> str:
