@@ -129,7 +129,7 @@ class Holding:
         self.check()
 
 
-def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0) -> Holding:
+def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0, *, new: bool = False) -> Holding:
     """Take the lease of a run that nobody works on: of all that try, one gets it.
 
     In an object store a conditional write decides; on a disk the caller holds the lock of the repository.
@@ -138,6 +138,8 @@ def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0) -> Hold
     ----------
     least
         The highest number that a start is known to have had, where the lease does not tell.
+    new
+        Whether the run is new, so that there is no lease to be looked at.
 
     Raises
     ------
@@ -149,16 +151,17 @@ def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0) -> Hold
     token = secrets.token_hex(4)
     _mine.add(token)
     try:
-        return _take(folder, run, least, token)
+        return _take(folder, run, (lambda: 0) if new else least, token, new=new)
     except BaseException:
         _mine.discard(token)
         raise
 
 
-def _take(folder: Folder, run: str, least: Callable[[], int], token: str) -> Holding:
-    found = None
-    for _ in range(_TRIES):
-        found, version = read_lease(folder)
+def _take(folder: Folder, run: str, least: Callable[[], int], token: str, *, new: bool) -> Holding:
+    found = version = None
+    for number in range(_TRIES):
+        if number or not new:
+            found, version = read_lease(folder)
         if found and found.token == token:
             return Holding(folder, run, found, version or "")
         if found and found.alive():

@@ -21,6 +21,7 @@ from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.requests import Requests, foreseen
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.planning.survey import FileSurvey, foreseen_losses
+from gnssice_batch.store.repository import open_existing
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
     """
     target, rules = target_of(settings), rules_of(settings)
     with execution(settings, progress) as workers:
-        backlog = find_backlog(rules, target.location, target.branch)
+        backlog = find_backlog(rules, open_existing(target.location), target.branch)
         prepared = prepare(backlog, rules, workers)
     strays = {uri for plan in prepared.plans for uri in plan.implausible}
     surveyed = (survey.outcome for survey in prepared.surveys)

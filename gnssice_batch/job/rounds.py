@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 
 from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cluster.executor import Task
-from gnssice_batch.errors import PlanError
+from gnssice_batch.errors import GnssiceError, PlanError
+from gnssice_batch.ingest.opening import Fork
 from gnssice_batch.ingest.partition import ingest_partition
 from gnssice_batch.ingest.sources import by_first_unit
 from gnssice_batch.job.execution import Execution, result_of
@@ -17,6 +20,7 @@ from gnssice_batch.job.work import Work
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import GroupTemplate, digest
 from gnssice_batch.model.values import Assignment, Done, PartitionOutcome
+from gnssice_batch.planning.backlog import Backlog
 from gnssice_batch.planning.breaker import Breaker, BreakerLimits
 from gnssice_batch.planning.plan import GroupPlan, pending
 from gnssice_batch.store.writing.structure import Structure, StructureChange, make_structure, staging_branch
@@ -56,9 +60,9 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
         work.implausible = frozenset(uri for plan in plans for uri in plan.implausible)
         _forget_unplanned(work, plans)
         todo = _pending(work, plans)
-        structure = _structure(work, plans, prepared)
+        making = _structure(work, plans, prepared)
         if not todo:
-            return structure
+            return making.result()
         execution.progress.stage("ingest again" if number else "ingest", len(todo))
         _send_out(todo, prepared, work, _breaker(prepared, limits), execution)
         execution.stop.raise_if_requested()
@@ -94,7 +98,7 @@ def _still_holds(assignment: Assignment, done: Done) -> bool:
     return same_signals and (assignment.partition, assignment.grid.origin_ns) == (done.partition, done.origin_ns)
 
 
-def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> Structure:
+def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> Future[Structure]:
     """Make the structure of the first round, and extend it whenever a later plan needs more."""
     changed = [
         plan.template
@@ -102,17 +106,26 @@ def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> 
         if plan.changes_structure and not _same_axes(work.templates.get(plan.template.receiver), plan.template)
     ]
     work.templates.update({plan.template.receiver: plan.template for plan in plans})
-    return work.structure if work.structure and not changed else _extended(work, changed, prepared)
+    return work.making if work.making and not changed else _extended(work, changed, prepared)
 
 
-def _extended(work: Work, templates: list[GroupTemplate], prepared: Prepared) -> Structure:
-    base = work.structure.base if work.structure else prepared.backlog.base(work.repository)
+def _extended(work: Work, templates: list[GroupTemplate], prepared: Prepared) -> Future[Structure]:
+    """Begin to make a structure; partitions are read meanwhile."""
     work.structures += 1
     wanted = StructureChange(templates, prepared.source_format)
-    staging = staging_branch(work.journal.record.run, work.structures)
-    work.structure = make_structure(work.repository, base, staging, wanted, work.structure)
-    work.journal.keep_structure(work.structure)
-    return work.structure
+    work.making = work.aside.begin(_made, work, prepared.backlog, wanted, work.structures, work.making)
+    return work.making
+
+
+def _made(
+    work: Work, backlog: Backlog, wanted: StructureChange, number: int, extended: Future[Structure] | None
+) -> Structure:
+    previous = extended.result() if extended else None
+    repository, journal = work.repository, work.journal
+    base = previous.base if previous else backlog.base(repository)
+    structure = make_structure(repository, base, staging_branch(journal.record.run, number), wanted, previous)
+    journal.keep_structure(structure)
+    return structure
 
 
 def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
@@ -123,9 +136,11 @@ def _send_out(
     todo: tuple[Assignment, ...], prepared: Prepared, work: Work, breaker: Breaker, execution: Execution
 ) -> None:
     sent: dict[str, Assignment] = {}
-    calls = (_call(assignment, prepared, work, sent) for assignment in todo)
+    calls = (_call(assignment, prepared, work, sent, here=execution.tasks.here) for assignment in todo)
     asking = _asking_ahead(calls, todo, prepared.context.archive) if execution.tasks.here else calls
     for finished in execution.run(asking):
+        if isinstance(finished.error, _NotMadeError) and work.making:
+            work.making.result()
         assignment = sent[finished.key]
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
@@ -156,11 +171,12 @@ def _breaker(prepared: Prepared, limits: BreakerLimits) -> Breaker:
 
 
 def _call(
-    assignment: Assignment, prepared: Prepared, work: Work, sent: dict[str, Assignment]
+    assignment: Assignment, prepared: Prepared, work: Work, sent: dict[str, Assignment], *, here: bool
 ) -> Task[PartitionOutcome]:
     """The task of a partition as it is submitted: with the signals that others have met since it was planned.
 
-    So a new signal costs the partitions under way a second reading, and not all that are still to come.
+    So a new signal costs the partitions under way a second reading, and not all that are still to come. In this process
+    it begins while its structure is made.
     """
     template = work.templates[assignment.partition.receiver]
     grown = work.grown(template)
@@ -168,10 +184,22 @@ def _call(
         work.templates[template.receiver] = grown
         _extended(work, [grown], prepared)
     sent[assignment.partition.key] = current = replace(assignment, axis=grown.axis)
-    fork = work.structure.work_fork if work.structure else b""
+    fork: Fork = partial(_work_fork, work.making) if here else _work_fork(work.making)
     near = Counter(filter(None, (work.readers.pop(file.uri, "") for file in current.files))).most_common(1)
     arguments = (current, fork, prepared.context)
     return Task(assignment.partition.key, ingest_partition, arguments, near[0][0] if near else "")
+
+
+def _work_fork(making: Future[Structure] | None) -> bytes:
+    """The fork that tasks start from, once it is made."""
+    try:
+        return making.result().work_fork if making else b""
+    except (GnssiceError, OSError) as error:
+        raise _NotMadeError(str(error)) from error
+
+
+class _NotMadeError(GnssiceError):
+    """The structure that a task writes to could not be made; trying the task again does not help."""
 
 
 def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome, worker: str) -> None:

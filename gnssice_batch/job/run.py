@@ -67,7 +67,7 @@ def _phases(order: Order, execution: Execution) -> RunReport:
     """One pass through the phases: archive, plan, ingest, proof, publication, report."""
     target, rules = order.target, order.rules
     with start_of(target) as start:
-        backlog = find_backlog(rules, target.location, target.branch, order.retry)
+        backlog = find_backlog(rules, start.repository, target.branch, order.retry)
         prepared = prepare(backlog, rules, execution, start.resumed.templates, start.refused)
         execution.stop.raise_if_requested()
         start.check_head(backlog.snapshot)

@@ -1,7 +1,8 @@
 """A folder anywhere, local or in an object store: the one door to fsspec."""
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,6 +25,8 @@ from gnssice_batch.storage.urls import Kind, Place, below, place
 _log = logging.getLogger(__name__)
 
 _DENIALS: Final = frozenset({401, 403})
+_SINGLY: Final = 100
+"""So many objects are removed by a request each, which says whether it was; of more many by one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ class Folder:
             where = place(self.url)
             if where.kind is not Kind.S3 and where.kind is not Kind.AZURE:
                 return entries(opened, root)
-            return _objects(where, self.options, at_once) or entries(opened, root)
+            found = _objects(where, self.options, at_once)
+            return entries(opened, root) if found is None else found
 
     def exists(self) -> bool:
         """Whether there is such a folder.
@@ -152,8 +156,13 @@ class Folder:
             opened, root = self._open()
             return bool(opened.isdir(root))
 
-    def remove(self, name: str = "") -> None:
+    def remove(self, name: str = "", last: str = "") -> None:
         """Remove a file or everything below a path; what is not there is removed already.
+
+        Parameters
+        ----------
+        last
+            A file below the path that goes when all others are gone.
 
         Raises
         ------
@@ -163,9 +172,31 @@ class Folder:
         with _as_os_errors():
             opened, root = self._open()
             path = f"{root}/{name}".rstrip("/")
+            if self.conditional and self._remove_singly(name, path, last):
+                return
             with suppress(FileNotFoundError):
+                for each in opened.ls(path, detail=False) if last else ():
+                    if each.rpartition("/")[2] != last:
+                        opened.rm(each, recursive=True)
                 opened.rm(path, recursive=True)
                 _check_removed(opened, path)
+
+    def _remove_singly(self, name: str, path: str, last: str) -> bool:
+        """Remove objects by a request each, all at once; False where they are many, or it is not as simple as that."""
+        opened, where = self._open()[0], place(below(self.url, name) if name else self.url)
+        opened.invalidate_cache()
+        found = _objects(where, self.options, AT_ONCE)
+        if found is None or len(found) > _SINGLY:
+            return False
+        paths = [f"{path}/{each}" for each in found if each != last] or ([path] if name else [])
+        remove = client(where.kind, opened).remove
+        for together in (paths, [f"{path}/{last}"] if last in found else []):
+            failed = sync(opened.loop, _failures, remove, together)
+            if any(_is_denial(error) or isinstance(error, PermissionError) for error in failed.values()):
+                raise _left(path, list(failed))
+            if failed:
+                return False
+        return True
 
     def below(self, name: str) -> "Folder":
         """A folder in this one."""
@@ -180,8 +211,8 @@ def folder_at(location: Location) -> Folder:
     return Folder(location.url, location.options)
 
 
-def _objects(where: Place, options: StorageOptions, at_once: int) -> dict[str, Entry]:
-    """All objects below a place; none where obstore can't list it, be it for a name that it does not take.
+def _objects(where: Place, options: StorageOptions, at_once: int) -> dict[str, Entry] | None:
+    """All objects below a place; None where obstore can't list it, be it for a name that it does not take.
 
     Raises
     ------
@@ -200,19 +231,30 @@ def _objects(where: Place, options: StorageOptions, at_once: int) -> dict[str, E
         raise PermissionError(_first_line(error)) from None
     except (BaseError, UnorderedError) as error:
         _log.warning("%s is listed page after page: %s", below(where.bucket, where.prefix), _first_line(error))
-        return {}
+        return None
 
 
 def _first_line(error: Exception) -> str:
     return redacted(str(error).strip().partition("\n")[0])
 
 
+async def _failures(remove: Callable[[str], Awaitable[None]], paths: Sequence[str]) -> dict[str, Exception]:
+    """What became of the objects that could not be removed, by path."""
+    ended = await asyncio.gather(*(remove(path) for path in paths), return_exceptions=True)
+    return {path: error for path, error in zip(paths, ended, strict=True) if isinstance(error, Exception)}
+
+
+def _left(path: str, left: Sequence[str]) -> PermissionError:
+    return PermissionError(
+        f"{len(left)} of the objects below {path} are still there, {left[0]} among them: may they be deleted?"
+    )
+
+
 def _check_removed(opened: Any, path: str) -> None:
     """Raise where something is left: s3fs leaves out without a word what a server does not let be deleted."""
     left = [] if isinstance(opened, LocalFileSystem) else opened.find(path)
     if left:
-        msg = f"{len(left)} of the objects below {path} are still there, {left[0]} among them: may they be deleted?"
-        raise PermissionError(msg)
+        raise _left(path, left)
 
 
 @contextmanager

@@ -78,7 +78,11 @@ def repository_url(root: str, site: str, product: str = "rinex") -> str:
 
 @repeatable
 def open_repository(
-    where: str | Location, options: RepositoryOptions | None = None, *, portable: bool = False
+    where: str | Location,
+    options: RepositoryOptions | None = None,
+    *,
+    portable: bool = False,
+    proven: bool = False,
 ) -> Repository:
     """Open a repository for writing, or make it, with its configuration saved for every reader.
 
@@ -88,6 +92,8 @@ def open_repository(
     ----------
     portable
         As `storage` says.
+    proven
+        Whether its server was tried just now, see `conditional_writes.prove`.
 
     Raises
     ------
@@ -98,7 +104,7 @@ def open_repository(
     try:
         lock = _lock(where)
         with lock:
-            handle = _open_or_create(where, options or RepositoryOptions(), portable=portable)
+            handle = _open_or_create(where, options or RepositoryOptions(), portable=portable, proven=proven)
     except (icechunk.IcechunkError, OSError) as error:
         msg = f"the repository {where.url} can't be opened for writing: {first_line(error)}"
         raise StoreError(msg) from error
@@ -162,10 +168,42 @@ def _lock(where: Location) -> AbstractContextManager[object]:
 
 @repeatable
 def ensure_branch(repository: Repository, branch: str) -> None:
-    """Make a branch at the head of ``main`` where it is not there yet."""
+    """Make a branch at the head of ``main``, which every repository has, where it is not there yet."""
+    if branch == MAIN:
+        return
     with repository.lock:
         if branch not in repository.handle.list_branches():
-            repository.handle.create_branch(branch, repository.head())
+            make_branch(repository, branch, repository.head())
+
+
+def make_branch(repository: Repository, branch: str, snapshot: str) -> None:
+    """Make a branch; the caller holds the repository's lock, and repeats this where the storage fails.
+
+    Raises
+    ------
+    icechunk.IcechunkError
+        When there is one of that name that points elsewhere, or it can't be made.
+    """
+    try:
+        repository.handle.create_branch(branch, snapshot)
+    except icechunk.IcechunkError:
+        if branch not in repository.handle.list_branches() or repository.head(branch) != snapshot:
+            raise
+
+
+def remove_branch(repository: Repository, branch: str) -> None:
+    """Remove a branch; likewise, and one that is not there is removed already.
+
+    Raises
+    ------
+    icechunk.IcechunkError
+        When it can't be removed.
+    """
+    try:
+        repository.handle.delete_branch(branch)
+    except icechunk.IcechunkError:
+        if branch in repository.handle.list_branches():
+            raise
 
 
 @repeatable
@@ -186,12 +224,14 @@ def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
             raise StoreError(msg) from error
 
 
-def _open_or_create(where: Location, options: RepositoryOptions, *, portable: bool) -> icechunk.Repository:
+def _open_or_create(
+    where: Location, options: RepositoryOptions, *, portable: bool, proven: bool
+) -> icechunk.Repository:
     running, place = _running(where, options), storage(where, portable=portable)
     handle = _opened(place, running)
     if handle and (where.local or is_proven(handle, where)):
         return handle
-    if not where.local:
+    if not where.local and not proven:
         prove(where)
     handle = handle or _created(storage(where, portable=portable), _configuration(options))
     if not where.local:

@@ -26,7 +26,7 @@ from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
-from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.repository import Repository, make_branch, remove_branch
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import Units, changed_units
 from gnssice_batch.store.writing.ledger_rows import create_ledger
@@ -81,8 +81,7 @@ def make_structure(
     StoreError
         When a group can't become what its template says.
     """
-    with repository.lock:
-        repository.handle.create_branch(staging, base)
+    _stage(repository, staging, base)
     session = _with_root(repository, staging, wanted.source_format)
     fork = fork_of(previous.change) if previous else session.fork()
     for template in wanted.templates:
@@ -97,6 +96,12 @@ def make_structure(
     return Structure(base, staging, change, fork_bytes(work), units)
 
 
+@repeatable
+def _stage(repository: Repository, staging: str, base: str) -> None:
+    with repository.lock:
+        make_branch(repository, staging, base)
+
+
 def staging_branch(run: str, number: int) -> str:
     """Name of the branch for a structure of a run; no two starts of the run take the same."""
     return f"{_STAGING}{run}-{number}-{secrets.token_hex(2)}"
@@ -108,7 +113,14 @@ def discard_staging(repository: Repository, run: str) -> None:
     with repository.lock:
         for branch in repository.handle.list_branches():
             if branch.startswith(f"{_STAGING}{run}-"):
-                repository.handle.delete_branch(branch)
+                remove_branch(repository, branch)
+
+
+@repeatable
+def discard_structure(repository: Repository, structure: Structure) -> None:
+    """Remove the staging branch of a structure that no fork of any partition was made from."""
+    with repository.lock:
+        remove_branch(repository, structure.branch)
 
 
 @repeatable
