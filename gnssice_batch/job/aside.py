@@ -27,10 +27,3 @@ class Aside:
         """Make a call once those before it are over; what it raises is raised where its result is asked for."""
         context = copy_context()
         return self._pool.submit(lambda: context.run(call, *arguments, **named))
-
-
-def made[R](value: R) -> Future[R]:
-    """A future that is there already."""
-    future: Future[R] = Future()
-    future.set_result(value)
-    return future

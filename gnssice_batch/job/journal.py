@@ -6,6 +6,7 @@ what another has written, so that one that was believed dead can't replace anyth
 document is sealed: its length and SHA-256 are checked before anything in it is believed, and nothing in it is executed.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -214,12 +215,19 @@ class Journal:
             if other is not error:
                 _log.warning("%s; what is missing is done again", other, extra={"run": self.record.run})
 
-    def remove(self) -> None:
+    def remove(self, ready: Callable[[], None] = lambda: None) -> None:
         """Remove the journal: the run is published, or given up.
 
         The record goes last: without it no start would find what is left.
+
+        Parameters
+        ----------
+        ready
+            Called before the record goes; what it raises leaves that.
         """
-        _remove(self.folder, last=_RECORD)
+        _remove(self.folder, keeping=_RECORD)
+        ready()
+        _remove_record(self.folder)
 
     def _at_work(self) -> AtWork:
         if self.at_work is None:
@@ -361,11 +369,23 @@ def _write(folder: Folder, name: str, content: bytes) -> None:
         raise StoreError(msg) from error
 
 
-def _remove(folder: Folder, name: str = "", last: str = "") -> None:
+def _remove(folder: Folder, name: str = "", keeping: str = "") -> None:
     try:
-        folder.remove(name, last)
+        folder.remove(name, keeping)
     except OSError as error:
         msg = f"{folder.url}/{name}: the journal can't be removed: {error}; start again to go on"
+        raise StoreError(msg) from error
+
+
+def _remove_record(folder: Folder) -> None:
+    """Remove the last of a journal; on a disk its folder with it."""
+    if not folder.conditional:
+        _remove(folder)
+        return
+    try:
+        folder.remove_file(_RECORD)
+    except OSError as error:
+        msg = f"{folder.url}/{_RECORD}: the journal can't be removed: {error}; start again to go on"
         raise StoreError(msg) from error
 
 

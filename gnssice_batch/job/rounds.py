@@ -1,8 +1,7 @@
 """The rounds of a run: make the structure, submit partitions, learn, plan again, until none is pending."""
 
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
@@ -11,19 +10,19 @@ from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import GnssiceError, PlanError
-from gnssice_batch.ingest.opening import Fork
+from gnssice_batch.ingest.opening import Later
 from gnssice_batch.ingest.partition import ingest_partition
 from gnssice_batch.ingest.sources import by_first_unit
 from gnssice_batch.job.execution import Execution, result_of
+from gnssice_batch.job.making import Making, extending
 from gnssice_batch.job.prepare import Prepared, plan_all
 from gnssice_batch.job.work import Work
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import GroupTemplate, digest
 from gnssice_batch.model.values import Assignment, Done, PartitionOutcome
-from gnssice_batch.planning.backlog import Backlog
 from gnssice_batch.planning.breaker import Breaker, BreakerLimits
 from gnssice_batch.planning.plan import GroupPlan, pending
-from gnssice_batch.store.writing.structure import Structure, StructureChange, make_structure, staging_branch
+from gnssice_batch.store.writing.structure import Structure, StructureChange, stage, staging_branch, structure_on
 
 _log = logger(__name__)
 
@@ -60,7 +59,7 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
         work.implausible = frozenset(uri for plan in plans for uri in plan.implausible)
         _forget_unplanned(work, plans)
         todo = _pending(work, plans)
-        making = _structure(work, plans, prepared)
+        making = _structure(work, plans, prepared, here=execution.tasks.here)
         if not todo:
             return making.result()
         execution.progress.stage("ingest again" if number else "ingest", len(todo))
@@ -98,7 +97,7 @@ def _still_holds(assignment: Assignment, done: Done) -> bool:
     return same_signals and (assignment.partition, assignment.grid.origin_ns) == (done.partition, done.origin_ns)
 
 
-def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> Future[Structure]:
+def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared, *, here: bool) -> Making:
     """Make the structure of the first round, and extend it whenever a later plan needs more."""
     changed = [
         plan.template
@@ -106,24 +105,33 @@ def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> 
         if plan.changes_structure and not _same_axes(work.templates.get(plan.template.receiver), plan.template)
     ]
     work.templates.update({plan.template.receiver: plan.template for plan in plans})
-    return work.making if work.making and not changed else _extended(work, changed, prepared)
-
-
-def _extended(work: Work, templates: list[GroupTemplate], prepared: Prepared) -> Future[Structure]:
-    """Begin to make a structure; partitions are read meanwhile."""
-    work.structures += 1
-    wanted = StructureChange(templates, prepared.source_format)
-    work.making = work.aside.begin(_made, work, prepared.backlog, wanted, work.structures, work.making)
+    if work.making is None or changed:
+        work.making = _extended(work, changed, prepared)
+    if not (here and _may_lack_signals(work, plans)):
+        work.making.begin()
     return work.making
 
 
-def _made(
-    work: Work, backlog: Backlog, wanted: StructureChange, number: int, extended: Future[Structure] | None
-) -> Structure:
-    previous = extended.result() if extended else None
-    repository, journal = work.repository, work.journal
-    base = previous.base if previous else backlog.base(repository)
-    structure = make_structure(repository, base, staging_branch(journal.record.run, number), wanted, previous)
+def _may_lack_signals(work: Work, plans: tuple[GroupPlan, ...]) -> bool:
+    """Whether what a structure lacks shows when the first files of a new group are read: it is made after that."""
+    return not work.sids and not work.done and any(plan.current is None for plan in plans)
+
+
+def _extended(work: Work, templates: Iterable[GroupTemplate], prepared: Prepared) -> Making:
+    wanted = {template.receiver: template for template in templates}
+    return extending(work.making, wanted, lambda making: work.aside.begin(_made, work, prepared, making))
+
+
+def _made(work: Work, prepared: Prepared, making: Making) -> Structure:
+    previous = making.extended.result() if making.extended else None
+    repository, journal, staged = work.repository, work.journal, work.begun.result().staged
+    if previous or staged is None:
+        base, root = (previous.base, previous.root) if previous else (prepared.backlog.base(repository), "")
+        work.structures += 1
+        branch = staging_branch(journal.record.run, work.structures)
+        staged = stage(repository, base, branch, prepared.source_format, root)
+    wanted = StructureChange(tuple(making.templates.values()), prepared.source_format)
+    structure = structure_on(repository, staged, wanted, previous)
     journal.keep_structure(structure)
     return structure
 
@@ -182,15 +190,17 @@ def _call(
     grown = work.grown(template)
     if grown.axis != template.axis:
         work.templates[template.receiver] = grown
-        _extended(work, [grown], prepared)
+        work.making = _extended(work, [grown], prepared)
+        work.making.begin()
     sent[assignment.partition.key] = current = replace(assignment, axis=grown.axis)
-    fork: Fork = partial(_work_fork, work.making) if here else _work_fork(work.making)
+    giving, begun = partial(_work_fork, work.making), work.making is not None and work.making.made is not None
+    fork = Later(giving, at_once=begun) if here else giving()
     near = Counter(filter(None, (work.readers.pop(file.uri, "") for file in current.files))).most_common(1)
     arguments = (current, fork, prepared.context)
     return Task(assignment.partition.key, ingest_partition, arguments, near[0][0] if near else "")
 
 
-def _work_fork(making: Future[Structure] | None) -> bytes:
+def _work_fork(making: Making | None) -> bytes:
     """The fork that tasks start from, once it is made."""
     try:
         return making.result().work_fork if making else b""

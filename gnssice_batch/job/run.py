@@ -88,14 +88,20 @@ def _phases(order: Order, execution: Execution) -> RunReport:
 
 def _published(target: Target, work: Work, publication: Publication) -> str:
     """Publish what the journal holds, as long as the run is this process's."""
-    work.journal.flush()
-    work.journal.renew()
+    held = work.aside.begin(_held, work)
     try:
-        snapshot = publish(work.repository, target.branch, publication)
+        snapshot = publish(work.repository, target.branch, publication, held.result)
     except RunConflictError as conflict:
+        held.result()
         raise MovedError(str(conflict), publication.run) from conflict
     tag_published(target, work.repository, snapshot)
     return snapshot
+
+
+def _held(work: Work) -> None:
+    """Wait until the journal has everything; find out whether the run still is this process's."""
+    work.journal.flush()
+    work.journal.renew()
 
 
 def _check_memory(prepared: Prepared, tasks: Executor) -> None:

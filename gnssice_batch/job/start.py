@@ -28,7 +28,7 @@ from gnssice_batch.store.repository import (
     tag_snapshot,
 )
 from gnssice_batch.store.writing.publish import published_snapshot
-from gnssice_batch.store.writing.structure import discard_staging
+from gnssice_batch.store.writing.structure import discard_staging, stage, staging_branch
 
 _log = logger(__name__)
 
@@ -83,13 +83,16 @@ class Start:
                 self.proving.result()
             self.repository = open_repository(self.target.location, self.target.options, proven=proven)
         ensure_branch(self.repository, self.target.branch)
-        adopted = self.journal is not None
+        adopted, base = self.journal is not None, prepared.backlog.base(self.repository)
         if self.journal is None:
-            self.journal = _begin(self.target, self.run, prepared.backlog.base(self.repository))
+            self.journal = _begin(self.target, self.run, base)
             _be_at_work(self.at_work, self.journal)
         if adopted or prepared.refused:
             self.journal.keep_surveyed(prepared.refused)
-        return Begun(self.repository, self.journal)
+        staged = None
+        if self.resumed.structure is None:
+            staged = stage(self.repository, base, staging_branch(self.run, 0), prepared.source_format)
+        return Begun(self.repository, self.journal, staged)
 
 
 @contextmanager
@@ -186,6 +189,7 @@ def _heartbeat(journal: Journal) -> Iterator[None]:
 
 
 def _clear(repository: Repository, journal: Journal) -> None:
-    """Remove what a run has left beside the store: the staging branches first, the journal last."""
-    discard_staging(repository, journal.record.run)
-    journal.remove()
+    """Remove what a run has left beside the store: the staging branches first, the record of the journal last."""
+    with Aside() as aside:
+        discarding = aside.begin(discard_staging, repository, journal.record.run)
+        journal.remove(discarding.result)

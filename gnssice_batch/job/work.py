@@ -3,8 +3,9 @@
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-from gnssice_batch.job.aside import Aside, made
+from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.journal import Journal
+from gnssice_batch.job.making import Making, made_before
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.resume import Resumed
 from gnssice_batch.job.surveying import true_span
@@ -12,7 +13,7 @@ from gnssice_batch.model.template import GroupTemplate, grown_axis
 from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
 from gnssice_batch.planning.plan import Learned
 from gnssice_batch.store.repository import Repository
-from gnssice_batch.store.writing.structure import Structure
+from gnssice_batch.store.writing.structure import Staged, Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Begun:
 
     repository: Repository
     journal: Journal
+    staged: Staged | None
+    """Where the first structure is made; None where an earlier start has made one."""
 
 
 @dataclass(slots=True)
@@ -40,7 +43,7 @@ class Work:
     """Partition key to what was done last; partitions that met unknown signals are not in here."""
     templates: dict[str, GroupTemplate] = field(default_factory=dict)
     """Receiver to its group as it is planned, and as the structure makes it where that is needed."""
-    making: Future[Structure] | None = None
+    making: Making | None = None
     """The latest structure; each extends the one before, so it holds everything."""
     set_aside: dict[str, Assignment] = field(default_factory=dict)
     """Partitions that killed their workers."""
@@ -127,7 +130,7 @@ def work_of(aside: Aside, begun: Future[Begun], prepared: Prepared, resumed: Res
         dict(prepared.learned.spans),
         done=dict(resumed.done),
         templates=dict(resumed.templates),
-        making=made(resumed.structure) if resumed.structure else None,
+        making=made_before(resumed.structure) if resumed.structure else None,
         resumed=len(resumed.done),
         readers={survey.outcome.file.uri: survey.worker for survey in prepared.surveys if survey.worker},
     )

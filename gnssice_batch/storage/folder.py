@@ -156,13 +156,13 @@ class Folder:
             opened, root = self._open()
             return bool(opened.isdir(root))
 
-    def remove(self, name: str = "", last: str = "") -> None:
+    def remove(self, name: str = "", keeping: str = "") -> None:
         """Remove a file or everything below a path; what is not there is removed already.
 
         Parameters
         ----------
-        last
-            A file below the path that goes when all others are gone.
+        keeping
+            A file directly below the path that stays.
 
         Raises
         ------
@@ -172,31 +172,42 @@ class Folder:
         with _as_os_errors():
             opened, root = self._open()
             path = f"{root}/{name}".rstrip("/")
-            if self.conditional and self._remove_singly(name, path, last):
+            if self.conditional and self._remove_singly(name, path, keeping):
                 return
             with suppress(FileNotFoundError):
-                for each in opened.ls(path, detail=False) if last else ():
-                    if each.rpartition("/")[2] != last:
+                within = opened.ls(path, detail=False) if keeping else [path]
+                for each in within:
+                    if not keeping or each.rpartition("/")[2] != keeping:
                         opened.rm(each, recursive=True)
-                opened.rm(path, recursive=True)
-                _check_removed(opened, path)
+                        _check_removed(opened, each)
 
-    def _remove_singly(self, name: str, path: str, last: str) -> bool:
+    def remove_file(self, name: str) -> None:
+        """Remove one file, asking for nothing else; one that is not there is removed already.
+
+        Raises
+        ------
+        OSError
+            When the storage does not let it.
+        """
+        if not self.conditional:
+            self.remove(name)
+            return
+        with _as_os_errors():
+            opened, root = self._open()
+            sync(opened.loop, client(place(self.url).kind, opened).remove, f"{root}/{name}")
+
+    def _remove_singly(self, name: str, path: str, keeping: str) -> bool:
         """Remove objects by a request each, all at once; False where they are many, or it is not as simple as that."""
         opened, where = self._open()[0], place(below(self.url, name) if name else self.url)
         opened.invalidate_cache()
         found = _objects(where, self.options, AT_ONCE)
         if found is None or len(found) > _SINGLY:
             return False
-        paths = [f"{path}/{each}" for each in found if each != last] or ([path] if name else [])
-        remove = client(where.kind, opened).remove
-        for together in (paths, [f"{path}/{last}"] if last in found else []):
-            failed = sync(opened.loop, _failures, remove, together)
-            if any(_is_denial(error) or isinstance(error, PermissionError) for error in failed.values()):
-                raise _left(path, list(failed))
-            if failed:
-                return False
-        return True
+        paths = [f"{path}/{each}" for each in found if each != keeping] or ([path] if name else [])
+        failed = sync(opened.loop, _failures, client(where.kind, opened).remove, paths)
+        if any(_is_denial(error) or isinstance(error, PermissionError) for error in failed.values()):
+            raise _left(path, list(failed))
+        return not failed
 
     def below(self, name: str) -> "Folder":
         """A folder in this one."""

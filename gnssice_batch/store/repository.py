@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Final
 
 import icechunk
 from filelock import FileLock
@@ -18,9 +19,11 @@ MAIN = "main"
 _SPLIT_UNITS = 10_000
 _PRELOADED = r"^/[^/]+/(sid|sv|system|band|code|freq_center|freq_min|freq_max|glonass_fcn)$"
 _PRELOADED_REFERENCES = 10_000
-_MANIFESTS_AT_ONCE = 32
+_MANIFESTS_AT_ONCE = 64
 """Of the arrays of a commit: each has a manifest, and Icechunk by itself writes one after the other."""
 _FIRST_BACKOFF_MS = 100
+LEDGER_INLINE_BYTES: Final = 65_535
+"""The most that Icechunk takes."""
 
 icechunk.set_logs_filter("error")
 
@@ -69,6 +72,16 @@ class Repository:
     def head(self, branch: str = MAIN) -> str:
         """Snapshot id a branch points at."""
         return str(self.handle.lookup_branch(branch))
+
+
+def with_ledgers_inline(repository: Repository) -> icechunk.Repository:
+    """The repository as commits of ledger rows want it: what is short enough is written with the manifest it is in.
+
+    A column of a ledger is written whole with every commit, manifest and chunk, however few rows are new.
+    """
+    configuration = repository.handle.config
+    configuration.inline_chunk_threshold_bytes = LEDGER_INLINE_BYTES
+    return repository.handle.reopen(config=configuration)
 
 
 def repository_url(root: str, site: str, product: str = "rinex") -> str:

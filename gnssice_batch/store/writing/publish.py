@@ -2,10 +2,10 @@
 
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
+from itertools import batched, chain
 from typing import Any, Final
 
 import icechunk
@@ -23,7 +23,7 @@ from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered
 from gnssice_batch.store.layout.ledger import row_count
-from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.repository import Repository, with_ledgers_inline
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import (
     Units,
@@ -33,12 +33,15 @@ from gnssice_batch.store.writing.changes import (
     without_coordinates,
 )
 from gnssice_batch.store.writing.conflicts import conflicts
-from gnssice_batch.store.writing.ledger_rows import Provenance, append_files
+from gnssice_batch.store.writing.ledger_rows import Provenance, appending
 from gnssice_batch.store.writing.structure import Structure, ensure_root
 
 _TRIES: Final = 10
 _JITTER_S: Final = 0.2
 _RUN: Final = "run"
+_RECEIVERS_AT_ONCE: Final = 32
+"""Whose ledger rows are held in memory."""
+_COLUMNS_AT_ONCE: Final = 64
 _NO_ROW: Final = NO_SOURCE - 1
 
 _log = logger(__name__)
@@ -91,8 +94,15 @@ class Publication:
 
 
 @as_store_errors()
-def publish(repository: Repository, branch: str, publication: Publication) -> str:
+def publish(
+    repository: Repository, branch: str, publication: Publication, ready: Callable[[], None] = lambda: None
+) -> str:
     """Merge everything into the target branch and commit once, on its head, moved or not.
+
+    Parameters
+    ----------
+    ready
+        Called before the commit; what it raises stops that.
 
     Returns
     -------
@@ -109,7 +119,7 @@ def publish(repository: Repository, branch: str, publication: Publication) -> st
     """
     for number in range(_TRIES):
         with repository.lock:
-            snapshot = _try(repository, branch, publication)
+            snapshot = _try(repository, branch, publication, ready)
         if snapshot:
             return snapshot
         _log.info("branch %s moved during the commit, trying again", branch, extra={"run": publication.run})
@@ -135,8 +145,8 @@ def published_snapshot(repository: Repository, branch: str, run: str, since: str
     return None
 
 
-def _try(repository: Repository, branch: str, publication: Publication) -> str | None:
-    session = repository.handle.writable_session(branch)
+def _try(repository: Repository, branch: str, publication: Publication, ready: Callable[[], None]) -> str | None:
+    session = with_ledgers_inline(repository).writable_session(branch)
     _check_against_head(repository, session, publication)
     ensure_root(session, publication.source_format)
     spans = together(partial(_held, session, receiver) for receiver in publication.groups)
@@ -144,6 +154,7 @@ def _try(repository: Repository, branch: str, publication: Publication) -> str |
     merge(session, publication.structure, publication.forks)
     _check_units(session, publication)
     _complete(session, publication, held)
+    ready()
     try:
         return str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
     except icechunk.IcechunkError as error:
@@ -210,12 +221,22 @@ def _held(session: icechunk.Session, receiver: str) -> Span | None:
 
 
 def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> None:
-    for receiver, change in publication.groups.items():
-        group = zarr.open_group(session.store, path=receiver, mode="r+")
-        _renumber(group, change, row_count(group))
-        append_files(group, change.files, publication.provenance, change.displaced, change.joined, change.not_mixed)
-        span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
-        group.update_attributes(coverage_attributes(span))
+    for receivers in batched(publication.groups, _RECEIVERS_AT_ONCE):
+        groups = {receiver: zarr.open_group(session.store, path=receiver, mode="r+") for receiver in receivers}
+        together(
+            chain(*(_rows_of(group, publication, receiver) for receiver, group in groups.items())), _COLUMNS_AT_ONCE
+        )
+        for receiver, group in groups.items():
+            change = publication.groups[receiver]
+            span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
+            group.update_attributes(coverage_attributes(span))
+
+
+def _rows_of(group: zarr.Group, publication: Publication, receiver: str) -> list[Callable[[], None]]:
+    """The calls that append a receiver's rows; what they need of the rows before them is written."""
+    change = publication.groups[receiver]
+    _renumber(group, change, row_count(group))
+    return appending(group, change.files, publication.provenance, change.displaced, change.joined, change.not_mixed)
 
 
 def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
