@@ -20,7 +20,7 @@ from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.requests import Requests, foreseen
 from gnssice_batch.planning.rules import rules_of
-from gnssice_batch.planning.survey import FileSurvey, foreseen_losses
+from gnssice_batch.planning.survey import FileSurvey, arrays_filled, foreseen_losses
 from gnssice_batch.store.repository import open_existing
 
 
@@ -105,6 +105,8 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
             len(backlog.listing.files) + len(backlog.listing.skipped),
             len(backlog.stored),
             new=backlog.snapshot is None,
+            filled={plan.template.receiver: arrays_filled(plan.template, prepared.surveys) for plan in prepared.plans},
+            refused=len(prepared.refused),
         ),
     )
 
