@@ -130,13 +130,17 @@ def _append(
         return []
     first = array(table, next(iter(columns))).shape[0]
     values = {name: _cells([row[name] for row in rows], dtype) for name, dtype in columns.items()}
-    return [partial(_extend, array(table, name), first, cells) for name, cells in values.items()]
+    return [partial(_put, _lengthened(array(table, name), len(rows)), first, cells) for name, cells in values.items()]
 
 
-def _extend(column: zarr.Array[Any], first: int, cells: npt.NDArray[Any]) -> None:
-    """Append cells; those of a column that says nothing are stored too, so that every row costs the same requests."""
-    column.resize((first + len(cells),))
-    column.with_config({"write_empty_chunks": True})[first:] = cells
+def _lengthened(column: zarr.Array[Any], rows: int) -> zarr.Array[Any]:
+    """A column with room for more rows; those that say nothing are stored too, so that all cost the same requests."""
+    column.resize((column.shape[0] + rows,))
+    return column.with_config({"write_empty_chunks": True})
+
+
+def _put(column: zarr.Array[Any], first: int, cells: npt.NDArray[Any]) -> None:
+    column[first:] = cells
 
 
 def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
