@@ -41,6 +41,7 @@ from gnssice_batch.model.values import (
     with_rows,
 )
 from gnssice_batch.rinex.observations.values import MISSING, Observations
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.units import (
     WorkFork,
     read_epochs,
@@ -142,8 +143,12 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
         outcome = _written(assignment, opening, context, sources)
         if outcome.unknown_sids:
             files.keep()
+        elif context.store and not context.store.local:
+            written, size_bytes = opening.work.objects()
+            TRAFFIC.note("PUT", written, sent_bytes=size_bytes)
     peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
-    return replace(outcome, seconds=time.monotonic() - started, peak_memory_bytes=peak_memory_bytes)
+    seconds = time.monotonic() - started
+    return replace(outcome, seconds=seconds, peak_memory_bytes=peak_memory_bytes, traffic=TRAFFIC.take())
 
 
 def _written(assignment: Assignment, opening: Opening, context: ReadContext, sources: Sources) -> PartitionOutcome:

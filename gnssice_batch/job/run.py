@@ -20,6 +20,7 @@ from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import warn
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rules import Rules, rules_of
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.publish import Publication, publish
 
 _BASE_MEMORY_BYTES = 350 << 20
@@ -59,8 +60,9 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
         report = until_it_fits(
             lambda: while_storage_fails(lambda: _phases(order, workers), workers.progress), workers.progress
         )
+        workers.note("", TRAFFIC.take())
     warn(report.changes)
-    return replace(report, seconds=time.monotonic() - started)
+    return replace(report, used=dict(workers.used), seconds=time.monotonic() - started)
 
 
 def _phases(order: Order, execution: Execution) -> RunReport:

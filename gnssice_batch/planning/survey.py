@@ -16,6 +16,7 @@ from gnssice_batch.model.intervals import interval_of
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Refusal, SourceFile, Span, Status, Tally
 from gnssice_batch.planning.sampling import Marks, offsets_ns, phase_of, steady_ns, tolerance_of
+from gnssice_batch.storage.traffic import TRAFFIC, Traffic
 
 _KEPT_EPOCHS: Final = 256
 """So many epochs of a file are kept: a survey may be of many files."""
@@ -35,6 +36,8 @@ class FileSurvey:
     """Arrays of a group that its observations give values to."""
     worker: str = field(default="", compare=False)
     """Who has read the file, and may have kept it."""
+    traffic: Traffic = field(default_factory=Traffic, compare=False)
+    """What the worker's process has asked of object stores since its last result."""
 
 
 def arrays_filled(template: GroupTemplate, surveys: Iterable[FileSurvey]) -> frozenset[str] | None:
@@ -63,6 +66,10 @@ def sample(files: Sequence[SourceFile], count: int) -> tuple[SourceFile, ...]:
 
 def survey_file(file: SourceFile, context: ReadContext) -> FileSurvey:
     """Read one file whole; a refused one says nothing but why."""
+    return replace(_surveyed(file, context), traffic=TRAFFIC.take())
+
+
+def _surveyed(file: SourceFile, context: ReadContext) -> FileSurvey:
     with Fetching(context.archive, [file]) as files:
         result = read_file(file, context, content_of=files.fetch)
         if result.status is not Status.REJECTED:

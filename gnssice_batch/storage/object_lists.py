@@ -9,6 +9,7 @@ from gnssice_batch.storage.credentials import azure_access, azure_account, azure
 from gnssice_batch.storage.entries import Entry
 from gnssice_batch.storage.listing import Page
 from gnssice_batch.storage.options import StorageOptions
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.storage.urls import Kind, Place
 
 _PAGE: Final = 1000
@@ -25,12 +26,15 @@ class ObjectLister:
 
     def pages(self, prefix: str, after: str) -> Iterator[Page]:
         """What is below a prefix, at any depth, after a name."""
-        for page in self.store.list(prefix or None, offset=after or None, chunk_size=_PAGE):
+        TRAFFIC.note("LIST")
+        for number, page in enumerate(self.store.list(prefix or None, offset=after or None, chunk_size=_PAGE)):
+            TRAFFIC.note("LIST", bool(number))
             if page:
                 yield _page(page)
 
     def level(self, prefix: str) -> tuple[Page, Sequence[str]]:
         """The objects and the folders directly below a prefix."""
+        TRAFFIC.note("LIST")
         found = self.store.list_with_delimiter(prefix or None)
         return _page(found["objects"]), [folder.rstrip("/") for folder in found["common_prefixes"]]
 

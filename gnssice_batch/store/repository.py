@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.location import Location, location
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.storage.urls import below, local_path
 from gnssice_batch.store.conditional_writes import is_proven, prove, remember
 from gnssice_batch.store.faults import first_line, repeatable
@@ -22,6 +23,11 @@ _PRELOADED_REFERENCES = 10_000
 _MANIFESTS_AT_ONCE = 64
 """Of the arrays of a commit: each has a manifest, and Icechunk by itself writes one after the other."""
 _FIRST_BACKOFF_MS = 100
+OBJECTS_OF_A_COMMIT: Final = 4
+"""Snapshot, transaction log, repository state, and the copy of the state before; manifests and chunks come beside."""
+OBJECTS_OF_AN_UPDATE: Final = 2
+"""Of branches, tags or metadata: repository state, and the copy of the state before."""
+OBJECTS_OF_A_REPOSITORY: Final = 3
 LEDGER_INLINE_BYTES: Final = 65_535
 """The most that Icechunk takes."""
 
@@ -68,6 +74,11 @@ class Repository:
     def url(self) -> str:
         """Where it is."""
         return self.location.url
+
+    def wrote(self, objects: int, size_bytes: int = 0) -> None:
+        """Note objects that Icechunk has written, which it does not tell of."""
+        if not self.location.local:
+            TRAFFIC.note("PUT", objects, sent_bytes=size_bytes)
 
     def head(self, branch: str = MAIN) -> str:
         """Snapshot id a branch points at."""
@@ -199,6 +210,7 @@ def make_branch(repository: Repository, branch: str, snapshot: str) -> None:
     """
     try:
         repository.handle.create_branch(branch, snapshot)
+        repository.wrote(OBJECTS_OF_AN_UPDATE)
     except icechunk.IcechunkError:
         if branch not in repository.handle.list_branches() or repository.head(branch) != snapshot:
             raise
@@ -214,6 +226,7 @@ def remove_branch(repository: Repository, branch: str) -> None:
     """
     try:
         repository.handle.delete_branch(branch)
+        repository.wrote(OBJECTS_OF_AN_UPDATE)
     except icechunk.IcechunkError:
         if branch in repository.handle.list_branches():
             raise
@@ -231,6 +244,7 @@ def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
     try:
         with repository.lock:
             repository.handle.create_tag(tag, snapshot)
+            repository.wrote(OBJECTS_OF_AN_UPDATE)
     except icechunk.IcechunkError as error:
         if tag not in repository.handle.list_tags() or repository.handle.lookup_tag(tag) != snapshot:
             msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {first_line(error)}"
@@ -246,9 +260,10 @@ def _open_or_create(
         return handle
     if not where.local and not proven:
         prove(where)
-    handle = handle or _created(storage(where, portable=portable), _configuration(options))
+    handle = handle or _created(where, storage(where, portable=portable), _configuration(options))
     if not where.local:
         remember(handle, where)
+        TRAFFIC.note("PUT", OBJECTS_OF_AN_UPDATE)
     return icechunk.Repository.open(storage(where, portable=portable), config=running)
 
 
@@ -259,15 +274,17 @@ def _opened(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -
     return icechunk.Repository.open(place, config=configuration)
 
 
-def _created(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
+def _created(where: Location, place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
     """A new repository, or the one that another process has just made."""
     try:
-        return icechunk.Repository.create(place, config=configuration)
+        made = icechunk.Repository.create(place, config=configuration)
     except icechunk.IcechunkError:
         there = _opened(place, configuration)
         if there is None:
             raise
         return there
+    TRAFFIC.note("PUT", 0 if where.local else OBJECTS_OF_A_REPOSITORY)
+    return made
 
 
 def _running(where: Location, options: RepositoryOptions) -> icechunk.RepositoryConfig:

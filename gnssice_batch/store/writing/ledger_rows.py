@@ -123,6 +123,18 @@ def _add_columns(table: zarr.Group) -> None:
             array(table, name).resize(rows)
 
 
+def appended_chunks(group: zarr.Group, outcomes: Sequence[FileOutcome]) -> dict[str, frozenset[tuple[int, ...]]]:
+    """By path of a column the chunks that the last rows, of so many files, are in."""
+    taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
+    found: dict[str, frozenset[tuple[int, ...]]] = {}
+    for name, columns, rows in (("files", FILE_COLUMNS, outcomes), ("table", TABLE_COLUMNS, taken)):
+        count = array(table_of(group, name), next(iter(columns))).shape[0]
+        chunks = range((count - len(rows)) // ROWS_OF_A_CHUNK, -(-count // ROWS_OF_A_CHUNK)) if rows else ()
+        indices = frozenset((index,) for index in chunks)
+        found |= {f"/{group.path}/metadata/{name}/{column}": indices for column in columns} if indices else {}
+    return found
+
+
 def _append(
     table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]
 ) -> list[Callable[[], None]]:

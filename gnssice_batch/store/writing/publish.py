@@ -23,17 +23,18 @@ from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered
 from gnssice_batch.store.layout.ledger import row_count
-from gnssice_batch.store.repository import Repository, with_ledgers_inline
+from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, with_ledgers_inline
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import (
     Units,
     changed_units,
     coordinate_differences,
     differences,
+    objects,
     without_coordinates,
 )
 from gnssice_batch.store.writing.conflicts import conflicts
-from gnssice_batch.store.writing.ledger_rows import Provenance, appending
+from gnssice_batch.store.writing.ledger_rows import Provenance, appended_chunks, appending
 from gnssice_batch.store.writing.structure import Structure, ensure_root
 
 _TRIES: Final = 10
@@ -152,13 +153,16 @@ def _try(repository: Repository, branch: str, publication: Publication, ready: C
     spans = together(partial(_held, session, receiver) for receiver in publication.groups)
     held = dict(zip(publication.groups, spans, strict=True))
     merge(session, publication.structure, publication.forks)
-    _check_units(session, publication)
-    _complete(session, publication, held)
+    arrays = _check_units(session, publication)
+    ledgers = _complete(session, publication, held)
+    repository.wrote(*objects(session, ledgers))
     ready()
     try:
-        return str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
+        snapshot = str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
     except icechunk.IcechunkError as error:
         return _after_failure(repository, branch, publication, error)
+    repository.wrote(OBJECTS_OF_A_COMMIT + arrays + len(ledgers))
+    return snapshot
 
 
 def _after_failure(
@@ -199,7 +203,8 @@ def _check_against_head(repository: Repository, session: icechunk.Session, publi
         raise RunConflictError(msg)
 
 
-def _check_units(session: icechunk.Session, publication: Publication) -> None:
+def _check_units(session: icechunk.Session, publication: Publication) -> int:
+    """Hold the changes of a session against the plan; the number of arrays that have any."""
     found, structure, planned = changed_units(session), publication.structure.units, publication.planned
     parts = (without_coordinates(units, publication.groups) for units in (found, structure, planned))
     wrong = list(differences(*parts))
@@ -209,6 +214,7 @@ def _check_units(session: icechunk.Session, publication: Publication) -> None:
         listed = "\n".join(wrong)
         msg = f"the merged changes are not the planned write units, nothing was published:\n{listed}"
         raise StoreError(msg)
+    return len(found)
 
 
 def _held(session: icechunk.Session, receiver: str) -> Span | None:
@@ -220,7 +226,9 @@ def _held(session: icechunk.Session, receiver: str) -> Span | None:
     return coverage(group, read_template(group).grid)
 
 
-def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> None:
+def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> Units:
+    """Write the rows of the ledgers, and the coverage; the chunks of the ledgers that are new."""
+    written: dict[str, frozenset[tuple[int, ...]]] = {}
     for receivers in batched(publication.groups, _RECEIVERS_AT_ONCE):
         groups = {receiver: zarr.open_group(session.store, path=receiver, mode="r+") for receiver in receivers}
         together(
@@ -230,6 +238,8 @@ def _complete(session: icechunk.Session, publication: Publication, held: Mapping
             change = publication.groups[receiver]
             span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
             group.update_attributes(coverage_attributes(span))
+            written |= appended_chunks(group, change.files)
+    return written
 
 
 def _rows_of(group: zarr.Group, publication: Publication, receiver: str) -> list[Callable[[], None]]:

@@ -26,7 +26,7 @@ from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
-from gnssice_batch.store.repository import Repository, make_branch, remove_branch
+from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, make_branch, remove_branch
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import Units, changed_units
 from gnssice_batch.store.writing.ledger_rows import create_ledger
@@ -125,6 +125,7 @@ def structure_on(
         session.merge(fork)
         with repository.lock:
             session.commit("structure of a run")
+            repository.wrote(OBJECTS_OF_A_COMMIT + len(units))
         session = repository.handle.writable_session(staged.branch)
     return Structure(staged.base, staged.branch, change, fork_bytes(session.fork()), units, staged.root)
 
@@ -177,7 +178,9 @@ def _with_root(repository: Repository, staging: str, source_format: str) -> str:
     if not session.has_uncommitted_changes:
         return str(session.snapshot_id)
     with repository.lock:
-        return str(session.commit("root group"))
+        root = str(session.commit("root group"))
+        repository.wrote(OBJECTS_OF_A_COMMIT)
+        return root
 
 
 def _apply(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
