@@ -13,13 +13,11 @@ from tests.support.templates import template
 @pytest.fixture
 def fork(tmp_path):
     repository = open_repository(str(tmp_path / "site" / "rinex"))
-    return make_structure(
-        repository, repository.head(), "staging", StructureChange([template()], "rinex3")
-    ).work_fork
+    return make_structure(repository, repository.head(), "staging", StructureChange([template()], "rinex3")).work_fork
 
 
-def assignment(made, **other):
-    return Assignment(Partition(made.receiver, 0, 1), made.grid, made.axis, (), (), **other)
+def assignment(made):
+    return Assignment(Partition(f"{made.receiver}.2025001", made.receiver, 0, 1), made.grid, made.axis, (), (), ())
 
 
 def test_a_fork_that_is_not_made_yet_is_asked_for_when_something_is_to_be_written(fork):
@@ -36,5 +34,8 @@ def test_a_fork_that_is_not_made_yet_is_asked_for_when_something_is_to_be_writte
 
 
 def test_a_fork_of_other_axes_is_refused_where_it_is_wanted(fork):
-    with Opening(fork, assignment(template(signals=3))) as opening, pytest.raises(StoreError, match="signal axis"):
+    with (
+        Opening(fork, assignment(template(signals=2, width=64))) as opening,
+        pytest.raises(StoreError, match="signal axis"),
+    ):
         opening.work  # noqa: B018 - waits for it
