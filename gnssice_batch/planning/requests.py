@@ -21,8 +21,8 @@ _PROBE: Final = 21
 _JOURNAL: Final = 4
 """Lease, its renewal before the commit, run and structure."""
 _LEDGER_COLUMNS_READ: Final = 11
-_GETS_OF_A_COLUMN: Final = 3
-"""Manifest, index of the shard, chunk."""
+_GETS_OF_A_COLUMN: Final = 1
+"""Its manifest, with the chunk in it; where that is long, two more."""
 _GETS_OF_A_RUN: Final = 40
 
 

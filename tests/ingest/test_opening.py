@@ -35,7 +35,7 @@ def test_a_fork_that_is_not_made_yet_is_asked_for_when_something_is_to_be_writte
 
 def test_a_fork_of_other_axes_is_refused_where_it_is_wanted(fork):
     with (
-        Opening(fork, assignment(template(signals=2, width=64))) as opening,
-        pytest.raises(StoreError, match="signal axis"),
+        Opening(fork, assignment(template(units=3))) as opening,
+        pytest.raises(StoreError, match="stored epoch axis"),
     ):
         opening.work  # noqa: B018 - waits for it
