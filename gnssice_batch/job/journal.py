@@ -227,7 +227,7 @@ class Journal:
         """
         _remove(self.folder, keeping=_RECORD)
         ready()
-        _remove_record(self.folder)
+        _remove(self.folder, _RECORD if self.folder.conditional else "")
 
     def _at_work(self) -> AtWork:
         if self.at_work is None:
@@ -371,21 +371,12 @@ def _write(folder: Folder, name: str, content: bytes) -> None:
 
 def _remove(folder: Folder, name: str = "", keeping: str = "") -> None:
     try:
-        folder.remove(name, keeping)
+        if name:
+            folder.remove_file(name)
+        else:
+            folder.remove(keeping=keeping)
     except OSError as error:
         msg = f"{folder.url}/{name}: the journal can't be removed: {error}; start again to go on"
-        raise StoreError(msg) from error
-
-
-def _remove_record(folder: Folder) -> None:
-    """Remove the last of a journal; on a disk its folder with it."""
-    if not folder.conditional:
-        _remove(folder)
-        return
-    try:
-        folder.remove_file(_RECORD)
-    except OSError as error:
-        msg = f"{folder.url}/{_RECORD}: the journal can't be removed: {error}; start again to go on"
         raise StoreError(msg) from error
 
 
