@@ -10,7 +10,7 @@ from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import GnssiceError, PlanError
-from gnssice_batch.ingest.opening import Later
+from gnssice_batch.ingest.opening import Fork, Later
 from gnssice_batch.ingest.partition import ingest_partition
 from gnssice_batch.ingest.sources import by_first_unit
 from gnssice_batch.job.execution import Execution, result_of
@@ -193,17 +193,19 @@ def _call(
         work.making = _extended(work, [grown], prepared)
         work.making.begin()
     sent[assignment.partition.key] = current = replace(assignment, axis=grown.axis)
-    giving, begun = partial(_work_fork, work.making), work.making is not None and work.making.made is not None
-    fork = Later(giving, at_once=begun) if here else giving()
+    making = work.making
+    fork: Fork = making.result().work_fork if making and not here else b""
+    if making and here:
+        fork = Later(partial(_work_fork, making), at_once=making.made is not None)
     near = Counter(filter(None, (work.readers.pop(file.uri, "") for file in current.files))).most_common(1)
     arguments = (current, fork, prepared.context)
     return Task(assignment.partition.key, ingest_partition, arguments, near[0][0] if near else "")
 
 
-def _work_fork(making: Making | None) -> bytes:
+def _work_fork(making: Making) -> bytes:
     """The fork that tasks start from, once it is made."""
     try:
-        return making.result().work_fork if making else b""
+        return making.result().work_fork
     except (GnssiceError, OSError) as error:
         raise _NotMadeError(str(error)) from error
 
