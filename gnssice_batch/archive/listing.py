@@ -80,7 +80,8 @@ class ArchiveAccess:
         """
         for number in range(1, _FETCH_TRIES + 1):
             try:
-                content = self.folder.read(uri, size_bytes)
+                at_once = self.folder.read_at_once(uri) if number == 1 and size_bytes is None else None
+                content = self.folder.read(uri, size_bytes) if at_once is None else at_once
             except (OSError, ValueError) as error:
                 last: Exception = error
             else:

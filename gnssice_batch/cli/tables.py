@@ -82,6 +82,7 @@ def show_report(console: Console, report: RunReport) -> None:
             *_if(report.skipped_files, "skipped", _kinds(report.skipped_files)),
             *_if(report.snapshot, "proven", _proven(report)),
             *_if(report.proof.declined, "declined", _declined(report.proof)),
+            *_if(report.used, "requests", _used(report)),
             *_if(report.peak_memory_bytes, "peak memory", f"{size(report.peak_memory_bytes)} of one process"),
         ],
     )
@@ -177,6 +178,17 @@ def show_verification(console: Console, report: StoreReport) -> None:
 
 def _requests(found: Requests) -> str:
     return f"about {found.gets:,} GET, {found.puts:,} PUT, {found.archive_lists:,} LIST"
+
+
+def _used(report: RunReport) -> str:
+    """What of a run's requests can be counted, beside what was planned."""
+    used, planned = report.used_in_all, report.planned
+    gets, puts, lists = (used.requests.get(kind, 0) for kind in ("GET", "PUT", "LIST"))
+    sent, received = size(used.sent_bytes), size(used.received_bytes)
+    return (
+        f"{gets:,} GET without those of Icechunk, {puts:,} PUT ({planned.puts:,} planned), {lists:,} LIST;"
+        f" {received} received, {sent} sent"
+    )
 
 
 def _transfer(found: Requests) -> str:

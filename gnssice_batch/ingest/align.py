@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from gnssice_batch.model.template import JOINED, VALUES, VARIABLES, joined_name
 from gnssice_batch.model.values import NO_SOURCE, Overlap, Span, Tally
 from gnssice_batch.rinex.observations.dense import scatter_row, targets
 from gnssice_batch.rinex.observations.presence import values_per_row
-from gnssice_batch.rinex.observations.values import MISSING, Observations, rows_of
+from gnssice_batch.rinex.observations.values import MISSING, MISSING_INDICATOR, Observations, rows_of
 from gnssice_batch.rinex.primitives.jit import kernel
 
+_VARIABLE: Final = {"S": "SNR", "C": "Pseudorange", "L": "Phase", "D": "Doppler"}
 _PS_PER_S = 1e12
 
 
@@ -185,6 +186,21 @@ def fill_block(
     block.rx_clock_offset[slots] = clock[here]
     block.epoch_offset[slots] = offset[here]
     block.values[slots] = placement.values[here]
+
+
+def filled(observations: Observations) -> frozenset[str]:
+    """The data variables and coordinates along epoch that observations give values to, the offset from a grid aside."""
+    found = {"source_file", "epoch_flag"} if observations.time_100ns.size else set()
+    present = observations.value != MISSING
+    for system, columns in observations.columns.items():
+        rows = np.array([sv[0] == system for sv in observations.svs], np.bool_)[observations.row_sv]
+        held = present[rows].any(axis=0)
+        found |= {_VARIABLE[column.kind] for column, one in zip(columns, held, strict=False) if one}
+    for name, indicator in (("LLI", observations.lli), ("SSI", observations.ssi)):
+        found |= {name} if (indicator != MISSING_INDICATOR).any() else set()
+    if (observations.rx_clock_offset_ps != MISSING).any():
+        found.add("rx_clock_offset")
+    return frozenset(found)
 
 
 def told_of_epochs(

@@ -25,6 +25,7 @@ from gnssice_batch.ingest.align import (
 )
 from gnssice_batch.ingest.fetching import Fetching
 from gnssice_batch.ingest.joining import contested_slots, join_block, nothing_joined, standing
+from gnssice_batch.ingest.opening import Fork, Opening
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
 from gnssice_batch.ingest.sources import Sources, by_first_unit
 from gnssice_batch.ingest.tallies import Gaps, Given, given_by_source, not_mixed_by_source
@@ -41,9 +42,9 @@ from gnssice_batch.model.values import (
     with_rows,
 )
 from gnssice_batch.rinex.observations.values import MISSING, Observations
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.units import (
     WorkFork,
-    open_work_fork,
     read_epochs,
     read_joined,
     write_coordinates,
@@ -78,11 +79,19 @@ class _Task:
     """What every unit of a partition is made with."""
 
     assignment: Assignment
-    work: WorkFork
-    before: WorkFork
-    """Another copy, never written to: a unit that is made again starts from what the store holds."""
+    opening: Opening
     sources: Sources
     bounds: Bounds
+
+    @property
+    def work(self) -> WorkFork:
+        """The copy of the work fork that is written to."""
+        return self.opening.work
+
+    @property
+    def before(self) -> WorkFork:
+        """Another copy, never written to: a unit that is made again starts from what the store holds."""
+        return self.opening.before
 
 
 @dataclass(slots=True)
@@ -104,7 +113,7 @@ class _UnitState:
     changed: bool = False
 
 
-def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) -> PartitionOutcome:
+def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -> PartitionOutcome:
     """Do one partition: what a cluster's worker runs, and the in-process executor too.
 
     Parameters
@@ -112,7 +121,7 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
     assignment
         The partition, its grid and signal axis, its files.
     fork
-        The work fork as bytes; this attempt makes a copy of its own.
+        The work fork as bytes, or what gives them once there is one; this attempt makes a copy of its own.
     context
         How to read files.
 
@@ -129,24 +138,30 @@ def ingest_partition(assignment: Assignment, fork: bytes, context: ReadContext) 
     started = time.monotonic()
     context.hold_store()
     interval_ns = assignment.grid.interval_ns
-    with scope(partition=assignment.partition.key), Fetching(context.archive, by_first_unit(assignment)) as files:
+    with (
+        scope(partition=assignment.partition.key),
+        Fetching(context.archive, by_first_unit(assignment)) as files,
+        Opening(fork, assignment) as opening,
+    ):
         sources = Sources(assignment, lambda file: read_file(file, context, interval_ns, files.fetch))
-        outcome = _written(assignment, fork, context, sources)
+        outcome = _written(assignment, opening, context, sources)
         if outcome.unknown_sids:
             files.keep()
+        elif context.store and not context.store.local:
+            written, size_bytes = opening.work.objects()
+            TRAFFIC.note("PUT", written, sent_bytes=size_bytes)
     peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
-    return replace(outcome, seconds=time.monotonic() - started, peak_memory_bytes=peak_memory_bytes)
+    seconds = time.monotonic() - started
+    return replace(outcome, seconds=seconds, peak_memory_bytes=peak_memory_bytes, traffic=TRAFFIC.take())
 
 
-def _written(assignment: Assignment, fork: bytes, context: ReadContext, sources: Sources) -> PartitionOutcome:
-    work = open_work_fork(fork, assignment)
-    before = open_work_fork(fork, assignment) if assignment.stored else work
-    task = _Task(assignment, work, before, sources, context.bounds[assignment.partition.receiver])
+def _written(assignment: Assignment, opening: Opening, context: ReadContext, sources: Sources) -> PartitionOutcome:
+    task = _Task(assignment, opening, sources, context.bounds[assignment.partition.receiver])
     units = _make_units(task)
     unknown = tuple(sorted(sources.unknown))
     return PartitionOutcome(
         key=assignment.partition.key,
-        fork=None if unknown else work.as_bytes(),
+        fork=None if unknown else task.work.as_bytes(),
         files=tuple(_file_outcome(index, task, units.values()) for index in range(len(assignment.files))),
         epochs=() if unknown else tuple(unit.rows for unit in units.values() if unit.written),
         written_units=() if unknown else tuple(sorted(n for n, unit in units.items() if unit.written)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gnssice_batch import config
 from gnssice_batch.archive.kept import KEPT
@@ -10,6 +10,7 @@ from gnssice_batch.cluster.executor import Executor, Finished, Task, executor, w
 from gnssice_batch.errors import GnssiceError, InterruptedRunError
 from gnssice_batch.job.counting import Counting, Counts, Progress
 from gnssice_batch.job.interruption import Stop, stoppable
+from gnssice_batch.storage.traffic import TRAFFIC, Traffic
 
 
 class NoProgress:
@@ -37,13 +38,21 @@ class Execution:
     """How often a task is run at most that storage, network or a worker failed."""
     progress: Counting
     stop: Stop
+    used: dict[str, Traffic] = field(default_factory=dict)
+    """By worker, empty for this process, what its tasks have asked of object stores."""
 
     def run[R](self, calls: Iterable[Task[R]]) -> Iterator[Finished[R]]:
         """Run tasks and yield each as it ends; none is submitted once the job was told to stop."""
         for finished in with_retries(self.tasks, self._until_stopped(calls), self.tries):
             if finished.worker or self.tasks.here:
                 self.progress.returned(finished.worker)
+            self.note(finished.worker, getattr(finished.result, "traffic", Traffic()))
             yield finished
+
+    def note(self, worker: str, traffic: Traffic) -> None:
+        """Note what a process has asked of object stores."""
+        if traffic != Traffic():
+            self.used[worker] = self.used.get(worker, Traffic()) + traffic
 
     def _until_stopped[R](self, calls: Iterable[Task[R]]) -> Iterator[Task[R]]:
         waiting = iter(calls)
@@ -63,6 +72,7 @@ def execution(settings: config.Settings, progress: Progress | None = None) -> It
     told, run = Counting(progress or NoProgress()), settings.run
     with ExitStack() as stack:
         stack.callback(KEPT.forget)
+        TRAFFIC.take()
         stop = stack.enter_context(stoppable(run.grace_s))
         tasks = stack.enter_context(executor(settings.cluster, run.window))
         if tasks.dashboard:

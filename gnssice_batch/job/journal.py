@@ -6,6 +6,8 @@ what another has written, so that one that was believed dead can't replace anyth
 document is sealed: its length and SHA-256 are checked before anything in it is believed, and nothing in it is executed.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -17,8 +19,6 @@ from gnssice_batch.job.lease import Holding, Lease, read_lease, take
 from gnssice_batch.job.sealing import seal, unseal
 from gnssice_batch.job.segment_writer import SegmentWriter
 from gnssice_batch.job.segments import (
-    FOLDER,
-    STARTS,
     finished_keys,
     highest_start,
     names_in,
@@ -223,14 +223,19 @@ class Journal:
         except GnssiceError as error:
             _log.warning("the lease was not given back: %s", error, extra={"run": self.record.run})
 
-    def remove(self) -> None:
+    def remove(self, ready: Callable[[], None] = lambda: None) -> None:
         """Remove the journal: the run is published, or given up.
 
         The record goes last: without it no start would find what is left.
+
+        Parameters
+        ----------
+        ready
+            Called before the record goes; what it raises leaves that.
         """
-        for name in (FOLDER, STARTS, _STRUCTURE, _SURVEYED, LEASE, _RECORD):
-            _remove(self.folder, name)
-        _remove(self.folder)
+        _remove(self.folder, keeping=_RECORD)
+        ready()
+        _remove(self.folder, _RECORD if self.folder.conditional else "")
 
     def _at_work(self) -> AtWork:
         if self.at_work is None:
@@ -265,21 +270,35 @@ def begin(folder: Folder, record: RunRecord) -> Journal:
     StoreError
         When it can't be written.
     """
+    taking = partial(_taken, folder.below(record.run), record, new=True)
+    if folder.conditional:  # its server decides, should another start find the record before the lease
+        keeping = Journal(folder.below(record.run), record).keep_record
+        with ThreadPoolExecutor(2, "journal") as pool:
+            others = [pool.submit(keeping), pool.submit(_remove_orphans, folder)]
+            journal = taking()
+        for other in others:
+            other.result()
+        return journal
     _remove_orphans(folder)
-    journal = _taken(folder.below(record.run), record)
+    journal = taking()
     journal.keep_record()
     return journal
 
 
-def _taken(folder: Folder, record: RunRecord, dead: Lease | None = None) -> Journal:
+def _taken(folder: Folder, record: RunRecord, dead: Lease | None = None, *, new: bool = False) -> Journal:
     """The journal of a run, taken by this process.
+
+    Parameters
+    ----------
+    new
+        Whether nobody can have written to it yet.
 
     Raises
     ------
     HeldError
         When another has it.
     """
-    holding = take(folder, record.run, lambda: highest_start(entries_of(folder)), dead)
+    holding = take(folder, record.run, lambda: highest_start(entries_of(folder)), dead, new=new)
 
     def write(name: str, content: bytes) -> None:
         holding.check()
@@ -363,9 +382,12 @@ def _write(folder: Folder, name: str, content: bytes) -> None:
         raise StoreError(msg) from error
 
 
-def _remove(folder: Folder, name: str = "") -> None:
+def _remove(folder: Folder, name: str = "", keeping: str = "") -> None:
     try:
-        folder.remove(name)
+        if name:
+            folder.remove_file(name)
+        else:
+            folder.remove(keeping=keeping)
     except OSError as error:
         msg = f"{folder.url}/{name}: the journal can't be removed: {error}; start again to go on"
         raise StoreError(msg) from error

@@ -181,7 +181,14 @@ class Holding:
         self.check()
 
 
-def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0, dead: Lease | None = None) -> Holding:
+def take(
+    folder: Folder,
+    run: str,
+    least: Callable[[], int] = lambda: 0,
+    dead: Lease | None = None,
+    *,
+    new: bool = False,
+) -> Holding:
     """Take the lease of a run that nobody works on: of all that try, one gets it.
 
     In an object store a conditional write decides; on a disk the caller holds the lock of the repository.
@@ -192,6 +199,8 @@ def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0, dead: L
         The highest number that a start is known to have had, where the lease does not tell.
     dead
         A lease that is not renewed any more, as `wait_for` has found.
+    new
+        Whether the run is new, so that there is no lease to be looked at.
 
     Raises
     ------
@@ -203,16 +212,17 @@ def take(folder: Folder, run: str, least: Callable[[], int] = lambda: 0, dead: L
     token = secrets.token_hex(4)
     _mine.add(token)
     try:
-        return _take(folder, run, least, token, dead)
+        return _take(folder, run, (lambda: 0) if new else least, token, dead, new=new)
     except BaseException:
         _mine.discard(token)
         raise
 
 
-def _take(folder: Folder, run: str, least: Callable[[], int], token: str, dead: Lease | None) -> Holding:
-    found = None
-    for _ in range(_TRIES):
-        found, version = read_lease(folder)
+def _take(folder: Folder, run: str, least: Callable[[], int], token: str, dead: Lease | None, *, new: bool) -> Holding:
+    found = version = None
+    for number in range(_TRIES):
+        if number or not new:
+            found, version = read_lease(folder)
         if found and found.token == token:
             return Holding(folder, run, found, version or "")
         if found and found != dead and found.alive():

@@ -21,8 +21,9 @@ from gnssice_batch.planning.plan import (
     totals,
     units_of_a_partition,
 )
+from gnssice_batch.planning.requests import Requests, foreseen
 from gnssice_batch.planning.rules import Rules
-from gnssice_batch.planning.survey import FileSurvey
+from gnssice_batch.planning.survey import FileSurvey, arrays_filled
 
 _log = logger(__name__)
 
@@ -118,6 +119,19 @@ def prepare(
     }
     unplanned = Prepared(backlog, surveys, templates, units, learned, context, (), surveyed.left_out)
     return replace(unplanned, plans=plan_all(unplanned, learned))
+
+
+def requests_of(prepared: Prepared) -> Requests:
+    """The requests that a run of these plans will make, as far as a plan can tell."""
+    backlog, plans = prepared.backlog, prepared.plans
+    return foreseen(
+        plans,
+        len(backlog.listing.files) + len(backlog.listing.skipped),
+        len(backlog.stored),
+        new=backlog.snapshot is None,
+        filled={plan.template.receiver: arrays_filled(plan.template, prepared.surveys) for plan in plans},
+        refused=len(prepared.refused),
+    )
 
 
 def plan_all(

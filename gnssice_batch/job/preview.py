@@ -8,7 +8,7 @@ from gnssice_batch import config
 from gnssice_batch.archive.skipped import SkippedFile, by_kind
 from gnssice_batch.job.counting import Progress
 from gnssice_batch.job.execution import execution
-from gnssice_batch.job.prepare import Prepared, prepare
+from gnssice_batch.job.prepare import Prepared, prepare, requests_of
 from gnssice_batch.job.report import all_reasons, skipped_json
 from gnssice_batch.job.results import changes_of, left_out
 from gnssice_batch.job.target import target_of
@@ -19,9 +19,10 @@ from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import Change, changes_json
 from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import GroupPlan, Totals
-from gnssice_batch.planning.requests import Requests, foreseen
+from gnssice_batch.planning.requests import Requests
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.planning.survey import FileSurvey, foreseen_losses
+from gnssice_batch.store.repository import open_existing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
     """
     target, rules = target_of(settings), rules_of(settings)
     with execution(settings, progress) as workers:
-        backlog = find_backlog(rules, target.location, target.branch)
+        backlog = find_backlog(rules, open_existing(target.location), target.branch)
         prepared = prepare(backlog, rules, workers)
     strays = {uri for plan in prepared.plans for uri in plan.implausible}
     surveyed = (survey.outcome for survey in prepared.surveys)
@@ -100,12 +101,7 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         left_out=left_out(prepared),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
         changes=changes_of(backlog, _by_receiver(outcomes)),
-        requests=foreseen(
-            prepared.plans,
-            len(backlog.listing.files) + len(backlog.listing.skipped),
-            len(backlog.stored),
-            new=backlog.snapshot is None,
-        ),
+        requests=requests_of(prepared),
     )
 
 

@@ -17,6 +17,7 @@ from gnssice_batch.job.report import Proof
 from gnssice_batch.job.work import Work
 from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status, Strategy, renumbered
 from gnssice_batch.planning.plan import current_rows
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.layout.ledger import read_ledger
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_fork
 from gnssice_batch.verification.comparison import Axes, Cells, Findings
@@ -69,7 +70,7 @@ def verify_partition(done: Done, base: bytes, context: ReadContext, strategy: St
             else:
                 _check_unwritten(comparison, before.sources(span), span)
     comparison.close()
-    return comparison.result(partition.key)
+    return replace(comparison.result(partition.key), traffic=TRAFFIC.take())
 
 
 def claims_of(done: Done) -> list[Claim]:

@@ -11,6 +11,8 @@ from gnssice_batch.model.reasons import ranked_reasons
 from gnssice_batch.model.values import FileOutcome, Status, Tally
 from gnssice_batch.planning.changes import Change, changes_json
 from gnssice_batch.planning.growth import misdated
+from gnssice_batch.planning.requests import Requests
+from gnssice_batch.storage.traffic import Traffic
 
 EXIT_DONE: Final = 0
 EXIT_REFUSED: Final = 1
@@ -84,6 +86,16 @@ class RunReport:
     """By receiver what is other in some files than in those before them."""
     kept_at: str | None = None
     """URL of the file that this report is kept in; None for none."""
+    planned: Requests = field(default_factory=Requests)
+    """What was foreseen of the requests to object stores."""
+    used: Mapping[str, Traffic] = field(default_factory=dict)
+    """By worker, empty for the coordinator, the requests that were made, as far as they can be counted: not the GETs of
+    Icechunk."""
+
+    @property
+    def used_in_all(self) -> Traffic:
+        """The requests of all processes."""
+        return sum(self.used.values(), Traffic())
 
     @property
     def skipped(self) -> int:
@@ -193,6 +205,11 @@ def as_json(report: RunReport) -> dict[str, object]:
         "markers": {receiver: dict(markers) for receiver, markers in report.markers.items()},
         "peak_memory_bytes": report.peak_memory_bytes,
         "proof": asdict(report.proof),
+        "requests": {
+            "planned": report.planned.as_json(),
+            "used": report.used_in_all.as_json(),
+            "by_worker": {worker or "coordinator": used.as_json() for worker, used in sorted(report.used.items())},
+        },
         "changes": changes_json(report.changes),
         "receivers": {receiver: summary(outcomes) for receiver, outcomes in report.files.items()},
         "misdated_files": [{"file": one.file.uri, "what": said} for one, said in misdated_files(report)],

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from gnssice_batch.errors import Reason, StoreError
-from gnssice_batch.job.prepare import Prepared
+from gnssice_batch.job.prepare import Prepared, requests_of
 from gnssice_batch.job.report import Proof, RunReport, combined
 from gnssice_batch.job.work import Work
 from gnssice_batch.model.template import unit_chunks
@@ -57,6 +57,7 @@ def up_to_date_report(prepared: Prepared, url: str, run: str) -> RunReport:
         up_to_date=prepared.backlog.up_to_date,
         skipped_files=prepared.backlog.listing.skipped,
         left_out=left_out(prepared),
+        planned=requests_of(prepared),
     )
 
 

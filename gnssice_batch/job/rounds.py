@@ -1,17 +1,20 @@
 """The rounds of a run: make the structure, submit partitions, learn, plan again, until none is pending."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 
 from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cluster.executor import Task
-from gnssice_batch.errors import PlanError
+from gnssice_batch.errors import GnssiceError, PlanError
+from gnssice_batch.ingest.opening import Fork, Later
 from gnssice_batch.ingest.partition import ingest_partition
 from gnssice_batch.ingest.sources import by_first_unit
 from gnssice_batch.job.execution import Execution, result_of
+from gnssice_batch.job.making import Making, extending
 from gnssice_batch.job.prepare import Prepared, plan_all
 from gnssice_batch.job.work import Work
 from gnssice_batch.log import logger
@@ -19,7 +22,7 @@ from gnssice_batch.model.template import GroupTemplate, digest
 from gnssice_batch.model.values import Assignment, Done, PartitionOutcome
 from gnssice_batch.planning.breaker import Breaker, BreakerLimits
 from gnssice_batch.planning.plan import GroupPlan, pending
-from gnssice_batch.store.writing.structure import Structure, StructureChange, make_structure, staging_branch
+from gnssice_batch.store.writing.structure import Structure, StructureChange, stage, staging_branch, structure_on
 
 _log = logger(__name__)
 
@@ -56,9 +59,9 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
         work.implausible = frozenset(uri for plan in plans for uri in plan.implausible)
         _forget_unplanned(work, plans)
         todo = _pending(work, plans)
-        structure = _structure(work, plans, prepared)
+        making = _structure(work, plans, prepared, here=execution.tasks.here)
         if not todo:
-            return structure
+            return making.result()
         execution.progress.plan((one for plan in plans for one in plan.assignments), work.done, work.resumed)
         execution.progress.stage("ingest again" if number else "ingest", len(todo))
         _send_out(todo, prepared, work, _breaker(prepared, limits), execution)
@@ -95,7 +98,7 @@ def _still_holds(assignment: Assignment, done: Done) -> bool:
     return same_signals and (assignment.partition, assignment.grid.origin_ns) == (done.partition, done.origin_ns)
 
 
-def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> Structure:
+def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared, *, here: bool) -> Making:
     """Make the structure of the first round, and extend it whenever a later plan needs more."""
     changed = [
         plan.template
@@ -103,17 +106,35 @@ def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared) -> 
         if plan.changes_structure and not _same_axes(work.templates.get(plan.template.receiver), plan.template)
     ]
     work.templates.update({plan.template.receiver: plan.template for plan in plans})
-    return work.structure if work.structure and not changed else _extended(work, changed, prepared)
+    if work.making is None or changed:
+        work.making = _extended(work, changed, prepared)
+    if not (here and _may_lack_signals(work, plans)):
+        work.making.begin()
+    return work.making
 
 
-def _extended(work: Work, templates: list[GroupTemplate], prepared: Prepared) -> Structure:
-    base = work.structure.base if work.structure else prepared.backlog.base(work.repository)
-    work.structures += 1
-    wanted = StructureChange(templates, prepared.source_format)
-    staging = staging_branch(work.journal.record.run, work.structures)
-    work.structure = make_structure(work.repository, base, staging, wanted, work.structure)
-    work.journal.keep_structure(work.structure)
-    return work.structure
+def _may_lack_signals(work: Work, plans: tuple[GroupPlan, ...]) -> bool:
+    """Whether what a structure lacks shows when the first files of a new group are read: it is made after that."""
+    return not work.sids and not work.done and any(plan.current is None for plan in plans)
+
+
+def _extended(work: Work, templates: Iterable[GroupTemplate], prepared: Prepared) -> Making:
+    wanted = {template.receiver: template for template in templates}
+    return extending(work.making, wanted, lambda making: work.aside.begin(_made, work, prepared, making))
+
+
+def _made(work: Work, prepared: Prepared, making: Making) -> Structure:
+    previous = making.extended.result() if making.extended else None
+    repository, journal, staged = work.repository, work.journal, work.begun.result().staged
+    if previous or staged is None:
+        base, root = (previous.base, previous.root) if previous else (prepared.backlog.base(repository), "")
+        work.structures += 1
+        branch = staging_branch(journal.record.run, work.structures)
+        staged = stage(repository, base, branch, prepared.source_format, root)
+    wanted = StructureChange(tuple(making.templates.values()), prepared.source_format)
+    structure = structure_on(repository, staged, wanted, previous)
+    journal.keep_structure(structure)
+    return structure
 
 
 def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
@@ -124,9 +145,11 @@ def _send_out(
     todo: tuple[Assignment, ...], prepared: Prepared, work: Work, breaker: Breaker, execution: Execution
 ) -> None:
     sent: dict[str, Assignment] = {}
-    calls = (_call(assignment, prepared, work, sent) for assignment in todo)
+    calls = (_call(assignment, prepared, work, sent, here=execution.tasks.here) for assignment in todo)
     asking = _asking_ahead(calls, todo, prepared.context.archive) if execution.tasks.here else calls
     for finished in execution.run(asking):
+        if isinstance(finished.error, _NotMadeError) and work.making:
+            work.making.result()
         assignment = sent[finished.key]
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
@@ -159,22 +182,39 @@ def _breaker(prepared: Prepared, limits: BreakerLimits) -> Breaker:
 
 
 def _call(
-    assignment: Assignment, prepared: Prepared, work: Work, sent: dict[str, Assignment]
+    assignment: Assignment, prepared: Prepared, work: Work, sent: dict[str, Assignment], *, here: bool
 ) -> Task[PartitionOutcome]:
     """The task of a partition as it is submitted: with the signals that others have met since it was planned.
 
-    So a new signal costs the partitions under way a second reading, and not all that are still to come.
+    So a new signal costs the partitions under way a second reading, and not all that are still to come. In this process
+    it begins while its structure is made.
     """
     template = work.templates[assignment.partition.receiver]
     grown = work.grown(template)
     if grown.axis != template.axis:
         work.templates[template.receiver] = grown
-        _extended(work, [grown], prepared)
+        work.making = _extended(work, [grown], prepared)
+        work.making.begin()
     sent[assignment.partition.key] = current = replace(assignment, axis=grown.axis)
-    fork = work.structure.work_fork if work.structure else b""
+    making = work.making
+    fork: Fork = making.result().work_fork if making and not here else b""
+    if making and here:
+        fork = Later(partial(_work_fork, making), at_once=making.made is not None)
     near = Counter(filter(None, (work.readers.pop(file.uri, "") for file in current.files))).most_common(1)
     arguments = (current, fork, prepared.context)
     return Task(assignment.partition.key, ingest_partition, arguments, near[0][0] if near else "")
+
+
+def _work_fork(making: Making) -> bytes:
+    """The fork that tasks start from, once it is made."""
+    try:
+        return making.result().work_fork
+    except (GnssiceError, OSError) as error:
+        raise _NotMadeError(str(error)) from error
+
+
+class _NotMadeError(GnssiceError):
+    """The structure that a task writes to could not be made; trying the task again does not help."""
 
 
 def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome, worker: str) -> None:

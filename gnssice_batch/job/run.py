@@ -22,6 +22,7 @@ from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import warn
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rules import Rules, rules_of
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.publish import Publication, publish
 
 _BASE_MEMORY_BYTES = 350 << 20
@@ -63,7 +64,9 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
         )
         workers.progress.settle(report)
         warn(report.changes)
-        return kept(replace(report, seconds=time.monotonic() - started), order.target.reports)
+        workers.note("", TRAFFIC.take())
+        ended = replace(report, used=dict(workers.used), seconds=time.monotonic() - started)
+        return kept(ended, order.target.reports)
 
 
 def _phases(order: Order, execution: Execution) -> RunReport:
@@ -71,7 +74,7 @@ def _phases(order: Order, execution: Execution) -> RunReport:
     target, rules = order.target, order.rules
     with start_of(target, execution.stop) as start:
         execution.progress.begin(start.run)
-        backlog = find_backlog(rules, target.location, target.branch, order.retry)
+        backlog = find_backlog(rules, start.repository, target.branch, order.retry)
         prepared = prepare(backlog, rules, execution, start.resumed.templates, start.refused)
         execution.stop.raise_if_requested()
         start.check_head(backlog.snapshot)
@@ -92,14 +95,20 @@ def _phases(order: Order, execution: Execution) -> RunReport:
 
 def _published(target: Target, work: Work, publication: Publication) -> str:
     """Publish what the journal holds, as long as the run is this process's."""
-    work.journal.flush()
-    work.journal.renew()
+    held = work.aside.begin(_held, work)
     try:
-        snapshot = publish(work.repository, target.branch, publication)
+        snapshot = publish(work.repository, target.branch, publication, held.result)
     except RunConflictError as conflict:
+        held.result()
         raise MovedError(str(conflict), publication.run) from conflict
     tag_published(target, work.repository, snapshot)
     return snapshot
+
+
+def _held(work: Work) -> None:
+    """Wait until the journal has everything; find out whether the run still is this process's."""
+    work.journal.flush()
+    work.journal.renew()
 
 
 def _check_memory(prepared: Prepared, tasks: Executor) -> None:

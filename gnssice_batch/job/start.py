@@ -3,12 +3,14 @@
 import secrets
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gnssice_batch.errors import RunConflictError, StoreError
+from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.interruption import Stop
 from gnssice_batch.job.journal import Journal, RunRecord, begin, resumable
 from gnssice_batch.job.lease import HeldError, Lease, wait_for
@@ -16,10 +18,11 @@ from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.replanning import MovedError
 from gnssice_batch.job.resume import Resumed, resume
 from gnssice_batch.job.target import Target
-from gnssice_batch.job.work import Work, work_of
+from gnssice_batch.job.work import Begun, Work, work_of
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileOutcome
 from gnssice_batch.planning.rules import SOFTWARE
+from gnssice_batch.store.conditional_writes import prove as prove_server
 from gnssice_batch.store.repository import (
     Repository,
     ensure_branch,
@@ -28,7 +31,7 @@ from gnssice_batch.store.repository import (
     tag_snapshot,
 )
 from gnssice_batch.store.writing.publish import published_snapshot
-from gnssice_batch.store.writing.structure import discard_staging
+from gnssice_batch.store.writing.structure import discard_staging, stage, staging_branch
 
 _log = logger(__name__)
 
@@ -44,6 +47,10 @@ class Start:
     """Name of the run: that of the adopted journal, else a new one."""
     at_work: ExitStack
     """Holds the journal, and its heartbeat."""
+    aside: Aside
+    """Opens and makes what is written to, while files are read."""
+    proving: Future[None] | None = None
+    """Tries the server of a repository that is not there yet."""
     repository: Repository | None = None
     journal: Journal | None = None
     resumed: Resumed = field(default_factory=Resumed)
@@ -66,20 +73,29 @@ class Start:
             raise MovedError("the branch moved again while this run was planned", self.run)
 
     def begin(self, prepared: Prepared) -> Work:
-        """Open the repository and the journal, make both where they are not there yet.
+        """Begin to open the repository and the journal, to make both where they are not there yet.
 
-        Raises
-        ------
-        StoreError
-            When the repository or the journal can't be written.
+        What is wrong with them is raised where the work first needs them: a `StoreError` where they can't be written.
         """
-        self.repository = self.repository or open_repository(self.target.location, self.target.options)
+        return work_of(self.aside, self.aside.begin(self._begun, prepared), prepared, self.resumed)
+
+    def _begun(self, prepared: Prepared) -> Begun:
+        if self.repository is None:
+            proven = self.proving is not None and not isinstance(self.proving.exception(), OSError)
+            if self.proving and proven:
+                self.proving.result()
+            self.repository = open_repository(self.target.location, self.target.options, proven=proven)
         ensure_branch(self.repository, self.target.branch)
+        adopted, base = self.journal is not None, prepared.backlog.base(self.repository)
         if self.journal is None:
-            self.journal = _begin(self.target, self.run, prepared.backlog.base(self.repository))
+            self.journal = _begin(self.target, self.run, base)
             _be_at_work(self.at_work, self.journal)
-        self.journal.keep_surveyed(prepared.refused)
-        return work_of(self.repository, self.journal, prepared, self.resumed)
+        if adopted or prepared.refused:
+            self.journal.keep_surveyed(prepared.refused)
+        staged = None
+        if self.resumed.structure is None:
+            staged = stage(self.repository, base, staging_branch(self.run, 0), prepared.source_format)
+        return Begun(self.repository, self.journal, staged)
 
 
 @contextmanager
@@ -95,9 +111,12 @@ def start_of(target: Target, stop: Stop) -> Iterator[Start]:
     InterruptedRunError
         When the job was told to stop while it waited for a process that may be dead.
     """
-    with ExitStack() as at_work:
+    with ExitStack() as at_work, Aside() as aside:
         repository, journal = _adopted(target, at_work, stop)
-        start = Start(target, journal.record.run if journal else _new_name(), at_work, repository, journal)
+        start = Start(target, journal.record.run if journal else _new_name(), at_work, aside)
+        start.repository, start.journal = repository, journal
+        if repository is None and not target.location.local:
+            start.proving = aside.begin(prove_server, target.location)
         if repository and journal:
             start.resumed = resume(repository, target.branch, journal)
         yield start
@@ -191,10 +210,11 @@ def _heartbeat(journal: Journal) -> Iterator[None]:
 
 
 def _clear(repository: Repository, journal: Journal) -> None:
-    """Remove what a run has left beside the store: the staging branches first, the journal last."""
+    """Remove what a run has left beside the store: the staging branches first, the record of the journal last."""
     try:
-        discard_staging(repository, journal.record.run)
-        journal.remove()
+        with Aside() as aside:
+            discarding = aside.begin(discard_staging, repository, journal.record.run)
+            journal.remove(discarding.result)
     except BaseException:
         journal.give_back()
         raise

@@ -1,8 +1,11 @@
 """The work of a run so far, with what it has learned from it."""
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
+from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.journal import Journal
+from gnssice_batch.job.making import Making, made_before
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.resume import Resumed
 from gnssice_batch.job.surveying import true_span
@@ -10,15 +13,26 @@ from gnssice_batch.model.template import GroupTemplate, grown_axis
 from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
 from gnssice_batch.planning.plan import Learned
 from gnssice_batch.store.repository import Repository
-from gnssice_batch.store.writing.structure import Structure
+from gnssice_batch.store.writing.structure import Staged, Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a run needs before anything is written that outlives it."""
+
+    repository: Repository
+    journal: Journal
+    staged: Staged | None
+    """Where the first structure is made; None where an earlier start has made one."""
 
 
 @dataclass(slots=True)
 class Work:
     """What a run has done so far."""
 
-    repository: Repository
-    journal: Journal
+    aside: Aside
+    """Makes what is asked of it one after the other, while partitions are read."""
+    begun: Future[Begun]
     spans: dict[str, Span | None]
     """True span per file that was read."""
     sids: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -29,8 +43,8 @@ class Work:
     """Partition key to what was done last; partitions that met unknown signals are not in here."""
     templates: dict[str, GroupTemplate] = field(default_factory=dict)
     """Receiver to its group as it is planned, and as the structure makes it where that is needed."""
-    structure: Structure | None = None
-    """The latest; each extends the one before, so it holds everything."""
+    making: Making | None = None
+    """The latest structure; each extends the one before, so it holds everything."""
     set_aside: dict[str, Assignment] = field(default_factory=dict)
     """Partitions that killed their workers."""
     rejected: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
@@ -45,6 +59,21 @@ class Work:
     """How many structures this start has made."""
     resumed: int = 0
     """Partitions that an earlier start had finished."""
+
+    @property
+    def repository(self) -> Repository:
+        """The repository, once it is open."""
+        return self.begun.result().repository
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, once it is this process's."""
+        return self.begun.result().journal
+
+    @property
+    def structure(self) -> Structure | None:
+        """The latest structure, once it is made; None where none is needed."""
+        return self.making.result() if self.making else None
 
     def learn(self, receiver: str, outcome: PartitionOutcome) -> None:
         """Take down what reading the files of a partition has shown."""
@@ -93,15 +122,15 @@ class Work:
         self.journal.drop(key)
 
 
-def work_of(repository: Repository, journal: Journal, prepared: Prepared, resumed: Resumed) -> Work:
+def work_of(aside: Aside, begun: Future[Begun], prepared: Prepared, resumed: Resumed) -> Work:
     """The work as an earlier start has left it, its findings learned again."""
     work = Work(
-        repository,
-        journal,
+        aside,
+        begun,
         dict(prepared.learned.spans),
         done=dict(resumed.done),
         templates=dict(resumed.templates),
-        structure=resumed.structure,
+        making=made_before(resumed.structure) if resumed.structure else None,
         resumed=len(resumed.done),
         readers={survey.outcome.file.uri: survey.worker for survey in prepared.surveys if survey.worker},
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.model.grid import Grid
+from gnssice_batch.storage.traffic import Traffic
 
 NO_SOURCE = -1
 """`EpochRows.source` of an epoch that no file holds."""
@@ -329,3 +330,5 @@ class PartitionOutcome:
     """Ledger row of an earlier file to how many more of its epochs have another main source now."""
     not_mixed: Mapping[int, int] = field(default_factory=dict)
     """Ledger row of an earlier file to those of its displaced values that no file gives."""
+    traffic: Traffic = field(default_factory=Traffic, compare=False)
+    """What the worker's process has asked of object stores since its last result."""

@@ -21,10 +21,9 @@ from gnssice_batch.planning.plan import Retry, select
 from gnssice_batch.planning.rules import SOFTWARE, NewGroups, Rules
 from gnssice_batch.planning.survey import FileSurvey, channels, for_interval, sampling
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
-from gnssice_batch.storage.location import Location
 from gnssice_batch.store.layout.ledger import Ledger, StoredRefusal
 from gnssice_batch.store.reading.contents import StoredGroup, branch_head, first_snapshot, stored_groups
-from gnssice_batch.store.repository import MAIN, Repository, open_existing
+from gnssice_batch.store.repository import MAIN, Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,13 @@ class Backlog:
         return self.stored[receiver].template if receiver in self.stored else None
 
 
-def find_backlog(rules: Rules, store: Location, branch: str, retry: Retry | None = None) -> Backlog:
+def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry: Retry | None = None) -> Backlog:
     """List the archive and compare it with the store; nothing is changed.
 
     Parameters
     ----------
-    store, branch
-        Repository, which need not be there yet, and the branch that the run publishes on.
+    repository, branch
+        Repository, None where there is none yet, and the branch that the run publishes on.
     retry
         Take only the refused files that it wants.
 
@@ -75,7 +74,6 @@ def find_backlog(rules: Rules, store: Location, branch: str, retry: Retry | None
         As `list_files` and `stored_groups` say.
     """
     listing = list_files(rules.archive, lambda: rules.limits.survey().check)
-    repository = open_existing(store)
     snapshot = branch_head(repository, branch) or branch_head(repository, MAIN) if repository else None
     stored = stored_groups(repository, snapshot) if repository and snapshot else {}
     by_receiver = {receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)}

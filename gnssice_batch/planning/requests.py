@@ -1,7 +1,8 @@
 """The requests that a run will make, as far as a plan can tell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from gnssice_batch.model.template import OBSERVED_COORDINATES, SID_COORDINATES, VARIABLES
@@ -18,10 +19,10 @@ _NEW_REPOSITORY: Final = 3 + 2
 _PROBE: Final = 21
 """Conditional writes tried on a server: four in a row, and races of eight, with one write between."""
 _JOURNAL: Final = 4
-"""Lease, run, survey and structure."""
+"""Lease, its renewal before the commit, run and structure."""
 _LEDGER_COLUMNS_READ: Final = 11
-_GETS_OF_A_COLUMN: Final = 3
-"""Manifest, index of the shard, chunk."""
+_GETS_OF_A_COLUMN: Final = 1
+"""Its manifest, with the chunk in it; where that is long, two more."""
 _GETS_OF_A_RUN: Final = 40
 
 
@@ -44,7 +45,7 @@ class Requests:
     commit_puts: int = 0
     """Snapshots, branches and what a new repository takes."""
     manifest_puts: int = 0
-    """At most so many: one for each array that a commit gives a chunk; columns of nothing but empty cells have none."""
+    """One for each array that a commit gives a chunk."""
     journal_puts: int = 0
     """Without renewals of the lease, which are by time."""
     store_gets: int = 0
@@ -77,7 +78,15 @@ class Requests:
         }
 
 
-def foreseen(plans: Sequence[GroupPlan], listed: int, stored: int, *, new: bool) -> Requests:
+def foreseen(
+    plans: Sequence[GroupPlan],
+    listed: int,
+    stored: int,
+    *,
+    new: bool,
+    filled: Mapping[str, frozenset[str] | None] = MappingProxyType({}),
+    refused: int = 0,
+) -> Requests:
     """The requests of a run that has these plans, of one round.
 
     Parameters
@@ -88,6 +97,10 @@ def foreseen(plans: Sequence[GroupPlan], listed: int, stored: int, *, new: bool)
         Receivers that the store has.
     new
         Whether there is no repository yet.
+    filled
+        By receiver the arrays that its files give values to, as far as a sample tells; else all of them.
+    refused
+        Files that the sample has refused.
     """
     whole, lists = totals(plans), max(1, -(-listed // _NAMES_OF_A_PAGE))
     reading = stored * _LEDGER_COLUMNS_READ * _GETS_OF_A_COLUMN
@@ -97,28 +110,32 @@ def foreseen(plans: Sequence[GroupPlan], listed: int, stored: int, *, new: bool)
     return Requests(
         file_gets=whole.files,
         archive_lists=lists,
-        chunk_puts=sum(map(_chunks, plans)),
+        chunk_puts=sum(_chunks(plan, filled.get(plan.template.receiver)) for plan in plans),
         commit_puts=_COMMIT * (1 + changed + new) + 2 * _BRANCH + (_PROBE + _NEW_REPOSITORY if new else 0),
-        manifest_puts=sum(map(_manifests, plans)),
-        journal_puts=_JOURNAL + whole.partitions,
+        manifest_puts=sum(_manifests(plan, filled.get(plan.template.receiver)) for plan in plans),
+        journal_puts=_JOURNAL + bool(refused) + whole.partitions,
         store_gets=_GETS_OF_A_RUN + reading,
         received_bytes=whole.size_bytes,
         sent_bytes=whole.size_bytes,
     )
 
 
-def _chunks(plan: GroupPlan) -> int:
+def _chunks(plan: GroupPlan, filled: frozenset[str] | None) -> int:
     columns = -(-len(plan.template.axis.sids) // plan.template.shard_sids)
     units = sum(len(assignment.partition.stored_units) for assignment in plan.assignments)
-    return units * columns * len(VARIABLES)
+    return units * columns * _count([spec.name for spec in VARIABLES], filled)
 
 
-def _manifests(plan: GroupPlan) -> int:
+def _count(names: Sequence[str], filled: frozenset[str] | None) -> int:
+    return len(names) if filled is None else len(filled.intersection(names))
+
+
+def _manifests(plan: GroupPlan, filled: frozenset[str] | None) -> int:
     """Arrays that change: the axes that grow, on the staging branch and when published, then all that files fill."""
     if not plan.assignments:
         return 0
     signals = plan.current is None or plan.current.axis != plan.template.axis
     epochs = plan.current is None or plan.current.grid != plan.template.grid
     structure = signals * len(SID_COORDINATES) + epochs
-    written = len(VARIABLES) + len(OBSERVED_COORDINATES)
+    written = _count([*(spec.name for spec in VARIABLES), *OBSERVED_COORDINATES], filled)
     return 2 * structure + written + len(FILE_COLUMNS) + len(TABLE_COLUMNS)

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from gnssice_batch.errors import PlanError, Reason
+from gnssice_batch.ingest.align import filled
 from gnssice_batch.ingest.fetching import Fetching
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, is_faster, read_file, too_fast
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
@@ -15,6 +16,7 @@ from gnssice_batch.model.intervals import interval_of
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Refusal, SourceFile, Span, Status, Tally
 from gnssice_batch.planning.sampling import Marks, offsets_ns, phase_of, steady_ns, tolerance_of
+from gnssice_batch.storage.traffic import TRAFFIC, Traffic
 
 _KEPT_EPOCHS: Final = 256
 """So many epochs of a file are kept: a survey may be of many files."""
@@ -30,8 +32,20 @@ class FileSurvey:
     """Interval that its epochs fit; 0 where neither they nor its header tell one."""
     marks: Marks = field(default_factory=lambda: Marks(np.empty(0, np.int64), 0), compare=False, repr=False)
     """Some of its plausible epochs."""
+    fills: frozenset[str] = field(default=frozenset(), compare=False)
+    """Arrays of a group that its observations give values to."""
     worker: str = field(default="", compare=False)
     """Who has read the file, and may have kept it."""
+    traffic: Traffic = field(default_factory=Traffic, compare=False)
+    """What the worker's process has asked of object stores since its last result."""
+
+
+def arrays_filled(template: GroupTemplate, surveys: Iterable[FileSurvey]) -> frozenset[str] | None:
+    """The data variables and coordinates that files of a sample give values to; None where there is no sample."""
+    mine = [survey for survey in surveys if survey.outcome.file.receiver == template.receiver and survey.fills]
+    grid, found = template.grid, {name for survey in mine for name in survey.fills}
+    off = any(offsets_ns(one.marks.times_ns, grid.interval_ns, grid.phase_ns).any() for one in mine)
+    return frozenset(found | ({"epoch_offset"} if off else set())) if mine else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,10 @@ def sample(files: Sequence[SourceFile], count: int) -> tuple[SourceFile, ...]:
 
 def survey_file(file: SourceFile, context: ReadContext) -> FileSurvey:
     """Read one file whole; a refused one says nothing but why."""
+    return replace(_surveyed(file, context), traffic=TRAFFIC.take())
+
+
+def _surveyed(file: SourceFile, context: ReadContext) -> FileSurvey:
     with Fetching(context.archive, [file]) as files:
         result = read_file(file, context, content_of=files.fetch)
         if result.status is not Status.REJECTED:
@@ -61,7 +79,8 @@ def survey_file(file: SourceFile, context: ReadContext) -> FileSurvey:
         return FileSurvey(outcome, frozenset(), 0)
     times_ns = _plausible_ns(result, result.facts.span)
     interval_ns = interval_of(times_ns, round((result.parts[0].header.interval_s or 0) * SECOND_NS))
-    return FileSurvey(outcome, result.sids, interval_ns, Marks(_some(times_ns), times_ns.size))
+    fills = frozenset(name for part in result.parts for name in filled(part))
+    return FileSurvey(outcome, result.sids, interval_ns, Marks(_some(times_ns), times_ns.size), fills)
 
 
 def rejected(survey: FileSurvey, refusal: Refusal) -> FileSurvey:

@@ -18,7 +18,7 @@ from gnssice_batch.storage.credentials import (
     s3_keys,
 )
 from gnssice_batch.storage.options import StorageOptions, check_options
-from gnssice_batch.storage.retries import pause_of_s3, retries_of_azure
+from gnssice_batch.storage.retries import count_s3, pause_of_s3, retries_of_azure
 from gnssice_batch.storage.urls import Kind, Place, place
 
 _CONNECTIONS: Final = 64
@@ -72,6 +72,7 @@ def _s3(options: StorageOptions) -> Any:
     session = AioSession()
     if keys := s3_keys(options):
         session._credentials = _signer(options, keys)  # noqa: SLF001 - aiobotocore has no public way to renew them ourselves
+    session.register("before-send.s3", count_s3)
     session.register("needs-retry.s3", pause_of_s3)
     opened = S3FileSystem(session=session, **s3_arguments(options))
     opened.retries = 1

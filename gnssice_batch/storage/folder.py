@@ -1,7 +1,8 @@
 """A folder anywhere, local or in an object store: the one door to fsspec."""
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,12 +19,15 @@ from gnssice_batch.storage.filesystems import filesystem
 from gnssice_batch.storage.listing import AT_ONCE, UnorderedError, list_all
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.object_lists import object_lister
+from gnssice_batch.storage.object_reads import whole_object
 from gnssice_batch.storage.options import StorageOptions
 from gnssice_batch.storage.urls import Kind, Place, below, place
 
 _log = logging.getLogger(__name__)
 
 _DENIALS: Final = frozenset({401, 403})
+_SINGLY: Final = 100
+"""So many objects are removed by a request each, which says whether it was; of more many by one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,17 @@ class Folder:
             opened, root = self._open()
             content: bytes = opened.cat_file(f"{root}/{name}", start=0 if size_bytes else None, end=size_bytes)
             return content
+
+    def read_at_once(self, name: str) -> bytes | None:
+        """The bytes of an object, asked for once; None where they do not come, or elsewhere: `read` has more patience.
+
+        Raises
+        ------
+        OSError
+            When there are no credentials.
+        """
+        with _as_os_errors():
+            return whole_object(place(self.url), self.options, name)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole: a reader sees all of it or nothing, also when this process dies.
@@ -138,7 +153,8 @@ class Folder:
             where = place(self.url)
             if where.kind is not Kind.S3 and where.kind is not Kind.AZURE:
                 return entries(opened, root)
-            return _objects(where, self.options, at_once) or entries(opened, root)
+            found = _objects(where, self.options, at_once)
+            return entries(opened, root) if found is None else found
 
     def exists(self) -> bool:
         """Whether there is such a folder.
@@ -152,8 +168,13 @@ class Folder:
             opened, root = self._open()
             return bool(opened.isdir(root))
 
-    def remove(self, name: str = "") -> None:
+    def remove(self, name: str = "", keeping: str = "") -> None:
         """Remove a file or everything below a path; what is not there is removed already.
+
+        Parameters
+        ----------
+        keeping
+            A file directly below the path that stays.
 
         Raises
         ------
@@ -163,9 +184,42 @@ class Folder:
         with _as_os_errors():
             opened, root = self._open()
             path = f"{root}/{name}".rstrip("/")
+            if self.conditional and self._remove_singly(name, path, keeping):
+                return
             with suppress(FileNotFoundError):
-                opened.rm(path, recursive=True)
-                _check_removed(opened, path)
+                within = opened.ls(path, detail=False) if keeping else [path]
+                for each in within:
+                    if not keeping or each.rpartition("/")[2] != keeping:
+                        opened.rm(each, recursive=True)
+                        _check_removed(opened, each)
+
+    def remove_file(self, name: str) -> None:
+        """Remove one file, asking for nothing else; one that is not there is removed already.
+
+        Raises
+        ------
+        OSError
+            When the storage does not let it.
+        """
+        if not self.conditional:
+            self.remove(name)
+            return
+        with _as_os_errors():
+            opened, root = self._open()
+            sync(opened.loop, client(place(self.url).kind, opened).remove, f"{root}/{name}")
+
+    def _remove_singly(self, name: str, path: str, keeping: str) -> bool:
+        """Remove objects by a request each, all at once; False where they are many, or it is not as simple as that."""
+        opened, where = self._open()[0], place(below(self.url, name) if name else self.url)
+        opened.invalidate_cache()
+        found = _objects(where, self.options, AT_ONCE)
+        if found is None or len(found) > _SINGLY:
+            return False
+        paths = [f"{path}/{each}" for each in found if each != keeping] or ([path] if name else [])
+        failed = sync(opened.loop, _failures, client(where.kind, opened).remove, paths)
+        if any(_is_denial(error) or isinstance(error, PermissionError) for error in failed.values()):
+            raise _left(path, list(failed))
+        return not failed
 
     def below(self, name: str) -> "Folder":
         """A folder in this one."""
@@ -180,8 +234,8 @@ def folder_at(location: Location) -> Folder:
     return Folder(location.url, location.options)
 
 
-def _objects(where: Place, options: StorageOptions, at_once: int) -> dict[str, Entry]:
-    """All objects below a place; none where obstore can't list it, be it for a name that it does not take.
+def _objects(where: Place, options: StorageOptions, at_once: int) -> dict[str, Entry] | None:
+    """All objects below a place; None where obstore can't list it, be it for a name that it does not take.
 
     Raises
     ------
@@ -200,19 +254,30 @@ def _objects(where: Place, options: StorageOptions, at_once: int) -> dict[str, E
         raise PermissionError(_first_line(error)) from None
     except (BaseError, UnorderedError) as error:
         _log.warning("%s is listed page after page: %s", below(where.bucket, where.prefix), _first_line(error))
-        return {}
+        return None
 
 
 def _first_line(error: Exception) -> str:
     return redacted(str(error).strip().partition("\n")[0])
 
 
+async def _failures(remove: Callable[[str], Awaitable[None]], paths: Sequence[str]) -> dict[str, Exception]:
+    """What became of the objects that could not be removed, by path."""
+    ended = await asyncio.gather(*(remove(path) for path in paths), return_exceptions=True)
+    return {path: error for path, error in zip(paths, ended, strict=True) if isinstance(error, Exception)}
+
+
+def _left(path: str, left: Sequence[str]) -> PermissionError:
+    return PermissionError(
+        f"{len(left)} of the objects below {path} are still there, {left[0]} among them: may they be deleted?"
+    )
+
+
 def _check_removed(opened: Any, path: str) -> None:
     """Raise where something is left: s3fs leaves out without a word what a server does not let be deleted."""
     left = [] if isinstance(opened, LocalFileSystem) else opened.find(path)
     if left:
-        msg = f"{len(left)} of the objects below {path} are still there, {left[0]} among them: may they be deleted?"
-        raise PermissionError(msg)
+        raise _left(path, left)
 
 
 @contextmanager

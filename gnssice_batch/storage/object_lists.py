@@ -9,6 +9,7 @@ from gnssice_batch.storage.credentials import azure_access, azure_account, azure
 from gnssice_batch.storage.entries import Entry
 from gnssice_batch.storage.listing import Page
 from gnssice_batch.storage.options import StorageOptions
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.storage.urls import Kind, Place
 
 _PAGE: Final = 1000
@@ -25,12 +26,15 @@ class ObjectLister:
 
     def pages(self, prefix: str, after: str) -> Iterator[Page]:
         """What is below a prefix, at any depth, after a name."""
-        for page in self.store.list(prefix or None, offset=after or None, chunk_size=_PAGE):
+        TRAFFIC.note("LIST")
+        for number, page in enumerate(self.store.list(prefix or None, offset=after or None, chunk_size=_PAGE)):
+            TRAFFIC.note("LIST", bool(number))
             if page:
                 yield _page(page)
 
     def level(self, prefix: str) -> tuple[Page, Sequence[str]]:
         """The objects and the folders directly below a prefix."""
+        TRAFFIC.note("LIST")
         found = self.store.list_with_delimiter(prefix or None)
         return _page(found["objects"]), [folder.rstrip("/") for folder in found["common_prefixes"]]
 
@@ -43,9 +47,28 @@ def object_lister(where: Place, options: StorageOptions) -> ObjectLister:
     PermissionError
         When there are no credentials.
     """
-    if where.kind is Kind.S3:
-        return ObjectLister(_s3(where, options), ordered=not where.bucket.endswith(_UNORDERED_BUCKET))
-    return ObjectLister(_azure(where, options), ordered=False)
+    ordered = where.kind is Kind.S3 and not where.bucket.endswith(_UNORDERED_BUCKET)
+    return ObjectLister(object_store(where, options), ordered)
+
+
+def object_store(
+    where: Place, options: StorageOptions, *, timeout: str = "", retry_config: Mapping[str, Any] | None = None
+) -> Any:
+    """The client of a place in S3 or Azure.
+
+    Parameters
+    ----------
+    timeout, retry_config
+        As obstore has them; its own where they are left out.
+
+    Raises
+    ------
+    PermissionError
+        When there are no credentials.
+    """
+    arguments = {"retry_config": dict(retry_config)} if retry_config else {}
+    client = {"timeout": timeout} if timeout else {}
+    return (_s3 if where.kind is Kind.S3 else _azure)(where, options, client, arguments)
 
 
 def _page(objects: Iterable[Mapping[str, Any]]) -> Page:
@@ -55,7 +78,7 @@ def _page(objects: Iterable[Mapping[str, Any]]) -> Page:
     ]
 
 
-def _s3(where: Place, options: StorageOptions) -> Any:
+def _s3(where: Place, options: StorageOptions, client: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
     from obstore.store import S3Store  # noqa: PLC0415 - only where S3 is used
 
     virtual = options.path_style is False
@@ -69,22 +92,26 @@ def _s3(where: Place, options: StorageOptions) -> Any:
         "virtual_hosted_style_request": virtual,
         "request_payer": options.requester_pays,
     }
-    return S3Store(where.bucket, **_arguments(where, options, told, _s3_credentials(options)))
+    return S3Store(where.bucket, **_arguments(where, options, told, _s3_credentials(options), client), **more)
 
 
-def _azure(where: Place, options: StorageOptions) -> Any:
+def _azure(where: Place, options: StorageOptions, client: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
     from obstore.store import AzureStore  # noqa: PLC0415 - only where Azure is used
 
     told = {"account_name": azure_account(options, where.account), "endpoint": azure_endpoint(options)}
-    return AzureStore(where.bucket, **_arguments(where, options, told, _azure_credentials(options)))
+    return AzureStore(where.bucket, **_arguments(where, options, told, _azure_credentials(options), client), **more)
 
 
 def _arguments(
-    where: Place, options: StorageOptions, told: Mapping[str, Any], credentials: Callable[[], dict[str, Any]] | None
+    where: Place,
+    options: StorageOptions,
+    told: Mapping[str, Any],
+    credentials: Callable[[], dict[str, Any]] | None,
+    more: Mapping[str, Any],
 ) -> dict[str, Any]:
     signed = {"skip_signature": True} if credentials is None else {"credential_provider": credentials}
     given = {name: value for name, value in told.items() if value not in {None, False}}
-    client = {"allow_http": options.allow_http}
+    client = {"allow_http": options.allow_http, **more}
     return {"prefix": where.prefix or None, "client_options": client, **given, **signed}
 
 

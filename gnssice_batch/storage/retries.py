@@ -4,9 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gnssice_batch.storage.patience import PATIENCE, TRIES, seconds_said
+from gnssice_batch.storage.traffic import note_answer, note_request
 
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
+_AN_ERROR: Final = 300
 _TIMEOUT: Final = "RequestTimeout"
+
+
+def count_s3(request: Any, event_name: str = "", **_event: object) -> None:
+    """Take note of botocore's event ``before-send``: a request, made again or not."""
+    note_request(request.method, request.headers, lists=".ListObjects" in event_name)
 
 
 def pause_of_s3(
@@ -22,6 +29,8 @@ def pause_of_s3(
     if response is None:
         return None
     answer, parsed = response
+    if getattr(answer, "headers", None) is not None and answer.status_code < _AN_ERROR:
+        note_answer(answer.headers)
     code = parsed.get("Error", {}).get("Code", "")
     if answer.status_code in _AGAIN or code == _TIMEOUT:
         said_s = seconds_said(answer.headers.get("Retry-After"))
@@ -39,6 +48,7 @@ def retries_of_azure() -> Any:
 
         def increment(self, settings: dict[str, Any], request: Any, response: Any = None, error: Any = None) -> bool:
             """Take note of a failure; tell whether the request is made again."""
+            note_request(request.method, request.headers, lists="comp=list" in request.url)
             if not super().increment(settings, request, response, error):
                 return False
             said_s = seconds_said(response.headers.get("Retry-After")) if response is not None else 0.0
@@ -53,6 +63,9 @@ def retries_of_azure() -> Any:
         async def send(self, request: Any) -> Any:  # type: ignore[override]  # as the asynchronous base does
             """Make a request, as often as it is needed."""
             response = await super().send(request)  # type: ignore[no-untyped-call]  # the library's own is not typed
+            asked = request.http_request
+            note_request(asked.method, asked.headers, lists="comp=list" in asked.url)
+            note_answer(response.http_response.headers)
             if response.http_response.status_code not in _AGAIN:
                 PATIENCE.answered()
             return response

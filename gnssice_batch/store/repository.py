@@ -2,12 +2,14 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Final
 
 import icechunk
 from filelock import FileLock
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.location import Location, location
+from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.storage.urls import below, local_path
 from gnssice_batch.store.conditional_writes import is_proven, prove, remember
 from gnssice_batch.store.faults import first_line, repeatable
@@ -18,9 +20,16 @@ MAIN = "main"
 _SPLIT_UNITS = 10_000
 _PRELOADED = r"^/[^/]+/(sid|sv|system|band|code|freq_center|freq_min|freq_max|glonass_fcn)$"
 _PRELOADED_REFERENCES = 10_000
-_MANIFESTS_AT_ONCE = 32
+_MANIFESTS_AT_ONCE = 64
 """Of the arrays of a commit: each has a manifest, and Icechunk by itself writes one after the other."""
 _FIRST_BACKOFF_MS = 100
+OBJECTS_OF_A_COMMIT: Final = 4
+"""Snapshot, transaction log, repository state, and the copy of the state before; manifests and chunks come beside."""
+OBJECTS_OF_AN_UPDATE: Final = 2
+"""Of branches, tags or metadata: repository state, and the copy of the state before."""
+OBJECTS_OF_A_REPOSITORY: Final = 3
+LEDGER_INLINE_BYTES: Final = 65_535
+"""The most that Icechunk takes."""
 
 icechunk.set_logs_filter("error")
 
@@ -66,9 +75,24 @@ class Repository:
         """Where it is."""
         return self.location.url
 
+    def wrote(self, objects: int, size_bytes: int = 0) -> None:
+        """Note objects that Icechunk has written, which it does not tell of."""
+        if not self.location.local:
+            TRAFFIC.note("PUT", objects, sent_bytes=size_bytes)
+
     def head(self, branch: str = MAIN) -> str:
         """Snapshot id a branch points at."""
         return str(self.handle.lookup_branch(branch))
+
+
+def with_ledgers_inline(repository: Repository) -> icechunk.Repository:
+    """The repository as commits of ledger rows want it: what is short enough is written with the manifest it is in.
+
+    A column of a ledger is written whole with every commit, manifest and chunk, however few rows are new.
+    """
+    configuration = repository.handle.config
+    configuration.inline_chunk_threshold_bytes = LEDGER_INLINE_BYTES
+    return repository.handle.reopen(config=configuration)
 
 
 def repository_url(root: str, site: str, product: str = "rinex") -> str:
@@ -78,7 +102,11 @@ def repository_url(root: str, site: str, product: str = "rinex") -> str:
 
 @repeatable
 def open_repository(
-    where: str | Location, options: RepositoryOptions | None = None, *, portable: bool = False
+    where: str | Location,
+    options: RepositoryOptions | None = None,
+    *,
+    portable: bool = False,
+    proven: bool = False,
 ) -> Repository:
     """Open a repository for writing, or make it, with its configuration saved for every reader.
 
@@ -88,6 +116,8 @@ def open_repository(
     ----------
     portable
         As `storage` says.
+    proven
+        Whether its server was tried just now, see `conditional_writes.prove`.
 
     Raises
     ------
@@ -98,7 +128,7 @@ def open_repository(
     try:
         lock = _lock(where)
         with lock:
-            handle = _open_or_create(where, options or RepositoryOptions(), portable=portable)
+            handle = _open_or_create(where, options or RepositoryOptions(), portable=portable, proven=proven)
     except (icechunk.IcechunkError, OSError) as error:
         msg = f"the repository {where.url} can't be opened for writing: {first_line(error)}"
         raise StoreError(msg) from error
@@ -162,10 +192,44 @@ def _lock(where: Location) -> AbstractContextManager[object]:
 
 @repeatable
 def ensure_branch(repository: Repository, branch: str) -> None:
-    """Make a branch at the head of ``main`` where it is not there yet."""
+    """Make a branch at the head of ``main``, which every repository has, where it is not there yet."""
+    if branch == MAIN:
+        return
     with repository.lock:
         if branch not in repository.handle.list_branches():
-            repository.handle.create_branch(branch, repository.head())
+            make_branch(repository, branch, repository.head())
+
+
+def make_branch(repository: Repository, branch: str, snapshot: str) -> None:
+    """Make a branch; the caller holds the repository's lock, and repeats this where the storage fails.
+
+    Raises
+    ------
+    icechunk.IcechunkError
+        When there is one of that name that points elsewhere, or it can't be made.
+    """
+    try:
+        repository.handle.create_branch(branch, snapshot)
+        repository.wrote(OBJECTS_OF_AN_UPDATE)
+    except icechunk.IcechunkError:
+        if branch not in repository.handle.list_branches() or repository.head(branch) != snapshot:
+            raise
+
+
+def remove_branch(repository: Repository, branch: str) -> None:
+    """Remove a branch; likewise, and one that is not there is removed already.
+
+    Raises
+    ------
+    icechunk.IcechunkError
+        When it can't be removed.
+    """
+    try:
+        repository.handle.delete_branch(branch)
+        repository.wrote(OBJECTS_OF_AN_UPDATE)
+    except icechunk.IcechunkError:
+        if branch in repository.handle.list_branches():
+            raise
 
 
 @repeatable
@@ -180,22 +244,26 @@ def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
     try:
         with repository.lock:
             repository.handle.create_tag(tag, snapshot)
+            repository.wrote(OBJECTS_OF_AN_UPDATE)
     except icechunk.IcechunkError as error:
         if tag not in repository.handle.list_tags() or repository.handle.lookup_tag(tag) != snapshot:
             msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {first_line(error)}"
             raise StoreError(msg) from error
 
 
-def _open_or_create(where: Location, options: RepositoryOptions, *, portable: bool) -> icechunk.Repository:
+def _open_or_create(
+    where: Location, options: RepositoryOptions, *, portable: bool, proven: bool
+) -> icechunk.Repository:
     running, place = _running(where, options), storage(where, portable=portable)
     handle = _opened(place, running)
     if handle and (where.local or is_proven(handle, where)):
         return handle
-    if not where.local:
+    if not where.local and not proven:
         prove(where)
-    handle = handle or _created(storage(where, portable=portable), _configuration(options))
+    handle = handle or _created(where, storage(where, portable=portable), _configuration(options))
     if not where.local:
         remember(handle, where)
+        TRAFFIC.note("PUT", OBJECTS_OF_AN_UPDATE)
     return icechunk.Repository.open(storage(where, portable=portable), config=running)
 
 
@@ -206,15 +274,17 @@ def _opened(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -
     return icechunk.Repository.open(place, config=configuration)
 
 
-def _created(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
+def _created(where: Location, place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
     """A new repository, or the one that another process has just made."""
     try:
-        return icechunk.Repository.create(place, config=configuration)
+        made = icechunk.Repository.create(place, config=configuration)
     except icechunk.IcechunkError:
         there = _opened(place, configuration)
         if there is None:
             raise
         return there
+    TRAFFIC.note("PUT", 0 if where.local else OBJECTS_OF_A_REPOSITORY)
+    return made
 
 
 def _running(where: Location, options: RepositoryOptions) -> icechunk.RepositoryConfig:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.model.values import NO_SOURCE, SourceFile, Span, Tally
+from gnssice_batch.storage.traffic import Traffic
 from gnssice_batch.store.reading.cells import StoredCells
 from gnssice_batch.verification.comparison import Axes, Cells, Findings, fresh_cells, held, missing_cells
 from gnssice_batch.verification.rereaders import Reread, read_again
@@ -50,6 +51,8 @@ class Compared:
     """Of the files, how many the second reader declined, by its reason."""
     failed: Mapping[str, int] = field(default_factory=dict)
     """Of the files, how many the second reader failed on, by what it raised."""
+    traffic: Traffic = field(default_factory=Traffic, compare=False)
+    """What the worker's process has asked of object stores since its last result."""
 
 
 @dataclass(slots=True)

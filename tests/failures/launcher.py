@@ -22,12 +22,12 @@ from tests.failures import counting
 PHASES = {
     "listing": ("gnssice_batch.job.run", "find_backlog"),
     "plan": ("gnssice_batch.job.run", "prepare"),
-    "structure": ("gnssice_batch.job.rounds", "_structure"),
+    "structure": ("gnssice_batch.job.rounds", "_made"),
     "tasks": ("gnssice_batch.job.rounds", "_send_out"),
     "merge": ("gnssice_batch.job.run", "publish"),
     "removal": ("gnssice_batch.job.start", "_clear"),
 }
-"""Phase to the function it is the time of; removal is what follows the commit."""
+"""Phase to the function it is the time of; removal is what follows the commit. The structure is made beside tasks."""
 
 
 @dataclass
@@ -43,6 +43,7 @@ class Probe:
 
     def __init__(self, phase, lines=None, seconds=None):
         self.phase, self.extent = phase, Extent()
+        self.tool = list(PHASES).index(phase)
         self.last_line, self.last_second = lines, seconds
 
     def install(self):
@@ -61,9 +62,9 @@ class Probe:
     def __enter__(self):
         self.entered = time.monotonic()
         if self.last_line is not None:
-            sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "probe")
-            sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, sys.monitoring.events.LINE, self._line)
-            sys.monitoring.set_events(sys.monitoring.PROFILER_ID, sys.monitoring.events.LINE)
+            sys.monitoring.use_tool_id(self.tool, "probe")
+            sys.monitoring.register_callback(self.tool, sys.monitoring.events.LINE, self._line)
+            sys.monitoring.set_events(self.tool, sys.monitoring.events.LINE)
         if self.last_second is not None:
             left = max(self.last_second - self.extent.seconds, 0)
             self.timer = threading.Timer(left, die, [self.phase])
@@ -72,8 +73,8 @@ class Probe:
 
     def __exit__(self, *_):
         if self.last_line is not None:
-            sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
-            sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
+            sys.monitoring.set_events(self.tool, 0)
+            sys.monitoring.free_tool_id(self.tool)
         if self.last_second is not None:
             self.timer.cancel()
         self.extent.seconds += time.monotonic() - self.entered

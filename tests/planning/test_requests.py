@@ -63,13 +63,18 @@ def test_puts_of_a_run(tmp_path, object_servers, proxy):
         planned = preview(chosen).requests
         relay.begin(0.0)
         report = run(chosen)
-        found = puts(relay.counts())
+        counts = relay.counts()
+        found = puts(counts)
         assert report.snapshot
         assert planned.file_gets == len(days) * len(receivers)
         assert planned.commit_puts == found["commit"]
-        assert planned.journal_puts == found["journal"] + 1, "one of the lease, the others are renewals"
-        assert planned.manifest_puts - 12 * len(receivers) <= found["manifest"] <= planned.manifest_puts
-        assert planned.puts - planned.chunk_puts - found.total() <= 12 * len(receivers)
+        assert planned.journal_puts == found["journal"] + found["lease"]
+        assert planned.manifest_puts == found["manifest"]
+        used = report.as_json()["requests"]
+        assert used["planned"] == planned.as_json()
+        assert used["used"]["PUT"] == counts.requests["PUT"]
+        assert used["used"]["GET"] == len(days) * len(receivers), "those of Icechunk can't be counted"
+        assert list(used["by_worker"]) == ["coordinator"]
 
 
 def test_nothing_to_do(tmp_path, object_servers):

@@ -65,8 +65,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
         Branch, where no version is given.
     chunks
         Dask chunks along ``epoch`` and ``sid``. ``"auto"``: whole write units of 64 signals, several together once an
-        axis is longer than 1,024 of them; a selection reads no more of a chunk than it needs. None: no dask, values
-        are read when they are used.
+        axis is longer than 1,024 of them, and in an object store, whose answers they wait for together; a selection
+        reads no more of a chunk than it needs. None: no dask, values are read when they are used.
     pandas_limit
         Longest axis, in epochs, with an ordinary pandas index. A longer one has an index that computes its times,
         as have selections of it that are still longer. Both kinds align with each other and with any pandas index.
@@ -101,7 +101,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     >>> day.sizes["epoch"]
     360
     """
-    session = _session(_repository(location(url, storage_options)), version, branch)
+    where = location(url, storage_options)
+    session = _session(_repository(where), version, branch)
     member = _group(session, group)
     grid = read_template(member).grid
     _check_ends(member, grid)
@@ -111,27 +112,33 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
         consolidated=False,
         zarr_format=3,
         drop_variables=["epoch", *_ALONG_SID],
-        chunks=_chunks(chunks, grid),
+        chunks=_chunks(chunks, grid, distant=not where.local),
     )
     dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
     dataset.encoding["source"] = url
     return _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
 
 
-def dask_chunks(grid: Grid) -> dict[str, int]:
+def dask_chunks(grid: Grid, *, distant: bool = False) -> dict[str, int]:
     """Chunks that keep the number of tasks small on any axis and the bytes of each at 128 MiB or one write unit.
 
     Along ``sid`` they are as wide as the inner chunks, because a selection of several signals reads whole dask chunks.
+
+    Parameters
+    ----------
+    distant
+        Whether a request takes long: the write units of one chunk are asked for together, dask itself asks for no more
+        chunks at a time than there are cores.
     """
-    wanted = -(-grid.units // _CHUNKS_ALONG_EPOCH)
+    wanted = grid.units if distant else -(-grid.units // _CHUNKS_ALONG_EPOCH)
     bearable = _CHUNK_BYTES // (grid.unit * SID_READ_UNIT * _WIDEST_VALUE_BYTES)
     return {"epoch": grid.unit * max(1, min(wanted, bearable)), "sid": SID_READ_UNIT}
 
 
-def _chunks(chunks: Chunks, grid: Grid) -> dict[str, int] | None:
+def _chunks(chunks: Chunks, grid: Grid, *, distant: bool) -> dict[str, int] | None:
     if chunks is None:
         return None
-    return dask_chunks(grid) if isinstance(chunks, str) else dict(chunks)
+    return dask_chunks(grid, distant=distant) if isinstance(chunks, str) else dict(chunks)
 
 
 def _repository(where: Location) -> Repository:

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Final
 
 import icechunk
+from zarr.core.sync import sync
 
 from gnssice_batch.model.template import JOINED, OBSERVED_COORDINATES, VARIABLES, GroupTemplate
 
@@ -24,6 +25,17 @@ def changed_units(session: icechunk.Session) -> Units:
         if indices:
             units[path] = frozenset(one.setdefault(index, index) for index in map(tuple, indices))
     return units
+
+
+def objects(session: icechunk.Session, units: Units) -> tuple[int, int]:
+    """How many of some chunks are objects of their own, and the bytes of these; the others are in manifests."""
+    mine = [
+        f"{path.removeprefix('/')}/c/{'/'.join(map(str, index))}"
+        for path, indices in units.items()
+        for index in indices
+        if session.chunk_type(path, index) == icechunk.ChunkType.native
+    ]
+    return len(mine), sum(sync(session.store.getsize(key)) for key in mine)
 
 
 def union(parts: Iterable[Units]) -> Units:

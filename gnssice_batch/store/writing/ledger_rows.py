@@ -1,7 +1,7 @@
 """Rows of the ledger, appended by the very commit that writes the data they tell of."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -63,7 +63,19 @@ def append_files(
     joined: Mapping[int, int] = MappingProxyType({}),
     not_mixed: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
-    """Append one row a file to both tables, and take from older rows what better files displaced.
+    """Append one row a file to both tables, as `appending` says."""
+    together(appending(group, outcomes, provenance, displaced, joined, not_mixed))
+
+
+def appending(
+    group: zarr.Group,
+    outcomes: Sequence[FileOutcome],
+    provenance: Provenance,
+    displaced: Mapping[int, Tally],
+    joined: Mapping[int, int] = MappingProxyType({}),
+    not_mixed: Mapping[int, int] = MappingProxyType({}),
+) -> list[Callable[[], None]]:
+    """Take from older rows what better files displaced; the calls, all open, that append one row a file to both tables.
 
     Parameters
     ----------
@@ -77,12 +89,12 @@ def append_files(
     _displace(table, displaced, not_mixed)
     _make_partial(table, not_mixed)
     _add_to(table, "epochs_joined", joined)
-    _append(table, FILE_COLUMNS, [_file_row(outcome, provenance) for outcome in outcomes])
+    calls = _append(table, FILE_COLUMNS, [_file_row(outcome, provenance) for outcome in outcomes])
     taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
     canvod = table_of(group, "table")
     first = array(canvod, "index").shape[0]
     rows = [_table_row(first + i, outcome, provenance) for i, outcome in enumerate(taken)]
-    _append(canvod, TABLE_COLUMNS, rows)
+    return calls + _append(canvod, TABLE_COLUMNS, rows)
 
 
 def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
@@ -111,16 +123,35 @@ def _add_columns(table: zarr.Group) -> None:
             array(table, name).resize(rows)
 
 
-def _append(table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> None:
+def appended_chunks(group: zarr.Group, outcomes: Sequence[FileOutcome]) -> dict[str, frozenset[tuple[int, ...]]]:
+    """By path of a column the chunks that the last rows, of so many files, are in."""
+    taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
+    found: dict[str, frozenset[tuple[int, ...]]] = {}
+    for name, columns, rows in (("files", FILE_COLUMNS, outcomes), ("table", TABLE_COLUMNS, taken)):
+        count = array(table_of(group, name), next(iter(columns))).shape[0]
+        chunks = range((count - len(rows)) // ROWS_OF_A_CHUNK, -(-count // ROWS_OF_A_CHUNK)) if rows else ()
+        indices = frozenset((index,) for index in chunks)
+        found |= {f"/{group.path}/metadata/{name}/{column}": indices for column in columns} if indices else {}
+    return found
+
+
+def _append(
+    table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]
+) -> list[Callable[[], None]]:
     if not rows:
-        return
+        return []
     first = array(table, next(iter(columns))).shape[0]
     values = {name: _cells([row[name] for row in rows], dtype) for name, dtype in columns.items()}
-    together(partial(_extend, array(table, name), first, cells) for name, cells in values.items())
+    return [partial(_put, _lengthened(array(table, name), len(rows)), first, cells) for name, cells in values.items()]
 
 
-def _extend(column: zarr.Array[Any], first: int, cells: npt.NDArray[Any]) -> None:
-    column.resize((first + len(cells),))
+def _lengthened(column: zarr.Array[Any], rows: int) -> zarr.Array[Any]:
+    """A column with room for more rows; those that say nothing are stored too, so that all cost the same requests."""
+    column.resize((column.shape[0] + rows,))
+    return column.with_config({"write_empty_chunks": True})
+
+
+def _put(column: zarr.Array[Any], first: int, cells: npt.NDArray[Any]) -> None:
     column[first:] = cells
 
 

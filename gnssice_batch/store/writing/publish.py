@@ -2,10 +2,10 @@
 
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
+from itertools import batched, chain
 from typing import Any, Final
 
 import icechunk
@@ -23,22 +23,26 @@ from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered
 from gnssice_batch.store.layout.ledger import row_count
-from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, with_ledgers_inline
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import (
     Units,
     changed_units,
     coordinate_differences,
     differences,
+    objects,
     without_coordinates,
 )
 from gnssice_batch.store.writing.conflicts import conflicts
-from gnssice_batch.store.writing.ledger_rows import Provenance, append_files
+from gnssice_batch.store.writing.ledger_rows import Provenance, appended_chunks, appending
 from gnssice_batch.store.writing.structure import Structure, ensure_root
 
 _TRIES: Final = 10
 _JITTER_S: Final = 0.2
 _RUN: Final = "run"
+_RECEIVERS_AT_ONCE: Final = 32
+"""Whose ledger rows are held in memory."""
+_COLUMNS_AT_ONCE: Final = 64
 _NO_ROW: Final = NO_SOURCE - 1
 
 _log = logger(__name__)
@@ -91,8 +95,15 @@ class Publication:
 
 
 @as_store_errors()
-def publish(repository: Repository, branch: str, publication: Publication) -> str:
+def publish(
+    repository: Repository, branch: str, publication: Publication, ready: Callable[[], None] = lambda: None
+) -> str:
     """Merge everything into the target branch and commit once, on its head, moved or not.
+
+    Parameters
+    ----------
+    ready
+        Called before the commit; what it raises stops that.
 
     Returns
     -------
@@ -109,7 +120,7 @@ def publish(repository: Repository, branch: str, publication: Publication) -> st
     """
     for number in range(_TRIES):
         with repository.lock:
-            snapshot = _try(repository, branch, publication)
+            snapshot = _try(repository, branch, publication, ready)
         if snapshot:
             return snapshot
         _log.info("branch %s moved during the commit, trying again", branch, extra={"run": publication.run})
@@ -135,19 +146,23 @@ def published_snapshot(repository: Repository, branch: str, run: str, since: str
     return None
 
 
-def _try(repository: Repository, branch: str, publication: Publication) -> str | None:
-    session = repository.handle.writable_session(branch)
+def _try(repository: Repository, branch: str, publication: Publication, ready: Callable[[], None]) -> str | None:
+    session = with_ledgers_inline(repository).writable_session(branch)
     _check_against_head(repository, session, publication)
     ensure_root(session, publication.source_format)
     spans = together(partial(_held, session, receiver) for receiver in publication.groups)
     held = dict(zip(publication.groups, spans, strict=True))
     merge(session, publication.structure, publication.forks)
-    _check_units(session, publication)
-    _complete(session, publication, held)
+    arrays = _check_units(session, publication)
+    ledgers = _complete(session, publication, held)
+    repository.wrote(*objects(session, ledgers))
+    ready()
     try:
-        return str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
+        snapshot = str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
     except icechunk.IcechunkError as error:
         return _after_failure(repository, branch, publication, error)
+    repository.wrote(OBJECTS_OF_A_COMMIT + arrays + len(ledgers))
+    return snapshot
 
 
 def _after_failure(
@@ -188,7 +203,8 @@ def _check_against_head(repository: Repository, session: icechunk.Session, publi
         raise RunConflictError(msg)
 
 
-def _check_units(session: icechunk.Session, publication: Publication) -> None:
+def _check_units(session: icechunk.Session, publication: Publication) -> int:
+    """Hold the changes of a session against the plan; the number of arrays that have any."""
     found, structure, planned = changed_units(session), publication.structure.units, publication.planned
     parts = (without_coordinates(units, publication.groups) for units in (found, structure, planned))
     wrong = list(differences(*parts))
@@ -198,6 +214,7 @@ def _check_units(session: icechunk.Session, publication: Publication) -> None:
         listed = "\n".join(wrong)
         msg = f"the merged changes are not the planned write units, nothing was published:\n{listed}"
         raise StoreError(msg)
+    return len(found)
 
 
 def _held(session: icechunk.Session, receiver: str) -> Span | None:
@@ -209,13 +226,27 @@ def _held(session: icechunk.Session, receiver: str) -> Span | None:
     return coverage(group, read_template(group).grid)
 
 
-def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> None:
-    for receiver, change in publication.groups.items():
-        group = zarr.open_group(session.store, path=receiver, mode="r+")
-        _renumber(group, change, row_count(group))
-        append_files(group, change.files, publication.provenance, change.displaced, change.joined, change.not_mixed)
-        span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
-        group.update_attributes(coverage_attributes(span))
+def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> Units:
+    """Write the rows of the ledgers, and the coverage; the chunks of the ledgers that are new."""
+    written: dict[str, frozenset[tuple[int, ...]]] = {}
+    for receivers in batched(publication.groups, _RECEIVERS_AT_ONCE):
+        groups = {receiver: zarr.open_group(session.store, path=receiver, mode="r+") for receiver in receivers}
+        together(
+            chain(*(_rows_of(group, publication, receiver) for receiver, group in groups.items())), _COLUMNS_AT_ONCE
+        )
+        for receiver, group in groups.items():
+            change = publication.groups[receiver]
+            span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
+            group.update_attributes(coverage_attributes(span))
+            written |= appended_chunks(group, change.files)
+    return written
+
+
+def _rows_of(group: zarr.Group, publication: Publication, receiver: str) -> list[Callable[[], None]]:
+    """The calls that append a receiver's rows; what they need of the rows before them is written."""
+    change = publication.groups[receiver]
+    _renumber(group, change, row_count(group))
+    return appending(group, change.files, publication.provenance, change.displaced, change.joined, change.not_mixed)
 
 
 def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:

@@ -26,7 +26,7 @@ from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, create_array, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
-from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, make_branch, remove_branch
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import Units, changed_units
 from gnssice_batch.store.writing.ledger_rows import create_ledger
@@ -49,6 +49,19 @@ class Structure:
     """The fork of the committed structure; each attempt of a task makes a copy of its own."""
     units: Units
     """Chunks the structure itself writes or moves."""
+    root: str = ""
+    """Snapshot of the base with the root group, which every structure of a run is made from; empty: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A staging branch on which no structure was committed yet."""
+
+    base: str
+    """Snapshot of the target branch it was made on."""
+    branch: str
+    root: str
+    """Snapshot of the base with the root group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +75,38 @@ class StructureChange:
 
 
 @as_store_errors()
-def make_structure(
-    repository: Repository, base: str, staging: str, wanted: StructureChange, previous: Structure | None = None
-) -> Structure:
-    """Bring groups to their templates and commit that on a staging branch, readers of other branches see nothing of it.
+def stage(repository: Repository, base: str, staging: str, source_format: str, root: str = "") -> Staged:
+    """Make a staging branch in which the root group stands; readers of other branches see nothing of it.
 
     Parameters
     ----------
     base
         Snapshot the run was planned on.
     staging
-        Name of a new branch for this structure.
+        Name of the branch.
+    root
+        A snapshot of the base with the root group, where there is one.
+    """
+    _branch(repository, staging, root or base)
+    return Staged(base, staging, root or _with_root(repository, staging, source_format))
+
+
+def make_structure(
+    repository: Repository, base: str, staging: str, wanted: StructureChange, previous: Structure | None = None
+) -> Structure:
+    """Bring groups to their templates on a new staging branch, as `structure_on` does on one that is there."""
+    root = previous.root if previous else ""
+    return structure_on(repository, stage(repository, base, staging, wanted.source_format, root), wanted, previous)
+
+
+@as_store_errors()
+def structure_on(
+    repository: Repository, staged: Staged, wanted: StructureChange, previous: Structure | None = None
+) -> Structure:
+    """Bring groups to their templates and commit that on a staging branch.
+
+    Parameters
+    ----------
     previous
         The structure of an earlier round of the same run, which this one extends: its arrays stay the same arrays.
 
@@ -81,9 +115,7 @@ def make_structure(
     StoreError
         When a group can't become what its template says.
     """
-    with repository.lock:
-        repository.handle.create_branch(staging, base)
-    session = _with_root(repository, staging, wanted.source_format)
+    session = repository.handle.writable_session(staged.branch)
     fork = fork_of(previous.change) if previous else session.fork()
     for template in wanted.templates:
         _apply(fork, template)
@@ -93,8 +125,15 @@ def make_structure(
         session.merge(fork)
         with repository.lock:
             session.commit("structure of a run")
-    work = repository.handle.writable_session(staging).fork()
-    return Structure(base, staging, change, fork_bytes(work), units)
+            repository.wrote(OBJECTS_OF_A_COMMIT + len(units))
+        session = repository.handle.writable_session(staged.branch)
+    return Structure(staged.base, staged.branch, change, fork_bytes(session.fork()), units, staged.root)
+
+
+@repeatable
+def _branch(repository: Repository, staging: str, snapshot: str) -> None:
+    with repository.lock:
+        make_branch(repository, staging, snapshot)
 
 
 def staging_branch(run: str, number: int) -> str:
@@ -108,7 +147,7 @@ def discard_staging(repository: Repository, run: str) -> None:
     with repository.lock:
         for branch in repository.handle.list_branches():
             if branch.startswith(f"{_STAGING}{run}-"):
-                repository.handle.delete_branch(branch)
+                remove_branch(repository, branch)
 
 
 @repeatable
@@ -132,15 +171,16 @@ def ensure_root(session: icechunk.Session, source_format: str) -> None:
         zarr.create_group(session.store, attributes={"source_format": source_format})
 
 
-def _with_root(repository: Repository, staging: str, source_format: str) -> icechunk.Session:
-    """A clean session in which the root group stands: a structure does not make it, so that first runs can't clash."""
+def _with_root(repository: Repository, staging: str, source_format: str) -> str:
+    """The snapshot in which the root group stands: a structure does not make it, so that first runs can't clash."""
     session = repository.handle.writable_session(staging)
     ensure_root(session, source_format)
     if not session.has_uncommitted_changes:
-        return session
+        return str(session.snapshot_id)
     with repository.lock:
-        session.commit("root group")
-    return repository.handle.writable_session(staging)
+        root = str(session.commit("root group"))
+        repository.wrote(OBJECTS_OF_A_COMMIT)
+        return root
 
 
 def _apply(fork: icechunk.ForkSession, template: GroupTemplate) -> None:

@@ -18,6 +18,7 @@ from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, joined_cells, read_together
 from gnssice_batch.store.layout.columns import write_columns
 from gnssice_batch.store.together import together
+from gnssice_batch.store.writing.changes import changed_units, objects
 
 type Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -28,6 +29,10 @@ class WorkFork:
 
     fork: icechunk.ForkSession
     group: zarr.Group
+
+    def objects(self) -> tuple[int, int]:
+        """How many chunks have been written as objects of their own, and their bytes."""
+        return objects(self.fork, changed_units(self.fork))
 
     def as_bytes(self) -> bytes:
         """The fork with everything written into it, as the coordinator merges it."""

@@ -283,3 +283,10 @@ def test_dask_chunks_are_whole_write_units(interval_s, epochs, chunk):
     grid = empty_grid(interval_s * SECOND_NS, 0, 34_560, NEW_YEAR_NS)
     grid = replace(grid, size=-(-epochs // grid.unit) * grid.unit)
     assert dask_chunks(grid) == {"epoch": chunk, "sid": 64}
+
+
+@pytest.mark.parametrize(("units", "chunk"), [(1, 1), (5, 5), (365, 7)])
+def test_dask_chunks_of_a_distant_store_are_several_write_units_that_stay_small(units, chunk):
+    grid = replace(empty_grid(30 * SECOND_NS, 0, 34_560, NEW_YEAR_NS), size=units * 34_560)
+    assert dask_chunks(grid, distant=True) == {"epoch": chunk * 34_560, "sid": 64}
+    assert chunk * 34_560 * 64 * 8 <= 128 << 20

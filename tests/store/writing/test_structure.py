@@ -21,10 +21,11 @@ from gnssice_batch.model.template import (
 )
 from gnssice_batch.model.values import Assignment, Partition
 from gnssice_batch.planning.plan import prove_single_owners
+from gnssice_batch.storage.location import location
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.codecs import encoding, stored_codecs
-from gnssice_batch.store.repository import RepositoryOptions, open_repository
+from gnssice_batch.store.repository import RepositoryOptions, make_branch, open_repository, remove_branch
 from gnssice_batch.store.writing.changes import changed_units, differences, union
 from gnssice_batch.store.writing.publish import merge
 from gnssice_batch.store.writing.structure import (
@@ -35,6 +36,8 @@ from gnssice_batch.store.writing.structure import (
     staging_branch,
 )
 from gnssice_batch.store.writing.units import open_work_fork, read_epochs, write_epochs
+from tests.support.object_stores.faults import Fault, Rule
+from tests.support.object_stores.stores import SERVER, fresh
 from tests.support.templates import UNIT, template
 
 SPECS = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
@@ -362,3 +365,20 @@ def test_write_units_are_a_multiple_of_64_signals_wide(signals, width):
 
 def test_a_day_of_units_of_a_day():
     assert template().grid.unit_ns * 4 == DAY_NS
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("kind", SERVER)
+@pytest.mark.parametrize("first", range(4))
+def test_a_lost_answer_to_the_making_or_removal_of_a_branch_costs_nothing(kind, first, tmp_path, object_servers, proxy):
+    place = fresh(kind, tmp_path, object_servers(SERVER[kind]))
+    between = proxy(place)
+    away = place.through(between.address)
+    repository = open_repository(location(away.below("store").url, away.options))
+    between.begin(rules=[Rule(Fault.LOST_ANSWER, ("PUT",), first=first, holding="/store/repo")])
+    make_branch(repository, "one", repository.head())
+    make_branch(repository, "two", repository.head())
+    remove_branch(repository, "one")
+    remove_branch(repository, "two")
+    assert between.counts().faults == {"lost_answer": 1}
+    assert repository.handle.list_branches() == {"main"}
