@@ -80,8 +80,7 @@ class ArchiveAccess:
         """
         for number in range(1, _FETCH_TRIES + 1):
             try:
-                at_once = self.folder.read_at_once(uri) if number == 1 and size_bytes is None else None
-                content = self.folder.read(uri, size_bytes) if at_once is None else at_once
+                content = self.folder.read(uri, size_bytes)
             except (OSError, ValueError) as error:
                 last: Exception = error
             else:

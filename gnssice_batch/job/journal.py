@@ -7,11 +7,10 @@ document is sealed: its length and SHA-256 are checked before anything in it is 
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from gnssice_batch.errors import GnssiceError, StoreError
 from gnssice_batch.job.lease import NAME as LEASE
@@ -226,12 +225,8 @@ class Journal:
     def remove(self, ready: Callable[[], None] = lambda: None) -> None:
         """Remove the journal: the run is published, or given up.
 
-        The record goes last: without it no start would find what is left.
-
-        Parameters
-        ----------
-        ready
-            Called before the record goes; what it raises leaves that.
+        The record goes last: without it no start would find what is left. Before that `ready` is called; what it raises
+        leaves the record.
         """
         _remove(self.folder, keeping=_RECORD)
         ready()
@@ -273,12 +268,8 @@ def begin(folder: Folder, record: RunRecord) -> Journal:
     taking = partial(_taken, folder.below(record.run), record, new=True)
     if folder.conditional:  # its server decides, should another start find the record before the lease
         keeping = Journal(folder.below(record.run), record).keep_record
-        with ThreadPoolExecutor(2, "journal") as pool:
-            others = [pool.submit(keeping), pool.submit(_remove_orphans, folder)]
-            journal = taking()
-        for other in others:
-            other.result()
-        return journal
+        begun: list[Any] = together([taking, keeping, partial(_remove_orphans, folder)])
+        return cast("Journal", begun[0])
     _remove_orphans(folder)
     journal = taking()
     journal.keep_record()

@@ -19,7 +19,6 @@ from gnssice_batch.storage.filesystems import filesystem
 from gnssice_batch.storage.listing import AT_ONCE, UnorderedError, list_all
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.object_lists import object_lister
-from gnssice_batch.storage.object_reads import whole_object
 from gnssice_batch.storage.options import StorageOptions
 from gnssice_batch.storage.urls import Kind, Place, below, place
 
@@ -56,17 +55,6 @@ class Folder:
             opened, root = self._open()
             content: bytes = opened.cat_file(f"{root}/{name}", start=0 if size_bytes else None, end=size_bytes)
             return content
-
-    def read_at_once(self, name: str) -> bytes | None:
-        """The bytes of an object, asked for once; None where they do not come, or elsewhere: `read` has more patience.
-
-        Raises
-        ------
-        OSError
-            When there are no credentials.
-        """
-        with _as_os_errors():
-            return whole_object(place(self.url), self.options, name)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole: a reader sees all of it or nothing, also when this process dies.

@@ -47,28 +47,9 @@ def object_lister(where: Place, options: StorageOptions) -> ObjectLister:
     PermissionError
         When there are no credentials.
     """
-    ordered = where.kind is Kind.S3 and not where.bucket.endswith(_UNORDERED_BUCKET)
-    return ObjectLister(object_store(where, options), ordered)
-
-
-def object_store(
-    where: Place, options: StorageOptions, *, timeout: str = "", retry_config: Mapping[str, Any] | None = None
-) -> Any:
-    """The client of a place in S3 or Azure.
-
-    Parameters
-    ----------
-    timeout, retry_config
-        As obstore has them; its own where they are left out.
-
-    Raises
-    ------
-    PermissionError
-        When there are no credentials.
-    """
-    arguments = {"retry_config": dict(retry_config)} if retry_config else {}
-    client = {"timeout": timeout} if timeout else {}
-    return (_s3 if where.kind is Kind.S3 else _azure)(where, options, client, arguments)
+    if where.kind is Kind.S3:
+        return ObjectLister(_s3(where, options), ordered=not where.bucket.endswith(_UNORDERED_BUCKET))
+    return ObjectLister(_azure(where, options), ordered=False)
 
 
 def _page(objects: Iterable[Mapping[str, Any]]) -> Page:
@@ -78,7 +59,7 @@ def _page(objects: Iterable[Mapping[str, Any]]) -> Page:
     ]
 
 
-def _s3(where: Place, options: StorageOptions, client: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
+def _s3(where: Place, options: StorageOptions) -> Any:
     from obstore.store import S3Store  # noqa: PLC0415 - only where S3 is used
 
     virtual = options.path_style is False
@@ -92,26 +73,22 @@ def _s3(where: Place, options: StorageOptions, client: Mapping[str, Any], more: 
         "virtual_hosted_style_request": virtual,
         "request_payer": options.requester_pays,
     }
-    return S3Store(where.bucket, **_arguments(where, options, told, _s3_credentials(options), client), **more)
+    return S3Store(where.bucket, **_arguments(where, options, told, _s3_credentials(options)))
 
 
-def _azure(where: Place, options: StorageOptions, client: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
+def _azure(where: Place, options: StorageOptions) -> Any:
     from obstore.store import AzureStore  # noqa: PLC0415 - only where Azure is used
 
     told = {"account_name": azure_account(options, where.account), "endpoint": azure_endpoint(options)}
-    return AzureStore(where.bucket, **_arguments(where, options, told, _azure_credentials(options), client), **more)
+    return AzureStore(where.bucket, **_arguments(where, options, told, _azure_credentials(options)))
 
 
 def _arguments(
-    where: Place,
-    options: StorageOptions,
-    told: Mapping[str, Any],
-    credentials: Callable[[], dict[str, Any]] | None,
-    more: Mapping[str, Any],
+    where: Place, options: StorageOptions, told: Mapping[str, Any], credentials: Callable[[], dict[str, Any]] | None
 ) -> dict[str, Any]:
     signed = {"skip_signature": True} if credentials is None else {"credential_provider": credentials}
     given = {name: value for name, value in told.items() if value not in {None, False}}
-    client = {"allow_http": options.allow_http, **more}
+    client = {"allow_http": options.allow_http}
     return {"prefix": where.prefix or None, "client_options": client, **given, **signed}
 
 

@@ -39,12 +39,6 @@ class Patience:
         self._silent_since: float | None = None
         self._not_before = 0.0
 
-    @property
-    def calm(self) -> bool:
-        """Whether no request has failed since the last answer, and no server wants to be waited for."""
-        with self._lock:
-            return self._silent_since is None and self._clock() >= self._not_before
-
     def answered(self) -> None:
         """Note that a server has done what it was asked."""
         with self._lock:

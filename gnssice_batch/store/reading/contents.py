@@ -52,7 +52,10 @@ def branch_head(repository: Repository, branch: str) -> str | None:
 @repeatable
 def first_snapshot(repository: Repository) -> str:
     """The empty snapshot that a repository begins with."""
-    return [str(entry.id) for entry in repository.handle.ancestry(branch=MAIN)][-1]
+    head = repository.head()
+    if repository.handle.lookup_snapshot(head).parent_id is None:
+        return head
+    return [str(entry.id) for entry in repository.handle.ancestry(snapshot_id=head)][-1]
 
 
 @repeatable
