@@ -80,9 +80,8 @@ def azure_place():
     options = {"account_name": account, "endpoint_url": endpoint, "allow_http": endpoint.startswith("http:")}
     container = f"gnssice-{secrets.token_hex(4)}"
     place = Place("az", container, options, *_keys({"account_key": "AZURE_STORAGE_ACCOUNT_KEY"}))
-    BlobServiceClient(endpoint, credential={"account_name": account} | place.keys, api_version="2023-11-03").create_container(
-        container
-    )
+    credential = {"account_name": account} | place.keys
+    BlobServiceClient(endpoint, credential=credential, api_version="2023-11-03").create_container(container)
     return place
 
 
