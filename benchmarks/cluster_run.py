@@ -25,6 +25,7 @@ from benchmarks.timing import peak_bytes
 from gnssice_batch import config
 from gnssice_batch.archive.listing import listing
 from gnssice_batch.cluster.executor import Finished, Task
+from gnssice_batch.job.counting import Counts
 from gnssice_batch.job.run import run
 from gnssice_batch.job.segment_writer import SegmentWriter
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
@@ -102,7 +103,7 @@ class Simulated:
 def ingested(assignment: Assignment) -> PartitionOutcome:
     """What a worker gives back that has written every unit of its partition."""
     rows = [_rows(assignment, unit) for unit in assignment.partition.stored_units]
-    rows = [each for each in rows if (each.source < -1).any()]
+    rows = [each for each in rows if (each.run_sources < -1).any()]
     written = tuple(each.start // assignment.grid.unit for each in rows)
     key = assignment.partition.key
     files = tuple(_outcome(file, (key,)) for file in assignment.files)
@@ -130,7 +131,7 @@ def _rows(assignment: Assignment, unit: int) -> EpochRows:
     for number, file in enumerate(assignment.files):
         first = ((file.start_ns or 0) - grid.origin_ns - grid.phase_ns) // grid.interval_ns - unit * grid.unit
         source[max(first, 0) : max(first + _FILE_EPOCHS, 0)] = -2 - number
-    return EpochRows(unit * grid.unit, source)
+    return EpochRows.of(unit * grid.unit, source)
 
 
 def _outcome(file: SourceFile, partitions: tuple[str, ...]) -> FileOutcome:
@@ -195,6 +196,9 @@ class _Stages:
 
     def finished(self, key: str, size_bytes: int) -> None:
         """A task is over."""
+
+    def counted(self, counts: Counts) -> None:
+        """Nobody scrapes them."""
 
     def dashboard(self, url: str) -> None:
         """There is none."""

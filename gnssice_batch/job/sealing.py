@@ -5,15 +5,19 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-FORMAT: Final = 4
-"""4: partitions are kept in segments. 3: the forks hold the coordinates along the epochs."""
+FORMAT: Final = 5
+"""5: the sources of epochs are kept as runs. 4: partitions are kept in segments.
+
+3: the forks hold the coordinates along the epochs.
+"""
 
 _MAGIC: Final = "gnssice-journal"
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 def seal(document: object) -> bytes:
     """A JSON document, of one line, under a line that says its format, length and SHA-256."""
-    body = json.dumps(document, separators=(",", ":")).encode()
+    body = _ENCODER.encode(document).encode()
     return f"{_MAGIC} {FORMAT} {len(body)} {hashlib.sha256(body).hexdigest()}\n".encode() + body
 
 
