@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from tempfile import TemporaryDirectory
@@ -44,6 +45,7 @@ from gnssice_batch.model.values import (
     rank,
 )
 from gnssice_batch.planning.survey import FileSurvey
+from gnssice_batch.records import dump, encode
 from gnssice_batch.storage.entries import Entry
 
 _FILES = 1_000_000
@@ -71,7 +73,7 @@ class Simulated:
 
     def __init__(self) -> None:
         self.seconds = self.cpu_seconds = 0.0
-        self.partitions = 0
+        self.partitions = self._finished_tasks = 0
 
     def memory_bytes(self) -> int | None:
         """Nothing limits them."""
@@ -97,7 +99,8 @@ class Simulated:
         result = pickle.loads(pickle.dumps(result))
         self.seconds += time.perf_counter() - wall
         self.cpu_seconds += time.thread_time() - own
-        return Finished(task.key, result=result, worker="tcp://10.0.0.1:4000")
+        self._finished_tasks += 1
+        return Finished(task.key, result=result, worker=f"tcp://10.0.0.1:{self._finished_tasks % _WORKERS}")
 
 
 def ingested(assignment: Assignment) -> PartitionOutcome:
@@ -108,7 +111,8 @@ def ingested(assignment: Assignment) -> PartitionOutcome:
     key = assignment.partition.key
     files = tuple(_outcome(file, (key,)) for file in assignment.files)
     size = sum(file.size_bytes for file in assignment.files)
-    return PartitionOutcome(key, _FORK, files, tuple(rows), written, bytes_read=size, seconds=1.0)
+    outcome = PartitionOutcome(key, _FORK, files, tuple(rows), written, bytes_read=size, seconds=1.0)
+    return replace(outcome, document=encode(dump(outcome)))
 
 
 def daily_assignment(number: int) -> Assignment:

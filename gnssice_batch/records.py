@@ -1,6 +1,7 @@
 """Frozen dataclasses as JSON, checked against their types when they are read back."""
 
 import base64
+import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 type Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 _PLAIN: Final = frozenset({bool, int, float, str, NoneType})
 
 
@@ -30,6 +32,11 @@ def dump(value: object) -> Json:
     if kind in _PLAIN:
         return value  # type: ignore[return-value]  # mypy does not follow types that are compared
     return _dumper(kind)(value)
+
+
+def encode(document: object) -> bytes:
+    """Plain JSON values, in no circle, as one line of ASCII text."""
+    return _ENCODER.encode(document).encode("ascii")
 
 
 def load(kind: Any, value: Json) -> Any:

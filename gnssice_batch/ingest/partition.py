@@ -41,6 +41,7 @@ from gnssice_batch.model.values import (
     Tally,
     with_rows,
 )
+from gnssice_batch.records import dump, encode
 from gnssice_batch.rinex.observations.values import MISSING, Observations
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.units import (
@@ -152,7 +153,8 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
             TRAFFIC.note("PUT", written, sent_bytes=size_bytes)
     peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
     seconds = time.monotonic() - started
-    return replace(outcome, seconds=seconds, peak_memory_bytes=peak_memory_bytes, traffic=TRAFFIC.take())
+    outcome = replace(outcome, seconds=seconds, peak_memory_bytes=peak_memory_bytes, traffic=TRAFFIC.take())
+    return outcome if outcome.unknown_sids else replace(outcome, document=encode(dump(outcome)))
 
 
 def _written(assignment: Assignment, opening: Opening, context: ReadContext, sources: Sources) -> PartitionOutcome:

@@ -349,3 +349,5 @@ class PartitionOutcome:
     """Ledger row of an earlier file to those of its displaced values that no file gives."""
     traffic: Traffic = field(default_factory=Traffic, compare=False)
     """What the worker's process has asked of object stores since its last result."""
+    document: bytes = field(default=b"", compare=False)
+    """All of this as the journal keeps it: made by the worker, as there are many of these; empty where nobody has."""
