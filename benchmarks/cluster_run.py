@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from tempfile import TemporaryDirectory
@@ -25,6 +26,7 @@ from benchmarks.timing import peak_bytes
 from gnssice_batch import config
 from gnssice_batch.archive.listing import listing
 from gnssice_batch.cluster.executor import Finished, Task
+from gnssice_batch.job.counting import Counts
 from gnssice_batch.job.run import run
 from gnssice_batch.job.segment_writer import SegmentWriter
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
@@ -43,6 +45,7 @@ from gnssice_batch.model.values import (
     rank,
 )
 from gnssice_batch.planning.survey import FileSurvey
+from gnssice_batch.records import dump, encode
 from gnssice_batch.storage.entries import Entry
 
 _FILES = 1_000_000
@@ -70,7 +73,7 @@ class Simulated:
 
     def __init__(self) -> None:
         self.seconds = self.cpu_seconds = 0.0
-        self.partitions = 0
+        self.partitions = self._finished_tasks = 0
 
     def memory_bytes(self) -> int | None:
         """Nothing limits them."""
@@ -96,18 +99,20 @@ class Simulated:
         result = pickle.loads(pickle.dumps(result))
         self.seconds += time.perf_counter() - wall
         self.cpu_seconds += time.thread_time() - own
-        return Finished(task.key, result=result, worker="tcp://10.0.0.1:4000")
+        self._finished_tasks += 1
+        return Finished(task.key, result=result, worker=f"tcp://10.0.0.1:{self._finished_tasks % _WORKERS}")
 
 
 def ingested(assignment: Assignment) -> PartitionOutcome:
     """What a worker gives back that has written every unit of its partition."""
     rows = [_rows(assignment, unit) for unit in assignment.partition.stored_units]
-    rows = [each for each in rows if (each.source < -1).any()]
+    rows = [each for each in rows if (each.run_sources < -1).any()]
     written = tuple(each.start // assignment.grid.unit for each in rows)
     key = assignment.partition.key
     files = tuple(_outcome(file, (key,)) for file in assignment.files)
     size = sum(file.size_bytes for file in assignment.files)
-    return PartitionOutcome(key, _FORK, files, tuple(rows), written, bytes_read=size, seconds=1.0)
+    outcome = PartitionOutcome(key, _FORK, files, tuple(rows), written, bytes_read=size, seconds=1.0)
+    return replace(outcome, document=encode(dump(outcome)))
 
 
 def daily_assignment(number: int) -> Assignment:
@@ -130,7 +135,7 @@ def _rows(assignment: Assignment, unit: int) -> EpochRows:
     for number, file in enumerate(assignment.files):
         first = ((file.start_ns or 0) - grid.origin_ns - grid.phase_ns) // grid.interval_ns - unit * grid.unit
         source[max(first, 0) : max(first + _FILE_EPOCHS, 0)] = -2 - number
-    return EpochRows(unit * grid.unit, source)
+    return EpochRows.of(unit * grid.unit, source)
 
 
 def _outcome(file: SourceFile, partitions: tuple[str, ...]) -> FileOutcome:
@@ -195,6 +200,9 @@ class _Stages:
 
     def finished(self, key: str, size_bytes: int) -> None:
         """A task is over."""
+
+    def counted(self, counts: Counts) -> None:
+        """Nobody scrapes them."""
 
     def dashboard(self, url: str) -> None:
         """There is none."""

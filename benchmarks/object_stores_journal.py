@@ -69,7 +69,7 @@ def _done(number: int) -> Done:
     file = SourceFile(f"receiver/{number:07d}.crx.gz", "receiver", 3_000_000, str(number), first, first + DAY_NS)
     facts = FileFacts(sha256, "3.04", span=Span(first, first + DAY_NS), rank=rank(60, "3.04", 2880, sha256))
     outcome = FileOutcome(file, Status.OK, facts, None, Tally(2880, 400_000), {}, (key,))
-    rows = EpochRows(0, np.full(2880, -2, np.int32))
+    rows = EpochRows.of(0, np.full(2880, -2, np.int32))
     given = PartitionOutcome(key, _FORK, (outcome,), (rows,), (number,), bytes_read=3_000_000, seconds=0.5)
     return Done(Partition(key, "receiver", number, 1), 0, 60, "digest", (file,), (number,), given)
 

@@ -186,7 +186,7 @@ def _change(template: GroupTemplate, current: GroupTemplate | None) -> GroupChan
     outcomes = [_outcome(template.receiver, day) for day in range(template.grid.units)]
     source = np.full(_EPOCHS, -2, np.int32)
     rows = [
-        SourcedRows(EpochRows(day * _EPOCHS, source), (outcome.file.uri,), (day,))
+        SourcedRows(EpochRows.of(day * _EPOCHS, source), (outcome.file.uri,), (day,))
         for day, outcome in enumerate(outcomes)
     ]
     return GroupChange(template, current, rows, outcomes, {})

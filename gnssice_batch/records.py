@@ -1,22 +1,26 @@
 """Frozen dataclasses as JSON, checked against their types when they are read back."""
 
 import base64
+import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Final, TypeAliasType, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 
 type Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 _PLAIN: Final = frozenset({bool, int, float, str, NoneType})
 
 
-def dump(value: object) -> Json:  # noqa: PLR0911 - one answer per kind of value
+def dump(value: object) -> Json:
     """A dataclass, and all that its fields may hold, as plain JSON values.
 
     Raises
@@ -27,22 +31,12 @@ def dump(value: object) -> Json:  # noqa: PLR0911 - one answer per kind of value
     kind: Any = type(value)
     if kind in _PLAIN:
         return value  # type: ignore[return-value]  # mypy does not follow types that are compared
-    if names := _names(kind):
-        return {name: dump(getattr(value, name)) for name in names}
-    match value:
-        case Enum():
-            return dump(value.value)
-        case bytes():
-            return base64.b64encode(value).decode()
-        case np.ndarray():
-            return {"dtype": value.dtype.str, "zlib": base64.b64encode(zlib.compress(value.tobytes(), 1)).decode()}
-        case Mapping():
-            return [[dump(key), dump(item)] for key, item in value.items()]
-        case frozenset():
-            return [dump(item) for item in sorted(value)]
-        case tuple() | list():
-            return [dump(item) for item in value]
-    return _plain(value)
+    return _dumper(kind)(value)
+
+
+def encode(document: object) -> bytes:
+    """Plain JSON values, in no circle, as one line of ASCII text."""
+    return _ENCODER.encode(document).encode("ascii")
 
 
 def load(kind: Any, value: Json) -> Any:
@@ -58,6 +52,40 @@ def load(kind: Any, value: Json) -> Any:
     except (KeyError, TypeError, AttributeError, zlib.error) as error:
         msg = f"not a {getattr(kind, '__name__', kind)}: {error}"
         raise ValueError(msg) from error
+
+
+@cache
+def _dumper(kind: Any) -> Callable[[Any], Json]:  # noqa: PLR0911 - one answer per kind of value
+    """What makes plain JSON values of the values of a type; found once for each, as it takes longer than to be used."""
+    if is_dataclass(kind) and fields(kind):
+        return _member_dumper(tuple(item.name for item in fields(kind)))
+    if issubclass(kind, Enum):
+        return lambda value: dump(value.value)
+    if kind is bytes:
+        return lambda value: base64.b64encode(value).decode()
+    if issubclass(kind, np.ndarray):
+        return _packed
+    if issubclass(kind, Mapping):
+        return lambda value: [[dump(key), dump(item)] for key, item in value.items()]
+    if issubclass(kind, frozenset):
+        return lambda value: _dump_all(sorted(value))
+    return _dump_all if issubclass(kind, tuple | list) else _plain
+
+
+def _member_dumper(names: tuple[str, ...]) -> Callable[[Any], Json]:
+    """What makes an object of the fields of a dataclass."""
+    if len(names) == 1:
+        return lambda value: {names[0]: dump(getattr(value, names[0]))}
+    values_of = attrgetter(*names)
+    return lambda value: dict(zip(names, _dump_all(values_of(value)), strict=True))
+
+
+def _dump_all(items: Iterable[object]) -> list[Json]:
+    return [item if type(item) in _PLAIN else dump(item) for item in items]  # type: ignore[misc]  # as in `dump`
+
+
+def _packed(array: npt.NDArray[Any]) -> Json:
+    return {"dtype": array.dtype.str, "zlib": base64.b64encode(zlib.compress(array.tobytes(), 1)).decode()}
 
 
 def _plain(value: object) -> Json:
@@ -121,9 +149,3 @@ def _checked(kind: Any, value: Any) -> Any:
         msg = f"{value!r} is no {kind.__name__}"
         raise TypeError(msg)
     return value
-
-
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    """The fields of a dataclass; none for another type."""
-    return tuple(item.name for item in fields(kind)) if is_dataclass(kind) else ()

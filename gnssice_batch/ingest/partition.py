@@ -41,6 +41,7 @@ from gnssice_batch.model.values import (
     Tally,
     with_rows,
 )
+from gnssice_batch.records import dump, encode
 from gnssice_batch.rinex.observations.values import MISSING, Observations
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.units import (
@@ -152,7 +153,8 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
             TRAFFIC.note("PUT", written, sent_bytes=size_bytes)
     peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
     seconds = time.monotonic() - started
-    return replace(outcome, seconds=seconds, peak_memory_bytes=peak_memory_bytes, traffic=TRAFFIC.take())
+    outcome = replace(outcome, seconds=seconds, peak_memory_bytes=peak_memory_bytes, traffic=TRAFFIC.take())
+    return outcome if outcome.unknown_sids else replace(outcome, document=encode(dump(outcome)))
 
 
 def _written(assignment: Assignment, opening: Opening, context: ReadContext, sources: Sources) -> PartitionOutcome:
@@ -201,12 +203,12 @@ def _make_unit(task: _Task, unit: int, pending: Collection[int], *, again: bool)
         state, files = _aligned(task, unit, pending)
     block, before = state.block, state.before
     given, not_mixed = given_by_source(block), not_mixed_by_source(block)
-    rows = EpochRows(block.start, block.source, bool(given.joined))
+    rows = EpochRows.of(block.start, block.source, joined=bool(given.joined))
     lost = {source: tally - given.tallies.get(source, Tally()) for source, tally in before.tallies.items()}
     displaced = {source: tally for source, tally in lost.items() if tally != Tally()}
     written = state.changed and not task.sources.unknown
     if written:
-        _write(task, unit, block, rows, again=again)
+        _write(task, unit, block, again=again)
     given.joined.subtract(before.joined)
     refused = _refused(state, given.tallies, not_mixed)
     return _Unit(rows, frozenset(files), written, given.tallies, refused, displaced, given.joined, not_mixed)
@@ -230,10 +232,10 @@ def _covers(block: Block, window: range) -> bool:
     return block.start <= window.start and window.stop <= block.start + len(block.source)
 
 
-def _write(task: _Task, unit: int, block: Block, rows: EpochRows, *, again: bool) -> None:
+def _write(task: _Task, unit: int, block: Block, *, again: bool) -> None:
     """Write a unit, over what an earlier making of it has written where there was one."""
     coordinates: dict[str, npt.NDArray[Any]] = {
-        "source_file": rows.with_rows(task.assignment.rows),
+        "source_file": with_rows(block.source, task.assignment.rows),
         "epoch_flag": block.epoch_flag,
         "rx_clock_offset": block.rx_clock_offset,
         "epoch_offset": block.epoch_offset,

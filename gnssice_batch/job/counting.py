@@ -1,7 +1,7 @@
 """How far a run is: files, partitions, bytes, workers, counted while it goes on."""
 
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -70,7 +70,7 @@ class Counting:
         self._rejected = Counter[str]()
         self._partitions = Counter[str]()
         self._bytes_read = 0
-        self._workers: dict[str, float] = {}
+        self._workers = OrderedDict[str, float]()
 
     def begin(self, run: str) -> None:
         """The run has a name."""
@@ -121,6 +121,7 @@ class Counting:
     def returned(self, worker: str) -> None:
         """A worker has returned a result; an empty name is this process."""
         self._workers[worker] = self._clock()
+        self._workers.move_to_end(worker)
 
     def stage(self, name: str, tasks: int) -> None:
         """A stage of so many tasks begins."""
@@ -143,6 +144,8 @@ class Counting:
         """How far the run is now."""
         files, size_bytes, partitions = self._planned
         since = self._clock() - WORKER_S
+        while self._workers and next(iter(self._workers.values())) < since:
+            self._workers.popitem(last=False)
         return Counts(
             run=self._run,
             files_planned=files,
@@ -152,7 +155,7 @@ class Counting:
             partitions=dict(self._partitions),
             bytes_planned=size_bytes,
             bytes_read=self._bytes_read,
-            workers=sum(at >= since for at in self._workers.values()),
+            workers=len(self._workers),
         )
 
     def _note_all(self, parts: Iterable[FileOutcome]) -> None:

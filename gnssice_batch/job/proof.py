@@ -193,7 +193,7 @@ def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochR
         joined["source_file"] = renumbered(joined["source_file"], numbers)
     cells = Cells(span.start, renumbered(stored, numbers), found, joined)
     said = np.full(len(span), NO_SOURCE, np.int32)
-    first, last = max(span.start, rows.start), min(span.stop, rows.start + len(rows.source))
+    first, last = max(span.start, rows.start), min(span.stop, rows.start + len(rows))
     if first < last:
         said[first - span.start : last - span.start] = rows.source[first - rows.start : last - rows.start]
     what = "is from another file than the worker has said"

@@ -115,6 +115,10 @@ def combined(parts: Iterable[FileOutcome]) -> FileOutcome:
     StoreError
         When what was read is not what was written and refused.
     """
+    parts = tuple(parts)
+    if len(parts) == 1 and _whole(parts[0]):
+        _account(parts[0])
+        return parts[0]
     parts = sorted(parts, key=lambda part: part.status is Status.REJECTED and not part.facts.sha256)
     refused: dict[Reason, Tally] = dict(parts[0].facts.refused)
     for part in parts:
@@ -269,6 +273,12 @@ def _refused_file(outcome: FileOutcome) -> dict[str, object]:
         "first_bytes": refusal.first_bytes.decode("latin-1") if refusal else "",
         "reasons": {str(reason): count for reason, count in all_reasons(outcome).items()},
     }
+
+
+def _whole(part: FileOutcome) -> bool:
+    """Whether a file's only part says all there is to say of it."""
+    killed = part.refusal is not None and part.refusal.reason is Reason.KILLED_WORKERS
+    return not (part.facts.refused or killed) and _status(part, part.refused) is part.status
 
 
 def _status(outcome: FileOutcome, refused: Mapping[Reason, Tally]) -> Status:

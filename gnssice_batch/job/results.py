@@ -160,9 +160,11 @@ def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
 
 def _implausible(prepared: Prepared, work: Work) -> Iterable[FileOutcome]:
     """The files that were read, by the survey or in a partition, and are refused because of their date."""
+    if not work.implausible:
+        return
     read = {survey.outcome.file.uri: survey.outcome for survey in prepared.surveys} | work.read
     read |= {part.file.uri: part for part in _parts(work) if part.file.uri in work.implausible}
-    return (prepared.implausible(read[uri]) for uri in work.implausible)
+    yield from (prepared.implausible(read[uri]) for uri in work.implausible)
 
 
 def new_ledger_rows(prepared: Prepared, files: Outcomes) -> Outcomes:

@@ -5,15 +5,24 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-FORMAT: Final = 4
-"""4: partitions are kept in segments. 3: the forks hold the coordinates along the epochs."""
+from gnssice_batch.records import encode
+
+FORMAT: Final = 5
+"""5: sources of epochs are runs, and outcomes of partitions lie beside the rest of what is known of these.
+
+4: partitions are kept in segments. 3: the forks hold the coordinates along the epochs.
+"""
 
 _MAGIC: Final = "gnssice-journal"
 
 
 def seal(document: object) -> bytes:
     """A JSON document, of one line, under a line that says its format, length and SHA-256."""
-    body = json.dumps(document, separators=(",", ":")).encode()
+    return sealed(encode(document))
+
+
+def sealed(body: bytes) -> bytes:
+    """The same of a document that is text of one line already."""
     return f"{_MAGIC} {FORMAT} {len(body)} {hashlib.sha256(body).hexdigest()}\n".encode() + body
 
 

@@ -8,15 +8,15 @@ replaces the earlier ones. A record that is damaged costs its own partition, whi
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Final
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.job.sealing import seal, unseal, unsealed
+from gnssice_batch.job.sealing import seal, sealed, unseal, unsealed
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import Done
-from gnssice_batch.records import dump, load
+from gnssice_batch.records import dump, encode, load
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.together import together
 
@@ -27,6 +27,8 @@ STARTS: Final = "starts"
 _AT_ONCE: Final = 32
 _INDEX_BYTES: Final = 16 << 10
 """What is read of a segment at first where only its index is wanted."""
+_OF_WORKER: Final = "outcome"
+_OF_COORDINATOR: Final = tuple(item.name for item in fields(Done) if item.name != _OF_WORKER)
 _NAME: Final = re.compile(r"\d{6}\.[0-9a-f]+\.\d{8}")
 _log = logger(__name__)
 
@@ -52,8 +54,11 @@ class Finished:
 
 def record(key: str, done: Done | None) -> Record:
     """The record of a partition that is finished, or dropped again."""
-    document = {"key": key, "done": None if done is None else dump(done)}
-    return Record(key, done is not None, seal(document))
+    if done is None:
+        return Record(key, stands=False, sealed=seal({"key": key, "done": None}))
+    named = encode(key), encode({name: dump(getattr(done, name)) for name in _OF_COORDINATOR})
+    outcome = done.outcome.document or encode(dump(done.outcome))
+    return Record(key, stands=True, sealed=sealed(b'{"key":%b,"done":%b,"outcome":%b}' % (*named, outcome)))
 
 
 def segment(records: Sequence[Record]) -> bytes:
@@ -159,7 +164,7 @@ def _partitions(folder: Folder, name: str, most: int | None) -> tuple[dict[str, 
     index = _indexed(documents[0]) if documents else None
     records = documents[index is not None or documents[:1] == [None] :]
     whole = [each for each in records[:most] if each is not None]
-    found = {each["key"]: _done(each["done"]) for each in whole}
+    found = {each["key"]: _done(each) for each in whole}
     met = Counter(each["key"] for each in whole)
     wanted = Counter(key for key, _ in (index or ())[:most])
     damaged = [key for key, times in wanted.items() if met[key] < times]
@@ -170,7 +175,8 @@ def _partitions(folder: Folder, name: str, most: int | None) -> tuple[dict[str, 
 
 
 def _done(document: Any) -> Done | None:
-    return None if document is None else load(Done, document)
+    done = document["done"]
+    return None if done is None else load(Done, {**done, _OF_WORKER: document[_OF_WORKER]})
 
 
 def _index(folder: Folder, name: str, size: int, most: int | None) -> dict[str, bool]:

@@ -92,8 +92,8 @@ class Work:
     def with_rejected(self, outcome: PartitionOutcome) -> PartitionOutcome:
         """The outcome with the files that an earlier round refused, so that the journal answers for them too."""
         met = {part.file.uri for part in outcome.files}
-        earlier = (part for uri, part in self.rejected.get(outcome.key, {}).items() if uri not in met)
-        return replace(outcome, files=(*outcome.files, *earlier))
+        earlier = [part for uri, part in self.rejected.get(outcome.key, {}).items() if uri not in met]
+        return replace(outcome, files=(*outcome.files, *earlier), document=b"") if earlier else outcome
 
     @property
     def learned(self) -> Learned:
@@ -111,7 +111,7 @@ class Work:
         """Journal a partition that was written, and keep it."""
         done = finished_partition(assignment, self.with_rejected(outcome))
         self.journal.keep(done)
-        self.done[outcome.key] = done
+        self.done[outcome.key] = replace(done, outcome=replace(done.outcome, document=b""))
 
     def forget(self, done: Done) -> None:
         """Take a partition out again that does not fit the plan any more."""

@@ -174,7 +174,8 @@ def signal_axis(sids: Sequence[str]) -> SignalAxis:
 
 def grown_axis(axis: SignalAxis, sids: Collection[str]) -> SignalAxis:
     """The axis with the unknown ones of `sids` appended in sorted order; what is there stays where it is."""
-    return signal_axis((*axis.sids, *sorted(set(sids) - set(axis.sids))))
+    unknown = set(sids).difference(axis.sids)
+    return signal_axis((*axis.sids, *sorted(unknown))) if unknown else axis
 
 
 def signal_columns(sids: Sequence[str], channels: Mapping[str, int]) -> dict[str, npt.NDArray[np.generic]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -278,10 +278,27 @@ class EpochRows:
 
     start: int
     """Index of the first epoch on the group's axis."""
-    source: npt.NDArray[np.int32]
-    """(N,) ledger row kept from before, `NO_SOURCE`, or ``-2 - i`` for file i of the assignment."""
+    run_ends: npt.NDArray[np.int32]
+    """(R,) where each run of epochs of one source ends, counted from the first epoch; the last one is N."""
+    run_sources: npt.NDArray[np.int32]
+    """(R,) its ledger row kept from before, `NO_SOURCE`, or ``-2 - i`` for file i of the assignment."""
     joined: bool = False
     """Whether signals of some of these epochs are from other files than their epochs."""
+
+    @classmethod
+    def of(cls, start: int, source: npt.NDArray[np.int32], *, joined: bool = False) -> Self:
+        """The rows of N epochs from the (N,) source of each."""
+        ends = np.append(np.flatnonzero(np.diff(source)) + 1, source.size)[: source.size].astype(np.int32)
+        return cls(start, ends, source[ends - 1], joined)
+
+    def __len__(self) -> int:
+        """N."""
+        return int(self.run_ends[-1]) if self.run_ends.size else 0
+
+    @property
+    def source(self) -> npt.NDArray[np.int32]:
+        """(N,) the source of each epoch; made anew whenever it is asked for."""
+        return np.repeat(self.run_sources, np.diff(self.run_ends, prepend=0))
 
     def with_rows(self, rows: Sequence[int]) -> npt.NDArray[np.int32]:
         """(N,) `source` with the ledger row ``rows[i]`` for file i of the assignment."""
@@ -332,3 +349,5 @@ class PartitionOutcome:
     """Ledger row of an earlier file to those of its displaced values that no file gives."""
     traffic: Traffic = field(default_factory=Traffic, compare=False)
     """What the worker's process has asked of object stores since its last result."""
+    document: bytes = field(default=b"", compare=False)
+    """All of this as the journal keeps it: made by the worker, as there are many of these; empty where nobody has."""

@@ -37,7 +37,7 @@ def finished(fork=b"\x00fork\xff", key="a.1"):
     facts = FileFacts("00ff", "3.04", span=Span(1, 2), rank=rank(3, "3.04", 2, "00ff"), skipped={Reason.COMMENT: 2})
     refusal = Refusal(Reason.TRUNCATED, "", 7, b"> 20\xff")
     part = FileOutcome(file, Status.PARTIAL, facts, refusal, Tally(2, 9), {Reason.OFF_GRID: Tally(1, 3)}, (key,))
-    rows = EpochRows(4, np.array([-2, -1, 5], np.int32))
+    rows = EpochRows.of(4, np.array([-2, -1, 5], np.int32))
     outcome = PartitionOutcome(key, fork, (part,), (rows,), (0,), {3: Tally(1, 1)}, (), 10, 0.5, 1)
     return Done(Partition(key, "a", 0, 1), 0, 2, "digest", (file,), (8,), outcome)
 

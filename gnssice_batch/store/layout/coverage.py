@@ -51,23 +51,25 @@ def searched_coverage(group: zarr.Group, grid: Grid) -> Span | None:
     """The coverage as `source_file` says, searched from both ends."""
     source = array(group, "source_file")
     starts = range(0, grid.size, max(1, _EPOCHS_AT_ONCE // grid.unit) * grid.unit)
-    parts = (EpochRows(start, np.asarray(source[start : start + starts.step], np.int32)) for start in starts)
-    first = next((slot for part in parts if (slot := _first_held(part)) is not None), None)
+
+    def part(start: int) -> EpochRows:
+        return EpochRows.of(start, np.asarray(source[start : start + starts.step], np.int32))
+
+    first = next((slot for start in starts if (slot := _first_held(part(start))) is not None), None)
     if first is None:
         return None
-    backward = (EpochRows(start, np.asarray(source[start : start + starts.step], np.int32)) for start in starts[::-1])
-    last = next((slot for part in backward if (slot := _last_held(part)) is not None), first)
+    last = next((slot for start in starts[::-1] if (slot := _last_held(part(start))) is not None), first)
     return Span(grid.time_ns(first), grid.time_ns(last))
 
 
 def _first_held(part: EpochRows) -> int | None:
-    held = np.flatnonzero(part.source != NO_SOURCE)
-    return part.start + int(held[0]) if held.size else None
+    held = np.flatnonzero(part.run_sources != NO_SOURCE)
+    return part.start + int(np.append(0, part.run_ends)[held[0]]) if held.size else None
 
 
 def _last_held(part: EpochRows) -> int | None:
-    held = np.flatnonzero(part.source != NO_SOURCE)
-    return part.start + int(held[-1]) if held.size else None
+    held = np.flatnonzero(part.run_sources != NO_SOURCE)
+    return part.start + int(part.run_ends[held[-1]]) - 1 if held.size else None
 
 
 def _on_axis(span: Span | None, grid: Grid) -> Span | None:

@@ -54,7 +54,7 @@ class SourcedRows:
 
     rows: EpochRows
     uris: tuple[str, ...]
-    """``rows.source == -2 - i`` is the file ``uris[i]``."""
+    """Source ``-2 - i`` of `rows` is the file ``uris[i]``."""
     foreseen: tuple[int, ...]
     """Its ledger row in the fork is ``foreseen[i]``."""
 
@@ -269,7 +269,7 @@ def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
 
 def _renumber_joined(sources: zarr.Array[Any], part: SourcedRows, ledger_rows: Mapping[str, int]) -> None:
     """Write the sources of joined signals again: rows from the first foreseen one on are those of this run's files."""
-    rows = slice(part.rows.start, part.rows.start + len(part.rows.source))
+    rows = slice(part.rows.start, part.rows.start + len(part.rows))
     now = {foreseen: ledger_rows.get(uri, _NO_ROW) for uri, foreseen in zip(part.uris, part.foreseen, strict=True)}
     sources[rows] = _all_numbered(renumbered(np.asarray(sources[rows]), now), part)
 
