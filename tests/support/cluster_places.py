@@ -111,7 +111,7 @@ def same(place, store, reference):
 
 
 def same_but_for_the_first_partition(place, store, reference, receiver):
-    """Whether all but the first partition of a receiver equals the local run; its rows in the ledger are others then."""
+    """Whether all but the first partition of a receiver equals the local run, but for the rows of its ledger."""
     with place.dataset(store, receiver) as found:
         left = found.load().drop_attrs().drop_vars("source_file").sortby("sid")
     wanted = reference[receiver].drop_vars("source_file").sortby("sid")
