@@ -30,6 +30,7 @@ from gnssice_batch.job.counting import Counts
 from gnssice_batch.job.run import run
 from gnssice_batch.job.segment_writer import SegmentWriter
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
+from gnssice_batch.model.sharing import shared
 from gnssice_batch.model.template import signal_axis
 from gnssice_batch.model.values import (
     Assignment,
@@ -111,7 +112,7 @@ def ingested(assignment: Assignment) -> PartitionOutcome:
     key = assignment.partition.key
     files = tuple(_outcome(file, (key,)) for file in assignment.files)
     size = sum(file.size_bytes for file in assignment.files)
-    outcome = PartitionOutcome(key, _FORK, files, tuple(rows), written, bytes_read=size, seconds=1.0)
+    outcome = PartitionOutcome(key, _FORK, shared(files), tuple(rows), written, bytes_read=size, seconds=1.0)
     return replace(outcome, document=encode(dump(outcome)))
 
 

@@ -30,6 +30,7 @@ from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
 from gnssice_batch.ingest.sources import Sources, by_first_unit
 from gnssice_batch.ingest.tallies import Gaps, Given, given_by_source, not_mixed_by_source
 from gnssice_batch.log import scope
+from gnssice_batch.model.sharing import shared
 from gnssice_batch.model.template import JOINED, JOINED_SOURCE, joined_name
 from gnssice_batch.model.values import (
     NO_SOURCE,
@@ -154,6 +155,7 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
     peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
     seconds = time.monotonic() - started
     outcome = replace(outcome, seconds=seconds, peak_memory_bytes=peak_memory_bytes, traffic=TRAFFIC.take())
+    outcome = replace(outcome, files=shared(outcome.files))
     return outcome if outcome.unknown_sids else replace(outcome, document=encode(dump(outcome)))
 
 

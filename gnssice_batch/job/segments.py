@@ -8,13 +8,14 @@ replaces the earlier ones. A record that is damaged costs its own partition, whi
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Final
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.job.sealing import seal, sealed, unseal, unsealed
 from gnssice_batch.log import logger
+from gnssice_batch.model.sharing import with_files
 from gnssice_batch.model.values import Done
 from gnssice_batch.records import dump, encode, load
 from gnssice_batch.storage.folder import Folder
@@ -176,7 +177,10 @@ def _partitions(folder: Folder, name: str, most: int | None) -> tuple[dict[str, 
 
 def _done(document: Any) -> Done | None:
     done = document["done"]
-    return None if done is None else load(Done, {**done, _OF_WORKER: document[_OF_WORKER]})
+    if done is None:
+        return None
+    loaded: Done = load(Done, {**done, _OF_WORKER: document[_OF_WORKER]})
+    return replace(loaded, outcome=with_files(loaded.outcome, loaded.files))
 
 
 def _index(folder: Folder, name: str, size: int, most: int | None) -> dict[str, bool]:

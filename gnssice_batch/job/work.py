@@ -9,6 +9,7 @@ from gnssice_batch.job.making import Making, made_before
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.resume import Resumed
 from gnssice_batch.job.surveying import true_span
+from gnssice_batch.model.sharing import with_files
 from gnssice_batch.model.template import GroupTemplate, grown_axis
 from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
 from gnssice_batch.planning.plan import Learned
@@ -111,7 +112,7 @@ class Work:
         """Journal a partition that was written, and keep it."""
         done = finished_partition(assignment, self.with_rejected(outcome))
         self.journal.keep(done)
-        self.done[outcome.key] = replace(done, outcome=replace(done.outcome, document=b""))
+        self.done[outcome.key] = replace(done, outcome=with_files(replace(done.outcome, document=b""), done.files))
 
     def forget(self, done: Done) -> None:
         """Take a partition out again that does not fit the plan any more."""
