@@ -53,6 +53,20 @@ def test_a_rejected_file_is_counted_once_with_its_reason(told):
     assert (told.counts.files["rejected"], told.counts.rejected) == (1, {"empty": 1})
 
 
+def test_workers_count_until_they_have_returned_nothing_for_long(told):
+    now = [0.0]
+    counting = Counting(told, lambda: now[0])
+    for at, worker in ((0, "a"), (1, "b"), (2, "a")):
+        now[0] = at
+        counting.returned(worker)
+    assert counting.counts().workers == 2
+    for at, workers in ((1 + WORKER_S, 2), (1.5 + WORKER_S, 1), (2.5 + WORKER_S, 0)):
+        now[0] = at
+        assert counting.counts().workers == workers
+    counting.returned("b")
+    assert counting.counts().workers == 1
+
+
 def test_a_partition_that_comes_again_is_not_finished(told):
     counting = Counting(told)
     counting.add(outcome("a", part("1"), unknown=("G01|L1|C",)))

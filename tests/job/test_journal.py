@@ -11,6 +11,7 @@ from gnssice_batch.errors import Reason, RunConflictError, StoreError
 from gnssice_batch.job.journal import RunRecord, begin, open_journals, resumable
 from gnssice_batch.job.sealing import FORMAT, seal, unseal
 from gnssice_batch.job.segment_writer import FULL_BYTES
+from gnssice_batch.job.segments import record
 from gnssice_batch.model.values import (
     Done,
     EpochRows,
@@ -25,6 +26,7 @@ from gnssice_batch.model.values import (
     Tally,
     rank,
 )
+from gnssice_batch.records import dump, encode
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.options import options_of
 from gnssice_batch.store.writing.structure import Structure
@@ -75,6 +77,19 @@ def test_a_partition_comes_back_as_it_was_kept(folder):
     assert back.outcome.fork == b"\x00fork\xff"
     assert back.outcome.displaced == {3: Tally(1, 1)}
     np.testing.assert_array_equal(back.outcome.epochs[0].source, [-2, -1, 5])
+
+
+def test_the_text_that_a_worker_has_made_is_what_is_kept(local):
+    """Word for word as if the coordinator had made it."""
+    done = finished()
+    document = encode(dump(done.outcome))
+    given = replace(done, outcome=replace(done.outcome, document=document))
+    assert record("a.1", given) == record("a.1", done)
+    with begin(local, RECORD) as journal:
+        journal.keep(replace(given, outcome=replace(given.outcome, document=document.replace(b"digest", b"digesT"))))
+    (back,) = journal.partitions().values()
+    assert dump(back) == dump(done)
+    assert back.outcome.files[0].file is back.files[0]
 
 
 def kept(folder, *records):
@@ -242,7 +257,7 @@ def test_the_end_of_a_run_that_failed_keeps_what_was_finished(local):
 
 
 def test_a_journal_of_another_format_is_left_alone_and_said(folder, monkeypatch, caplog):
-    """Forks of the one before did not hold the coordinates along the epochs."""
+    """The one before kept the sources of epochs one by one."""
     with monkeypatch.context() as patch:
         patch.setattr("gnssice_batch.job.sealing.FORMAT", FORMAT - 1)
         with begin(folder, RECORD) as journal:

@@ -106,3 +106,34 @@ def test_a_flush_says_what_is_missing_when_its_patience_ends(storage, writer):
     assert writer.flush(0.1) == 2
     storage.open.release(100)
     assert writer.flush(PATIENCE_S) == 0
+
+
+def test_what_comes_soon_after_a_request_waits_for_the_next_one(storage, writer, monkeypatch):
+    """Nobody waits for it; who does has not to wait long."""
+    monkeypatch.setattr(segment_writer, "PAUSE_S", PATIENCE_S)
+    storage.open.release(100)
+    writer.append(record("a", None))
+    assert storage.asked.acquire(timeout=PATIENCE_S)
+    for key in "bcd":
+        writer.append(record(key, None))
+        assert not storage.asked.acquire(timeout=0.05)
+    assert writer.flush(PATIENCE_S / 2) == 0
+    assert [keys for _, keys in storage.written] == [["a"], ["a", "b", "c", "d"]]
+
+
+def test_enough_for_a_request_does_not_wait(storage, writer, monkeypatch):
+    monkeypatch.setattr(segment_writer, "PAUSE_S", 2 * PATIENCE_S)
+    monkeypatch.setattr(segment_writer, "BATCH_BYTES", 250)
+    storage.open.release(100)
+    writer.append(record("a", None))
+    assert storage.asked.acquire(timeout=PATIENCE_S)
+    for key in "bcd":
+        writer.append(record(key, None))
+    assert storage.asked.acquire(timeout=PATIENCE_S)
+
+
+def test_it_is_written_when_its_time_has_come(storage, writer):
+    storage.open.release(100)
+    for key in "ab":
+        writer.append(record(key, None))
+        assert storage.asked.acquire(timeout=PATIENCE_S)
