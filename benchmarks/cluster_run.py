@@ -50,7 +50,8 @@ from gnssice_batch.records import dump, encode
 from gnssice_batch.storage.entries import Entry
 
 _FILES = 1_000_000
-_RECEIVERS = 50
+_RECEIVERS = 100
+"""So that a million days of theirs lie in the past: files of the future would all be looked at before the plan."""
 _WORKERS = 1_000
 _AHEAD = 2
 _INTERVAL_S = 30

@@ -150,7 +150,7 @@ def _send_out(
     for finished in execution.run(asking):
         if isinstance(finished.error, _NotMadeError) and work.making:
             work.making.result()
-        assignment = sent[finished.key]
+        assignment = sent.pop(finished.key)
         if finished.killed_workers:
             work.set_aside[finished.key] = assignment
             execution.progress.set_aside()
