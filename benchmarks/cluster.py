@@ -1,8 +1,8 @@
 """One coordinator for a thousand workers and a million files.
 
-Coordinator: the real one over a million daily files of a hundred receivers, twelve to a partition, from the listed names
-to the report; a stub of the executor stands for the workers, and nothing is merged or published (`scale` measures that).
-Processor time is that of its thread and of the journal's. How busy it is follows from how long a worker is at a
+Coordinator: the real one over a million daily files of a hundred receivers, twelve to a partition, from the listed
+names to the report; a stub of the executor stands for the workers, and nothing is merged or published (`scale` measures
+that). Processor time is that of its thread and of the journal's. How busy it is follows from how long a worker is at a
 partition: a second for a daily file of 1.4 MB, which is what `ingest` takes on one core.
 
 Scheduler: the one in the coordinator's process, by the real Dask protocol over TCP, with a thousand workers in another
