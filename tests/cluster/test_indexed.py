@@ -11,7 +11,7 @@ from tests.cluster.pods import IndexedJob, family, four_days, free_port
 from tests.failures.field import settings_of
 from tests.failures.small import check_as_in_one_run
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 
 def test_two_workers_write_what_one_process_would(tmp_path):

@@ -17,7 +17,7 @@ from tests.cluster.pods import free_port
 from tests.cluster.test_dask_cluster import MANIFEST
 from tests.support.kubernetes_api import serving
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 NAME = "backfill-x7k2p"
 

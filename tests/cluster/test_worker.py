@@ -11,7 +11,7 @@ from distributed import Client, LocalCluster
 from tests.cluster.pods import family, free_port
 from tests.failures.processes import finished, start, wait_until
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 
 class Worker:

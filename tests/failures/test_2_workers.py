@@ -231,7 +231,7 @@ class TestTheDiskOfTheStoreIsFull:
         write, failed = Folder.write, []
 
         def no_lease(self, name, content):
-            if name == "lease.json" and threading.current_thread() is not threading.main_thread():
+            if name == "lease.json" and threading.current_thread().name == "lease":
                 failed.append(name)
                 raise OSError(errno.ENOSPC, "No space left on device")
             write(self, name, content)
