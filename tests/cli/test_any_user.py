@@ -54,6 +54,7 @@ def settings(pod, kind):
     ]
 
 
+@pytest.mark.heavy
 def test_an_archive_is_simulated_planned_and_ingested(pod):
     variables = {"temporary": pod / "tmp", "NUMBA_CACHE_DIR": str(pod / "kernels")}
     ended(start("-m", "gnssice_batch", "simulate", f"{pod}/tmp/archive", "--days", "0.02", **variables))

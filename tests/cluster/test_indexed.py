@@ -14,6 +14,7 @@ from tests.failures.small import check_as_in_one_run
 pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 
+@pytest.mark.heavy
 def test_two_workers_write_what_one_process_would(tmp_path):
     files = four_days()
     with IndexedJob(tmp_path, files) as job:

@@ -59,6 +59,7 @@ def lazily(seconds):
     return lambda: time.sleep(seconds) or seconds
 
 
+@pytest.mark.heavy
 def test_told_to_stop_it_finishes_what_runs_and_leaves_the_rest(tmp_path):
     port = free_port()
     with scheduler(port) as client, Worker(tmp_path, port, "--grace", 40) as worker:

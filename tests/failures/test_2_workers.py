@@ -244,6 +244,7 @@ class TestTheDiskOfTheStoreIsFull:
         assert len(failed) > 1
         check_as_in_one_run(tmp_path, chosen, files)
 
+    @pytest.mark.heavy
     def test_a_commit_that_fails_leaves_the_branch_where_it_was(self, tmp_path, monkeypatch):
         commit = icechunk.Session.commit
 

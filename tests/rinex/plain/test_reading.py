@@ -39,6 +39,7 @@ def test_text_is_read_as_the_first_reader_reads_it(file):
     agree(writer.text(file))
 
 
+@pytest.mark.heavy
 @given(files(steady=True, compactible=True))
 @settings(max_examples=100)
 def test_crinex_is_read_as_the_first_reader_reads_it(file):
@@ -219,6 +220,7 @@ def test_an_override_names_another_signal():
     assert of(plainly(content.encode(), {"G": {"C1": "C1X"}}), "G01", "C1X")[1] == [20_000_000_123]
 
 
+@pytest.mark.heavy
 @pytest.mark.corpus
 def test_real_files_are_read_as_the_first_reader_reads_them(shared_data, capsys):
     """Everything but what was damaged on purpose, by others or for the tests."""
