@@ -214,6 +214,7 @@ class TestTheDiskOfTheStoreIsFull:
             write(self, name, content)
 
         monkeypatch.setattr(Folder, "write", until_full)
+        monkeypatch.setattr("gnssice_batch.job.segment_writer.PAUSE_S", 0.0)
         return left
 
     def test_what_was_finished_before_stands(self, tmp_path, full):
