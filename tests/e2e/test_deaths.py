@@ -96,7 +96,7 @@ class TestIndexed:
         namespace.install("run", at(s3, store), {"resources": {"limits": {"memory": "700Mi"}}})
         assert namespace.ended("run", 600)[0] == "Complete"
         assert same_but_for_the_first_partition(s3, store, reference, "canopy_01")
-        said = namespace.kubectl("logs", f"job/{namespace.job('run')['metadata']['name']}", "--tail=-1")
+        said = namespace.kubectl("logs", "-l", f"{INSTANCE}=run,{INDEX}=0", "--tail=-1")
         assert "set aside      canopy_01.2025001T000000: killed their workers" in said
 
 

@@ -43,7 +43,8 @@ class TestIndexed:
         namespace.install("run", changed, verb="upgrade")
         second = until(lambda: other(namespace.job("run"), first), "another Job")
         assert namespace.ended("run")[0] == "Complete"
-        assert "nothing" in namespace.kubectl("logs", f"job/{second}", "-c", "gnssice-batch").lower()
+        leader = f"batch.kubernetes.io/job-name={second},batch.kubernetes.io/job-completion-index=0"
+        assert "nothing new" in namespace.kubectl("logs", "-l", leader, "--tail=-1")
         assert namespace.get("jobs", first) is None
         namespace.helm("rollback", "run", "1")
         until(lambda: other(namespace.job("run"), second), "the Job of the first revision")
