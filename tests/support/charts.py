@@ -6,6 +6,8 @@ from pathlib import Path
 import helm_python
 import yaml
 
+from tests.support.real_cluster import merged
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "gnssice-batch"
 FLAVOURS = {
@@ -23,16 +25,6 @@ MODES = {
 }
 """Values of every mode."""
 HOOK = "helm.sh/hook"
-
-
-def merged(*trees):
-    """Return nested values put over one another, the last on top."""
-    found = {}
-    for tree in trees:
-        for key, value in tree.items():
-            both = isinstance(value, dict) and isinstance(found.get(key), dict)
-            found[key] = merged(found[key], value) if both else value
-    return found
 
 
 @cache
