@@ -30,8 +30,8 @@ _GETS_OF_A_RUN: Final = 40
 class Requests:
     """Requests by what they are for: some are exact, some the most or about so many; `docs/requests-and-cost.md`.
 
-    Exact are those of files, commits and journal where no file brings a second round (a signal or a date that the
-    sample did not show) and nothing has to be tried again.
+    Exact are those of files and commits where no file brings a second round (a signal or a date that the sample did
+    not show) and nothing has to be tried again.
     """
 
     file_gets: int = 0
@@ -47,7 +47,7 @@ class Requests:
     manifest_puts: int = 0
     """One for each array that a commit gives a chunk."""
     journal_puts: int = 0
-    """Without renewals of the lease, which are by time."""
+    """The most, as partitions that finish together go together; without renewals of the lease, which are by time."""
     store_gets: int = 0
     """About so many."""
     received_bytes: int = 0

