@@ -54,13 +54,7 @@ class Metrics(Collector):
         files = {"planned": counts.files_planned, **counts.files}
         yield _by("files", "Files of the run: planned, and those that were read, by their status.", "state", files)
         yield _by("files_rejected", "Files that were rejected, by reason.", "reason", counts.rejected)
-        size_bytes = {"planned": counts.bytes_planned, "read": counts.bytes_read}
-        yield _by(
-            "bytes",
-            "Bytes of the planned files, and bytes read, files that were read twice counted twice.",
-            "state",
-            size_bytes,
-        )
+        yield from _transfers(counts)
         partitions = {"planned": counts.partitions_planned, **counts.partitions}
         yield _by(
             "partitions", "Partitions of the run by state; those resumed are among the finished.", "state", partitions
@@ -70,6 +64,16 @@ class Metrics(Collector):
         yield _by("stage", "The stage that is under way.", "stage", {self._stage: 1} if self._stage else {})
         yield _one("workers", "Workers that have returned a result in the last ten minutes.", counts.workers)
         yield _one("last_progress_timestamp_seconds", "When a task or a stage last ended or began.", self._progressed)
+
+
+def _transfers(counts: Counts) -> Iterator[Metric]:
+    """Bytes of files, and what was asked of object stores."""
+    read_twice = "Bytes of the planned files, and bytes read, files that were read twice counted twice."
+    yield _by("bytes", read_twice, "state", {"planned": counts.bytes_planned, "read": counts.bytes_read})
+    as_told = "Requests to object stores by kind, as coordinator and workers have told; of Icechunk's the PUTs alone."
+    yield _by("requests", as_told, "kind", counts.traffic.requests)
+    ways = {"received": counts.traffic.received_bytes, "sent": counts.traffic.sent_bytes}
+    yield _by("transferred_bytes", "Bytes that these requests have carried.", "way", ways)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from gnssice_batch import log
 from gnssice_batch.errors import Reason
 from gnssice_batch.job.report import RunReport
 from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Status
+from gnssice_batch.storage.traffic import Traffic
 
 WORKER_S: Final = 600.0
 """A worker that has returned nothing for so long is not counted any more."""
@@ -33,6 +34,8 @@ class Counts:
     bytes_planned: int = 0
     """Size of the planned files."""
     bytes_read: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
+    """What coordinator and workers have asked of object stores, as far as they have told."""
     workers: int = 0
     """Workers that have returned a result lately, this process among them."""
 
@@ -70,6 +73,7 @@ class Counting:
         self._rejected = Counter[str]()
         self._partitions = Counter[str]()
         self._bytes_read = 0
+        self._traffic = Traffic()
         self._workers = OrderedDict[str, float]()
 
     def begin(self, run: str) -> None:
@@ -118,6 +122,10 @@ class Counting:
         self._bytes_read = report.bytes_read
         self._told.counted(self.counts())
 
+    def asked(self, traffic: Traffic) -> None:
+        """A process has asked this of object stores."""
+        self._traffic += traffic
+
     def returned(self, worker: str) -> None:
         """A worker has returned a result; an empty name is this process."""
         self._workers[worker] = self._clock()
@@ -155,6 +163,7 @@ class Counting:
             partitions=dict(self._partitions),
             bytes_planned=size_bytes,
             bytes_read=self._bytes_read,
+            traffic=self._traffic,
             workers=len(self._workers),
         )
 

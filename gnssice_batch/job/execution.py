@@ -47,12 +47,14 @@ class Execution:
             if finished.worker or self.tasks.here:
                 self.progress.returned(finished.worker)
             self.note(finished.worker, getattr(finished.result, "traffic", Traffic()))
+            self.note("", TRAFFIC.take())
             yield finished
 
     def note(self, worker: str, traffic: Traffic) -> None:
         """Note what a process has asked of object stores."""
         if traffic != Traffic():
             self.used[worker] = self.used.get(worker, Traffic()) + traffic
+            self.progress.asked(traffic)
 
     def _until_stopped[R](self, calls: Iterable[Task[R]]) -> Iterator[Task[R]]:
         waiting = iter(calls)

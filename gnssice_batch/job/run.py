@@ -62,9 +62,9 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
         report = until_it_fits(
             lambda: while_storage_fails(lambda: _phases(order, workers), workers.progress), workers.progress
         )
+        workers.note("", TRAFFIC.take())
         workers.progress.settle(report)
         warn(report.changes)
-        workers.note("", TRAFFIC.take())
         ended = replace(report, used=dict(workers.used), seconds=time.monotonic() - started)
         return kept(ended, order.target.reports)
 

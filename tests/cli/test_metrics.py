@@ -14,6 +14,7 @@ from gnssice_batch.cli.progress import Several, run_display
 from gnssice_batch.config import Log
 from gnssice_batch.job.counting import Counts
 from gnssice_batch.job.run import run
+from gnssice_batch.storage.traffic import Traffic
 from tests.failures.small import Hook, hourly, site
 
 
@@ -100,6 +101,7 @@ def test_the_page_names_every_metric_with_its_labels():
     named = {name: re.findall("`([a-z_]+)`", labels.partition(":")[0]) for name, labels in rows}
     metrics = Metrics()
     metrics.stage("ingest", 1)
-    metrics.counted(Counts(files={"ok": 1}, rejected={"empty": 1}, partitions={"finished": 1}))
+    told = Counts(files={"ok": 1}, rejected={"empty": 1}, partitions={"finished": 1}, traffic=Traffic({"GET": 1}))
+    metrics.counted(told)
     samples = [sample for family in metrics.collect() for sample in family.samples]
     assert named == {sample.name: list(sample.labels) for sample in samples}

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from gnssice_batch.cli.metrics import Metrics
 from gnssice_batch.config import Settings
 from gnssice_batch.job.preview import preview
 from gnssice_batch.job.run import run
@@ -45,6 +46,13 @@ def settings(store):
     )
 
 
+def shown(metrics):
+    samples = [sample for family in metrics.collect() for sample in family.samples]
+    found = {sample.labels["kind"]: sample.value for sample in samples if sample.name == "gnssice_batch_requests"}
+    ways = {s.labels["way"]: s.value for s in samples if s.name == "gnssice_batch_transferred_bytes"}
+    return found | {f"{way}_bytes": size for way, size in ways.items()}
+
+
 def puts(counts):
     found = Counter()
     for what, number in counts.objects.items():
@@ -62,7 +70,8 @@ def test_puts_of_a_run(tmp_path, object_servers, proxy):
         stored(store, days, receivers)
         planned = preview(chosen).requests
         relay.begin(0.0)
-        report = run(chosen)
+        metrics = Metrics()
+        report = run(chosen, metrics)
         counts = relay.counts()
         found = puts(counts)
         assert report.snapshot
@@ -76,6 +85,7 @@ def test_puts_of_a_run(tmp_path, object_servers, proxy):
         assert used["used"]["PUT"] == counts.requests["PUT"]
         assert used["used"]["GET"] == len(days) * len(receivers), "those of Icechunk can't be counted"
         assert list(used["by_worker"]) == ["coordinator"]
+        assert shown(metrics) == used["used"]
 
 
 def test_nothing_to_do(tmp_path, object_servers):
