@@ -201,7 +201,7 @@ def _make_unit(task: _Task, unit: int, pending: Collection[int], *, again: bool)
         Whether the unit was made before.
     """
     state, files = _aligned(task, unit, pending)
-    if not _may_be_stored(task, unit) and not _covers(state.block, task.sources.window(unit)):
+    if not _covers(state.block, task.sources.window(unit)):
         state, files = _aligned(task, unit, pending)
     block, before = state.block, state.before
     given, not_mixed = given_by_source(block), not_mixed_by_source(block)
@@ -252,14 +252,12 @@ def _write(task: _Task, unit: int, block: Block, *, again: bool) -> None:
 
 
 def _start(task: _Task, unit: int) -> _UnitState:
-    """The unit as it stands in the store, where the ledger says that files have epochs in it; else an empty window."""
-    grid, stored = task.assignment.grid, task.assignment.stored
+    """The window of a unit that its files reach: as the store has it where files of earlier runs may, else empty."""
+    window, stored = task.sources.window(unit), task.assignment.stored
     if not _may_be_stored(task, unit):
-        window = task.sources.window(unit)
         return _UnitState(empty_block(window.start, len(window), len(task.assignment.axis.sids)), dict(stored))
-    start = unit * grid.unit
-    joined = read_joined(task.before, start, grid.unit)
-    block = block_of(start, *read_epochs(task.before, start, grid.unit), joined)
+    joined = read_joined(task.before, window.start, len(window))
+    block = block_of(window.start, *read_epochs(task.before, window.start, len(window)), joined)
     return _UnitState(block, dict(stored), given_by_source(block))
 
 

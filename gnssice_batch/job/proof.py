@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -60,10 +60,11 @@ def verify_partition(done: Done, base: bytes, context: ReadContext, strategy: St
     before = cells_of_fork(base, partition.receiver)
     rows = {part.start // grid.unit: part for part in outcome.epochs}
     for unit in partition.stored_units:
+        written = frozenset(_written_spans(stored, before, unit, rows[unit])) if unit in outcome.written_units else ()
         for start in range(unit * grid.unit, (unit + 1) * grid.unit, grid.read_unit):
             span = range(start, start + grid.read_unit)
-            if unit in outcome.written_units:
-                cells = _written_cells(comparison, span, done, rows[unit])
+            if span in written:
+                cells = _written_cells(comparison, span, done, rows[unit], before)
                 _check_written(comparison, cells, before)
                 if strategy is not Strategy.OVERWRITE:
                     _check_not_erased(comparison, cells, before)
@@ -183,7 +184,16 @@ def _refuse_differences(compared: Iterable[Compared], work: Work) -> None:
         raise ArchiveError(msg + "\n".join(absent))
 
 
-def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochRows) -> Cells:
+def _written_spans(now: StoredCells, before: StoredCells, unit: int, rows: EpochRows) -> Iterator[range]:
+    """The read units of a write unit that a worker has aligned, and those that are not stored as they were."""
+    grid = now.template.grid
+    starts = range(unit * grid.unit, (unit + 1) * grid.unit, grid.read_unit)
+    for start, here, there in zip(starts, now.encoded(unit), before.encoded(unit), strict=True):
+        if rows.start <= start < rows.start + len(rows) or here != there:
+            yield range(start, start + grid.read_unit)
+
+
+def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochRows, before: StoredCells) -> Cells:
     """What the worker wrote, its files by their numbers; these must be those that it gave back too."""
     found = comparison.stored.read(span)
     stored = found["source_file"]
@@ -192,10 +202,9 @@ def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochR
     if joined:
         joined["source_file"] = renumbered(joined["source_file"], numbers)
     cells = Cells(span.start, renumbered(stored, numbers), found, joined)
-    said = np.full(len(span), NO_SOURCE, np.int32)
-    first, last = max(span.start, rows.start), min(span.stop, rows.start + len(rows))
-    if first < last:
-        said[first - span.start : last - span.start] = rows.source[first - rows.start : last - rows.start]
+    said = before.sources(span)
+    if rows.start <= span.start < rows.start + len(rows):
+        said = rows.source[span.start - rows.start : span.stop - rows.start]
     what = "is from another file than the worker has said"
     comparison.findings.add_epochs(span.start, cells.source != said, comparison.axes, "", what)
     return cells

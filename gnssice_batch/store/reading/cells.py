@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import icechunk
@@ -10,13 +11,22 @@ import numpy.typing as npt
 import zarr
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.model.template import EPOCH_COORDINATES, VARIABLES, GroupTemplate, joined_name
+from gnssice_batch.model.template import (
+    EPOCH_COORDINATES,
+    JOINED,
+    OBSERVED_COORDINATES,
+    VARIABLES,
+    GroupTemplate,
+    joined_name,
+)
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, joined_cells, read_template, read_together
 from gnssice_batch.store.layout.ledger import read_files
+from gnssice_batch.store.layout.shards import encoded_rows
 from gnssice_batch.store.repository import open_existing
+from gnssice_batch.store.together import together
 
 _EPOCHS_AT_ONCE = 1 << 21
 
@@ -48,6 +58,15 @@ class StoredCells:
     def sources(self, span: range) -> npt.NDArray[np.int32]:
         """(N,) the ledger row that each epoch of a span of the axis came from."""
         return np.asarray(array(self.group, "source_file")[span.start : span.stop], np.int32)
+
+    @repeatable
+    def encoded(self, unit: int) -> list[tuple[bytes, ...]]:
+        """By read unit of a write unit everything that is stored of it, as it is encoded."""
+        names = [*(spec.name for spec in VARIABLES), *OBSERVED_COORDINATES]
+        names += [spec.name for spec in JOINED] if self.template.joins else []
+        length = self.template.grid.unit
+        found = together(partial(encoded_rows, array(self.group, name), unit, length) for name in names)
+        return [sum(parts, ()) for parts in zip(*found, strict=True)]
 
     def epochs_by_row(self, rows: int) -> npt.NDArray[np.int64]:
         """(rows + 1,) epochs of the whole axis that came from each ledger row; last, from rows that are not there."""

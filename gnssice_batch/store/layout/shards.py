@@ -1,0 +1,67 @@
+"""The inner chunks of stored arrays as they are encoded, to tell without decoding which of them are the same."""
+
+from typing import Any, Final
+
+import numpy as np
+import zarr
+from zarr.core.sync import sync
+
+from gnssice_batch.errors import StoreError
+
+_ENTRY_BYTES: Final = 16
+"""Offset and length of an inner chunk, 64 bits each."""
+_CHECKSUM_BYTES: Final = 4
+_ABSENT: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+
+
+def encoded_rows(one: zarr.Array[Any], unit: int, unit_length: int) -> list[tuple[bytes, ...]]:
+    """The inner chunks of one unit along the first dimension, by their place along it; absent ones are empty.
+
+    Shards have their index at the end: offset and length of every inner chunk in C order, then its CRC32C ("Sharding
+    codec", Zarr v3). Arrays without shards have chunks of their own in a unit.
+
+    Parameters
+    ----------
+    unit
+        Number of the unit.
+    unit_length
+        Its cells along the first dimension: the length of a shard, or of several chunks.
+    """
+    across = tuple(
+        -(-size // length) for size, length in zip(one.shape[1:], (one.shards or one.chunks)[1:], strict=True)
+    )
+    rows = unit_length // one.chunks[0]
+    if one.shards is None:
+        return [tuple(_stored(one, (unit * rows + row, *at)) for at in np.ndindex(*across)) for row in range(rows)]
+    columns = [_inner_chunks(_stored(one, (unit, *at)), one) for at in np.ndindex(*across)]
+    per_row = len(columns[0]) // rows
+    return [
+        tuple(chunk for column in columns for chunk in column[row * per_row : (row + 1) * per_row])
+        for row in range(rows)
+    ]
+
+
+def _stored(one: zarr.Array[Any], index: tuple[int, ...]) -> bytes:
+    found = sync((one.store_path / one.metadata.encode_chunk_key(index)).get())
+    return found.to_bytes() if found else b""
+
+
+def _inner_chunks(shard: bytes, one: zarr.Array[Any]) -> list[bytes]:
+    """Every inner chunk of a shard in C order.
+
+    Raises
+    ------
+    StoreError
+        When the shard is too short to have an index.
+    """
+    lengths = zip(one.shards or (), one.chunks, strict=True)
+    count = int(np.prod([outer // inner for outer, inner in lengths]))
+    if not shard:
+        return [b""] * count
+    begin = len(shard) - count * _ENTRY_BYTES - _CHECKSUM_BYTES
+    if begin < 0:
+        msg = f"a shard of {one.path} is cut short: it has {len(shard)} bytes"
+        raise StoreError(msg)
+    index = np.frombuffer(shard, "<u8", 2 * count, begin).reshape(-1, 2)
+    places = ((int(offset), int(length)) if offset != _ABSENT else (0, 0) for offset, length in index)
+    return [shard[offset : offset + length] for offset, length in places]

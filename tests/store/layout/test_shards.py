@@ -1,0 +1,55 @@
+"""Encoded inner chunks, held against what Zarr wrote."""
+
+import numcodecs
+import numpy as np
+import pytest
+import zarr
+
+from gnssice_batch.store.layout.shards import encoded_rows
+
+SHAPE, UNIT, CHUNK = (24, 10), (8, 6), (2, 3)
+GIVEN = np.arange(240, dtype="<i4").reshape(SHAPE)
+GIVEN[2:4, 3:6] = 0
+GIVEN[8:16] = 0
+
+
+def array(shards):
+    made = zarr.create_array(
+        {},
+        shape=SHAPE,
+        dtype="<i4",
+        chunks=CHUNK,
+        shards=shards,
+        fill_value=0,
+        compressors=zarr.codecs.ZstdCodec(level=1),
+    )
+    made[:] = GIVEN
+    return made
+
+
+@pytest.mark.parametrize("shards", [UNIT, None])
+@pytest.mark.parametrize("unit", [0, 1, 2])
+def test_every_inner_chunk_is_that_of_its_cells(shards, unit):
+    rows = encoded_rows(array(shards), unit, UNIT[0])
+    assert len(rows) == UNIT[0] // CHUNK[0]
+    columns = range(0, len(rows[0]) * CHUNK[1], CHUNK[1])
+    for row, chunks in enumerate(rows):
+        for column, chunk in zip(columns, chunks, strict=True):
+            start = unit * UNIT[0] + row * CHUNK[0]
+            wanted = np.zeros(CHUNK, "<i4")
+            cells = GIVEN[start : start + CHUNK[0], column : column + CHUNK[1]]
+            wanted[:, : cells.shape[1]] = cells
+            assert bool(chunk) == bool(wanted.any())
+            found = np.frombuffer(numcodecs.Zstd().decode(chunk), "<i4").reshape(CHUNK) if chunk else np.zeros(CHUNK)
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_changed_cell_changes_its_inner_chunk_alone():
+    one = array(UNIT)
+    before = encoded_rows(one, 0, UNIT[0])
+    one[5, 7] += 1
+    after = encoded_rows(one, 0, UNIT[0])
+    different = [
+        (row, at) for row, chunks in enumerate(before) for at, chunk in enumerate(chunks) if chunk != after[row][at]
+    ]
+    assert [row for row, _ in different] == [2]
