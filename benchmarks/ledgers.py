@@ -12,7 +12,8 @@ from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
 from gnssice_batch.model.template import LAYOUT_VERSION, NON_INDEX_COORDINATES, GroupTemplate, shard_width, signal_axis
 from gnssice_batch.model.values import FileFacts, FileOutcome, SourceFile, Span, Status, Tally, rank
 from gnssice_batch.store.layout.coverage import coverage_attributes
-from gnssice_batch.store.layout.ledger import FILE_COLUMNS, TABLE_COLUMNS
+from gnssice_batch.store.layout.file_rows import FILE_COLUMNS
+from gnssice_batch.store.layout.ledger import TABLE_COLUMNS
 from gnssice_batch.store.repository import open_repository
 from gnssice_batch.store.writing.ledger_rows import Provenance, append_files
 from gnssice_batch.store.writing.structure import StructureChange, make_structure

@@ -28,7 +28,10 @@ PAGES = {
     ),
     "store": (
         "The store",
-        "open_dataset IcechunkStore Transaction Version status verify StoreStatus ReceiverStatus Snapshot StoreReport",
+        (
+            "open_dataset ledger IcechunkStore Transaction Version status verify StoreStatus ReceiverStatus Snapshot"
+            " StoreReport"
+        ),
     ),
     "files": ("One file", "inspect Inspection Part Gap Header"),
     "errors": (

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gnssice_batch.rinex.header.values import Header
     from gnssice_batch.store.icechunk_store import IcechunkStore
     from gnssice_batch.store.reading.contents import Snapshot
+    from gnssice_batch.store.reading.ledger_frame import ledger
     from gnssice_batch.store.reading.opening import open_dataset
     from gnssice_batch.store.transaction import Transaction
     from gnssice_batch.store.versions import Version
@@ -82,6 +83,7 @@ __all__ = [
     "Version",
     "__version__",
     "inspect",
+    "ledger",
     "load_settings",
     "open_dataset",
     "plan",
@@ -108,6 +110,7 @@ _PLACES = {
     "rinex.header.values": "Header",
     "store.icechunk_store": "IcechunkStore",
     "store.reading.contents": "Snapshot",
+    "store.reading.ledger_frame": "ledger",
     "store.reading.opening": "open_dataset",
     "store.transaction": "Transaction",
     "store.versions": "Version",

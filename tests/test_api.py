@@ -18,8 +18,8 @@ from gnssice_batch.planning.rules import SOFTWARE
 from gnssice_batch.simulate import SimulationPlan, simulate
 
 PACKAGE = Path(gnssice_batch.__file__).parent
-FUNCTIONS = ("load_settings", "plan", "run", "status", "open_dataset", "verify", "inspect")
-PUBLISHED = {"status", "open_dataset", "verify"}
+FUNCTIONS = ("load_settings", "plan", "run", "status", "open_dataset", "ledger", "verify", "inspect")
+PUBLISHED = {"status", "open_dataset", "ledger", "verify"}
 """Examples that need a store."""
 
 SETTINGS = (

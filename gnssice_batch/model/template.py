@@ -15,7 +15,9 @@ from gnssice_batch.signals import frequencies, glonass_channel, split_sid
 SID_READ_UNIT: Final = 64
 """Signals of an inner chunk; the write unit's width is a multiple of it."""
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
+OLDER_LAYOUTS: Final = frozenset({1})
+"""Read, and gone on with: a ledger of an array for each column is replaced when it gets rows."""
 EPOCH_UNITS: Final = "nanoseconds since 1980-01-06T00:00:00"
 
 _FDMA_BANDS: Final = frozenset({"G1", "G2"})

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from itertools import batched
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, Reason
@@ -16,7 +16,11 @@ from gnssice_batch.model.values import Status, Tally
 from gnssice_batch.operate.status import existing_repository, latest_rows
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rules import rules_of
+from gnssice_batch.store.layout.file_rows import Columns
 from gnssice_batch.store.reading.contents import stored_files, stored_receivers
+
+_RECEIVERS_AT_ONCE: Final = 16
+"""Whose ledgers are in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,9 @@ def refused(
     present = rules_of(settings).reader
     found = (
         file
-        for receiver in receivers or known
-        for file in _of(receiver, stored_files(repository, receiver, branch), statuses, present)
+        for some in batched(receivers or known, _RECEIVERS_AT_ONCE)
+        for receiver, columns in stored_files(repository, some, branch).items()
+        for file in _of(receiver, columns, statuses, present)
         if not reasons or _has(file, reasons)
     )
     return tuple(sorted(found, key=lambda file: (file.receiver, file.file)))
@@ -115,9 +120,7 @@ def as_json(files: Collection[Refused]) -> dict[str, object]:
     return {"files": [asdict(file) for file in files]}
 
 
-def _of(
-    receiver: str, columns: Mapping[str, npt.NDArray[np.generic]], statuses: Collection[Status], present: str
-) -> Iterator[Refused]:
+def _of(receiver: str, columns: Columns, statuses: Collection[Status], present: str) -> Iterator[Refused]:
     latest = latest_rows(columns["uri"])
     for row in latest[np.isin(columns["status"][latest].astype(str), [str(status) for status in statuses])].tolist():
         said: dict[str, Any] = {name: column[row] for name, column in columns.items()}
@@ -145,8 +148,8 @@ def _has(file: Refused, reasons: Collection[str]) -> bool:
 def _all_reasons(said: Mapping[str, Any]) -> dict[str, int]:
     """Every reason of a row with its count."""
     rejected_for = Reason(said["reason"]) if said["status"] == Status.REJECTED.value else None
-    skipped = {Reason(reason): count for reason, count in json.loads(said["skipped"]).items()}
-    refused = {Reason(reason): Tally(*tally) for reason, tally in json.loads(said["refused"]).items()}
+    skipped = {Reason(reason): count for reason, count in json.loads(said["skipped"] or "{}").items()}
+    refused = {Reason(reason): Tally(*tally) for reason, tally in json.loads(said["refused"] or "{}").items()}
     return {str(reason): count for reason, count in ranked_reasons(rejected_for, skipped, refused).items()}
 
 

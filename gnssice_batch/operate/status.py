@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,13 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.grid import SECOND_NS, gps_datetime
 from gnssice_batch.model.values import Span, Status
+from gnssice_batch.store.layout.file_rows import Columns
 from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, stored_files, stored_groups
 from gnssice_batch.store.reading.size import group_bytes, repository_bytes
 from gnssice_batch.store.repository import Repository, open_existing
+
+_COLUMNS: Final = ("uri", "status", "size_bytes", "epochs_written", "epochs_joined")
+"""What of the ledger is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,12 @@ def store_status(settings: config.Settings) -> StoreStatus:
     repository, branch = existing_repository(target), target.branch
     sizes = group_bytes(repository, branch)
     groups = stored_groups(repository, branch=branch)
+    files = stored_files(repository, sorted(groups), branch, _COLUMNS)
     return StoreStatus(
         url=repository.url,
         snapshot=next(history(repository, branch)),
         stored_bytes=repository_bytes(repository),
-        receivers=tuple(
-            _receiver_status(groups[name], stored_files(repository, name, branch), sizes.get(name, 0))
-            for name in sorted(groups)
-        ),
+        receivers=tuple(_receiver_status(groups[name], its, sizes.get(name, 0)) for name, its in files.items()),
     )
 
 
@@ -118,9 +121,7 @@ def _receiver_json(one: ReceiverStatus) -> dict[str, object]:
     }
 
 
-def _receiver_status(
-    group: StoredGroup, files: Mapping[str, npt.NDArray[np.generic]], stored_bytes: int
-) -> ReceiverStatus:
+def _receiver_status(group: StoredGroup, files: Columns, stored_bytes: int) -> ReceiverStatus:
     grid = group.template.grid
     latest = latest_rows(files["uri"])
     statuses = Counter(str(status) for status in files["status"][latest].tolist())
@@ -130,11 +131,11 @@ def _receiver_status(
         interval_s=grid.interval_ns / SECOND_NS,
         phase_s=grid.phase_ns / SECOND_NS,
         span=span,
-        filled=int((files["epochs_written"].astype(np.int64) - files["epochs_joined"].astype(np.int64)).sum()),
+        filled=int((files["epochs_written"] - files["epochs_joined"]).sum()),
         possible=grid.slot(span.last_ns) - grid.slot(span.first_ns) + 1 if span else 0,
         signals=len(group.template.axis.sids),
         files={str(status): statuses.get(str(status), 0) for status in Status},
-        archive_bytes=int(files["size_bytes"][latest].astype(np.int64).sum()),
+        archive_bytes=int(files["size_bytes"][latest].sum()),
         stored_bytes=stored_bytes,
     )
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, Status
-from gnssice_batch.store.layout.ledger import NO_TIME, Ledger
+from gnssice_batch.store.layout.file_rows import NO_TIME
+from gnssice_batch.store.layout.ledger import Ledger
 
 MOVED_M: Final = 10.0
 """A position that lies further off than this is another one."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from gnssice_batch.model.template import OBSERVED_COORDINATES, SID_COORDINATES, VARIABLES
 from gnssice_batch.planning.plan import GroupPlan, totals
-from gnssice_batch.store.layout.ledger import FILE_COLUMNS, TABLE_COLUMNS
+from gnssice_batch.store.layout.ledger import CONSTANT_COLUMNS, TABLE_COLUMNS
 
 _NAMES_OF_A_PAGE: Final = 1000
 _COMMIT: Final = 4
@@ -20,9 +20,9 @@ _PROBE: Final = 21
 """Conditional writes tried on a server: four in a row, and races of eight, with one write between."""
 _JOURNAL: Final = 4
 """Lease, its renewal before the commit, run and structure."""
-_LEDGER_COLUMNS_READ: Final = 11
-_GETS_OF_A_COLUMN: Final = 1
-"""Its manifest, with the chunk in it; where that is long, two more."""
+_ROWS_OF_FILES: Final = 1
+_GETS_OF_A_LEDGER: Final = 2
+"""Its manifest, and a chunk of 128 rows."""
 _GETS_OF_A_RUN: Final = 40
 
 
@@ -103,7 +103,7 @@ def foreseen(
         Files that the sample has refused.
     """
     whole, lists = totals(plans), max(1, -(-listed // _NAMES_OF_A_PAGE))
-    reading = stored * _LEDGER_COLUMNS_READ * _GETS_OF_A_COLUMN
+    reading = stored * _GETS_OF_A_LEDGER
     if not whole.partitions:
         return Requests(archive_lists=lists, store_gets=reading)
     changed = any(plan.changes_structure for plan in plans)
@@ -138,4 +138,4 @@ def _manifests(plan: GroupPlan, filled: frozenset[str] | None) -> int:
     epochs = plan.current is None or plan.current.grid != plan.template.grid
     structure = signals * len(SID_COORDINATES) + epochs
     written = _count([*(spec.name for spec in VARIABLES), *OBSERVED_COORDINATES], filled)
-    return 2 * structure + written + len(FILE_COLUMNS) + len(TABLE_COLUMNS)
+    return 2 * structure + written + _ROWS_OF_FILES + len(TABLE_COLUMNS) - len(CONSTANT_COLUMNS)

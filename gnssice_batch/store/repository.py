@@ -18,6 +18,7 @@ from gnssice_batch.store.storages import storage
 MAIN = "main"
 
 _SPLIT_UNITS = 10_000
+_SPLIT_ROWS = 128
 _PRELOADED = r"^/[^/]+/(sid|sv|system|band|code|freq_center|freq_min|freq_max|glonass_fcn)$"
 _PRELOADED_REFERENCES = 10_000
 _MANIFESTS_AT_ONCE = 64
@@ -28,8 +29,8 @@ OBJECTS_OF_A_COMMIT: Final = 4
 OBJECTS_OF_AN_UPDATE: Final = 2
 """Of branches, tags or metadata: repository state, and the copy of the state before."""
 OBJECTS_OF_A_REPOSITORY: Final = 3
-LEDGER_INLINE_BYTES: Final = 65_535
-"""The most that Icechunk takes."""
+LEDGER_INLINE_BYTES: Final = 8_192
+"""Below a full chunk of a ledger's rows: only the last ones are written again with every commit."""
 
 icechunk.set_logs_filter("error")
 
@@ -88,7 +89,7 @@ class Repository:
 def with_ledgers_inline(repository: Repository) -> icechunk.Repository:
     """The repository as commits of ledger rows want it: what is short enough is written with the manifest it is in.
 
-    A column of a ledger is written whole with every commit, manifest and chunk, however few rows are new.
+    The last rows of a ledger are written with every commit, however few are new, and mostly they are short.
     """
     configuration = repository.handle.config
     configuration.inline_chunk_threshold_bytes = LEDGER_INLINE_BYTES
@@ -324,9 +325,9 @@ def _configuration(options: RepositoryOptions) -> icechunk.RepositoryConfig:
 
 
 def _splitting() -> icechunk.ManifestSplittingConfig:
-    along_epoch = icechunk.ManifestSplitDimCondition.DimensionName("epoch")
+    along_epoch, along_file = map(icechunk.ManifestSplitDimCondition.DimensionName, ("epoch", "file"))
     return icechunk.ManifestSplittingConfig.from_dict(
-        {icechunk.ManifestSplitCondition.AnyArray(): {along_epoch: _SPLIT_UNITS}}
+        {icechunk.ManifestSplitCondition.AnyArray(): {along_epoch: _SPLIT_UNITS, along_file: _SPLIT_ROWS}}
     )
 
 

@@ -24,6 +24,7 @@ from gnssice_batch.store.layout.ledger import read_ledger
 from tests.support.joined import FILES, SLIP, STEP_S, Model, Sparse
 from tests.support.joined_runs import GROUP, check_batches, held, modelled, refusals, sparse_settings
 from tests.support.marks import most_heavy
+from tests.support.older_layout import put_back
 from tests.support.runs import (
     DAY_ONE_S,
     DAY_S,
@@ -293,7 +294,8 @@ def test_a_group_of_an_older_version_gets_what_it_lacks(tmp_path):
     store = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(chosen))))
     session = store.writable_session("main")
     group = zarr.open_group(session.store, path=GROUP, mode="r+")
-    del group["metadata/joined"], group["metadata/files/epochs_joined"]
+    del group["metadata/joined"]
+    del put_back(group)["epochs_joined"]
     session.commit("as it was")
     assert verify_store(chosen, None).agrees
     assert store_status(chosen).receivers[0].filled == 2

@@ -5,7 +5,7 @@ import pytest
 
 from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, SourceFile, Span, Status
 from gnssice_batch.planning.changes import changes, changes_json
-from gnssice_batch.store.layout.ledger import Ledger, header_json
+from gnssice_batch.store.layout.ledger import Ledger
 
 HERE = (4000000.0, 600000.0, 4500000.0)
 OLD = HeaderFacts(
@@ -35,13 +35,13 @@ def moved(metres):
 def ledger(headers):
     """Stored files of one day each, by day."""
     days = np.array(list(headers))
-    cells = [header_json(header) for header in headers.values()]
+    facts = list(headers.values())
     return Ledger(
         uri=np.array([f"old{day}" for day in days], object),
         status=np.full(days.size, Status.OK.value, object),
         first_ns=days * 10,
         last_ns=days * 10 + 10,
-        header_cell=lambda row: cells[row],
+        header_of_row=facts.__getitem__,
     )
 
 

@@ -20,6 +20,18 @@ DAY_ONE_S = (date(2025, 1, 1) - date(1980, 1, 6)).days * DAY_S
 CODES = ("C1C", "L1C", "D1C", "S1C")
 VALUES = ("SNR", "Pseudorange", "Phase", "Doppler")
 VARIABLES = (*VALUES, "LLI", "SSI")
+LEDGER_COLUMNS = {
+    **dict.fromkeys(("uri", "etag", "sha256", "status", "reason", "detail", "first_bytes", "version", "marker"), "str"),
+    **dict.fromkeys(("receiver_type", "antenna_type", "time_system", "partitions", "reader", "mapping"), "str"),
+    **dict.fromkeys(("run", "read_at"), "str"),
+    **dict.fromkeys(("size_bytes", "line", "first_epoch", "last_epoch", "lines", "signals"), "int64"),
+    **dict.fromkeys(("epochs_read", "epochs_written", "epochs_joined"), "int64"),
+    **dict.fromkeys(("observations_read", "observations_written"), "int64"),
+    "interval_s": "float64",
+    "skipped": "json",
+    "refused": "json",
+    "header": "json",
+}
 FILL_VALUES = dict.fromkeys((*VALUES, "rx_clock_offset"), "nan") | {"epoch_offset": "0.0"}
 JOINED = "metadata/joined/source_file"
 FILL_VALUES |= dict.fromkeys(("LLI", "SSI", "epoch_flag", "source_file", JOINED), "-1")
@@ -250,9 +262,27 @@ class Columns(Mapping[str, np.ndarray]):
         return len(list(self))
 
 
-def ledger(settings: Settings, group: str, table: str = "files") -> Columns:
+def ledger(settings: Settings, group: str, table: str = "files") -> Mapping[str, np.ndarray]:
     """Columns of a table of the ledger."""
+    if table == "files":
+        return file_columns(open_group(settings, group)["metadata/files"])
     return Columns(open_group(settings, f"{group}/metadata/{table}"))
+
+
+def file_columns(rows: zarr.Array) -> dict[str, np.ndarray]:
+    """Columns of the files' rows; what is said by reason, and of the header, as JSON."""
+    found = [json.loads(text) for text in np.asarray(rows[:]).tolist()]
+    assert not any(row.keys() - LEDGER_COLUMNS.keys() for row in found)
+    return {name: _file_column(found, name, kind) for name, kind in LEDGER_COLUMNS.items()}
+
+
+def _file_column(rows: Sequence[Mapping[str, object]], name: str, kind: str) -> np.ndarray:
+    if kind == "json":
+        return np.array([json.dumps(row[name]) if name in row else "{}" for row in rows], object)
+    if kind == "str":
+        return np.array([row.get(name, "") for row in rows], object)
+    nothing = np.iinfo(np.int64).min if name in {"first_epoch", "last_epoch"} else 0
+    return np.array([row.get(name, nothing) for row in rows], kind)
 
 
 def row(settings: Settings, group: str, uri: str) -> dict[str, object]:

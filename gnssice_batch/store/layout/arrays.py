@@ -16,6 +16,7 @@ from gnssice_batch.model.template import (
     JOINED_SOURCE,
     LAYOUT_VERSION,
     NO_FCN,
+    OLDER_LAYOUTS,
     ArraySpec,
     GroupTemplate,
     signal_axis,
@@ -115,7 +116,7 @@ def read_template(group: zarr.Group) -> GroupTemplate:
     """
     attributes = dict(group.attrs)
     version = attributes.get("layout_version")
-    if version != LAYOUT_VERSION:
+    if version not in {LAYOUT_VERSION, *OLDER_LAYOUTS}:
         msg = f"group {group.path!r} has layout version {version}, this program writes {LAYOUT_VERSION}"
         raise StoreError(msg)
     snr = array(group, "SNR")

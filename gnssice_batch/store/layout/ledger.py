@@ -1,72 +1,25 @@
 """The ledger of a receiver: the outcome of every file, committed together with the data."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache, lru_cache, partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 
-from gnssice_batch.errors import Reason
-from gnssice_batch.model.template import EPOCH_UNITS
+from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.model.values import HeaderFacts, Rank, Span, Status, rank
-from gnssice_batch.store.layout.arrays import array
-from gnssice_batch.store.together import together
+from gnssice_batch.store.layout.file_rows import read_files, read_row
+
+TABLE: Final = "metadata/table"
 
 ROWS_OF_A_CHUNK: Final = 65_536
-"""Rows of a stored chunk (a shard): canvodpy's tables have one chunk until then."""
+"""Rows of a stored chunk (a shard) of canvodpy's table, which has one chunk until then."""
 ROWS_OF_A_READ: Final = 4_096
 """Rows of an inner chunk: what one appended row costs to encode again."""
-NO_TIME: Final = int(np.iinfo(np.int64).min)
-
-TIME_ATTRIBUTES: Final[Mapping[str, str | int]] = {
-    "units": EPOCH_UNITS,
-    "calendar": "proleptic_gregorian",
-    "_FillValue": NO_TIME,
-}
-
-FILE_COLUMNS: Final[Mapping[str, str]] = {
-    "uri": "str",
-    "size_bytes": "int64",
-    "etag": "str",
-    "sha256": "str",
-    "status": "str",
-    "reason": "str",
-    "detail": "str",
-    "line": "int64",
-    "first_bytes": "str",
-    "version": "str",
-    "marker": "str",
-    "receiver_type": "str",
-    "antenna_type": "str",
-    "time_system": "str",
-    "interval_s": "float64",
-    "first_epoch": "int64",
-    "last_epoch": "int64",
-    "lines": "int64",
-    "epochs_read": "int64",
-    "epochs_written": "int64",
-    "observations_read": "int64",
-    "observations_written": "int64",
-    "epochs_joined": "int64",
-    "signals": "int64",
-    "skipped": "str",
-    "refused": "str",
-    "partitions": "str",
-    "reader": "str",
-    "mapping": "str",
-    "run": "str",
-    "read_at": "str",
-    "header": "str",
-}
-"""Columns of ``metadata/files``, one row a file; `skipped` and `refused` are JSON by reason, `header` is the file's
-`HeaderFacts` as JSON, without what is empty.
-
-Ledgers of older versions get the columns that they lack when rows are appended; until then they read as empty or 0.
-"""
 
 TABLE_COLUMNS: Final[Mapping[str, str]] = {
     "index": "int64",
@@ -84,7 +37,16 @@ TABLE_COLUMNS: Final[Mapping[str, str]] = {
 }
 """Columns of ``metadata/table``, canvodpy's own, one row a file that was taken."""
 
-TIME_COLUMNS: Final = frozenset({"first_epoch", "last_epoch"})
+_FIELDS: Final[Mapping[str, str]] = {
+    **{name: name for name in ("uri", "size_bytes", "etag", "status", "signals", "version", "sha256", "marker")},
+    "first_ns": "first_epoch",
+    "last_ns": "last_epoch",
+    "epochs": "epochs_read",
+}
+"""Fields of `Ledger` and the columns of ``metadata/files`` that they are."""
+
+CONSTANT_COLUMNS: Final[Mapping[str, str]] = {"action": "insert", "attrs": "{}"}
+"""Columns of ``metadata/table`` that hold the same in every row: their fill value, of which nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +77,8 @@ class Ledger:
     """Rows of files of which the reader has lost something."""
     refusals: Mapping[int, StoredRefusal] = field(default_factory=dict)
     """By row, of rejected files."""
-    header_cell: Callable[[int], str] = field(default=lambda _: "")
-    """Reads the header of a row as the table holds it; all of them would not fit into memory."""
+    header_of_row: Callable[[int], HeaderFacts | None] = field(default=lambda _: None)
+    """Reads what the header of a row's file said; all of them would not fit into memory."""
 
     def __len__(self) -> int:
         return len(self.uri)
@@ -135,7 +97,7 @@ class Ledger:
 
     def header(self, row: int) -> HeaderFacts | None:
         """What the header of a row's file said; None in rows from before headers were kept."""
-        return header_of(self.header_cell(row))
+        return self.header_of_row(row)
 
     def markers(self) -> dict[str, str]:
         """By URI the marker of each file that was taken, as it was read last."""
@@ -145,83 +107,48 @@ class Ledger:
 
 def read_ledger(group: zarr.Group) -> Ledger:
     """What planning needs of a receiver's ledger."""
-    table = table_of(group, "files")
-    columns = ("uri", "size_bytes", "etag", "status", "first_epoch", "last_epoch")
-    ranks = ("signals", "version", "epochs_read", "sha256")
-    names = (*columns, *ranks, "marker")
-    ledger = Ledger(*cast("Any", together(partial(_column, table, name) for name in names)))
-    return replace(
-        ledger,
-        refusals=_refusals(table, ledger.status),
-        damaged=frozenset(_damaged(table, ledger.status)),
-        header_cell=lambda row: str(array(table, "header")[row]) if "header" in table else "",
+    columns = read_files(group, (*_FIELDS.values(), "reason", "reader", "skipped"))
+    reason, reader, status = (columns[name] for name in ("reason", "reader", "status"))
+    rejected = np.flatnonzero(status == Status.REJECTED.value)
+    refusals = map(StoredRefusal, reason[rejected].tolist(), reader[rejected].tolist())
+    return Ledger(
+        **{name: columns[column] for name, column in _FIELDS.items()},
+        refusals=dict(zip(rejected.tolist(), refusals, strict=True)),
+        damaged=frozenset(_damaged(status, columns["skipped"])),
+        header_of_row=partial(_header, group),
     )
-
-
-def read_files(group: zarr.Group, columns: Collection[str] = FILE_COLUMNS.keys()) -> dict[str, npt.NDArray[np.generic]]:
-    """Columns of ``metadata/files``, strings as objects; one that an older store lacks is empty."""
-    table = table_of(group, "files")
-    found = together(partial(_column, table, name) for name in columns)
-    return dict(zip(columns, found, strict=True))
 
 
 def written_span(group: zarr.Group) -> Span | None:
     """First and last epoch of the files that anything was written of; None where there are none."""
-    table = table_of(group, "files")
-    names = ("first_epoch", "last_epoch", "epochs_written")
-    first, last, written = together(partial(_column, table, name) for name in names)
-    taken = written.astype(np.int64) > 0
-    if not taken.any():
-        return None
-    return Span(int(first[taken].astype(np.int64).min()), int(last[taken].astype(np.int64).max()))
+    first, last, written = read_files(group, ("first_epoch", "last_epoch", "epochs_written")).values()
+    taken = written > 0
+    return Span(int(first[taken].min()), int(last[taken].max())) if taken.any() else None
 
 
-def row_count(group: zarr.Group) -> int:
-    """Rows of ``metadata/files``."""
-    return array(table_of(group, "files"), "uri").shape[0]
-
-
-def table_of(group: zarr.Group, name: str) -> zarr.Group:
-    """A table of a receiver's ledger.
+def table_of(group: zarr.Group) -> zarr.Group:
+    """The table of a receiver's ledger that canvodpy knows.
 
     Raises
     ------
-    TypeError
-        When an array has its name.
+    StoreError
+        When there is none.
     """
-    table = group[f"metadata/{name}"]
+    table = group.get(TABLE)
     if not isinstance(table, zarr.Group):
-        msg = f"{group.path}/metadata/{name} is not a group"
-        raise TypeError(msg)
+        msg = f"{group.path}/{TABLE} is not a group: it was not made by this job"
+        raise StoreError(msg)
     return table
 
 
-def _column(table: zarr.Group, name: str) -> npt.NDArray[np.generic]:
-    is_text = FILE_COLUMNS[name] == "str"
-    found = table.get(name)
-    if not isinstance(found, zarr.Array):
-        rows = array(table, "uri").shape[0]
-        return np.full(rows, "", object) if is_text else np.zeros(rows, FILE_COLUMNS[name])
-    column = np.asarray(found[:])
-    return column.astype(object) if is_text else column
+def _header(group: zarr.Group, row: int) -> HeaderFacts | None:
+    return header_of(read_row(group, row).get("header"))
 
 
-def _refusals(table: zarr.Group, status: npt.NDArray[np.object_]) -> dict[int, StoredRefusal]:
-    rows = np.flatnonzero(status == Status.REJECTED.value)
-    if not rows.size:
-        return {}
-    reasons, readers = (np.asarray(array(table, name)[:])[rows].tolist() for name in ("reason", "reader"))
-    return dict(zip(rows.tolist(), map(StoredRefusal, reasons, readers), strict=True))
-
-
-def _damaged(table: zarr.Group, status: npt.NDArray[np.object_]) -> Iterator[int]:
+def _damaged(status: npt.NDArray[np.object_], skipped: npt.NDArray[np.object_]) -> Iterator[int]:
     """The rows of partial files of which the reader has lost something; others are only not all on the grid."""
-    rows = np.flatnonzero(status == Status.PARTIAL.value)
-    if not rows.size:
-        return
-    skipped = np.asarray(array(table, "skipped")[:])[rows].tolist()
-    for row, counts in zip(rows.tolist(), skipped, strict=True):
-        if any(_loses(reason) for reason in json.loads(counts or "{}")):
+    for row in np.flatnonzero(status == Status.PARTIAL.value).tolist():
+        if any(_loses(reason) for reason in json.loads(skipped[row] or "{}")):
             yield row
 
 
@@ -231,17 +158,17 @@ def _loses(reason: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def header_json(facts: HeaderFacts) -> str:
-    """The facts of a header as one cell of the ledger holds them; empty where there are none."""
-    told = {name: value for name, value in asdict(facts).items() if value not in ("", (), None)}
-    return json.dumps(told) if told else ""
+def header_row(facts: HeaderFacts) -> Mapping[str, Any]:
+    """The facts of a header as a row of the ledger holds them; empty where there are none."""
+    return {name: value for name, value in asdict(facts).items() if value not in ("", (), None)}
 
 
-def header_of(cell: str) -> HeaderFacts | None:
-    """The facts that a cell of the ledger holds; None for an empty one."""
-    told: dict[str, Any] = json.loads(cell) if cell else {}
+def header_of(told: Mapping[str, Any] | None) -> HeaderFacts | None:
+    """The facts that a row of the ledger holds; None for none."""
     names = {item.name for item in fields(HeaderFacts)}
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in names
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in (told or {}).items()
+        if name in names
     }
     return HeaderFacts(**values) if values else None

@@ -23,7 +23,7 @@ from gnssice_batch.storage.location import Location, location
 from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, joined_cells, read_template, read_together
-from gnssice_batch.store.layout.ledger import read_files
+from gnssice_batch.store.layout.file_rows import read_files
 from gnssice_batch.store.layout.shards import encoded_rows
 from gnssice_batch.store.repository import open_existing
 from gnssice_batch.store.together import together

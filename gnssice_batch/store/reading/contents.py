@@ -1,13 +1,11 @@
 """The contents of a repository at one snapshot: groups, ledgers, history."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import icechunk
-import numpy as np
-import numpy.typing as npt
 import zarr
 
 from gnssice_batch.errors import StoreError
@@ -16,7 +14,8 @@ from gnssice_batch.model.values import Span
 from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
-from gnssice_batch.store.layout.ledger import Ledger, read_files, read_ledger
+from gnssice_batch.store.layout.file_rows import FILE_COLUMNS, Columns, read_files
+from gnssice_batch.store.layout.ledger import Ledger, read_ledger
 from gnssice_batch.store.repository import MAIN, Repository
 from gnssice_batch.store.together import together
 
@@ -87,8 +86,13 @@ def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str |
 
 
 @repeatable
-def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> dict[str, npt.NDArray[np.generic]]:
-    """All columns of a receiver's ledger of files.
+def stored_files(
+    repository: Repository,
+    receivers: Iterable[str],
+    branch: str = MAIN,
+    columns: Collection[str] = FILE_COLUMNS.keys(),
+) -> dict[str, Columns]:
+    """Columns of the ledgers of receivers, in their order.
 
     Raises
     ------
@@ -96,7 +100,9 @@ def stored_files(repository: Repository, receiver: str, branch: str = MAIN) -> d
         When there is no such receiver.
     """
     with _root(repository, branch) as root:
-        return read_files(_group(root, receiver))
+        groups = {receiver: _group(root, receiver) for receiver in receivers}
+        found = together(partial(read_files, group, columns) for group in groups.values())
+        return dict(zip(groups, found, strict=True))
 
 
 def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:

@@ -102,8 +102,7 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     360
     """
     where = location(url, storage_options)
-    session = _session(_repository(where), version, branch)
-    member = _group(session, group)
+    session, member = _opened(where, group, version, branch)
     grid = read_template(member).grid
     _check_ends(member, grid)
     lazy = xr.open_zarr(
@@ -117,6 +116,13 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
     dataset.encoding["source"] = url
     return _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
+
+
+def group_at(
+    url: str, group: str, version: VersionName | None, branch: str, storage_options: Mapping[str, Any] | None
+) -> zarr.Group:
+    """Open a receiver's group as Zarr has it; likewise."""
+    return _opened(location(url, storage_options), group, version, branch)[1]
 
 
 def dask_chunks(grid: Grid, *, distant: bool = False) -> dict[str, int]:
@@ -139,6 +145,13 @@ def _chunks(chunks: Chunks, grid: Grid, *, distant: bool) -> dict[str, int] | No
     if chunks is None:
         return None
     return dask_chunks(grid, distant=distant) if isinstance(chunks, str) else dict(chunks)
+
+
+def _opened(
+    where: Location, group: str, version: VersionName | None, branch: str
+) -> tuple[icechunk.Session, zarr.Group]:
+    session = _session(_repository(where), version, branch)
+    return session, _group(session, group)
 
 
 def _repository(where: Location) -> Repository:

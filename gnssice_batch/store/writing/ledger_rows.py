@@ -1,7 +1,6 @@
 """Rows of the ledger, appended by the very commit that writes the data they tell of."""
 
-import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -13,19 +12,30 @@ import zarr
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.model.grid import GPS_EPOCH
+from gnssice_batch.model.template import LAYOUT_VERSION
 from gnssice_batch.model.values import FileOutcome, Span, Status, Tally
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
-from gnssice_batch.store.layout.ledger import (
-    FILE_COLUMNS,
+from gnssice_batch.store.layout.file_rows import (
     NO_TIME,
+    PATH,
+    Row,
+    change_rows,
+    create_rows,
+    is_of_columns,
+    put_rows,
+    read_files,
+    rows_of_columns,
+)
+from gnssice_batch.store.layout.file_rows import ROWS_OF_A_CHUNK as ROWS_OF_FILES
+from gnssice_batch.store.layout.ledger import (
+    CONSTANT_COLUMNS,
     ROWS_OF_A_CHUNK,
     ROWS_OF_A_READ,
+    TABLE,
     TABLE_COLUMNS,
-    TIME_ATTRIBUTES,
-    TIME_COLUMNS,
-    header_json,
+    header_row,
     table_of,
 )
 from gnssice_batch.store.together import together
@@ -48,11 +58,10 @@ class Provenance:
 
 def create_ledger(group: zarr.Group) -> None:
     """Make both empty tables of a receiver's group."""
-    metadata = group.create_group("metadata")
-    for name, columns in (("table", TABLE_COLUMNS), ("files", FILE_COLUMNS)):
-        table = metadata.create_group(name)
-        for column, dtype in columns.items():
-            _create_column(table, column, dtype)
+    create_rows(group.create_group("metadata"))
+    table = group.create_group(TABLE)
+    for name, dtype in TABLE_COLUMNS.items():
+        _create_column(table, name, dtype)
 
 
 def append_files(
@@ -64,7 +73,17 @@ def append_files(
     not_mixed: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
     """Append one row a file to both tables, as `appending` says."""
-    together(appending(group, outcomes, provenance, displaced, joined, not_mixed))
+    together(appending(group, outcomes, provenance, displaced, joined, not_mixed).calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Appending:
+    """Rows that are to be appended."""
+
+    calls: list[Callable[[], None]]
+    """They write the rows; all arrays are open."""
+    chunks: dict[str, frozenset[tuple[int, ...]]]
+    """By path of an array its chunks that are written."""
 
 
 def appending(
@@ -74,8 +93,8 @@ def appending(
     displaced: Mapping[int, Tally],
     joined: Mapping[int, int] = MappingProxyType({}),
     not_mixed: Mapping[int, int] = MappingProxyType({}),
-) -> list[Callable[[], None]]:
-    """Take from older rows what better files displaced; the calls, all open, that append one row a file to both tables.
+) -> Appending:
+    """Take from older rows what better files displaced, and make both tables longer by one row a file.
 
     Parameters
     ----------
@@ -84,17 +103,34 @@ def appending(
     not_mixed
         By older row, how many of its displaced values no file gives: its file has lost something.
     """
-    table = table_of(group, "files")
-    _add_columns(table)
-    _displace(table, displaced, not_mixed)
-    _make_partial(table, not_mixed)
-    _add_to(table, "epochs_joined", joined)
-    calls = _append(table, FILE_COLUMNS, [_file_row(outcome, provenance) for outcome in outcomes])
-    taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
-    canvod = table_of(group, "table")
-    first = array(canvod, "index").shape[0]
-    rows = [_table_row(first + i, outcome, provenance) for i, outcome in enumerate(taken)]
-    return calls + _append(canvod, TABLE_COLUMNS, rows)
+    files = _one_row_a_file(group)
+
+    def change(number: int, row: Row) -> None:
+        _displace(row, displaced.get(number, Tally()), not_mixed.get(number, 0), joined.get(number, 0))
+
+    changed = change_rows(files, displaced.keys() | joined.keys() | not_mixed.keys(), change)
+    first, rows = files.shape[0], [_file_row(outcome, provenance) for outcome in outcomes]
+    found = _table_rows(group, [one for one in outcomes if one.status is not Status.REJECTED], provenance)
+    chunks = frozenset((chunk,) for chunk in changed) | _chunks(first, len(rows), ROWS_OF_FILES)
+    if chunks:
+        found.chunks[f"/{files.path}"] = chunks
+    if rows:
+        files.resize((first + len(rows),))
+        found.calls.append(partial(put_rows, files, first, rows))
+    return found
+
+
+def _one_row_a_file(group: zarr.Group) -> zarr.Array[Any]:
+    """The array of the files' rows; made of the columns of a ledger of layout 1, which it replaces."""
+    if not is_of_columns(group):
+        return array(group, PATH)
+    rows = list(rows_of_columns(read_files(group)))
+    del group[PATH]
+    files = create_rows(group.require_group("metadata"))
+    files.resize((len(rows),))
+    put_rows(files, 0, rows)
+    group.update_attributes({"layout_version": LAYOUT_VERSION})
+    return files
 
 
 def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
@@ -105,50 +141,37 @@ def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
         dtype=dtype,
         chunks=(ROWS_OF_A_READ,),
         shards=(ROWS_OF_A_CHUNK,),
-        fill_value="" if dtype == "str" else None,
+        fill_value=CONSTANT_COLUMNS.get(name, "") if dtype == "str" else None,
         dimension_names=("file",),
-        attributes=dict(TIME_ATTRIBUTES) if name in TIME_COLUMNS else {},
         filters=codecs.filters,
         serializer=codecs.serializer,
         compressors=codecs.compressors,
     )
 
 
-def _add_columns(table: zarr.Group) -> None:
-    """Make the columns that a ledger of an older version lacks."""
-    rows = array(table, "uri").shape
-    for name, dtype in FILE_COLUMNS.items():
-        if name not in table:
-            _create_column(table, name, dtype)
-            array(table, name).resize(rows)
-
-
-def appended_chunks(group: zarr.Group, outcomes: Sequence[FileOutcome]) -> dict[str, frozenset[tuple[int, ...]]]:
-    """By path of a column the chunks that the last rows, of so many files, are in."""
-    taken = [outcome for outcome in outcomes if outcome.status is not Status.REJECTED]
-    found: dict[str, frozenset[tuple[int, ...]]] = {}
-    for name, columns, rows in (("files", FILE_COLUMNS, outcomes), ("table", TABLE_COLUMNS, taken)):
-        count = array(table_of(group, name), next(iter(columns))).shape[0]
-        chunks = range((count - len(rows)) // ROWS_OF_A_CHUNK, -(-count // ROWS_OF_A_CHUNK)) if rows else ()
-        indices = frozenset((index,) for index in chunks)
-        found |= {f"/{group.path}/metadata/{name}/{column}": indices for column in columns} if indices else {}
+def _table_rows(group: zarr.Group, taken: Sequence[FileOutcome], provenance: Provenance) -> Appending:
+    """The rows of files that were taken in canvodpy's table."""
+    if not taken:
+        return Appending([], {})
+    table = table_of(group)
+    first = array(table, "index").shape[0]
+    rows = [_table_row(first + number, outcome, provenance) for number, outcome in enumerate(taken)]
+    found = Appending([], {})
+    for name, dtype in TABLE_COLUMNS.items():
+        column, cells = array(table, name), _cells([row[name] for row in rows], dtype)
+        column.resize((first + len(rows),))
+        if dtype == "str" and (cells == column.fill_value).all():
+            continue
+        found.calls.append(partial(_put, column.with_config({"write_empty_chunks": True}), first, cells))
+        found.chunks[f"/{column.path}"] = _chunks(first, len(rows), ROWS_OF_A_CHUNK)
     return found
 
 
-def _append(
-    table: zarr.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]
-) -> list[Callable[[], None]]:
-    if not rows:
-        return []
-    first = array(table, next(iter(columns))).shape[0]
-    values = {name: _cells([row[name] for row in rows], dtype) for name, dtype in columns.items()}
-    return [partial(_put, _lengthened(array(table, name), len(rows)), first, cells) for name, cells in values.items()]
-
-
-def _lengthened(column: zarr.Array[Any], rows: int) -> zarr.Array[Any]:
-    """A column with room for more rows; those that say nothing are stored too, so that all cost the same requests."""
-    column.resize((column.shape[0] + rows,))
-    return column.with_config({"write_empty_chunks": True})
+def _chunks(first: int, rows: int, rows_of_a_chunk: int) -> frozenset[tuple[int, ...]]:
+    """The chunks that rows are in."""
+    return frozenset(
+        (chunk,) for chunk in range(first // rows_of_a_chunk, -(-(first + rows) // rows_of_a_chunk) if rows else 0)
+    )
 
 
 def _put(column: zarr.Array[Any], first: int, cells: npt.NDArray[Any]) -> None:
@@ -164,42 +187,22 @@ def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
     return np.array(values, dtype)
 
 
-def _displace(table: zarr.Group, displaced: Mapping[int, Tally], not_mixed: Mapping[int, int]) -> None:
-    if not displaced:
-        return
-    _add_to(table, "epochs_written", {row: -lost.epochs for row, lost in displaced.items()})
-    _add_to(table, "observations_written", {row: -lost.observations for row, lost in displaced.items()})
-    column = array(table, "refused")
-    refused = np.asarray(column[:]).astype(object)
-    for row, lost in displaced.items():
-        counts = {Reason(reason): Tally(*both) for reason, both in json.loads(refused[row] or "{}").items()}
-        alone = Tally(0, not_mixed.get(row, 0))
-        more = {Reason.SUPERSEDED: lost - alone, **({Reason.NOT_MIXED: alone} if alone.observations else {})}
-        counts |= {reason: counts.get(reason, Tally()) + tally for reason, tally in more.items()}
-        refused[row] = _by_reason({reason: [tally.epochs, tally.observations] for reason, tally in counts.items()})
-    column[:] = refused.astype(np.dtypes.StringDType())
+def _displace(row: Row, lost: Tally, not_mixed: int, joined: int) -> None:
+    """Take from a row what better files took from its file."""
+    row["epochs_written"] = row.get("epochs_written", 0) - lost.epochs
+    row["observations_written"] = row.get("observations_written", 0) - lost.observations
+    row["epochs_joined"] = row.get("epochs_joined", 0) + joined
+    alone = Tally(0, not_mixed)
+    counts = {Reason(reason): Tally(*both) for reason, both in row.get("refused", {}).items()}
+    for reason, tally in ((Reason.SUPERSEDED, lost - alone), (Reason.NOT_MIXED, alone)):
+        if tally != Tally():
+            counts[reason] = counts.get(reason, Tally()) + tally
+    row["refused"] = _by_reason({reason: [tally.epochs, tally.observations] for reason, tally in counts.items()})
+    if not_mixed and row["status"] == Status.OK.value:
+        row["status"] = Status.PARTIAL.value
 
 
-def _make_partial(table: zarr.Group, rows: Collection[int]) -> None:
-    if not rows:
-        return
-    column = array(table, "status")
-    status = np.asarray(column[:]).astype(object)
-    chosen = np.array(sorted(rows))
-    status[chosen[status[chosen] == Status.OK.value]] = Status.PARTIAL.value
-    column[:] = status.astype(np.dtypes.StringDType())
-
-
-def _add_to(table: zarr.Group, name: str, more: Mapping[int, int]) -> None:
-    if not more:
-        return
-    column = array(table, name)
-    cells = np.asarray(column[:])
-    cells[list(more)] += list(more.values())
-    column[:] = cells
-
-
-def _file_row(outcome: FileOutcome, provenance: Provenance) -> dict[str, object]:
+def _file_row(outcome: FileOutcome, provenance: Provenance) -> Row:
     facts, refusal = outcome.facts, outcome.refusal
     first, last = _times(facts.span)
     return {
@@ -234,7 +237,7 @@ def _file_row(outcome: FileOutcome, provenance: Provenance) -> dict[str, object]
         "mapping": facts.mapping or f"{MAPPING_NAME} {MAPPING_VERSION}",
         "run": provenance.run,
         "read_at": provenance.written_at,
-        "header": header_json(facts.header),
+        "header": header_row(facts.header),
     }
 
 
@@ -256,8 +259,8 @@ def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict
     }
 
 
-def _by_reason(counts: Mapping[Reason, object]) -> str:
-    return json.dumps({str(reason): counts[reason] for reason in sorted(counts)}) if counts else "{}"
+def _by_reason(counts: Mapping[Reason, object]) -> dict[str, object]:
+    return {str(reason): counts[reason] for reason in sorted(counts)}
 
 
 def _times(span: Span | None) -> tuple[int, int]:

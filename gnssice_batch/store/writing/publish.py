@@ -22,7 +22,7 @@ from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered
-from gnssice_batch.store.layout.ledger import row_count
+from gnssice_batch.store.layout.file_rows import row_count
 from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, with_ledgers_inline
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import (
@@ -34,7 +34,7 @@ from gnssice_batch.store.writing.changes import (
     without_coordinates,
 )
 from gnssice_batch.store.writing.conflicts import conflicts
-from gnssice_batch.store.writing.ledger_rows import Provenance, appended_chunks, appending
+from gnssice_batch.store.writing.ledger_rows import Appending, Provenance, appending
 from gnssice_batch.store.writing.structure import Structure, ensure_root
 
 _TRIES: Final = 10
@@ -227,23 +227,22 @@ def _held(session: icechunk.Session, receiver: str) -> Span | None:
 
 
 def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> Units:
-    """Write the rows of the ledgers, and the coverage; the chunks of the ledgers that are new."""
+    """Write the rows of the ledgers, and the coverage; the chunks of the ledgers that are written."""
     written: dict[str, frozenset[tuple[int, ...]]] = {}
     for receivers in batched(publication.groups, _RECEIVERS_AT_ONCE):
         groups = {receiver: zarr.open_group(session.store, path=receiver, mode="r+") for receiver in receivers}
-        together(
-            chain(*(_rows_of(group, publication, receiver) for receiver, group in groups.items())), _COLUMNS_AT_ONCE
-        )
+        rows = [_rows_of(group, publication, receiver) for receiver, group in groups.items()]
+        together(chain(*(each.calls for each in rows)), _COLUMNS_AT_ONCE)
+        written |= dict(chain(*(each.chunks.items() for each in rows)))
         for receiver, group in groups.items():
             change = publication.groups[receiver]
             span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
             group.update_attributes(coverage_attributes(span))
-            written |= appended_chunks(group, change.files)
     return written
 
 
-def _rows_of(group: zarr.Group, publication: Publication, receiver: str) -> list[Callable[[], None]]:
-    """The calls that append a receiver's rows; what they need of the rows before them is written."""
+def _rows_of(group: zarr.Group, publication: Publication, receiver: str) -> Appending:
+    """What appends a receiver's rows; what they need of the rows before them is written."""
     change = publication.groups[receiver]
     _renumber(group, change, row_count(group))
     return appending(group, change.files, publication.provenance, change.displaced, change.joined, change.not_mixed)

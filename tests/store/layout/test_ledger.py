@@ -1,12 +1,17 @@
 """Ledgers keep what headers say, and those of older stores are read and gone on with."""
 
+import json
+
 import numpy as np
 import pytest
 import zarr
 
-from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, SourceFile, Span, Status
-from gnssice_batch.store.layout.ledger import FILE_COLUMNS, header_json, header_of, read_files, read_ledger, row_count
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, SourceFile, Span, Status, Tally
+from gnssice_batch.store.layout.file_rows import FILE_COLUMNS, is_of_columns, read_files, row_count
+from gnssice_batch.store.layout.ledger import header_of, header_row, read_ledger
 from gnssice_batch.store.writing.ledger_rows import Provenance, append_files, create_ledger
+from tests.support.older_layout import put_back
 
 PROVENANCE = Provenance("run", "reader", "2025-01-01T00:00:00+00:00", "parent", "message")
 FULL = HeaderFacts(
@@ -33,32 +38,97 @@ def group():
 
 
 @pytest.mark.parametrize("facts", [FULL, HeaderFacts(marker="A"), HeaderFacts(rx_clock_offset_applied=True)])
-def test_the_facts_of_a_header_come_back_from_their_cell(facts):
-    assert header_of(header_json(facts)) == facts
+def test_the_facts_of_a_header_come_back_from_their_row(facts):
+    assert header_of(json.loads(json.dumps(header_row(facts)))) == facts
 
 
-def test_a_header_that_says_nothing_is_an_empty_cell():
-    assert (header_json(HeaderFacts()), header_of("")) == ("", None)
+def test_a_header_that_says_nothing_is_nothing():
+    assert (header_row(HeaderFacts()), header_of({}), header_of(None)) == ({}, None, None)
 
 
 def test_a_fact_that_a_later_program_added_is_passed_over():
-    assert header_of('{"marker": "A", "colour": "red"}') == HeaderFacts(marker="A")
+    assert header_of({"marker": "A", "colour": "red"}) == HeaderFacts(marker="A")
 
 
 def test_every_row_keeps_its_header_and_mapping_and_gives_it_again(group):
     append_files(group, [outcome("a", FULL, 9), outcome("b", HeaderFacts(marker="B"), 5)], PROVENANCE, {})
     files = read_files(group)
-    assert [header_of(cell) for cell in files["header"]] == [FULL, HeaderFacts(marker="B")]
+    assert [header_of(json.loads(cell)) for cell in files["header"]] == [FULL, HeaderFacts(marker="B")]
     assert files["mapping"].tolist() == ["bands 2, G C2=C2L"] * 2
     assert [read_ledger(group).header(row) for row in (0, 1)] == [FULL, HeaderFacts(marker="B")]
 
 
-def test_a_ledger_from_before_a_column_is_read_and_gone_on_with(group):
-    append_files(group, [outcome("a", FULL, 9)], PROVENANCE, {})
-    del group["metadata/files/header"]
-    assert (read_ledger(group).header(0), read_files(group)["header"].tolist()) == (None, [""])
-    append_files(group, [outcome("b", FULL, 19)], PROVENANCE, {})
+def test_a_row_says_nothing_of_what_is_empty(group):
+    append_files(group, [outcome("a", HeaderFacts(), 9)], PROVENANCE, {})
+    row = json.loads(np.asarray(group["metadata/files"][0]).item())
+    assert not {"line", "detail", "refused", "skipped", "header", "epochs_joined"} & row.keys()
+    assert {name: column.tolist() for name, column in read_files(group, ("line", "refused", "header")).items()} == {
+        "line": [0],
+        "refused": [""],
+        "header": [""],
+    }
+
+
+@pytest.mark.parametrize("rows", [2, 127, 128, 129, 300])
+def test_rows_of_many_chunks(group, rows):
+    names = [f"file {number}" for number in range(rows)]
+    append_files(group, [outcome(name, FULL, 9) for name in names], PROVENANCE, {})
+    append_files(group, [outcome("last", FULL, 9)], PROVENANCE, {0: Tally(2, 9), rows - 1: Tally(1, 4)}, {0: 1}, {0: 4})
     files = read_files(group)
-    assert files["header"].tolist() == ["", header_json(FULL)]
-    assert {len(np.asarray(files[name])) for name in FILE_COLUMNS} == {row_count(group)} == {2}
-    assert read_ledger(group).header(1) == FULL
+    assert files["uri"].tolist() == [*names, "last"]
+    lost = np.zeros(rows + 1, np.int64)
+    lost[[0, rows - 1]] = 2, 1
+    np.testing.assert_array_equal(-files["epochs_written"], lost)
+    assert files["epochs_joined"].tolist() == [1, *[0] * rows]
+    assert files["status"].tolist() == ["partial", *["ok"] * rows]
+    assert row_count(group) == group["metadata/table/physical_path"].shape[0] == rows + 1
+
+
+class TestLayout1:
+    """A ledger with an array for each column."""
+
+    @pytest.fixture
+    def older(self, group):
+        append_files(group, [outcome("a", FULL, 9), outcome("b", HeaderFacts(), 5)], PROVENANCE, {})
+        self.rows = read_files(group)
+        return group, put_back(group)
+
+    def test_is_read_as_the_same_rows(self, older):
+        group, _ = older
+        files = read_files(group)
+        assert {name: column.tolist() for name, column in files.items() if name not in {"skipped", "refused"}} == {
+            name: column.tolist() for name, column in self.rows.items() if name not in {"skipped", "refused"}
+        }
+        assert [read_ledger(group).header(row) for row in (0, 1)] == [FULL, None]
+        assert read_ledger(group).uri.tolist() == ["a", "b"]
+
+    def test_is_replaced_when_it_gets_rows(self, older):
+        group, _ = older
+        append_files(group, [outcome("c", FULL, 19)], PROVENANCE, {1: Tally(1, 1)})
+        files = read_files(group)
+        assert not is_of_columns(group)
+        assert (files["uri"].tolist(), files["epochs_written"].tolist()) == (["a", "b", "c"], [0, -1, 0])
+        assert [read_ledger(group).header(row) for row in range(3)] == [FULL, None, FULL]
+        assert group.attrs["layout_version"] == 2
+
+    def test_from_before_a_column_is_read_and_gone_on_with(self, older):
+        group, table = older
+        del table["header"]
+        assert (read_ledger(group).header(0), read_files(group)["header"].tolist()) == (None, ["", ""])
+        append_files(group, [outcome("c", FULL, 19)], PROVENANCE, {})
+        files = read_files(group)
+        assert {len(files[name]) for name in FILE_COLUMNS} == {row_count(group)} == {3}
+        assert [read_ledger(group).header(row) for row in range(3)] == [None, None, FULL]
+
+
+def test_rows_that_are_no_json_are_named(group):
+    append_files(group, [outcome("a", FULL, 9)], PROVENANCE, {})
+    group["metadata/files"][0] = "{"
+    with pytest.raises(StoreError, match="rows 0 to 0 of metadata/files are no JSON objects"):
+        read_files(group)
+
+
+def test_a_group_without_a_ledger():
+    group = zarr.open_group(zarr.storage.MemoryStore(), mode="w", zarr_format=3)
+    with pytest.raises(StoreError, match="has no ledger"):
+        row_count(group)

@@ -1,0 +1,251 @@
+"""The rows of ``metadata/files``: one JSON object a file, in an array of strings.
+
+One array, so that a commit of a few rows is a manifest and one short chunk. Values that say nothing are left out of a
+row. Stores of layout 1 have an array for each column instead; they read as the same rows, and the first publication
+that adds any replaces these arrays.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.together import together
+
+PATH: Final = "metadata/files"
+ROWS_OF_A_CHUNK: Final = 128
+"""What one appended row costs to encode again, about 6 kB at most."""
+NO_TIME: Final = int(np.iinfo(np.int64).min)
+
+FILE_COLUMNS: Final[Mapping[str, str]] = {
+    "uri": "str",
+    "size_bytes": "int64",
+    "etag": "str",
+    "sha256": "str",
+    "status": "str",
+    "reason": "str",
+    "detail": "str",
+    "line": "int64",
+    "first_bytes": "str",
+    "version": "str",
+    "marker": "str",
+    "receiver_type": "str",
+    "antenna_type": "str",
+    "time_system": "str",
+    "interval_s": "float64",
+    "first_epoch": "int64",
+    "last_epoch": "int64",
+    "lines": "int64",
+    "epochs_read": "int64",
+    "epochs_written": "int64",
+    "observations_read": "int64",
+    "observations_written": "int64",
+    "epochs_joined": "int64",
+    "signals": "int64",
+    "skipped": "json",
+    "refused": "json",
+    "partitions": "str",
+    "reader": "str",
+    "mapping": "str",
+    "run": "str",
+    "read_at": "str",
+    "header": "json",
+}
+"""Values of a row, in their order. Times are nanoseconds since 1980-01-06, in GPS time; `skipped` and `refused` are
+counts by reason, `header` is what the file's `HeaderFacts` say, without what is empty."""
+
+TIME_COLUMNS: Final = frozenset({"first_epoch", "last_epoch"})
+
+type Row = dict[str, Any]
+"""What is told of one file; values of ``json`` as Python has them."""
+type Columns = dict[str, npt.NDArray[Any]]
+"""By name one value a file: numbers, and objects for text; ``json`` as text, empty for nothing."""
+
+_ROWS_AT_ONCE: Final = 64 * ROWS_OF_A_CHUNK
+_UNIQUE: Final = frozenset({"uri", "etag", "sha256"})
+"""Text that hardly two rows share."""
+
+
+def create_rows(metadata: zarr.Group) -> zarr.Array[Any]:
+    """Make the array without rows."""
+    codecs = encoding("files", "str", profile="default", level=5)
+    return metadata.create_array(
+        "files",
+        shape=(0,),
+        dtype="str",
+        chunks=(ROWS_OF_A_CHUNK,),
+        fill_value="",
+        dimension_names=("file",),
+        attributes={"long_name": "What became of each file, a JSON object each", "columns": dict(FILE_COLUMNS)},
+        filters=codecs.filters,
+        serializer=codecs.serializer,
+        compressors=codecs.compressors,
+    )
+
+
+def row_count(group: zarr.Group) -> int:
+    """Rows of ``metadata/files`` of a receiver's group."""
+    stored = _stored(group)
+    return int((stored if isinstance(stored, zarr.Array) else array(stored, "uri")).shape[0])
+
+
+def is_of_columns(group: zarr.Group) -> bool:
+    """Whether the ledger is that of layout 1, an array for each column."""
+    return isinstance(_stored(group), zarr.Group)
+
+
+def read_files(group: zarr.Group, columns: Collection[str] = FILE_COLUMNS.keys()) -> Columns:
+    """Columns of ``metadata/files``; one that a row of an older program lacks is empty there.
+
+    Raises
+    ------
+    StoreError
+        When a row is no JSON object, or there is no ledger.
+    """
+    stored = _stored(group)
+    if isinstance(stored, zarr.Group):
+        found = together(partial(_column, stored, name) for name in columns)
+        return dict(zip(columns, found, strict=True))
+    parts: dict[str, list[Any]] = {name: [] for name in columns}
+    known: dict[Any, Any] = {}
+    for rows in _rows(stored):
+        for name, values in parts.items():
+            values.extend(_values(rows, name, known))
+    return {name: _array(values, FILE_COLUMNS[name]) for name, values in parts.items()}
+
+
+def read_row(group: zarr.Group, number: int) -> Row:
+    """One row; without the values that say nothing.
+
+    Raises
+    ------
+    StoreError
+        When it is no JSON object.
+    """
+    stored = _stored(group)
+    if isinstance(stored, zarr.Group):
+        return next(rows_of_columns({name: _cell(stored, name, number) for name in FILE_COLUMNS}))
+    return _parsed([str(np.asarray(stored[number]).item())], stored, number)[0]
+
+
+def rows_of_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[Row]:
+    """The rows that columns stand for."""
+    lists = {name: column.tolist() for name, column in columns.items()}
+    for values in zip(*lists.values(), strict=True):
+        row = dict(zip(lists, values, strict=True))
+        yield {name: _told(value, FILE_COLUMNS[name]) for name, value in row.items() if not _says_nothing(name, value)}
+
+
+def put_rows(rows: zarr.Array[Any], first: int, values: Sequence[Row]) -> None:
+    """Write rows from a position on; the array has room for them."""
+    texts = [json.dumps(_without_nothing(row), separators=(",", ":"), default=np.generic.item) for row in values]
+    rows[first : first + len(texts)] = np.array(texts, np.dtypes.StringDType())
+
+
+def change_rows(rows: zarr.Array[Any], numbers: Iterable[int], change: Callable[[int, Row], None]) -> frozenset[int]:
+    """Change some rows in place, a chunk at a time; return the numbers of these chunks.
+
+    Parameters
+    ----------
+    change
+        Told the number of a row and the row.
+    """
+    by_chunk: dict[int, list[int]] = {}
+    for number in sorted(numbers):
+        by_chunk.setdefault(number // ROWS_OF_A_CHUNK, []).append(number)
+    for chunk, mine in by_chunk.items():
+        first = chunk * ROWS_OF_A_CHUNK
+        found = _read(rows, first, first + ROWS_OF_A_CHUNK)
+        for number in mine:
+            change(number, found[number - first])
+        put_rows(rows, first, found)
+    return frozenset(by_chunk)
+
+
+def _stored(group: zarr.Group) -> zarr.Array[Any] | zarr.Group:
+    stored = group.get(PATH)
+    if stored is None:
+        msg = f"group {group.path!r} has no ledger {PATH}: it was not made by this job"
+        raise StoreError(msg)
+    return stored
+
+
+def _rows(stored: zarr.Array[Any]) -> Iterator[list[Row]]:
+    for first in range(0, stored.shape[0], _ROWS_AT_ONCE):
+        yield _read(stored, first, first + _ROWS_AT_ONCE)
+
+
+def _read(stored: zarr.Array[Any], first: int, end: int) -> list[Row]:
+    return _parsed(np.asarray(stored[first:end]).tolist(), stored, first)
+
+
+def _parsed(texts: Sequence[str], stored: zarr.Array[Any], first: int) -> list[Row]:
+    try:
+        rows: list[Row] = json.loads(f"[{','.join(texts)}]")
+    except ValueError as error:
+        msg = f"rows {first} to {first + len(texts) - 1} of {stored.path} are no JSON objects: {error}"
+        raise StoreError(msg) from error
+    return rows
+
+
+def _values(rows: Sequence[Row], name: str, known: dict[Any, Any]) -> list[Any]:
+    """The values of a column; equal texts are one object."""
+    kind = FILE_COLUMNS[name]
+    nothing = _nothing(name)
+    values = [row.get(name, nothing) for row in rows]
+    if kind == "json":
+        values = [json.dumps(value) if value else nothing for value in values]
+    shared = kind in {"str", "json"} and name not in _UNIQUE
+    return [known.setdefault(value, value) for value in values] if shared else values
+
+
+def _array(values: Sequence[Any], kind: str) -> npt.NDArray[Any]:
+    if kind not in {"str", "json"}:
+        return np.array(values, kind)
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
+
+
+def _nothing(name: str) -> Any:
+    """What a column holds where a row says nothing."""
+    if name in TIME_COLUMNS:
+        return NO_TIME
+    return "" if FILE_COLUMNS[name] in {"str", "json"} else 0
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    empty = FILE_COLUMNS[name] == "json" and value in ("{}", {})
+    return empty or value is None or value == _nothing(name)
+
+
+def _without_nothing(row: Row) -> Row:
+    return {name: value for name, value in row.items() if not _says_nothing(name, value)}
+
+
+def _told(value: Any, kind: str) -> Any:
+    return json.loads(value) if kind == "json" else value
+
+
+def _column(table: zarr.Group, name: str) -> npt.NDArray[Any]:
+    """A column of layout 1."""
+    found, kind = table.get(name), FILE_COLUMNS[name]
+    is_text = kind in {"str", "json"}
+    if not isinstance(found, zarr.Array):
+        rows = array(table, "uri").shape[0]
+        return np.full(rows, "", object) if is_text else np.zeros(rows, kind)
+    column = np.asarray(found[:])
+    return column.astype(object) if is_text else column
+
+
+def _cell(table: zarr.Group, name: str, number: int) -> npt.NDArray[Any]:
+    found = table.get(name)
+    cells = np.asarray(found[number : number + 1]) if isinstance(found, zarr.Array) else np.array([_nothing(name)])
+    return cells.astype(object) if cells.dtype.kind in "TU" else cells

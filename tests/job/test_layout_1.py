@@ -1,0 +1,61 @@
+"""A store of layout 1, whose ledger has an array for each column, is read, gone on with and migrated by that."""
+
+import pytest
+
+from gnssice_batch.job.preview import preview
+from gnssice_batch.job.run import run
+from gnssice_batch.operate.quarantine import refused
+from gnssice_batch.operate.status import store_status
+from gnssice_batch.operate.verification import verify_store
+from tests.support.older_layout import put_back_stored
+from tests.support.published import FILES, GROUP, ingested
+from tests.support.runs import (
+    DAY_ONE_S,
+    DAY_S,
+    assert_same,
+    check_ledger,
+    head,
+    ledger,
+    name,
+    open_group,
+    rinex,
+    span_s,
+    stored,
+    write,
+)
+
+BAD = {name(DAY_ONE_S + 3 * DAY_S, "01H"): b"rubbish"}
+NEWS = {name(DAY_ONE_S + 4 * 3600, "02H"): rinex(span_s(DAY_ONE_S + 4 * 3600, 4), svs=("G01", "G02", "E05"), salt=2)}
+
+
+@pytest.fixture
+def older(tmp_path):
+    chosen, _ = ingested(tmp_path, FILES | BAD, run={"max_refused_fraction": 1})
+    put_back_stored(chosen, GROUP)
+    return chosen
+
+
+def test_it_is_read_as_it_is(older):
+    assert open_group(older, GROUP).attrs["layout_version"] == 1
+    before = head(older)
+    assert store_status(older).receivers[0].files == {"ok": 3, "partial": 0, "rejected": 1}
+    assert [file.reason for file in refused(older)] == ["not_rinex"]
+    assert verify_store(older, None).agrees
+    assert preview(older).totals.partitions == 0
+    assert run(older).snapshot is None
+    assert head(older) == before
+
+
+def test_a_run_goes_on_with_it(older, tmp_path):
+    write(tmp_path / "archive", NEWS)
+    run(older)
+    assert open_group(older, GROUP).attrs["layout_version"] == 2
+    assert len(ledger(older, GROUP)["uri"]) == 5
+    check_ledger(older, GROUP)
+    assert verify_store(older, None).agrees
+    other, _ = ingested(tmp_path / "other", FILES | BAD, run={"max_refused_fraction": 1})
+    write(tmp_path / "other" / "archive", NEWS)
+    run(other)
+    assert_same(stored(older, GROUP), stored(other, GROUP))
+    for column in ("uri", "status", "reason", "refused", "epochs_written", "observations_written", "header"):
+        assert ledger(older, GROUP)[column].tolist() == ledger(other, GROUP)[column].tolist(), column
