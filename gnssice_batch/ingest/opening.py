@@ -24,12 +24,13 @@ type Fork = bytes | Later
 
 
 class Opening:
-    """Copies of a work fork that are opened beside other work; a partition that writes nothing waits for none."""
+    """Copies of a work fork, the first opened beside other work; a partition that writes nothing waits for none."""
 
     def __init__(self, fork: Fork, assignment: Assignment) -> None:
         self._fork, self._assignment = fork, assignment
         self._pool = ThreadPoolExecutor(1, "fork")
-        self._copies: Future[tuple[WorkFork, WorkFork]] | None = None
+        self._opened: Future[tuple[bytes, WorkFork]] | None = None
+        self._before: WorkFork | None = None
         if isinstance(fork, bytes) or fork.at_once:
             self._begin()
 
@@ -52,19 +53,20 @@ class Opening:
         StoreError
             When the stored axis is not the one this partition was planned for.
         """
-        return self._begin().result()[0]
+        return self._begin().result()[1]
 
     @property
     def before(self) -> WorkFork:
-        """Another copy, where the store holds epochs of the partition; likewise."""
-        return self._begin().result()[1]
+        """Another copy, opened when it is asked for; likewise."""
+        if self._before is None:
+            self._before = open_work_fork(self._begin().result()[0], self._assignment)
+        return self._before
 
-    def _begin(self) -> Future[tuple[WorkFork, WorkFork]]:
-        if self._copies is None:
-            self._copies = self._pool.submit(copy_context().run, self._open)
-        return self._copies
+    def _begin(self) -> Future[tuple[bytes, WorkFork]]:
+        if self._opened is None:
+            self._opened = self._pool.submit(copy_context().run, self._open)
+        return self._opened
 
-    def _open(self) -> tuple[WorkFork, WorkFork]:
+    def _open(self) -> tuple[bytes, WorkFork]:
         fork = self._fork if isinstance(self._fork, bytes) else self._fork.give()
-        work = open_work_fork(fork, self._assignment)
-        return work, open_work_fork(fork, self._assignment) if self._assignment.stored else work
+        return fork, open_work_fork(fork, self._assignment)

@@ -60,19 +60,18 @@ _KIB = 1024
 class _Unit:
     """What one write unit has come to; its cells are written and gone."""
 
-    rows: EpochRows
-    """Of the window that was aligned."""
     considered: frozenset[int]
     """Files that were read when the unit was made."""
-    written: bool
-    held: Mapping[int, Tally]
+    written: EpochRows | None = None
+    """The rows of the window that was written; None where nothing was."""
+    held: Mapping[int, Tally] = field(default_factory=dict)
     """By source: file ``-2 - i`` or ledger row."""
-    refused: Mapping[int, Mapping[Reason, Tally]]
+    refused: Mapping[int, Mapping[Reason, Tally]] = field(default_factory=dict)
     """By file of the assignment."""
-    displaced: Mapping[int, Tally]
-    joined: Mapping[int, int]
+    displaced: Mapping[int, Tally] = field(default_factory=dict)
+    joined: Mapping[int, int] = field(default_factory=dict)
     """By source, epochs that it has a signal in and is not the main source of; of ledger rows, how many more."""
-    not_mixed: Mapping[int, int]
+    not_mixed: Mapping[int, int] = field(default_factory=dict)
     """By source, values of it that no file gives: its signal is from another file, which lacks that kind of value."""
 
 
@@ -92,7 +91,7 @@ class _Task:
 
     @property
     def before(self) -> WorkFork:
-        """Another copy, never written to: a unit that is made again starts from what the store holds."""
+        """Another copy, never written to, for a unit that is made again: it starts from what the store holds."""
         return self.opening.before
 
 
@@ -167,8 +166,8 @@ def _written(assignment: Assignment, opening: Opening, context: ReadContext, sou
         key=assignment.partition.key,
         fork=None if unknown else task.work.as_bytes(),
         files=tuple(_file_outcome(index, task, units.values()) for index in range(len(assignment.files))),
-        epochs=() if unknown else tuple(unit.rows for unit in units.values() if unit.written),
-        written_units=() if unknown else tuple(sorted(n for n, unit in units.items() if unit.written)),
+        epochs=() if unknown else tuple(unit.written for unit in units.values() if unit.written is not None),
+        written_units=() if unknown else tuple(sorted(n for n, unit in units.items() if unit.written is not None)),
         displaced={} if unknown else _sums(unit.displaced for unit in units.values()),
         joined={} if unknown else _of_rows(unit.joined for unit in units.values()),
         not_mixed={} if unknown else _of_rows(unit.not_mixed for unit in units.values()),
@@ -200,29 +199,35 @@ def _make_unit(task: _Task, unit: int, pending: Collection[int], *, again: bool)
     again
         Whether the unit was made before.
     """
-    state, files = _aligned(task, unit, pending)
-    if not _covers(state.block, task.sources.window(unit)):
-        state, files = _aligned(task, unit, pending)
+    files = task.sources.reaching(unit)
+    state = _aligned(task, unit, pending, again=again)
+    if state and not _covers(state.block, task.sources.window(unit)):
+        state = _aligned(task, unit, pending, again=again)
+    if state is None:
+        return _Unit(considered=frozenset(files))
     block, before = state.block, state.before
     given, not_mixed = given_by_source(block), not_mixed_by_source(block)
     rows = EpochRows.of(block.start, block.source, joined=bool(given.joined))
     lost = {source: tally - given.tallies.get(source, Tally()) for source, tally in before.tallies.items()}
     displaced = {source: tally for source, tally in lost.items() if tally != Tally()}
-    written = state.changed and not task.sources.unknown
-    if written:
+    if state.changed:
         _write(task, unit, block, again=again)
     given.joined.subtract(before.joined)
     refused = _refused(state, given.tallies, not_mixed)
-    return _Unit(rows, frozenset(files), written, given.tallies, refused, displaced, given.joined, not_mixed)
+    written = rows if state.changed else None
+    return _Unit(frozenset(files), written, given.tallies, refused, displaced, given.joined, not_mixed)
 
 
-def _aligned(task: _Task, unit: int, pending: Collection[int]) -> tuple[_UnitState, list[int]]:
-    state = _start(task, unit)
-    files = task.sources.reaching(unit)
-    for index in files:
-        _fill_from(task, state, index)
+def _aligned(task: _Task, unit: int, pending: Collection[int], *, again: bool) -> _UnitState | None:
+    """Lay the files of a unit into a block; None where none reaches it, or a signal is not on the axis."""
+    state: _UnitState | None = None
+    for index in task.sources.reaching(unit):
+        task.sources.get(index)
+        if not task.sources.unknown:
+            state = state or _start(task, unit, again=again)
+            _fill_from(task, state, index)
         task.sources.drop_unless_reaching(index, pending)
-    return state, files
+    return None if task.sources.unknown else state
 
 
 def _may_be_stored(task: _Task, unit: int) -> bool:
@@ -251,19 +256,20 @@ def _write(task: _Task, unit: int, block: Block, *, again: bool) -> None:
     write_coordinates(task.work, block.start, coordinates, fresh=fresh)
 
 
-def _start(task: _Task, unit: int) -> _UnitState:
+def _start(task: _Task, unit: int, *, again: bool) -> _UnitState:
     """The window of a unit that its files reach: as the store has it where files of earlier runs may, else empty."""
     window, stored = task.sources.window(unit), task.assignment.stored
     if not _may_be_stored(task, unit):
         return _UnitState(empty_block(window.start, len(window), len(task.assignment.axis.sids)), dict(stored))
-    joined = read_joined(task.before, window.start, len(window))
-    block = block_of(window.start, *read_epochs(task.before, window.start, len(window)), joined)
+    fork = task.before if again else task.work
+    joined = read_joined(fork, window.start, len(window))
+    block = block_of(window.start, *read_epochs(fork, window.start, len(window)), joined)
     return _UnitState(block, dict(stored), given_by_source(block))
 
 
 def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
     result, grid = task.sources.get(index), task.assignment.grid
-    if result.facts.rank is None or result.facts.span is None or task.sources.unknown:
+    if result.facts.rank is None or result.facts.span is None:
         return
     bounds = task.bounds.within(result.facts.span)
     block, overlap = state.block, task.assignment.overlap

@@ -29,7 +29,8 @@ def test_a_fork_that_is_not_made_yet_is_asked_for_when_something_is_to_be_writte
     with Opening(later, assignment(template())) as opening:
         assert opening.work.group.path == template().receiver
         assert opening.work is opening.work
-        assert opening.before is opening.work
+        assert opening.before is opening.before is not opening.work
+        assert opening.before.group.path == template().receiver
     assert asked == [1]
 
 

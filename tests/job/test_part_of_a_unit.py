@@ -5,6 +5,7 @@ import pytest
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.ingest import partition as ingest
+from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.store.reading.cells import cells_of_snapshot
@@ -43,6 +44,15 @@ def encoded(chosen):
     return cells_of_snapshot(str(repository(chosen)), snapshot, "rec").encoded(0)
 
 
+class Stages(NoProgress):
+    def __init__(self):
+        self.named = []
+
+    def stage(self, name, tasks):
+        super().stage(name, tasks)
+        self.named.append(name)
+
+
 @pytest.fixture
 def touched(monkeypatch):
     """Which epochs of the data variables were read, and which were written."""
@@ -76,15 +86,29 @@ def test_only_the_read_units_of_the_news_are_touched(tmp_path, touched):
     assert verify_store(chosen, None).agrees
 
 
-def test_a_file_that_reaches_further_than_its_name_is_written_whole(tmp_path, touched):
+@pytest.mark.parametrize(("more", "read"), [(0, [(3, 5)]), (1, [(1, 3), (1, 7)])])
+def test_a_file_that_reaches_further_than_its_name_is_written_whole(tmp_path, touched, more, read):
+    """The window is known when it is the first of its unit to be read; else the unit is aligned again."""
     chosen = chosen_in(tmp_path)
     write(tmp_path / "archive", daily(2) | daily(5))
     run(chosen)
     start_s = UNIT_BEGINS_S + 3 * DAY_S
     times = span_s(start_s, 1) + span_s(start_s + 4 * DAY_S, 1)
-    write(tmp_path / "archive", {name(start_s, "01H"): rinex(times)})
+    write(tmp_path / "archive", {name(start_s, "01H"): rinex(times)} | (daily(1) if more else {}))
     run(chosen)
-    assert touched["read"] == [(3 * READ_UNIT, READ_UNIT), (3 * READ_UNIT, 5 * READ_UNIT)]
+    assert touched["read"] == [(start * READ_UNIT, days * READ_UNIT) for start, days in read]
+    assert verify_store(chosen, None).agrees
+
+
+def test_nothing_is_read_of_the_store_for_a_signal_that_is_not_on_the_axis(tmp_path, touched):
+    chosen = chosen_in(tmp_path)
+    write(tmp_path / "archive", daily(2))
+    run(chosen)
+    write(tmp_path / "archive", daily(5, svs=("G01", "E05")))
+    stages = Stages()
+    run(chosen, stages)
+    assert stages.named == ["ingest", "ingest again", "verify", "publish"]
+    assert touched["read"] == [(5 * READ_UNIT, READ_UNIT)]
     assert verify_store(chosen, None).agrees
 
 
