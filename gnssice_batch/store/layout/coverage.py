@@ -18,10 +18,13 @@ def coverage(group: zarr.Group, grid: Grid) -> Span | None:
 
     As its attributes say; a group of an older program has none, and is told by its ledger.
     """
+    return told_coverage(group) or _on_axis(written_span(group), grid)
+
+
+def told_coverage(group: zarr.Group) -> Span | None:
+    """First and last epoch that a group holds, as its attributes say; None where they say nothing."""
     first_ns, last_ns = group.attrs.get("first_epoch_ns"), group.attrs.get("last_epoch_ns")
-    if isinstance(first_ns, int) and isinstance(last_ns, int):
-        return Span(first_ns, last_ns)
-    return _on_axis(written_span(group), grid)
+    return Span(first_ns, last_ns) if isinstance(first_ns, int) and isinstance(last_ns, int) else None
 
 
 def coverage_attributes(span: Span | None) -> dict[str, object]:

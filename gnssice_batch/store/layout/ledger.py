@@ -16,10 +16,8 @@ from gnssice_batch.store.layout.file_rows import read_files, read_row
 
 TABLE: Final = "metadata/table"
 
-ROWS_OF_A_CHUNK: Final = 65_536
-"""Rows of a stored chunk (a shard) of canvodpy's table, which has one chunk until then."""
-ROWS_OF_A_READ: Final = 4_096
-"""Rows of an inner chunk: what one appended row costs to encode again."""
+ROWS_OF_A_CHUNK: Final = 4_096
+"""Rows of a stored chunk of canvodpy's table: what one appended row costs to encode again."""
 
 TABLE_COLUMNS: Final[Mapping[str, str]] = {
     "index": "int64",

@@ -32,7 +32,6 @@ from gnssice_batch.store.layout.file_rows import ROWS_OF_A_CHUNK as ROWS_OF_FILE
 from gnssice_batch.store.layout.ledger import (
     CONSTANT_COLUMNS,
     ROWS_OF_A_CHUNK,
-    ROWS_OF_A_READ,
     TABLE,
     TABLE_COLUMNS,
     header_row,
@@ -139,8 +138,7 @@ def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
         name,
         shape=(0,),
         dtype=dtype,
-        chunks=(ROWS_OF_A_READ,),
-        shards=(ROWS_OF_A_CHUNK,),
+        chunks=(ROWS_OF_A_CHUNK,),
         fill_value=CONSTANT_COLUMNS.get(name, "") if dtype == "str" else None,
         dimension_names=("file",),
         filters=codecs.filters,
@@ -163,7 +161,7 @@ def _table_rows(group: zarr.Group, taken: Sequence[FileOutcome], provenance: Pro
         if dtype == "str" and (cells == column.fill_value).all():
             continue
         found.calls.append(partial(_put, column.with_config({"write_empty_chunks": True}), first, cells))
-        found.chunks[f"/{column.path}"] = _chunks(first, len(rows), ROWS_OF_A_CHUNK)
+        found.chunks[f"/{column.path}"] = _chunks(first, len(rows), (column.shards or column.chunks)[0])
     return found
 
 

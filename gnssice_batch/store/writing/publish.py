@@ -21,7 +21,7 @@ from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
-from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered
+from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered, told_coverage
 from gnssice_batch.store.layout.file_rows import row_count
 from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, with_ledgers_inline
 from gnssice_batch.store.together import together
@@ -223,7 +223,7 @@ def _held(session: icechunk.Session, receiver: str) -> Span | None:
         group = zarr.open_group(session.store, path=receiver, mode="r")
     except FileNotFoundError:
         return None
-    return coverage(group, read_template(group).grid)
+    return told_coverage(group) or coverage(group, read_template(group).grid)
 
 
 def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> Units:
