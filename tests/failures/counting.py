@@ -11,6 +11,8 @@ from pathlib import Path
 from gnssice_batch.ingest import partition as ingest
 
 EVENTS = "events"
+PAUSE_S = "TEST_PAUSE_S"
+"""Environment variable: how long each partition takes at least, so that a signal finds a run that is under way."""
 WORKERS = "TEST_DASK_WORKERS"
 """Environment variable: the file in which workers note their process ids."""
 
@@ -29,6 +31,7 @@ def install():
     def counted(assignment, fork, context):
         events = Path(context.archive.folder.url).parent / EVENTS
         note(events, "begin", assignment.partition.key)
+        time.sleep(float(os.environ.get(PAUSE_S, "0")))
         outcome = original(assignment, fork, context)
         note(events, "unknown" if outcome.unknown_sids else "end", assignment.partition.key)
         return outcome

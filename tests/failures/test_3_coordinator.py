@@ -246,7 +246,8 @@ class TestTheStagingBranchIsGone:
 @pytest.mark.alone
 class TestSigterm:
     @pytest.mark.parametrize("kind", ["inline", pytest.param("local", marks=pytest.mark.heavy)])
-    def test_the_run_ends_in_time_and_goes_on(self, tmp_path, kind):
+    def test_the_run_ends_in_time_and_goes_on(self, tmp_path, kind, monkeypatch):
+        monkeypatch.setenv(counting.PAUSE_S, "0.2")
         files = hourly(*range(0, 216, 6))
         archive = write(tmp_path / "files", files)
         config = write_settings(
@@ -267,6 +268,7 @@ class TestSigterm:
         kept = journaled(chosen)
         assert 3 <= len(kept) < len(files)
         before = len(counting.events(tmp_path))
+        monkeypatch.delenv(counting.PAUSE_S)
         assert finished(coordinator(config)) == 0, log(config)
         assert kept.isdisjoint(counting.keys(counting.events(tmp_path)[before:], "begin"))
         check_as_in_one_run(tmp_path, chosen, files)
@@ -291,7 +293,8 @@ class TestAPodIsReplaced:
     """The next one has another host name."""
 
     @pytest.fixture
-    def course(self, tmp_path):
+    def course(self, tmp_path, monkeypatch):
+        monkeypatch.setenv(counting.PAUSE_S, "0.2")
         files = hourly(*range(0, 216, 6))
         archive = write(tmp_path / "files", files)
         config = write_settings(tmp_path, archive, archive={"layout": "{receiver}/**"}, chunks={"epoch": 720})

@@ -1,7 +1,7 @@
 """The arrays of a group, created from its template, from which the template can be read back."""
 
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -12,21 +12,27 @@ from zarr.core.common import JSON
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import SECOND_NS, Grid
 from gnssice_batch.model.template import (
+    EPOCH_COORDINATES,
     JOINED,
     JOINED_SOURCE,
     LAYOUT_VERSION,
     NO_FCN,
     OLDER_LAYOUTS,
+    SID_COORDINATES,
+    VARIABLES,
     ArraySpec,
     GroupTemplate,
+    joined_name,
     signal_axis,
 )
 from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.layout.documents import Document, document_of, put_documents, with_shape
 from gnssice_batch.store.together import together
 
 COVERAGE_ATTRIBUTES = ("time_coverage_start", "time_coverage_end", "first_epoch_ns", "last_epoch_ns")
 """Attributes that say between which epochs a group holds anything; each publication writes them."""
 
+_SPECS = {spec.name: spec for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES, *JOINED)}
 _LAYOUT = frozenset(
     {"layout_version", "interval_s", "phase_s", "interval_ns", "phase_ns", "origin_ns"}
     | {"tolerance_s", "tolerance_ns", *COVERAGE_ATTRIBUTES}
@@ -49,25 +55,41 @@ def array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return member
 
 
-def create_array(group: zarr.Group, spec: ArraySpec, template: GroupTemplate) -> zarr.Array[Any]:
-    """Make an empty array of a group with the template's shape, chunks and codecs."""
-    codecs = encoding(
-        spec.name, spec.dtype, profile=template.profile, level=template.level, algorithm=template.algorithm
-    )
-    return group.create_array(
-        spec.name,
-        shape=template.shape(spec),
-        dtype=spec.dtype,
-        chunks=template.chunks(spec),
-        shards=template.shards(spec),
-        fill_value=spec.fill,
-        dimension_names=spec.dims,
-        attributes=cast("dict[str, JSON]", dict(spec.attributes)),
-        config={"write_empty_chunks": False},
-        filters=codecs.filters,
-        serializer=codecs.serializer,
-        compressors=codecs.compressors,
-    )
+def create_arrays(group: zarr.Group, specs: Iterable[ArraySpec], template: GroupTemplate) -> dict[str, Document]:
+    """Make empty arrays of a group with the template's shapes, chunks and codecs; their documents by name."""
+    made = {}
+    for spec in specs:
+        encoded = (template.profile, template.level, template.algorithm)
+        document = _document(spec.name, template.chunks(spec), template.shards(spec), *encoded)
+        made[spec.name] = with_shape(document, template.shape(spec))
+    put_documents(group, made)
+    return made
+
+
+@lru_cache(maxsize=1024)
+def _document(
+    name: str, chunks: tuple[int, ...], shards: tuple[int, ...] | None, profile: str, level: int, algorithm: str
+) -> Document:
+    """What Zarr makes of an array of the template, of no cells."""
+    spec = _SPECS[name]
+    codecs = encoding(name, spec.dtype, profile=profile, level=level, algorithm=algorithm)
+
+    def make(group: zarr.Group) -> object:
+        return group.create_array(
+            joined_name(name),
+            shape=(0,) * len(chunks),
+            dtype=spec.dtype,
+            chunks=chunks,
+            shards=shards,
+            fill_value=spec.fill,
+            dimension_names=spec.dims,
+            attributes=cast("dict[str, JSON]", dict(spec.attributes)),
+            filters=codecs.filters,
+            serializer=codecs.serializer,
+            compressors=codecs.compressors,
+        )
+
+    return document_of(make)
 
 
 def read_together(group: zarr.Group, names: Iterable[str], rows: slice) -> dict[str, npt.NDArray[Any]]:

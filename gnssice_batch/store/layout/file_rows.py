@@ -7,7 +7,7 @@ that adds any replaces these arrays.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.layout.documents import Document, document_of, opened, put_documents, with_shape
 from gnssice_batch.store.together import together
 
 PATH: Final = "metadata/files"
@@ -73,21 +74,32 @@ _UNIQUE: Final = frozenset({"uri", "etag", "sha256"})
 """Text that hardly two rows share."""
 
 
-def create_rows(metadata: zarr.Group) -> zarr.Array[Any]:
-    """Make the array without rows."""
+def create_rows(group: zarr.Group, rows: int = 0) -> zarr.Array[Any]:
+    """Make the array in a receiver's group, with room for so many rows."""
+    document = with_shape(_document(), (rows,))
+    put_documents(group, {PATH: document})
+    return opened(group, PATH, document)
+
+
+@cache
+def _document() -> Document:
     codecs = encoding("files", "str", profile="default", level=5)
-    return metadata.create_array(
-        "files",
-        shape=(0,),
-        dtype="str",
-        chunks=(ROWS_OF_A_CHUNK,),
-        fill_value="",
-        dimension_names=("file",),
-        attributes={"long_name": "What became of each file, a JSON object each", "columns": dict(FILE_COLUMNS)},
-        filters=codecs.filters,
-        serializer=codecs.serializer,
-        compressors=codecs.compressors,
-    )
+
+    def make(group: zarr.Group) -> object:
+        return group.create_array(
+            "files",
+            shape=(0,),
+            dtype="str",
+            chunks=(ROWS_OF_A_CHUNK,),
+            fill_value="",
+            dimension_names=("file",),
+            attributes={"long_name": "What became of each file, a JSON object each", "columns": dict(FILE_COLUMNS)},
+            filters=codecs.filters,
+            serializer=codecs.serializer,
+            compressors=codecs.compressors,
+        )
+
+    return document_of(make)
 
 
 def row_count(group: zarr.Group) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,7 @@ from gnssice_batch.model.values import FileOutcome, Span, Status, Tally
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.layout.documents import Document, document_of, put_documents
 from gnssice_batch.store.layout.file_rows import (
     NO_TIME,
     PATH,
@@ -57,10 +58,10 @@ class Provenance:
 
 def create_ledger(group: zarr.Group) -> None:
     """Make both empty tables of a receiver's group."""
-    create_rows(group.create_group("metadata"))
-    table = group.create_group(TABLE)
-    for name, dtype in TABLE_COLUMNS.items():
-        _create_column(table, name, dtype)
+    group.create_group("metadata")
+    group.create_group(TABLE)
+    create_rows(group)
+    put_documents(group, {f"{TABLE}/{name}": _document(name, dtype) for name, dtype in TABLE_COLUMNS.items()})
 
 
 def append_files(
@@ -125,26 +126,31 @@ def _one_row_a_file(group: zarr.Group) -> zarr.Array[Any]:
         return array(group, PATH)
     rows = list(rows_of_columns(read_files(group)))
     del group[PATH]
-    files = create_rows(group.require_group("metadata"))
-    files.resize((len(rows),))
+    files = create_rows(group, len(rows))
     put_rows(files, 0, rows)
     group.update_attributes({"layout_version": LAYOUT_VERSION})
     return files
 
 
-def _create_column(table: zarr.Group, name: str, dtype: str) -> None:
+@cache
+def _document(name: str, dtype: str) -> Document:
+    """What Zarr makes of an empty column of canvodpy's table."""
     codecs = encoding(name, dtype, profile="default", level=5)
-    table.create_array(
-        name,
-        shape=(0,),
-        dtype=dtype,
-        chunks=(ROWS_OF_A_CHUNK,),
-        fill_value=CONSTANT_COLUMNS.get(name, "") if dtype == "str" else None,
-        dimension_names=("file",),
-        filters=codecs.filters,
-        serializer=codecs.serializer,
-        compressors=codecs.compressors,
-    )
+
+    def make(group: zarr.Group) -> object:
+        return group.create_array(
+            name,
+            shape=(0,),
+            dtype=dtype,
+            chunks=(ROWS_OF_A_CHUNK,),
+            fill_value=CONSTANT_COLUMNS.get(name, "") if dtype == "str" else None,
+            dimension_names=("file",),
+            filters=codecs.filters,
+            serializer=codecs.serializer,
+            compressors=codecs.compressors,
+        )
+
+    return document_of(make)
 
 
 def _table_rows(group: zarr.Group, taken: Sequence[FileOutcome], provenance: Provenance) -> Appending:

@@ -1,7 +1,7 @@
 """Structure before data: groups made, lengthened, widened or shifted in a fork of a clean session."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,8 +24,9 @@ from gnssice_batch.model.template import (
 )
 from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.store.layout.arrays import array, create_array, layout_attributes, read_template
+from gnssice_batch.store.layout.arrays import create_arrays, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
+from gnssice_batch.store.layout.documents import Document, documents, opened, put_documents, with_shape
 from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, make_branch, remove_branch
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import Units, changed_units
@@ -33,6 +34,7 @@ from gnssice_batch.store.writing.ledger_rows import create_ledger
 
 _STAGING = "staging-"
 _EPOCHS_AT_ONCE = 1 << 21
+_COLUMNS_AND_VARIABLES = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,34 +206,36 @@ def _has_group(fork: icechunk.ForkSession, receiver: str) -> bool:
 
 def _create(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
     group = zarr.create_group(fork.store, path=template.receiver, attributes=_attributes(template))
-    for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES):
-        create_array(group, spec, template)
-    _write_signals(group, template)
-    _write_epochs(group, template.grid, 0, template.grid.size)
+    made = create_arrays(group, _COLUMNS_AND_VARIABLES, template)
+    _write_signals(group, made, template)
+    _write_epochs(opened(group, "epoch", made["epoch"]), template.grid, 0, template.grid.size)
     create_ledger(group)
     _create_joined(group, template)
 
 
 def _create_joined(group: zarr.Group, template: GroupTemplate) -> None:
     group.create_group(JOINED[0].name.rpartition("/")[0])
-    for spec in JOINED:
-        create_array(group, spec, template)
+    create_arrays(group, JOINED, template)
 
 
 def _change(fork: icechunk.ForkSession, group: zarr.Group, old: GroupTemplate, new: GroupTemplate) -> None:
     before = (old.grid.origin_ns - new.grid.origin_ns) // old.grid.unit_ns
-    for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES, *(JOINED if old.joins else ())):
-        array(group, spec.name).resize(new.shape(spec))
+    specs = (*_COLUMNS_AND_VARIABLES, *(JOINED if old.joins else ()))
+    there = documents(group, [spec.name for spec in specs])
+    made = {spec.name: with_shape(there[spec.name], new.shape(spec)) for spec in specs}
+    put_documents(group, {name: document for name, document in made.items() if document != there[name]})
+    for spec in specs:
         if before and "epoch" in spec.dims:
             fork.shift_array(f"/{new.receiver}/{spec.name}", _offset(spec, new.grid, before))
     if new.joins and not old.joins:
         _create_joined(group, new)
     if new.axis != old.axis:
-        _write_signals(group, new)
+        _write_signals(group, made, new)
     if new.grid != old.grid:
         added_before = before * new.grid.unit
-        _write_epochs(group, new.grid, 0, added_before)
-        _write_epochs(group, new.grid, added_before + old.grid.size, new.grid.size)
+        epoch = opened(group, "epoch", made["epoch"])
+        _write_epochs(epoch, new.grid, 0, added_before)
+        _write_epochs(epoch, new.grid, added_before + old.grid.size, new.grid.size)
     group.update_attributes(_attributes(new))
 
 
@@ -246,17 +250,16 @@ def _offset(spec: ArraySpec, grid: Grid, units: int) -> tuple[int, ...]:
     return (units, 0)
 
 
-def _write_epochs(group: zarr.Group, grid: Grid, start: int, stop: int) -> None:
-    epoch = array(group, "epoch")
+def _write_epochs(epoch: zarr.Array[Any], grid: Grid, start: int, stop: int) -> None:
     at_once = max(_EPOCHS_AT_ONCE // grid.read_unit, 1) * grid.read_unit
     for first in range(start, stop, at_once):
         last = min(first + at_once, stop)
         write_column(epoch, first, grid.time_ns(0) + np.arange(first, last, dtype=np.int64) * grid.interval_ns)
 
 
-def _write_signals(group: zarr.Group, template: GroupTemplate) -> None:
+def _write_signals(group: zarr.Group, made: Mapping[str, Document], template: GroupTemplate) -> None:
     columns = signal_columns(template.axis.sids, template.channels)
-    together(partial(_fill, array(group, name), column) for name, column in columns.items())
+    together(partial(_fill, opened(group, name, made[name]), column) for name, column in columns.items())
 
 
 def _fill(column: zarr.Array[Any], values: npt.NDArray[np.generic]) -> None:

@@ -1,0 +1,75 @@
+"""Metadata documents of arrays, many at a time, as Zarr writes them.
+
+Making, opening and resizing an array by Zarr takes a millisecond or two each; a network's first run makes ten thousand.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+import zarr
+from zarr.core.array import AsyncArray
+from zarr.core.buffer import cpu, default_buffer_prototype
+from zarr.core.sync import sync
+from zarr.storage import MemoryStore
+
+from gnssice_batch.errors import StoreError
+
+type Document = dict[str, Any]
+"""``zarr.json`` of an array of Zarr format 3."""
+
+_NAME = "zarr.json"
+
+
+def document_of(make: Callable[[zarr.Group], object]) -> Document:
+    """The document of the one array that a call makes in a group."""
+    store = MemoryStore()
+    group = zarr.create_group(store)
+    make(group)
+    (name,) = group.array_keys()
+    return _read([sync(store.get(f"{name}/{_NAME}", default_buffer_prototype()))], [name])[name]
+
+
+def documents(group: zarr.Group, names: Iterable[str]) -> dict[str, Document]:
+    """The documents of arrays of a group by name.
+
+    Raises
+    ------
+    StoreError
+        When there is no array of a name.
+    """
+    names = list(names)
+    return _read(sync(_get_all(group, names)), names)
+
+
+def put_documents(group: zarr.Group, found: Mapping[str, Document]) -> None:
+    """Write documents of arrays of a group; a new one makes an array, empty."""
+    sync(_put_all(group, found))
+
+
+def with_shape(document: Document, shape: tuple[int, ...]) -> Document:
+    """The document with another shape: the chunks of an array stay where they are."""
+    return {**document, "shape": list(shape)}
+
+
+def opened(group: zarr.Group, name: str, document: Document) -> zarr.Array[Any]:
+    """The array of a group that a document tells of."""
+    return zarr.Array(AsyncArray(metadata=cast("Any", document), store_path=group.store_path / name))
+
+
+def _read(found: list[Any], names: list[str]) -> dict[str, Document]:
+    missing = [name for name, buffer in zip(names, found, strict=True) if buffer is None]
+    if missing:
+        msg = f"there is no array {', '.join(missing)}: the group was not made by this job, or by an older layout of it"
+        raise StoreError(msg)
+    return {name: json.loads(buffer.to_bytes()) for name, buffer in zip(names, found, strict=True)}
+
+
+async def _get_all(group: zarr.Group, names: Iterable[str]) -> list[Any]:
+    return await asyncio.gather(*((group.store_path / name / _NAME).get() for name in names))
+
+
+async def _put_all(group: zarr.Group, found: Mapping[str, Document]) -> None:
+    buffers = {name: cpu.Buffer.from_bytes(json.dumps(document).encode()) for name, document in found.items()}
+    await asyncio.gather(*((group.store_path / name / _NAME).set(buffer) for name, buffer in buffers.items()))
