@@ -5,8 +5,10 @@ from typing import Any, Final
 SETTINGS: Final[dict[str, Any]] = {
     "distributed.worker.multiprocessing-method": "spawn",
     "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.allowed-failures": 1,
 }
-"""Tasks wait with the scheduler, so that none is stolen from the worker that has kept what it reads."""
+"""Tasks wait with the scheduler, so that none is stolen from the worker that has kept what it reads. One whose workers
+died twice is tried alone."""
 
 
 def as_environment() -> dict[str, str]:

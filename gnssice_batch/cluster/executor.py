@@ -262,14 +262,17 @@ class OnDask:
 
 
 def with_retries[R](executor: Executor, tasks: Iterable[Task[R]], tries: int) -> Iterator[Finished[R]]:
-    """Run tasks; those that storage, network or a worker failed are tried again after a pause, the others never.
+    """Run tasks; those that storage, network or a worker failed are tried again after a pause.
+
+    Of tasks whose workers died Dask suspects all that these workers had, also those that only waited there. So they are
+    tried once more when the others are over, one at a time; one that kills workers then is not tried again.
 
     Parameters
     ----------
     tries
-        How often a task is run at most. A task that killed workers is not tried again: Dask has done so already.
+        How often a task is run at most that storage, network or a worker failed.
     """
-    again = list[Task[R]]()
+    again, suspects = list[Task[R]](), list[Task[R]]()
     by_key: dict[str, Task[R]] = {}
 
     def remembered(batch: Iterable[Task[R]]) -> Iterator[Task[R]]:
@@ -279,16 +282,21 @@ def with_retries[R](executor: Executor, tasks: Iterable[Task[R]], tries: int) ->
 
     for number in range(1, tries + 1):
         for finished in executor.run(remembered(tasks)):
-            if finished.transient and number < tries:
+            task = by_key.pop(finished.key)
+            if finished.killed_workers:
+                suspects.append(task)
+            elif finished.transient and number < tries:
                 _log.warning("attempt %d failed: %s", number, finished.error, extra={"partition": finished.key})
-                again.append(by_key.pop(finished.key))
+                again.append(task)
             else:
-                by_key.pop(finished.key)
                 yield finished
         if not again:
-            return
+            break
         time.sleep(_FIRST_PAUSE_S * 2 ** (number - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the tries
         tasks, again = again, []
+    for task in suspects:
+        _log.warning("its workers died: it is tried once more, alone", extra={"partition": task.key})
+        yield from executor.run([task])
 
 
 def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Executor]:

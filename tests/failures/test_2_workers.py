@@ -8,8 +8,17 @@ import icechunk
 import pytest
 from distributed import Client, KilledWorker, LocalCluster
 
+from gnssice_batch import config
 from gnssice_batch.cluster import executor as cluster
-from gnssice_batch.cluster.executor import Finished, InProcess, OnDask, Patience, Task
+from gnssice_batch.cluster.executor import (
+    Finished,
+    InProcess,
+    OnDask,
+    Patience,
+    Task,
+    executor,
+    with_retries,
+)
 from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, Reason, StoreError
 from gnssice_batch.job import rounds
 from gnssice_batch.job.run import run
@@ -173,6 +182,22 @@ class TestAPartitionKillsItsWorkers:
         assert len(stored(chosen, GROUP).uri) == 360
         run(chosen, retry=Retry(frozenset({Reason.KILLED_WORKERS})))
         check_as_in_one_run(tmp_path, chosen, files)
+
+    @pytest.mark.heavy
+    def test_those_that_only_waited_beside_it_are_not_blamed(self, caplog):
+        """A worker has several tasks; with it Dask suspects all of them."""
+        section = config.Cluster(kind="local", workers=1)
+        deadly = "__import__('time').sleep(0.5), __import__('os')._exit(1)"
+        tasks = [Task("guilty", eval, (deadly,)), *(Task(f"beside {number}", abs, (-number,)) for number in range(3))]
+        with executor(section, 4) as cluster_of_one:
+            found = {finished.key: finished for finished in with_retries(cluster_of_one, tasks, 1)}
+        assert {key: finished.result for key, finished in found.items() if not finished.error} == {
+            f"beside {number}": number for number in range(3)
+        }
+        assert found["guilty"].killed_workers
+        suspects = {record.partition for record in caplog.records if "once more, alone" in record.message}
+        assert "guilty" in suspects
+        assert len(suspects) > 1, "nobody was suspected wrongly: the test tells nothing"
 
 
 class TestTheSchedulerIsKilled:
