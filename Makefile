@@ -44,11 +44,12 @@ demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw o
 	$(BIN)/python examples/plot_pass.py demo/stores/demo/rinex demo/pass.png
 
 test: kernels servers ## Run the tests, on two cores (warnings are errors; heavy, long, fuzz and chaos tests have their own targets).
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m "alone and not (heavy or long or fuzz or chaos or e2e)"
 	$(BIN)/python -m pytest $(SHARED) -m "not (alone or heavy or long or fuzz or chaos or e2e)"
 
 heavy: kernels servers ## Run the tests of whole archives, of kills on a cluster and of faults at a distance, which take some minutes.
-	$(BIN)/python -m pytest $(SHARED) -m "heavy and not (long or fuzz or chaos)"
+	$(BIN)/python -m pytest -m "alone and heavy and not (long or fuzz or chaos)"
+	$(BIN)/python -m pytest $(SHARED) -m "heavy and not (alone or long or fuzz or chaos)"
 
 e2e: $(READY) ## Run the tests on a real Kubernetes cluster: the one of the kubeconfig, else one that tests/e2e/session brings up.
 	tests/e2e/session $(BIN)/python -m pytest -m e2e tests/e2e $(E2E)

@@ -78,6 +78,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert [name for name in modules if name.startswith("gnssice_batch.")] == []
 
 
+@pytest.mark.heavy
 def test_type_checkers_see_the_names(tmp_path):
     """Mypy follows the names to their signatures, because the package says that it is typed."""
     user = tmp_path / "user.py"

@@ -27,6 +27,7 @@ from tests.failures.small import (
     journal_files,
     site,
 )
+from tests.support.marks import most_heavy
 from tests.support.runs import _repository, branches, head, messages, write
 
 KILLED = -9
@@ -204,7 +205,7 @@ DAMAGES = {"cut": lambda c: c[: len(c) // 2], "changed": lambda c: c[:-9] + b"x"
 
 
 class TestAJournalFileIsTorn:
-    @pytest.mark.parametrize(("kind", "damage"), [*TORN, ("run.json", "cut"), ("lease", "emptied")])
+    @pytest.mark.parametrize(("kind", "damage"), most_heavy([("run.json", "cut"), ("lease", "emptied"), *TORN], 5))
     def test_what_hangs_on_it_is_done_again(self, journaled_run, kind, damage):
         chosen = journaled_run.chosen
         torn = journal_files(chosen, kind)[0]
@@ -221,7 +222,7 @@ class TestAJournalFileIsTorn:
 
 
 class TestTheJournalIsAnotherOnes:
-    @pytest.mark.parametrize("other", [{"encoding": {"profile": "compact"}}, {"run": {"branch": "trial"}}])
+    @pytest.mark.parametrize("other", most_heavy([{"encoding": {"profile": "compact"}}, {"run": {"branch": "trial"}}]))
     def test_it_is_left_alone(self, journaled_run, other):
         chosen = journaled_run.chosen
         kept = {path: path.read_bytes() for path in journal_files(chosen)}
@@ -311,7 +312,7 @@ class TestAPodIsReplaced:
         path.write_bytes(seal(lease))
         return lease
 
-    @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("by", most_heavy([signal.SIGTERM, signal.SIGINT]))
     def test_after_an_orderly_end_the_next_goes_on_at_once(self, tmp_path, course, by, caplog):
         course.process.send_signal(by)
         assert finished(course.process) == (7 if by is signal.SIGTERM else 130), log(course.config)
@@ -331,6 +332,7 @@ class TestAPodIsReplaced:
         assert len([line for line in caplog.messages if "another-pod" in line and "waiting for it" in line]) == 1
         check_as_in_one_run(tmp_path, course.chosen, course.files)
 
+    @pytest.mark.heavy
     def test_a_wait_is_ended_by_sigterm(self, course):
         course.process.kill()
         course.process.wait()

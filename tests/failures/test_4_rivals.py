@@ -28,6 +28,7 @@ from tests.failures.small import (
     other_group,
     site,
 )
+from tests.support.marks import most_heavy
 from tests.support.runs import DAY_ONE_S, messages, name, rinex, span_s, write
 
 OTHER = "other"
@@ -43,6 +44,7 @@ class TestTheSameRunIsStartedTwice:
         assert codes == [6], config.with_suffix(".log").read_text()[-2000:]
         check_as_in_one_run(tmp_path / "sub", chosen, files)
 
+    @pytest.mark.heavy
     def test_started_at_one_moment_they_make_one_store(self, tmp_path):
         files = hourly(*range(0, 48, 6))
         chosen = site(tmp_path, files)
@@ -109,7 +111,7 @@ def beating():
 
 
 class TestTwoFirstBackfillsMakeOneGroup:
-    @pytest.mark.parametrize("killed", [False, True])
+    @pytest.mark.parametrize("killed", most_heavy([True, False]))
     def test_the_second_plans_again_on_the_group_that_stands(self, tmp_path, killed):
         mine, theirs = hourly(0, 6, 12), hourly(7, 13, 24, svs=("G01", "E05"))
         chosen, other = site(tmp_path, mine), site(tmp_path, theirs, "theirs")
@@ -125,7 +127,7 @@ class TestTwoFirstBackfillsMakeOneGroup:
 
 
 class TestTwoFirstBackfillsMakeDifferentGroups:
-    @pytest.mark.parametrize("killed", [False, True])
+    @pytest.mark.parametrize("killed", most_heavy([True, False]))
     def test_both_are_published_and_nothing_is_done_again(self, tmp_path, killed):
         mine, theirs = hourly(0, 6, 12), other_group(hourly(0, 6))
         chosen, other = site(tmp_path, mine), site(tmp_path, theirs, "theirs")
@@ -145,9 +147,9 @@ class TestAPrependRacesAnAppend:
     @pytest.mark.parametrize(
         ("second", "killed"),
         [
-            ("prepend", False),
-            ("append", False),
             ("prepend", True),
+            pytest.param("prepend", False, marks=pytest.mark.heavy),
+            pytest.param("append", False, marks=pytest.mark.heavy),
             pytest.param("append", True, marks=pytest.mark.long),
         ],
     )
@@ -182,6 +184,7 @@ class TestAPrependRacesAnAppend:
 
 
 class TestABackfillBesideAnIncrementalRun:
+    @pytest.mark.heavy
     def test_other_units_are_published_side_by_side(self, tmp_path):
         stored, backfill, late = hourly(0, 72), hourly(*range(6, 60, 6)), hourly(66)
         run(site(tmp_path, stored, "stored"))
@@ -249,7 +252,7 @@ def sites(tmp_path_factory):
 class TestAnotherRunMovedTheBranchBetweenTwoSteps:
     """A run that an earlier start has left half done; the branch moves just before one of its steps."""
 
-    @pytest.mark.parametrize(("step", "move"), BETWEEN)
+    @pytest.mark.parametrize(("step", "move"), most_heavy(BETWEEN, 5))
     def test_both_are_there_whole(self, sites, monkeypatch, step, move):
         sites.states.bring_back("begun" if step == "_begin" else "half done")
         other = site(sites.folder, MOVES[move], f"theirs, {move}")

@@ -8,6 +8,7 @@ from gnssice_batch import open_dataset, run, verify
 from gnssice_batch.config import Settings
 from gnssice_batch.storage.folder import folder_at
 from gnssice_batch.storage.location import location
+from tests.support.marks import most_heavy
 from tests.support.object_stores.stores import SERVER, fresh
 from tests.support.runs import DAY_ONE_S, name, rinex, span_s
 
@@ -70,7 +71,7 @@ def test_a_store_is_the_same_wherever_it_lies(object_stores, local):
 
 
 @pytest.mark.parametrize("kind", SERVER)
-@pytest.mark.parametrize("limits", [{}, {"ahead_bytes": 0}])
+@pytest.mark.parametrize("limits", most_heavy([{}, {"ahead_bytes": 0}]))
 @pytest.mark.parametrize("cluster", [{}, pytest.param({"kind": "local", "workers": 2}, marks=pytest.mark.heavy)])
 def test_each_file_is_asked_for_once_though_signals_come_that_the_sample_does_not_show(
     kind, limits, cluster, tmp_path, object_servers, proxy

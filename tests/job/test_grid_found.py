@@ -69,6 +69,7 @@ class TestClocks:
         np.testing.assert_allclose(found.offset, gained, atol=2e-6)
         assert verify_store(chosen, None).differences == 0
 
+    @pytest.mark.heavy
     def test_the_tolerance_stays_that_of_the_group(self, tmp_path, caplog):
         chosen, _ = ingest(tmp_path, drifting(1))
         write(tmp_path / "archive", drifting(2))

@@ -8,6 +8,7 @@ from gnssice_batch.job.report import misdated_files
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.quarantine import refused, retry_of
 from gnssice_batch.operate.verification import verify_store
+from tests.support.marks import most_heavy
 from tests.support.runs import (
     DAY_ONE_S,
     DAY_S,
@@ -64,7 +65,7 @@ FUTURE = {name(DAY_ONE_S + 400 * DAY_S): header_only(DAY_ONE_S + 400 * DAY_S)}
 
 
 @pytest.mark.parametrize("absurd", [EMPTY, FUTURE], ids=["before", "behind"])
-@pytest.mark.parametrize("later", [True, False], ids=["a later run", "the first run"])
+@pytest.mark.parametrize("later", most_heavy([True, False]), ids=["a later run", "the first run"])
 def test_an_empty_file_does_not_stretch_the_axis(tmp_path, absurd, later):
     files = day() if later else day() | absurd
     chosen = site(tmp_path, files)
@@ -79,7 +80,7 @@ def test_an_empty_file_does_not_stretch_the_axis(tmp_path, absurd, later):
 
 
 @pytest.mark.parametrize("days", [-100, 100])
-@pytest.mark.parametrize("later", [True, False], ids=["a later run", "the first run"])
+@pytest.mark.parametrize("later", most_heavy([True, False]), ids=["a later run", "the first run"])
 def test_a_file_sampled_too_fast_does_not_stretch_the_axis(tmp_path, days, later):
     start_s = DAY_ONE_S + days * DAY_S
     fast = {name(start_s): rinex(span_s(start_s, HOURS, 600))}
@@ -110,7 +111,7 @@ def test_a_wrong_name_is_corrected_by_what_is_in_the_file(tmp_path):
     assert said.startswith("the name says 2023-05-12, the epochs are of 2025-01-02")
 
 
-@pytest.mark.parametrize("later", [True, False], ids=["a later run", "the first run"])
+@pytest.mark.parametrize("later", most_heavy([True, False]), ids=["a later run", "the first run"])
 def test_a_week_rollover_is_refused_by_name_and_taken_with_consent(tmp_path, later):
     wrong_s = DAY_ONE_S + 2 * DAY_S
     rolled = {name(wrong_s): hourly(wrong_s - ROLLOVER_S)}

@@ -96,7 +96,7 @@ FLAGGED_AND_VALUED = Sparse({**FLAGGED.epochs, 3: {"E05": {"C1X": 25_000_000}}})
 def arrivals(files):
     """All at once, and one after the other in either order."""
     one, other = files
-    return [[one, other]], [[one], [other]], [[other], [one]]
+    return most_heavy([[[one, other]], [[other], [one]], [[one], [other]]], 2)
 
 
 def indicators(chosen, sid):

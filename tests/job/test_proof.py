@@ -103,7 +103,7 @@ def forgotten(block, at, _):
 FAULTS = (shifted, rounded, swapped, unlocked, flagged, moved, late, ghost, forgotten)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", most_heavy(FAULTS, 4))
 def test_a_worker_that_writes_something_wrong_publishes_nothing(tmp_path, monkeypatch, fault):
     write(tmp_path / "archive", FILES)
     chosen = settings(tmp_path, run=FULL)
@@ -166,7 +166,7 @@ class At(NoProgress):
             self.action()
 
 
-@pytest.mark.parametrize("gone", [True, False])
+@pytest.mark.parametrize("gone", most_heavy([False, True]))
 def test_an_archive_that_changes_under_a_run(tmp_path, gone):
     write(tmp_path / "archive", FILES)
     chosen = settings(tmp_path, run=FULL)

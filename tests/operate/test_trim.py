@@ -179,7 +179,7 @@ def forget_coverage(chosen):
 
 class TestSpanOfTheData:
     @pytest.mark.parametrize("forgotten", [False, True])
-    @pytest.mark.parametrize("limit", [0, 10**6])
+    @pytest.mark.parametrize("limit", most_heavy([0, 10**6]))
     def test_is_what_opening_gives(self, chosen, forgotten, limit):
         stretch(chosen, 40, 40)
         if forgotten:
@@ -195,6 +195,7 @@ class TestSpanOfTheData:
             part = whole[variable].sel(epoch=dataset.epoch.values)
             np.testing.assert_array_equal(dataset[variable].values, part.values)
 
+    @pytest.mark.heavy
     def test_is_what_status_resampling_and_means_give(self, chosen):
         stretch(chosen, 40, 40)
         found = store_status(chosen).receivers[0]

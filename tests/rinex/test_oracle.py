@@ -11,6 +11,7 @@ import pytest
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.rinex import ReadOptions, read
 from tests.support import cells
+from tests.support.marks import most_heavy
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "rinex"
 NO_OBSERVATIONS = ("nav", "sp3", "met")
@@ -147,7 +148,7 @@ def georinex_files() -> list[str]:
     return [name for name in names if (SHARED / name).stat().st_size <= GEORINEX_LIMIT_BYTES]
 
 
-@pytest.mark.parametrize("name", georinex_files())
+@pytest.mark.parametrize("name", most_heavy(georinex_files(), 10))
 def test_georinex_reads_the_same_unless_its_fault_is_known(name, caplog):
     content = (SHARED / name).read_bytes()
     with caplog.at_level(logging.CRITICAL):

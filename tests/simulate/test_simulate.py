@@ -10,6 +10,7 @@ from gnssice_batch.errors import ConfigError
 from gnssice_batch.simulate import MISSING, SimulatedReceiver, SimulationPlan, network, simulate, truth
 from gnssice_batch.simulate.observables import CODES, carrier_hz
 from gnssice_batch.simulate.sky import constellation, seen
+from tests.support.marks import most_heavy
 
 LIGHT_M_S = 299_792_458.0
 ONE_PAIR = network(2)
@@ -68,7 +69,7 @@ def cells_of_truth(observations):
     return cells, clocks
 
 
-@pytest.mark.parametrize("packing", ["rnx", "crx.gz"])
+@pytest.mark.parametrize("packing", most_heavy(["crx.gz", "rnx"]))
 def test_the_files_hold_the_truth(tmp_path, packing):
     tokyo = SimulatedReceiver("canopy_jp", "TKYO", 35.7, 139.8, canopy=True)
     plan = SimulationPlan((tokyo,), days=TWO_HOURS, systems="GRECJS", packing=packing, gap_fraction=0.3)
@@ -81,7 +82,7 @@ def test_the_files_hold_the_truth(tmp_path, packing):
     assert {sv[0] for _, sv, _, _ in cells} == set("GRECJS")
 
 
-@pytest.mark.parametrize(("period_s", "packing"), [(900, "crx.gz"), (3600, "rnx.gz"), (86400, "crx")])
+@pytest.mark.parametrize(("period_s", "packing"), most_heavy([(900, "crx.gz"), (3600, "rnx.gz"), (86400, "crx")]))
 def test_content_does_not_depend_on_the_cutting(tmp_path, period_s, packing):
     whole = SimulationPlan((OPEN_SKY,), days=TWO_HOURS, interval_s=5, period_s=7200, packing="rnx", seed=3)
     cut = SimulationPlan((OPEN_SKY,), days=TWO_HOURS, interval_s=5, period_s=period_s, packing=packing, seed=3)

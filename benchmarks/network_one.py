@@ -1,0 +1,85 @@
+"""One new file of 15 minutes into a write unit of 12 days that is full: what its partition costs."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks.files import simulated
+from benchmarks.timing import forget_peak, peak_bytes, resident_bytes
+from gnssice_batch.config import Settings
+from gnssice_batch.ingest import partition
+from gnssice_batch.job import rounds
+from gnssice_batch.job.run import run
+from gnssice_batch.simulate import SimulationPlan, network
+
+_DAYS = 12
+_MOST = 0.9
+"""Of the files are there before: all signals have been seen."""
+
+
+def main() -> dict[str, float]:
+    """Fill a unit but for its last files, add one so that all code is compiled, then another one that is measured."""
+    plan = SimulationPlan(network(2)[1:], days=_DAYS, outage_fraction=0.0)
+    files = sorted(simulated(plan).rglob("*.crx.gz"))
+    there = round(len(files) * _MOST)
+    with TemporaryDirectory() as folder:
+        archive = Path(folder, "archive", "rec")
+        archive.mkdir(parents=True)
+        libraries = resident_bytes()
+        for some in (files[:there], files[there : there + 1]):
+            _add(archive, some)
+            run(_settings(Path(folder)))
+        forget_peak()
+        before = resident_bytes()
+        _add(archive, files[there + 1 : there + 2])
+        found = _measured(_settings(Path(folder)))
+    return {**found, "peak": peak_bytes() - libraries, "before": before - libraries}
+
+
+def _measured(settings: Settings) -> dict[str, float]:
+    """Processor time of the partition, and of reading in it."""
+    found = {"ingest_partition": 0.0, "read_file": 0.0}
+
+    def timed(name: str, function: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            started = time.process_time()
+            result = function(*arguments)
+            found[name] += time.process_time() - started
+            return result
+
+        return call
+
+    with (
+        patch.object(rounds, "ingest_partition", timed("ingest_partition", rounds.ingest_partition)),
+        patch.object(partition, "read_file", timed("read_file", partition.read_file)),
+    ):
+        report = run(settings)
+    return {
+        "beyond": found["ingest_partition"] - found["read_file"],
+        "partitions": report.partitions,
+        "run": report.seconds,
+    }
+
+
+def _add(archive: Path, files: list[Path]) -> None:
+    for path in files:
+        shutil.copy2(path, archive / path.name)
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "site": "one",
+            "archive": {"url": str(folder / "archive"), "layout": "{receiver}/**"},
+            "store": {"url": str(folder / "stores")},
+            "log": {"level": "error", "progress": False},
+        }
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))
