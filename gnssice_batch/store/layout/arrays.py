@@ -1,6 +1,6 @@
 """The arrays of a group, created from its template, from which the template can be read back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from gnssice_batch.model.template import (
     signal_axis,
 )
 from gnssice_batch.store.layout.codecs import encoding
-from gnssice_batch.store.layout.documents import Document, document_of, put_documents, with_shape
+from gnssice_batch.store.layout.documents import Document, document_of, documents, opened, put_documents, with_shape
 from gnssice_batch.store.together import together
 
 COVERAGE_ATTRIBUTES = ("time_coverage_start", "time_coverage_end", "first_epoch_ns", "last_epoch_ns")
@@ -141,7 +141,8 @@ def read_template(group: zarr.Group) -> GroupTemplate:
     if version not in {LAYOUT_VERSION, *OLDER_LAYOUTS}:
         msg = f"group {group.path!r} has layout version {version}, this program writes {LAYOUT_VERSION}"
         raise StoreError(msg)
-    snr = array(group, "SNR")
+    found = documents(group, ("SNR", "sid", "glonass_fcn"), optional=[JOINED_SOURCE])
+    snr, sid, channels = (opened(group, name, found[name]) for name in ("SNR", "sid", "glonass_fcn"))
     unit, width = cast("tuple[int, int]", snr.shards)
     grid = Grid(
         interval_ns=_integer(attributes, "interval_ns"),
@@ -151,7 +152,7 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         unit=unit,
         read_unit=snr.chunks[0],
     )
-    axis = signal_axis([str(sid) for sid in np.asarray(array(group, "sid")[:]).tolist()])
+    axis = signal_axis([str(name) for name in np.asarray(sid[:]).tolist()])
     return GroupTemplate(
         receiver=group.path,
         grid=grid,
@@ -160,9 +161,9 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         profile=str(attributes["encoding_profile"]),
         algorithm=str(attributes["encoding_algorithm"]),
         level=_integer(attributes, "encoding_level"),
-        channels=_channels(group),
+        channels=_channels(axis.sids, channels),
         attributes={name: value for name, value in attributes.items() if name not in _LAYOUT},
-        joins=isinstance(group.get(JOINED_SOURCE), zarr.Array),
+        joins=JOINED_SOURCE in found,
         tolerance_ns=_integer(attributes, "tolerance_ns") if "tolerance_ns" in attributes else None,
     )
 
@@ -179,7 +180,9 @@ def _integer(attributes: Mapping[str, object], name: str) -> int:
     return value
 
 
-def _channels(group: zarr.Group) -> dict[str, int]:
-    satellites = np.asarray(array(group, "sv")[:]).tolist()
-    channels = np.asarray(array(group, "glonass_fcn")[:]).tolist()
-    return {str(sv): int(channel) for sv, channel in zip(satellites, channels, strict=True) if channel != NO_FCN}
+def _channels(sids: Sequence[str], stored: zarr.Array[Any]) -> dict[str, int]:
+    """By GLONASS satellite its channel."""
+    if not any(sid.startswith("R") for sid in sids):
+        return {}
+    channels = zip(sids, np.asarray(stored[:]).tolist(), strict=True)
+    return {sid.partition("|")[0]: int(channel) for sid, channel in channels if channel != NO_FCN}

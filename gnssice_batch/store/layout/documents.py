@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import zarr
 from zarr.core.array import AsyncArray
-from zarr.core.buffer import cpu, default_buffer_prototype
+from zarr.core.buffer import cpu
 from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
@@ -24,23 +24,32 @@ _NAME = "zarr.json"
 
 def document_of(make: Callable[[zarr.Group], object]) -> Document:
     """The document of the one array that a call makes in a group."""
-    store = MemoryStore()
-    group = zarr.create_group(store)
+    group = zarr.create_group(MemoryStore())
     make(group)
     (name,) = group.array_keys()
-    return _read([sync(store.get(f"{name}/{_NAME}", default_buffer_prototype()))], [name])[name]
+    return documents(group, [name])[name]
 
 
-def documents(group: zarr.Group, names: Iterable[str]) -> dict[str, Document]:
+def documents(group: zarr.Group, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Document]:
     """The documents of arrays of a group by name.
+
+    Parameters
+    ----------
+    optional
+        Names of arrays that may be missing.
 
     Raises
     ------
     StoreError
         When there is no array of a name.
     """
-    names = list(names)
-    return _read(sync(_get_all(group, names)), names)
+    names, optional = list(names), list(optional)
+    buffers = dict(zip([*names, *optional], sync(_get_all(group, [*names, *optional])), strict=True))
+    missing = next((name for name in names if buffers[name] is None), None)
+    if missing is not None:
+        msg = f"group {group.path!r} has no array {missing!r}: it was not made by this job, or by an older layout of it"
+        raise StoreError(msg)
+    return {name: json.loads(buffer.to_bytes()) for name, buffer in buffers.items() if buffer is not None}
 
 
 def put_documents(group: zarr.Group, found: Mapping[str, Document]) -> None:
@@ -56,14 +65,6 @@ def with_shape(document: Document, shape: tuple[int, ...]) -> Document:
 def opened(group: zarr.Group, name: str, document: Document) -> zarr.Array[Any]:
     """The array of a group that a document tells of."""
     return zarr.Array(AsyncArray(metadata=cast("Any", document), store_path=group.store_path / name))
-
-
-def _read(found: list[Any], names: list[str]) -> dict[str, Document]:
-    missing = [name for name, buffer in zip(names, found, strict=True) if buffer is None]
-    if missing:
-        msg = f"there is no array {', '.join(missing)}: the group was not made by this job, or by an older layout of it"
-        raise StoreError(msg)
-    return {name: json.loads(buffer.to_bytes()) for name, buffer in zip(names, found, strict=True)}
 
 
 async def _get_all(group: zarr.Group, names: Iterable[str]) -> list[Any]:

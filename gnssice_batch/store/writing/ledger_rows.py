@@ -17,7 +17,7 @@ from gnssice_batch.model.values import FileOutcome, Span, Status, Tally
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
-from gnssice_batch.store.layout.documents import Document, document_of, put_documents
+from gnssice_batch.store.layout.documents import Document, document_of, documents, opened, put_documents, with_shape
 from gnssice_batch.store.layout.file_rows import (
     NO_TIME,
     PATH,
@@ -158,12 +158,14 @@ def _table_rows(group: zarr.Group, taken: Sequence[FileOutcome], provenance: Pro
     if not taken:
         return Appending([], {})
     table = table_of(group)
-    first = array(table, "index").shape[0]
+    there = documents(table, TABLE_COLUMNS)
+    first = there["index"]["shape"][0]
+    longer = {name: with_shape(document, (first + len(taken),)) for name, document in there.items()}
+    put_documents(table, longer)
     rows = [_table_row(first + number, outcome, provenance) for number, outcome in enumerate(taken)]
     found = Appending([], {})
     for name, dtype in TABLE_COLUMNS.items():
-        column, cells = array(table, name), _cells([row[name] for row in rows], dtype)
-        column.resize((first + len(rows),))
+        column, cells = opened(table, name, longer[name]), _cells([row[name] for row in rows], dtype)
         if dtype == "str" and (cells == column.fill_value).all():
             continue
         found.calls.append(partial(_put, column.with_config({"write_empty_chunks": True}), first, cells))

@@ -72,5 +72,5 @@ def test_a_longer_array_keeps_its_cells(group):
 
 def test_an_array_that_is_not_there(group):
     create_arrays(group, SPECS[:2], template())
-    with pytest.raises(StoreError, match="there is no array epoch: the group was not made by this job"):
+    with pytest.raises(StoreError, match="has no array 'epoch': it was not made by this job"):
         documents(group, ["SNR", "epoch"])
