@@ -3,18 +3,18 @@
 Two-dimensional arrays are turned sid-major inside a chunk, because a signal resembles itself at the next epoch far more
 than it resembles its neighbour. The chain then depends on the profile:
 
-========================  =============================  =========================================================
+========================  =============================  ========================================================
 array                     ``default``                    ``compact``
-========================  =============================  =========================================================
-``Pseudorange``,          transpose, bytes, zstd         transpose, numcodecs.fixedscaleoffset, numcodecs.pcodec
-``Phase``
-``SNR``, ``Doppler``      transpose, bytes, zstd         transpose, numcodecs.pcodec
+========================  =============================  ========================================================
+``Pseudorange``,          transpose, bytes, zstd         transpose, numcodecs.fixedscaleoffset, numcodecs.pcodec,
+``Phase``                                                crc32c
+``SNR``, ``Doppler``      transpose, bytes, zstd         transpose, numcodecs.pcodec, crc32c
 ``LLI``, ``SSI``          transpose, bytes, zstd         transpose, bytes, numcodecs.bz2
 ``metadata/joined``       transpose, bytes, zstd         the same
 ``epoch``                 numcodecs.delta, bytes, zstd   the same
 other numbers             bytes, zstd                    the same
 strings                   vlen-utf8, zstd                the same
-========================  =============================  =========================================================
+========================  =============================  ========================================================
 
 ``compact`` is exact, and NaN stays NaN. PCodec gives back any float bit for bit. Before it, `Pseudorange` and `Phase`
 become whole multiples of 1e-6, held in float64 so that NaN needs no stand-in: an F14.3 field (RINEX 3.05 table A3)
@@ -22,6 +22,9 @@ divided by a scale factor of 1, 10, 100 or 1000 is such a multiple, so the divis
 same float64. Only the sign of a negative zero is lost, which RINEX writes for nothing observed. The float32 variables
 stay as they are: multiples of 1e-3 would be smaller, but wrong where a scale factor was applied, and multiples of 1e-6
 are larger.
+
+Every chunk has a checksum that plain zarr verifies: that of the zstd frame, of gzip or bz2, or ``crc32c``. Arrays of
+layout 1 have none in zstd and pcodec.
 
 Every codec is one that zarr registers itself; a reader of ``compact`` needs the `pcodec` package beside zarr.
 """
@@ -32,7 +35,7 @@ from typing import Any, Final, Literal, cast
 import numpy as np
 import zarr
 from zarr.abc.codec import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
-from zarr.codecs import GzipCodec, TransposeCodec, ZstdCodec
+from zarr.codecs import Crc32cCodec, GzipCodec, TransposeCodec, ZstdCodec
 from zarr.codecs.numcodecs import BZ2, Delta, FixedScaleOffset, PCodec
 from zarr.core.metadata import ArrayV3Metadata
 
@@ -102,7 +105,7 @@ def encoding(name: str, dtype: str, *, profile: str, level: int, algorithm: str 
     if np.dtype(dtype).kind != "f":
         return ArrayEncoding((sid_major,), "auto", (BZ2(level=_BZ2_LEVEL),))
     scaled = (_whole_steps(),) if name in _SCALED else ()
-    return ArrayEncoding((sid_major, *scaled), PCodec(level=_PCODEC_LEVEL), ())
+    return ArrayEncoding((sid_major, *scaled), PCodec(level=_PCODEC_LEVEL), (Crc32cCodec(),))
 
 
 def stored_codecs(array: zarr.Array[Any]) -> tuple[StoredCodec, ...]:
@@ -114,7 +117,7 @@ def stored_codecs(array: zarr.Array[Any]) -> tuple[StoredCodec, ...]:
 def _compressor(algorithm: str, level: int) -> BytesBytesCodec:
     match algorithm:
         case "zstd":
-            return ZstdCodec(level=level)
+            return ZstdCodec(level=level, checksum=True)
         case "gzip":
             return GzipCodec(level=level)
         case _:

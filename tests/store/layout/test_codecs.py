@@ -166,10 +166,10 @@ def test_default_profile_is_stored_as_configured(name, dtype, algorithm, level):
 @pytest.mark.parametrize(
     ("name", "dtype", "chain"),
     [
-        ("Phase", "float64", [("numcodecs.fixedscaleoffset", None), ("numcodecs.pcodec", 11)]),
-        ("Pseudorange", "float64", [("numcodecs.fixedscaleoffset", None), ("numcodecs.pcodec", 11)]),
-        ("SNR", "float32", [("numcodecs.pcodec", 11)]),
-        ("Doppler", "float32", [("numcodecs.pcodec", 11)]),
+        ("Phase", "float64", [("numcodecs.fixedscaleoffset", None), ("numcodecs.pcodec", 11), ("crc32c", None)]),
+        ("Pseudorange", "float64", [("numcodecs.fixedscaleoffset", None), ("numcodecs.pcodec", 11), ("crc32c", None)]),
+        ("SNR", "float32", [("numcodecs.pcodec", 11), ("crc32c", None)]),
+        ("Doppler", "float32", [("numcodecs.pcodec", 11), ("crc32c", None)]),
         ("LLI", "int8", [("bytes", None), ("numcodecs.bz2", 9)]),
         ("SSI", "int8", [("bytes", None), ("numcodecs.bz2", 9)]),
     ],
