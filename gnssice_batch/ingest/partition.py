@@ -223,7 +223,7 @@ def _aligned(task: _Task, unit: int, pending: Collection[int], *, again: bool) -
     state: _UnitState | None = None
     for index in task.sources.reaching(unit):
         task.sources.get(index)
-        if not task.sources.unknown:
+        if not task.sources.unknown and task.sources.reaches(index, unit):
             state = state or _start(task, unit, again=again)
             _fill_from(task, state, index)
         task.sources.drop_unless_reaching(index, pending)

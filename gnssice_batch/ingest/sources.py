@@ -27,7 +27,11 @@ class Sources:
 
     def reaching(self, unit: int) -> list[int]:
         """The files with epochs in a write unit, and those not read yet whose names promise some."""
-        return [index for index in range(len(self.assignment.files)) if unit in self._units(index)]
+        return [index for index in range(len(self.assignment.files)) if self.reaches(index, unit)]
+
+    def reaches(self, index: int, unit: int) -> bool:
+        """Whether a file has epochs in a write unit, as far as it was read."""
+        return unit in self._units(index)
 
     def window(self, unit: int) -> range:
         """Epochs of a write unit, as whole read units, that the files reaching it hold or promise."""

@@ -125,6 +125,7 @@ class Counting:
     def asked(self, traffic: Traffic) -> None:
         """A process has asked this of object stores."""
         self._traffic += traffic
+        self._told.counted(self.counts())
 
     def returned(self, worker: str) -> None:
         """A worker has returned a result; an empty name is this process."""

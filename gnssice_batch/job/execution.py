@@ -43,7 +43,8 @@ class Execution:
 
     def run[R](self, calls: Iterable[Task[R]]) -> Iterator[Finished[R]]:
         """Run tasks and yield each as it ends; none is submitted once the job was told to stop."""
-        for finished in with_retries(self.tasks, self._until_stopped(calls), self.tries):
+        stop = self.stop
+        for finished in with_retries(self.tasks, self._until_stopped(calls), self.tries, lambda: stop.requested):
             if finished.worker or self.tasks.here:
                 self.progress.returned(finished.worker)
             self.note(finished.worker, getattr(finished.result, "traffic", Traffic()))

@@ -127,7 +127,7 @@ def requests_of(prepared: Prepared) -> Requests:
     return foreseen(
         plans,
         len(backlog.listing.files) + len(backlog.listing.skipped),
-        len(backlog.stored),
+        [len(group.ledger) for group in backlog.stored.values()],
         new=backlog.snapshot is None,
         filled={plan.template.receiver: arrays_filled(plan.template, prepared.surveys) for plan in plans},
         refused=len(prepared.refused),

@@ -188,9 +188,11 @@ def _written_spans(now: StoredCells, before: StoredCells, unit: int, rows: Epoch
     """The read units of a write unit that a worker has aligned, and those that are not stored as they were."""
     grid = now.template.grid
     starts = range(unit * grid.unit, (unit + 1) * grid.unit, grid.read_unit)
-    for start, here, there in zip(starts, now.encoded(unit), before.encoded(unit), strict=True):
-        if rows.start <= start < rows.start + len(rows) or here != there:
-            yield range(start, start + grid.read_unit)
+    aligned = [rows.start <= start < rows.start + len(rows) for start in starts]
+    if not all(aligned):
+        both = zip(now.encoded(unit), before.encoded(unit), strict=True)
+        aligned = [its or here != there for its, (here, there) in zip(aligned, both, strict=True)]
+    yield from (range(start, start + grid.read_unit) for start, its in zip(starts, aligned, strict=True) if its)
 
 
 def _written_cells(comparison: Comparison, span: range, done: Done, rows: EpochRows, before: StoredCells) -> Cells:

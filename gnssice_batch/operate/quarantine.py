@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import batched
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -17,10 +17,13 @@ from gnssice_batch.operate.status import existing_repository, latest_rows
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.layout.file_rows import Columns
-from gnssice_batch.store.reading.contents import stored_files, stored_receivers
+from gnssice_batch.store.reading.contents import of_ledgers, stored_receivers
 
-_RECEIVERS_AT_ONCE: Final = 16
-"""Whose ledgers are in memory."""
+_COLUMNS: Final = (
+    *("uri", "status", "reason", "skipped", "refused", "detail"),
+    *("line", "first_bytes", "reader", "read_at"),
+)
+"""What of the ledger is told of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,11 @@ def refused(
     _check("reason", reasons, [str(reason) for reason in Reason])
     statuses = {Status.REJECTED, Status.PARTIAL} if partial else {Status.REJECTED}
     present = rules_of(settings).reader
-    found = (
-        file
-        for some in batched(receivers or known, _RECEIVERS_AT_ONCE)
-        for receiver, columns in stored_files(repository, some, branch).items()
-        for file in _of(receiver, columns, statuses, present)
-        if not reasons or _has(file, reasons)
-    )
+
+    def listed(receiver: str, columns: Columns) -> list[Refused]:
+        return [file for file in _of(receiver, columns, statuses, present) if not reasons or _has(file, reasons)]
+
+    found = chain(*of_ledgers(repository, receivers or known, _COLUMNS, listed, branch).values())
     return tuple(sorted(found, key=lambda file: (file.receiver, file.file)))
 
 

@@ -14,7 +14,7 @@ from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.grid import SECOND_NS, gps_datetime
 from gnssice_batch.model.values import Span, Status
 from gnssice_batch.store.layout.file_rows import Columns
-from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, stored_files, stored_groups
+from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, of_ledgers, stored_groups
 from gnssice_batch.store.reading.size import group_bytes, repository_bytes
 from gnssice_batch.store.repository import Repository, open_existing
 
@@ -71,12 +71,16 @@ def store_status(settings: config.Settings) -> StoreStatus:
     repository, branch = existing_repository(target), target.branch
     sizes = group_bytes(repository, branch)
     groups = stored_groups(repository, branch=branch)
-    files = stored_files(repository, sorted(groups), branch, _COLUMNS)
+
+    def status(receiver: str, files: Columns) -> ReceiverStatus:
+        return _receiver_status(groups[receiver], files, sizes.get(receiver, 0))
+
+    receivers = of_ledgers(repository, sorted(groups), _COLUMNS, status, branch)
     return StoreStatus(
         url=repository.url,
         snapshot=next(history(repository, branch)),
         stored_bytes=repository_bytes(repository),
-        receivers=tuple(_receiver_status(groups[name], its, sizes.get(name, 0)) for name, its in files.items()),
+        receivers=tuple(receivers.values()),
     )
 
 

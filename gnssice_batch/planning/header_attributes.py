@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from gnssice_batch.model.values import HeaderFacts
 from gnssice_batch.planning.survey import FileSurvey
 
-_NOTE = "of the first file of the group; those of every file are in metadata/files, column header"
+_NOTE = "of the first file of the group; those of every file are in metadata/files, as header"
 
 
 def first_header(surveys: Iterable[FileSurvey]) -> HeaderFacts:

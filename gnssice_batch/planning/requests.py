@@ -7,6 +7,7 @@ from typing import Final
 
 from gnssice_batch.model.template import OBSERVED_COORDINATES, SID_COORDINATES, VARIABLES
 from gnssice_batch.planning.plan import GroupPlan, totals
+from gnssice_batch.store.layout.file_rows import FILE_CHUNK_ROWS
 from gnssice_batch.store.layout.ledger import CONSTANT_COLUMNS, TABLE_COLUMNS
 
 _NAMES_OF_A_PAGE: Final = 1000
@@ -21,8 +22,6 @@ _PROBE: Final = 21
 _JOURNAL: Final = 4
 """Lease, its renewal before the commit, run and structure."""
 _ROWS_OF_FILES: Final = 1
-_GETS_OF_A_LEDGER: Final = 2
-"""Its manifest, and a chunk of 128 rows."""
 _GETS_OF_A_RUN: Final = 40
 
 
@@ -81,7 +80,7 @@ class Requests:
 def foreseen(
     plans: Sequence[GroupPlan],
     listed: int,
-    stored: int,
+    ledgers: Sequence[int],
     *,
     new: bool,
     filled: Mapping[str, frozenset[str] | None] = MappingProxyType({}),
@@ -93,8 +92,8 @@ def foreseen(
     ----------
     listed
         Files in the archive.
-    stored
-        Receivers that the store has.
+    ledgers
+        Rows of the ledger of each receiver that the store has.
     new
         Whether there is no repository yet.
     filled
@@ -103,7 +102,7 @@ def foreseen(
         Files that the sample has refused.
     """
     whole, lists = totals(plans), max(1, -(-listed // _NAMES_OF_A_PAGE))
-    reading = stored * _GETS_OF_A_LEDGER
+    reading = sum(1 + -(-rows // FILE_CHUNK_ROWS) for rows in ledgers)
     if not whole.partitions:
         return Requests(archive_lists=lists, store_gets=reading)
     changed = any(plan.changes_structure for plan in plans)

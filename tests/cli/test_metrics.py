@@ -45,6 +45,7 @@ def test_a_run_is_scraped_while_it_goes_on_and_when_it_is_over(tmp_path):
     assert during["gnssice_batch_stage", "ingest"] == 1
     assert during["gnssice_batch_stage_tasks", "done"] == 3
     assert during["gnssice_batch_workers",] == 1
+    assert during["gnssice_batch_transferred_bytes", "sent"] == 0, "of a disk nothing is asked over a network"
     assert 0 < during["gnssice_batch_bytes", "read"] < during["gnssice_batch_bytes", "planned"]
     assert last["gnssice_batch_files", "ok"] == 6
     assert last["gnssice_batch_files", "rejected"] == 1

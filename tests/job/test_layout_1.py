@@ -2,6 +2,7 @@
 
 import pytest
 
+import gnssice_batch.job.run as job
 from gnssice_batch.job.preview import preview
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.quarantine import refused
@@ -19,6 +20,7 @@ from tests.support.runs import (
     name,
     open_group,
     rinex,
+    settings,
     span_s,
     stored,
     write,
@@ -26,6 +28,9 @@ from tests.support.runs import (
 
 BAD = {name(DAY_ONE_S + 3 * DAY_S, "01H"): b"rubbish"}
 NEWS = {name(DAY_ONE_S + 4 * 3600, "02H"): rinex(span_s(DAY_ONE_S + 4 * 3600, 4), svs=("G01", "G02", "E05"), salt=2)}
+
+
+BEFORE = {name(DAY_ONE_S - 2 * DAY_S, "02H"): rinex(span_s(DAY_ONE_S - 2 * DAY_S, 2))}
 
 
 @pytest.fixture
@@ -59,3 +64,35 @@ def test_a_run_goes_on_with_it(older, tmp_path):
     assert_same(stored(older, GROUP), stored(other, GROUP))
     for column in ("uri", "status", "reason", "refused", "epochs_written", "observations_written", "header"):
         assert ledger(older, GROUP)[column].tolist() == ledger(other, GROUP)[column].tolist(), column
+
+
+def test_two_runs_go_on_with_it_at_once(older, tmp_path, monkeypatch):
+    """The second finds it migrated when it has its own work done, and publishes on that."""
+    rival = settings(tmp_path, tmp_path / "rival", run={"max_refused_fraction": 1})
+    write(tmp_path / "rival", {name(DAY_ONE_S + 10 * DAY_S, "01H"): rinex(span_s(DAY_ONE_S + 10 * DAY_S, 1))})
+    write(tmp_path / "archive", NEWS)
+    publish, theirs = job.publish, []
+
+    def after_theirs(*arguments):
+        if not theirs:
+            theirs.append(None)
+            theirs.append(run(rival).snapshot)
+        return publish(*arguments)
+
+    monkeypatch.setattr(job, "publish", after_theirs)
+    run(older)
+    assert theirs[1]
+    assert len(ledger(older, GROUP)["uri"]) == 6
+    check_ledger(older, GROUP)
+    assert open_group(older, GROUP).attrs["layout_version"] == 2
+
+
+def test_its_axis_begins_earlier_in_the_same_run(older, tmp_path):
+    write(tmp_path / "archive", BEFORE)
+    run(older)
+    check_ledger(older, GROUP)
+    assert verify_store(older, None).agrees
+    other, _ = ingested(tmp_path / "other", FILES | BAD | BEFORE, run={"max_refused_fraction": 1})
+    one, both = stored(older, GROUP), stored(other, GROUP)
+    assert one.time_ns.tolist() == both.time_ns.tolist()
+    assert one.uri == both.uri

@@ -100,6 +100,15 @@ def test_a_file_that_reaches_further_than_its_name_is_written_whole(tmp_path, to
     assert verify_store(chosen, None).agrees
 
 
+def test_a_file_that_holds_nothing_reads_no_unit(tmp_path, touched):
+    chosen = settings(tmp_path, chunks={"epoch": UNIT}, run={"max_refused_fraction": 1})
+    write(tmp_path / "archive", daily(2))
+    run(chosen)
+    write(tmp_path / "archive", {name(UNIT_BEGINS_S + 4 * DAY_S, "01H"): b"rubbish"})
+    assert run(chosen).snapshot
+    assert touched["read"] == []
+
+
 def test_nothing_is_read_of_the_store_for_a_signal_that_is_not_on_the_axis(tmp_path, touched):
     chosen = chosen_in(tmp_path)
     write(tmp_path / "archive", daily(2))

@@ -22,7 +22,6 @@ from gnssice_batch.model.template import (
     VARIABLES,
     ArraySpec,
     GroupTemplate,
-    joined_name,
     signal_axis,
 )
 from gnssice_batch.store.layout.codecs import encoding
@@ -73,23 +72,9 @@ def _document(
     """What Zarr makes of an array of the template, of no cells."""
     spec = _SPECS[name]
     codecs = encoding(name, spec.dtype, profile=profile, level=level, algorithm=algorithm)
-
-    def make(group: zarr.Group) -> object:
-        return group.create_array(
-            joined_name(name),
-            shape=(0,) * len(chunks),
-            dtype=spec.dtype,
-            chunks=chunks,
-            shards=shards,
-            fill_value=spec.fill,
-            dimension_names=spec.dims,
-            attributes=cast("dict[str, JSON]", dict(spec.attributes)),
-            filters=codecs.filters,
-            serializer=codecs.serializer,
-            compressors=codecs.compressors,
-        )
-
-    return document_of(make)
+    attributes = cast("dict[str, JSON]", dict(spec.attributes))
+    words = {"dtype": spec.dtype, "chunks": chunks, "shards": shards, "fill_value": spec.fill, "attributes": attributes}
+    return document_of(spec.dims, codecs, **words)
 
 
 def read_together(group: zarr.Group, names: Iterable[str], rows: slice) -> dict[str, npt.NDArray[Any]]:

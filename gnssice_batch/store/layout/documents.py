@@ -5,7 +5,7 @@ Making, opening and resizing an array by Zarr takes a millisecond or two each; a
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import zarr
@@ -15,6 +15,7 @@ from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.store.layout.codecs import ArrayEncoding
 
 type Document = dict[str, Any]
 """``zarr.json`` of an array of Zarr format 3."""
@@ -22,12 +23,29 @@ type Document = dict[str, Any]
 _NAME = "zarr.json"
 
 
-def document_of(make: Callable[[zarr.Group], object]) -> Document:
-    """The document of the one array that a call makes in a group."""
+def document_of(dims: tuple[str, ...], encoded: ArrayEncoding, **words: Any) -> Document:
+    """What Zarr makes of an array without cells.
+
+    Parameters
+    ----------
+    dims
+        Names of its dimensions.
+    encoded
+        Its codecs.
+    words
+        What else `zarr.Group.create_array` is told.
+    """
     group = zarr.create_group(MemoryStore())
-    make(group)
-    (name,) = group.array_keys()
-    return documents(group, [name])[name]
+    group.create_array(
+        "array",
+        shape=(0,) * len(dims),
+        dimension_names=dims,
+        filters=encoded.filters,
+        serializer=encoded.serializer,
+        compressors=encoded.compressors,
+        **words,
+    )
+    return documents(group, ["array"])["array"]
 
 
 def documents(group: zarr.Group, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Document]:

@@ -21,7 +21,7 @@ from gnssice_batch.store.layout.documents import Document, document_of, opened, 
 from gnssice_batch.store.together import together
 
 PATH: Final = "metadata/files"
-ROWS_OF_A_CHUNK: Final = 128
+FILE_CHUNK_ROWS: Final = 128
 """What one appended row costs to encode again, about 6 kB at most."""
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 
@@ -69,7 +69,7 @@ type Row = dict[str, Any]
 type Columns = dict[str, npt.NDArray[Any]]
 """By name one value a file: numbers, and objects for text; ``json`` as text, empty for nothing."""
 
-_ROWS_AT_ONCE: Final = 64 * ROWS_OF_A_CHUNK
+_ROWS_AT_ONCE: Final = 64 * FILE_CHUNK_ROWS
 _UNIQUE: Final = frozenset({"uri", "etag", "sha256"})
 """Text that hardly two rows share."""
 
@@ -83,23 +83,14 @@ def create_rows(group: zarr.Group, rows: int = 0) -> zarr.Array[Any]:
 
 @cache
 def _document() -> Document:
-    codecs = encoding("files", "str", profile="default", level=5)
-
-    def make(group: zarr.Group) -> object:
-        return group.create_array(
-            "files",
-            shape=(0,),
-            dtype="str",
-            chunks=(ROWS_OF_A_CHUNK,),
-            fill_value="",
-            dimension_names=("file",),
-            attributes={"long_name": "What became of each file, a JSON object each", "columns": dict(FILE_COLUMNS)},
-            filters=codecs.filters,
-            serializer=codecs.serializer,
-            compressors=codecs.compressors,
-        )
-
-    return document_of(make)
+    return document_of(
+        ("file",),
+        encoding("files", "str", profile="default", level=5),
+        dtype="str",
+        chunks=(FILE_CHUNK_ROWS,),
+        fill_value="",
+        attributes={"long_name": "What became of each file, a JSON object each", "columns": dict(FILE_COLUMNS)},
+    )
 
 
 def row_count(group: zarr.Group) -> int:
@@ -162,7 +153,7 @@ def put_rows(rows: zarr.Array[Any], first: int, values: Sequence[Row]) -> None:
 
 
 def change_rows(rows: zarr.Array[Any], numbers: Iterable[int], change: Callable[[int, Row], None]) -> frozenset[int]:
-    """Change some rows in place, a chunk at a time; return the numbers of these chunks.
+    """Change some rows in place, their chunks at the same time; return the numbers of these chunks.
 
     Parameters
     ----------
@@ -171,13 +162,16 @@ def change_rows(rows: zarr.Array[Any], numbers: Iterable[int], change: Callable[
     """
     by_chunk: dict[int, list[int]] = {}
     for number in sorted(numbers):
-        by_chunk.setdefault(number // ROWS_OF_A_CHUNK, []).append(number)
-    for chunk, mine in by_chunk.items():
-        first = chunk * ROWS_OF_A_CHUNK
-        found = _read(rows, first, first + ROWS_OF_A_CHUNK)
-        for number in mine:
+        by_chunk.setdefault(number // FILE_CHUNK_ROWS, []).append(number)
+
+    def changed(chunk: int) -> None:
+        first = chunk * FILE_CHUNK_ROWS
+        found = _read(rows, first, first + FILE_CHUNK_ROWS)
+        for number in by_chunk[chunk]:
             change(number, found[number - first])
         put_rows(rows, first, found)
+
+    together(partial(changed, chunk) for chunk in by_chunk)
     return frozenset(by_chunk)
 
 
@@ -234,6 +228,8 @@ def _nothing(name: str) -> Any:
 
 
 def _says_nothing(name: str, value: Any) -> bool:
+    if name not in FILE_COLUMNS:
+        return False
     empty = FILE_COLUMNS[name] == "json" and value in ("{}", {})
     return empty or value is None or value == _nothing(name)
 
@@ -252,7 +248,7 @@ def _column(table: zarr.Group, name: str) -> npt.NDArray[Any]:
     is_text = kind in {"str", "json"}
     if not isinstance(found, zarr.Array):
         rows = array(table, "uri").shape[0]
-        return np.full(rows, "", object) if is_text else np.zeros(rows, kind)
+        return np.full(rows, _nothing(name), object if is_text else kind)
     column = np.asarray(found[:])
     return column.astype(object) if is_text else column
 

@@ -16,7 +16,7 @@ from gnssice_batch.store.layout.file_rows import read_files, read_row
 
 TABLE: Final = "metadata/table"
 
-ROWS_OF_A_CHUNK: Final = 4_096
+TABLE_CHUNK_ROWS: Final = 4_096
 """Rows of a stored chunk of canvodpy's table: what one appended row costs to encode again."""
 
 TABLE_COLUMNS: Final[Mapping[str, str]] = {

@@ -52,7 +52,7 @@ def _inner_chunks(shard: bytes, one: zarr.Array[Any]) -> list[bytes]:
     Raises
     ------
     StoreError
-        When the shard is too short to have an index.
+        When the shard is too short to have an index, or that is damaged.
     """
     lengths = zip(one.shards or (), one.chunks, strict=True)
     count = int(np.prod([outer // inner for outer, inner in lengths]))
@@ -63,5 +63,8 @@ def _inner_chunks(shard: bytes, one: zarr.Array[Any]) -> list[bytes]:
         msg = f"a shard of {one.path} is cut short: it has {len(shard)} bytes"
         raise StoreError(msg)
     index = np.frombuffer(shard, "<u8", 2 * count, begin).reshape(-1, 2)
-    places = ((int(offset), int(length)) if offset != _ABSENT else (0, 0) for offset, length in index)
+    places = [(int(offset), int(length)) if offset != _ABSENT else (0, 0) for offset, length in index]
+    if any(offset + length > begin for offset, length in places):
+        msg = f"the index of a shard of {one.path} is damaged"
+        raise StoreError(msg)
     return [shard[offset : offset + length] for offset, length in places]

@@ -1,6 +1,6 @@
 """The contents of a repository at one snapshot: groups, ledgers, history."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from gnssice_batch.model.values import Span
 from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
-from gnssice_batch.store.layout.file_rows import FILE_COLUMNS, Columns, read_files
+from gnssice_batch.store.layout.file_rows import Columns, read_files
 from gnssice_batch.store.layout.ledger import Ledger, read_ledger
 from gnssice_batch.store.repository import MAIN, Repository
 from gnssice_batch.store.together import together
@@ -86,22 +86,27 @@ def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str |
 
 
 @repeatable
-def stored_files(
+def of_ledgers[R](
     repository: Repository,
     receivers: Iterable[str],
+    columns: Collection[str],
+    call: Callable[[str, Columns], R],
     branch: str = MAIN,
-    columns: Collection[str] = FILE_COLUMNS.keys(),
-) -> dict[str, Columns]:
-    """Columns of the ledgers of receivers, in their order.
+) -> dict[str, R]:
+    """What a call makes of columns of the ledger of each receiver, in their order; the columns are not kept.
 
     Raises
     ------
     StoreError
         When there is no such receiver.
     """
+
+    def made(receiver: str, group: zarr.Group) -> R:
+        return call(receiver, read_files(group, columns))
+
     with _root(repository, branch) as root:
         groups = {receiver: _group(root, receiver) for receiver in receivers}
-        found = together(partial(read_files, group, columns) for group in groups.values())
+        found = together(partial(made, receiver, group) for receiver, group in groups.items())
         return dict(zip(groups, found, strict=True))
 
 

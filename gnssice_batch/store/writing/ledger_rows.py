@@ -19,6 +19,7 @@ from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
 from gnssice_batch.store.layout.documents import Document, document_of, documents, opened, put_documents, with_shape
 from gnssice_batch.store.layout.file_rows import (
+    FILE_CHUNK_ROWS,
     NO_TIME,
     PATH,
     Row,
@@ -29,11 +30,10 @@ from gnssice_batch.store.layout.file_rows import (
     read_files,
     rows_of_columns,
 )
-from gnssice_batch.store.layout.file_rows import ROWS_OF_A_CHUNK as ROWS_OF_FILES
 from gnssice_batch.store.layout.ledger import (
     CONSTANT_COLUMNS,
-    ROWS_OF_A_CHUNK,
     TABLE,
+    TABLE_CHUNK_ROWS,
     TABLE_COLUMNS,
     header_row,
     table_of,
@@ -103,7 +103,8 @@ def appending(
     not_mixed
         By older row, how many of its displaced values no file gives: its file has lost something.
     """
-    files = _one_row_a_file(group)
+    older = is_of_columns(group)
+    files = _migrated(group) if older else array(group, PATH)
 
     def change(number: int, row: Row) -> None:
         _displace(row, displaced.get(number, Tally()), not_mixed.get(number, 0), joined.get(number, 0))
@@ -111,7 +112,8 @@ def appending(
     changed = change_rows(files, displaced.keys() | joined.keys() | not_mixed.keys(), change)
     first, rows = files.shape[0], [_file_row(outcome, provenance) for outcome in outcomes]
     found = _table_rows(group, [one for one in outcomes if one.status is not Status.REJECTED], provenance)
-    chunks = frozenset((chunk,) for chunk in changed) | _chunks(first, len(rows), ROWS_OF_FILES)
+    rewritten = _chunks(0, first, FILE_CHUNK_ROWS) if older else frozenset((chunk,) for chunk in changed)
+    chunks = rewritten | _chunks(first, len(rows), FILE_CHUNK_ROWS)
     if chunks:
         found.chunks[f"/{files.path}"] = chunks
     if rows:
@@ -120,10 +122,8 @@ def appending(
     return found
 
 
-def _one_row_a_file(group: zarr.Group) -> zarr.Array[Any]:
-    """The array of the files' rows; made of the columns of a ledger of layout 1, which it replaces."""
-    if not is_of_columns(group):
-        return array(group, PATH)
+def _migrated(group: zarr.Group) -> zarr.Array[Any]:
+    """The array of the files' rows, made of the columns of a ledger of layout 1, which it replaces."""
     rows = list(rows_of_columns(read_files(group)))
     del group[PATH]
     files = create_rows(group, len(rows))
@@ -135,22 +135,9 @@ def _one_row_a_file(group: zarr.Group) -> zarr.Array[Any]:
 @cache
 def _document(name: str, dtype: str) -> Document:
     """What Zarr makes of an empty column of canvodpy's table."""
+    fill = CONSTANT_COLUMNS.get(name, "") if dtype == "str" else None
     codecs = encoding(name, dtype, profile="default", level=5)
-
-    def make(group: zarr.Group) -> object:
-        return group.create_array(
-            name,
-            shape=(0,),
-            dtype=dtype,
-            chunks=(ROWS_OF_A_CHUNK,),
-            fill_value=CONSTANT_COLUMNS.get(name, "") if dtype == "str" else None,
-            dimension_names=("file",),
-            filters=codecs.filters,
-            serializer=codecs.serializer,
-            compressors=codecs.compressors,
-        )
-
-    return document_of(make)
+    return document_of(("file",), codecs, dtype=dtype, chunks=(TABLE_CHUNK_ROWS,), fill_value=fill)
 
 
 def _table_rows(group: zarr.Group, taken: Sequence[FileOutcome], provenance: Provenance) -> Appending:
@@ -199,11 +186,12 @@ def _displace(row: Row, lost: Tally, not_mixed: int, joined: int) -> None:
     row["observations_written"] = row.get("observations_written", 0) - lost.observations
     row["epochs_joined"] = row.get("epochs_joined", 0) + joined
     alone = Tally(0, not_mixed)
-    counts = {Reason(reason): Tally(*both) for reason, both in row.get("refused", {}).items()}
+    counts = dict(row.get("refused", {}))
     for reason, tally in ((Reason.SUPERSEDED, lost - alone), (Reason.NOT_MIXED, alone)):
         if tally != Tally():
-            counts[reason] = counts.get(reason, Tally()) + tally
-    row["refused"] = _by_reason({reason: [tally.epochs, tally.observations] for reason, tally in counts.items()})
+            both = Tally(*counts.get(reason.value, (0, 0))) + tally
+            counts[reason.value] = [both.epochs, both.observations]
+    row["refused"] = {reason: counts[reason] for reason in sorted(counts)}
     if not_mixed and row["status"] == Status.OK.value:
         row["status"] = Status.PARTIAL.value
 

@@ -121,6 +121,18 @@ class TestLayout1:
         assert [read_ledger(group).header(row) for row in range(3)] == [None, None, FULL]
 
 
+def test_what_a_later_program_says_in_a_row_stays(group):
+    append_files(group, [outcome("a", FULL, 9), outcome("b", FULL, 9)], PROVENANCE, {})
+    row = json.loads(np.asarray(group["metadata/files"][0]).item())
+    later = row | {"colour": "red", "refused": {"too_red": [2, 3]}}
+    group["metadata/files"][0] = np.array(json.dumps(later), np.dtypes.StringDType())
+    append_files(group, [outcome("c", FULL, 9)], PROVENANCE, {0: Tally(1, 4), 1: Tally(1, 2)})
+    first = json.loads(np.asarray(group["metadata/files"][0]).item())
+    assert first["colour"] == "red"
+    assert first["refused"] == {"superseded": [1, 4], "too_red": [2, 3]}
+    assert read_files(group, ("epochs_written",))["epochs_written"].tolist() == [-1, -1, 0]
+
+
 def test_rows_that_are_no_json_are_named(group):
     append_files(group, [outcome("a", FULL, 9)], PROVENANCE, {})
     group["metadata/files"][0] = "{"

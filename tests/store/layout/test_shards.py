@@ -4,7 +4,9 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
+from zarr.core.buffer import cpu
 
+from gnssice_batch.errors import StoreError
 from gnssice_batch.store.layout.shards import encoded_rows
 
 SHAPE, UNIT, CHUNK = (24, 10), (8, 6), (2, 3)
@@ -42,6 +44,16 @@ def test_every_inner_chunk_is_that_of_its_cells(shards, unit):
             assert bool(chunk) == bool(wanted.any())
             found = np.frombuffer(numcodecs.Zstd().decode(chunk), "<i4").reshape(CHUNK) if chunk else np.zeros(CHUNK)
             np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(("kept", "said"), [(slice(-20, None), "cut short"), (slice(40, None), "is damaged")])
+def test_a_spoiled_shard_is_named(kept, said):
+    one = array(UNIT)
+    (key,) = [key for key in one.store_path.store._store_dict if key.endswith("c/0/0")]
+    raw = one.store_path.store._store_dict[key].to_bytes()
+    one.store_path.store._store_dict[key] = cpu.Buffer.from_bytes(raw[kept])
+    with pytest.raises(StoreError, match=said):
+        encoded_rows(one, 0, UNIT[0])
 
 
 def test_a_changed_cell_changes_its_inner_chunk_alone():
