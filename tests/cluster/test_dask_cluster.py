@@ -79,6 +79,7 @@ def test_scheduler_and_workers_get_our_settings_where_the_manifest_says_nothing_
         "A": "b",
         "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "spawn",
         "DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING": "False",
+        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
     }
     assert environment(cluster, "scheduler")["DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING"] == "True"
 
