@@ -1,5 +1,7 @@
 """The coordinator as a process that may kill itself at a chosen place: `python -m tests.failures.launcher CONFIG ...`.
 
+It hears SIGINT wherever the tests are started: a shell lets what it starts in the background ignore it.
+
 A phase is the time spent in one function of the program. A death is ``phase:how:share``: how is ``line`` (after that
 share of the Python lines that an undisturbed run executes in the phase, any library's) or ``time`` (after that share of
 the seconds, wherever native code is then).
@@ -108,6 +110,7 @@ def main():
     parser.add_argument("--die", help="phase:how:share")
     parser.add_argument("--measure", choices=["lines", "seconds"], help="write the extents instead")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     counting.install()
     probes = []
     if chosen.measure:
