@@ -10,6 +10,7 @@ from distributed import Client, KilledWorker, LocalCluster
 
 from gnssice_batch import config
 from gnssice_batch.cluster import executor as cluster
+from gnssice_batch.cluster.dask_settings import SETTINGS
 from gnssice_batch.cluster.executor import (
     Finished,
     InProcess,
@@ -184,8 +185,9 @@ class TestAPartitionKillsItsWorkers:
         check_as_in_one_run(tmp_path, chosen, files)
 
     @pytest.mark.heavy
-    def test_those_that_only_waited_beside_it_are_not_blamed(self, caplog):
-        """A worker has several tasks; with it Dask suspects all of them."""
+    def test_those_that_only_waited_beside_it_are_not_blamed(self, caplog, monkeypatch):
+        """A worker has several tasks; with it Dask suspects all of them, here at its first death."""
+        monkeypatch.setitem(SETTINGS, "distributed.scheduler.allowed-failures", 0)
         section = config.Cluster(kind="local", workers=1)
         deadly = "__import__('time').sleep(0.5), __import__('os')._exit(1)"
         tasks = [Task("guilty", eval, (deadly,)), *(Task(f"beside {number}", abs, (-number,)) for number in range(3))]

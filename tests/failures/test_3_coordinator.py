@@ -80,7 +80,7 @@ class TestTheCoordinatorIsKilledWhileItPlans(Killed):
 @pytest.mark.heavy
 class TestTheCoordinatorIsKilledWhileItMakesTheStructure(Killed):
     phase = "structure"
-    lines = 300_000
+    lines = 150_000
 
     def test_the_next_start_makes_it_again(self, course):
         assert journaled(settings_of(course[1])) == set()
@@ -105,7 +105,7 @@ class TestTheCoordinatorIsKilledWhilePartitionsAreDone(Killed):
 @pytest.mark.heavy
 class TestTheCoordinatorIsKilledWhileItMerges(Killed):
     phase = "merge"
-    lines = 300_000
+    lines = 60_000
 
     def test_nothing_is_read_again(self, course):
         assert messages(settings_of(course[1])) == []
