@@ -9,6 +9,7 @@ from gnssice_batch.model.template import OBSERVED_COORDINATES, SID_COORDINATES, 
 from gnssice_batch.planning.plan import GroupPlan, totals
 from gnssice_batch.store.layout.file_rows import FILE_CHUNK_ROWS
 from gnssice_batch.store.layout.ledger import CONSTANT_COLUMNS, TABLE_COLUMNS
+from gnssice_batch.store.repository import LEDGER_CHUNKS_OF_A_MANIFEST
 
 _NAMES_OF_A_PAGE: Final = 1000
 _COMMIT: Final = 4
@@ -102,7 +103,7 @@ def foreseen(
         Files that the sample has refused.
     """
     whole, lists = totals(plans), max(1, -(-listed // _NAMES_OF_A_PAGE))
-    reading = sum(1 + -(-rows // FILE_CHUNK_ROWS) for rows in ledgers)
+    reading = sum(-(-rows // (FILE_CHUNK_ROWS * LEDGER_CHUNKS_OF_A_MANIFEST)) for rows in ledgers)
     if not whole.partitions:
         return Requests(archive_lists=lists, store_gets=reading)
     changed = any(plan.changes_structure for plan in plans)

@@ -18,7 +18,7 @@ from gnssice_batch.store.storages import storage
 MAIN = "main"
 
 _SPLIT_UNITS = 10_000
-_SPLIT_ROWS = 128
+LEDGER_CHUNKS_OF_A_MANIFEST: Final = 4
 _PRELOADED = r"^/[^/]+/(sid|sv|system|band|code|freq_center|freq_min|freq_max|glonass_fcn)$"
 _PRELOADED_REFERENCES = 10_000
 _MANIFESTS_AT_ONCE = 64
@@ -29,8 +29,8 @@ OBJECTS_OF_A_COMMIT: Final = 4
 OBJECTS_OF_AN_UPDATE: Final = 2
 """Of branches, tags or metadata: repository state, and the copy of the state before."""
 OBJECTS_OF_A_REPOSITORY: Final = 3
-LEDGER_INLINE_BYTES: Final = 8_192
-"""Below a full chunk of a ledger's rows: only the last ones are written again with every commit."""
+LEDGER_INLINE_BYTES: Final = 16_384
+"""Above a full chunk of a ledger's rows: a commit writes one object for all that its last manifest holds."""
 
 icechunk.set_logs_filter("error")
 
@@ -93,6 +93,7 @@ def with_ledgers_inline(repository: Repository) -> icechunk.Repository:
     """
     configuration = repository.handle.config
     configuration.inline_chunk_threshold_bytes = LEDGER_INLINE_BYTES
+    configuration.manifest = _manifests()
     return repository.handle.reopen(config=configuration)
 
 
@@ -316,19 +317,22 @@ def _configuration(options: RepositoryOptions) -> icechunk.RepositoryConfig:
     configuration.compression = icechunk.CompressionConfig(
         algorithm=icechunk.CompressionAlgorithm.Zstd, level=options.compression_level
     )
-    configuration.manifest = icechunk.ManifestConfig(
+    configuration.manifest = _manifests()
+    return configuration
+
+
+def _manifests() -> icechunk.ManifestConfig:
+    return icechunk.ManifestConfig(
         preload=_preload(),
         splitting=_splitting(),
         max_concurrent_manifest_fetches_during_commit=_MANIFESTS_AT_ONCE,
     )
-    return configuration
 
 
 def _splitting() -> icechunk.ManifestSplittingConfig:
     along_epoch, along_file = map(icechunk.ManifestSplitDimCondition.DimensionName, ("epoch", "file"))
-    return icechunk.ManifestSplittingConfig.from_dict(
-        {icechunk.ManifestSplitCondition.AnyArray(): {along_epoch: _SPLIT_UNITS, along_file: _SPLIT_ROWS}}
-    )
+    lengths = {along_epoch: _SPLIT_UNITS, along_file: LEDGER_CHUNKS_OF_A_MANIFEST}
+    return icechunk.ManifestSplittingConfig.from_dict({icechunk.ManifestSplitCondition.AnyArray(): lengths})
 
 
 def _preload() -> icechunk.ManifestPreloadConfig:
