@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import icechunk
 from filelock import FileLock
@@ -331,7 +331,7 @@ def _manifests() -> icechunk.ManifestConfig:
 
 def _splitting() -> icechunk.ManifestSplittingConfig:
     along_epoch, along_file = map(icechunk.ManifestSplitDimCondition.DimensionName, ("epoch", "file"))
-    lengths = {along_epoch: _SPLIT_UNITS, along_file: LEDGER_CHUNKS_OF_A_MANIFEST}
+    lengths: dict[Any, int] = {along_epoch: _SPLIT_UNITS, along_file: LEDGER_CHUNKS_OF_A_MANIFEST}
     return icechunk.ManifestSplittingConfig.from_dict({icechunk.ManifestSplitCondition.AnyArray(): lengths})
 
 
