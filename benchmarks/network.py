@@ -86,7 +86,7 @@ def _questions(folder: Path, words: Mapping[str, Any]) -> Iterator[Figure]:
         )
         after = os.times()
         busy = after.children_user + after.children_system - before.children_user - before.children_system
-        yield at_most(f"`{command}` without news", time.perf_counter() - started, bar_s, "s", f", {busy:.1f} s busy")
+        yield at_most(f"`{command}` without news, after three runs", time.perf_counter() - started, bar_s, "s", f", {busy:.1f} s busy")
 
 
 def _one_file() -> Iterator[Figure]:

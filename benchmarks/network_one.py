@@ -34,10 +34,9 @@ def main() -> dict[str, float]:
             _add(archive, some)
             run(_settings(Path(folder)))
         forget_peak()
-        before = resident_bytes()
         _add(archive, files[there + 1 : there + 2])
         found = _measured(_settings(Path(folder)))
-    return {**found, "peak": peak_bytes() - libraries, "before": before - libraries}
+    return {**found, "peak": peak_bytes() - libraries}
 
 
 def _measured(settings: Settings) -> dict[str, float]:
@@ -58,11 +57,7 @@ def _measured(settings: Settings) -> dict[str, float]:
         patch.object(partition, "read_file", timed("read_file", partition.read_file)),
     ):
         report = run(settings)
-    return {
-        "beyond": found["ingest_partition"] - found["read_file"],
-        "partitions": report.partitions,
-        "run": report.seconds,
-    }
+    return {"beyond": found["ingest_partition"] - found["read_file"], "run": report.seconds}
 
 
 def _add(archive: Path, files: list[Path]) -> None:

@@ -29,11 +29,9 @@ def put_back(group: zarr.Group) -> zarr.Group:
     return table
 
 
-def put_back_stored(settings, receiver: str, without: tuple[str, ...] = ()) -> None:
-    """Commit a stored group as it would have been, without some of its columns."""
+def put_back_stored(settings, receiver: str) -> None:
+    """Commit a stored group as it would have been."""
     store = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(settings))))
     session = store.writable_session("main")
-    table = put_back(zarr.open_group(session.store, path=receiver, mode="r+"))
-    for name in without:
-        del table[name]
+    put_back(zarr.open_group(session.store, path=receiver, mode="r+"))
     session.commit("as it was")

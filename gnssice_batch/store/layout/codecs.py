@@ -23,8 +23,8 @@ same float64. Only the sign of a negative zero is lost, which RINEX writes for n
 stay as they are: multiples of 1e-3 would be smaller, but wrong where a scale factor was applied, and multiples of 1e-6
 are larger.
 
-Every chunk has a checksum that plain zarr verifies: that of the zstd frame, of gzip or bz2, or ``crc32c``. Arrays of
-layout 1 have none in zstd and pcodec.
+Every chunk has a checksum that plain zarr verifies: that of the zstd frame, of gzip or bz2, or ``crc32c``. Arrays that
+were made in layout 1 have none in zstd and pcodec, as their own metadata says, also when their group is of layout 2 now.
 
 Every codec is one that zarr registers itself; a reader of ``compact`` needs the `pcodec` package beside zarr.
 """
