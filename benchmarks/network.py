@@ -84,9 +84,10 @@ def _questions(folder: Path, words: Mapping[str, Any]) -> Iterator[Figure]:
         subprocess.run(
             [sys.executable, "-m", "gnssice_batch", command, "-c", str(path)], check=True, stdout=subprocess.DEVNULL
         )
-        after = os.times()
+        seconds, after = time.perf_counter() - started, os.times()
         busy = after.children_user + after.children_system - before.children_user - before.children_system
-        yield at_most(f"`{command}` without news, after three runs", time.perf_counter() - started, bar_s, "s", f", {busy:.1f} s busy")
+        what = f"`{command}` without news, after three runs"
+        yield at_most(what, seconds, bar_s, "s", f", {busy:.1f} s busy")
 
 
 def _one_file() -> Iterator[Figure]:

@@ -24,7 +24,7 @@ stay as they are: multiples of 1e-3 would be smaller, but wrong where a scale fa
 are larger.
 
 Every chunk has a checksum that plain zarr verifies: that of the zstd frame, of gzip or bz2, or ``crc32c``. Arrays that
-were made in layout 1 have none in zstd and pcodec, as their own metadata says, also when their group is of layout 2 now.
+were made in layout 1 have none in zstd and pcodec, as their own metadata says, also where their group has layout 2 now.
 
 Every codec is one that zarr registers itself; a reader of ``compact`` needs the `pcodec` package beside zarr.
 """
