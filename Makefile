@@ -4,6 +4,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
+unexport PYTHONDONTWRITEBYTECODE # the many processes of the tests would compile every module again
+
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

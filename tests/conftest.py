@@ -20,6 +20,8 @@ No example has a deadline: the first one of a process pays for what libraries lo
 
 NOT_QUICK = {"cli", "cluster", "failures", "job", "operate", "store", "test_api.py"}
 """Where tests use repositories, processes or clusters; ``--quick`` leaves them out."""
+NOT_QUICK_MARKS = ("heavy", "processes", "corpus")
+"""Marks of tests that ``--quick`` leaves out wherever they are."""
 ALL_SERVERS = "TEST_ALL_SERVERS"
 """Environment variable: where it is set, a test whose server can't be started fails and is not skipped."""
 PAUSES = ("gnssice_batch.storage.patience", "gnssice_batch.cluster.executor", "gnssice_batch.job.replanning")
@@ -47,7 +49,7 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("quick"):
-        items[:] = [item for item in items if not item.get_closest_marker("processes")]
+        items[:] = [item for item in items if not any(map(item.get_closest_marker, NOT_QUICK_MARKS))]
     items.sort(key=lambda item: next((at for at, part in enumerate(LONGEST_FIRST) if part in item.nodeid), 99))
 
 

@@ -82,6 +82,7 @@ def settings(simulated, tmp_path):
     return path
 
 
+@pytest.mark.heavy
 def test_a_run_and_what_it_leaves(call, settings, tmp_path):
     code, out, err = call("run", "-c", settings, "--report", tmp_path / "report.json")
     assert code == 0

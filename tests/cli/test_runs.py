@@ -223,6 +223,7 @@ def test_what_it_guards_against(chosen):
     assert open_runs(chosen)[0].partitions == 2
 
 
+@pytest.mark.heavy
 def test_garbage_is_counted_then_deleted(chosen, tmp_path):
     run(chosen)
     write(tmp_path / "archive", hours(30, 60))
@@ -240,6 +241,7 @@ def test_garbage_is_counted_then_deleted(chosen, tmp_path):
     check_ledger(chosen, GROUP)
 
 
+@pytest.mark.heavy
 def test_old_versions_expire_but_for_the_newest_and_the_tagged(chosen, tmp_path):
     for number, tag in ((31, None), (32, "kept"), (33, None), (34, None)):
         write(tmp_path / "archive", hours(number))

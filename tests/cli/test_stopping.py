@@ -123,6 +123,7 @@ def test_nothing_is_changed_afterwards_nor_in_other_threads():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.heavy
 def test_the_library_leaves_the_signal_alone():
     code = "import signal, gnssice_batch.api, gnssice_batch.cli, gnssice_batch.job.run\n"
     code += "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL"

@@ -23,6 +23,7 @@ def command(published, tmp_path, capsys):
     return call
 
 
+@pytest.mark.heavy
 def test_the_command(command, published, tmp_path):
     code, out, _ = command("--full")
     assert code == 0

@@ -13,6 +13,7 @@ def chosen(address):
     return config.Cluster(kind="address", address=address, connect_timeout_s=1)
 
 
+@pytest.mark.heavy
 def test_no_scheduler_in_time():
     expected = "no Dask scheduler answers there"
     with pytest.raises(InterruptedRunError, match=expected), executor(chosen(f"tcp://127.0.0.1:{free_port()}"), 1):
@@ -24,8 +25,9 @@ def test_what_is_no_address_is_a_fault_of_the_settings():
         pass
 
 
+@pytest.mark.heavy
 def test_no_worker_in_time():
-    with LocalCluster(n_workers=0, dashboard_address=None, processes=True) as cluster:
+    with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", processes=True) as cluster:
         address = cluster.scheduler_address
         with pytest.raises(InterruptedRunError, match="no worker has come in 1 s"), executor(chosen(address), 1):
             pass
@@ -33,7 +35,7 @@ def test_no_worker_in_time():
 
 def test_one_with_workers_runs_tasks():
     with (
-        LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol="tcp") as cluster,
+        LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp") as cluster,
         executor(chosen(cluster.scheduler_address), 1) as tasks,
     ):
         assert [finished.result for finished in tasks.run([Task("one", abs, (-1,))])] == [1]

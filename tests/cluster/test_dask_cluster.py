@@ -90,6 +90,7 @@ def test_the_manifest_stays_as_it_is():
     assert yaml.safe_dump(MANIFEST) == before
 
 
+@pytest.mark.heavy
 def test_both_are_what_the_operators_definitions_allow():
     jsonschema.validate(completed(MANIFEST, POD, 1), schema("DaskCluster"))
     scaler = autoscaler(POD, 1, 8)
@@ -98,6 +99,7 @@ def test_both_are_what_the_operators_definitions_allow():
     assert scaler["metadata"]["ownerReferences"] == completed(MANIFEST, POD, 1)["metadata"]["ownerReferences"]
 
 
+@pytest.mark.heavy
 def test_the_definitions_refuse_a_port_that_is_a_number():
     """Holds that the check above checks something."""
     cluster = completed(MANIFEST, POD, 1)
@@ -106,6 +108,7 @@ def test_the_definitions_refuse_a_port_that_is_a_number():
         jsonschema.validate(cluster, schema("DaskCluster"))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("pod", "name"),
     [

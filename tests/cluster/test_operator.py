@@ -45,7 +45,7 @@ def settings(tmp_path):
 @pytest.fixture
 def scheduler(monkeypatch):
     """A scheduler with one worker, at the address that the cluster is going to have."""
-    with LocalCluster(n_workers=1, processes=False, protocol="tcp", dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0") as cluster:
         monkeypatch.setattr(operator, "scheduler_address", lambda *_: cluster.scheduler_address)
         yield cluster
 
@@ -54,6 +54,7 @@ def nowhere(monkeypatch):
     monkeypatch.setattr(operator, "scheduler_address", lambda *_: f"tcp://127.0.0.1:{free_port()}")
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("scheduler")
 def test_it_is_made_used_and_removed(api, settings):
     with executor(settings(workers=3), 1) as tasks:
@@ -65,6 +66,7 @@ def test_it_is_made_used_and_removed(api, settings):
     assert set(api.asked) == rights
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("scheduler")
 def test_with_a_maximum_there_is_an_autoscaler(api, settings):
     with executor(settings(workers=2, maximum_workers=9), 1):
@@ -73,6 +75,7 @@ def test_with_a_maximum_there_is_an_autoscaler(api, settings):
     assert api.names("daskclusters") == []
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("scheduler")
 def test_what_an_earlier_pod_of_the_job_left_is_removed_and_nothing_else(api, settings):
     for name, job in (("backfill-aaaaa", "backfill"), ("other-bbbbb", "other")):
@@ -82,6 +85,7 @@ def test_what_an_earlier_pod_of_the_job_left_is_removed_and_nothing_else(api, se
     assert api.names("daskclusters") == ["other-bbbbb"]
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("scheduler")
 def test_a_namesake_that_is_still_ending_is_waited_for(api, settings):
     api.refuse("create", "daskclusters", 409, "object is being deleted", times=1)
@@ -89,6 +93,7 @@ def test_a_namesake_that_is_still_ending_is_waited_for(api, settings):
         assert api.names("daskclusters") == [NAME]
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("scheduler")
 def test_it_is_removed_when_the_run_dies(api, settings):
     with pytest.raises(ZeroDivisionError), executor(settings(), 1):
@@ -96,6 +101,7 @@ def test_it_is_removed_when_the_run_dies(api, settings):
     assert api.names("daskclusters") == []
 
 
+@pytest.mark.heavy
 def test_it_is_removed_when_the_pod_is_told_to_stop_while_it_waits(api, settings, monkeypatch):
     nowhere(monkeypatch)
     threading.Timer(1, signal.raise_signal, [signal.SIGTERM]).start()
@@ -105,6 +111,7 @@ def test_it_is_removed_when_the_pod_is_told_to_stop_while_it_waits(api, settings
     assert api.names("daskclusters") == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -151,6 +158,7 @@ class TestNotReadyInTime:
         api.put("events", event)
         api.logs["worker-1"] = [f"line {number}" for number in range(9)]
 
+    @pytest.mark.heavy
     def test_what_can_be_seen_is_said(self, api, settings):
         with pytest.raises(InterruptedRunError) as ended, executor(settings(), 1):
             pass
@@ -162,6 +170,7 @@ class TestNotReadyInTime:
         ]
         assert api.names("daskclusters") == []
 
+    @pytest.mark.heavy
     def test_what_the_rights_do_not_allow_is_said_too(self, api, settings):
         api.refuse("list", "events", 403, "events is forbidden")
         api.refuse("log", "pods", 400, "waiting to start")
@@ -172,6 +181,7 @@ class TestNotReadyInTime:
             "    events can't be read: events is forbidden",
         ]
 
+    @pytest.mark.heavy
     def test_without_any_right_it_says_how_to_look(self, api, settings):
         api.refuse("list", "pods", 403, "pods is forbidden")
         said = r"kubectl get pods .*\(this pod can't: pods is forbidden"
@@ -179,8 +189,9 @@ class TestNotReadyInTime:
             pass
 
 
+@pytest.mark.heavy
 def test_no_worker_in_time(api, settings, monkeypatch):
-    with LocalCluster(n_workers=0, dashboard_address=None, processes=True) as cluster:
+    with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", processes=True) as cluster:
         monkeypatch.setattr(operator, "scheduler_address", lambda *_: cluster.scheduler_address)
         with pytest.raises(InterruptedRunError, match=r"no worker has come in 1 s"), executor(settings(), 1):
             pass

@@ -44,7 +44,7 @@ class Worker:
 def scheduler(port):
     """A scheduler without workers, and its client."""
     with (
-        LocalCluster(n_workers=0, scheduler_port=port, dashboard_address=None, processes=True) as cluster,
+        LocalCluster(n_workers=0, scheduler_port=port, dashboard_address="127.0.0.1:0", processes=True) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
@@ -108,6 +108,7 @@ def test_a_scheduler_that_was_lost_is_looked_for_again(tmp_path):
         assert finished(worker.process) == 0
 
 
+@pytest.mark.heavy
 def test_its_memory_and_its_threads_are_as_told(tmp_path):
     port = free_port()
     with scheduler(port) as client, Worker(tmp_path, port, "--threads", 3, "--memory-limit", "1GiB"):
@@ -116,12 +117,14 @@ def test_its_memory_and_its_threads_are_as_told(tmp_path):
         assert (told["nthreads"], told["memory_limit"]) == (3, 2**30)
 
 
+@pytest.mark.heavy
 def test_no_scheduler_in_its_patience_is_an_exit_code_of_its_own(tmp_path):
     with Worker(tmp_path, free_port(), "--patience", 0) as worker:
         assert finished(worker.process) == 8
         assert "Error: no scheduler: no Dask scheduler has answered at tcp://127.0.0.1:" in worker.said
 
 
+@pytest.mark.heavy
 def test_told_to_stop_while_it_looks_for_one_it_ends_with_0(tmp_path):
     with Worker(tmp_path, free_port()) as worker:
         assert wait_until(lambda: "looking for the scheduler" in worker.said)

@@ -45,12 +45,14 @@ def given(values):
     return {("log", "pods") if each == ("get", "pods/log") else each for each in found}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("values", [MODES["operator"], FIXED], ids=["adaptive", "fixed"])
 def test_the_role_gives_what_the_coordinator_asks_for(api, tmp_path, values):
     run(tmp_path, values)
     assert set(api.asked) == given(values)
 
 
+@pytest.mark.heavy
 def test_the_service_leads_to_the_scheduler_of_this_cluster_only(api, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(api, "_create", lambda _plural, _name, body, _query: (201, made.append(body) or {}))

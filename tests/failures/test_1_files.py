@@ -35,6 +35,7 @@ def laid_out(chosen, layout):
 
 
 class TestAFileIsDamaged:
+    @pytest.mark.heavy
     def test_it_is_an_outcome_and_the_others_are_published(self, tmp_path):
         whole = hourly(0, 6, 12)
         cut, broken = name(DAY_ONE_S + 6 * 3600, "01H"), name(DAY_ONE_S + 12 * 3600, "01H")
@@ -48,6 +49,7 @@ class TestAFileIsDamaged:
 
 
 class TestMostFilesFailInTheSameWay:
+    @pytest.mark.heavy
     def test_the_run_stops_and_goes_on_when_the_cause_is_mended(self, tmp_path):
         files = hourly(*range(0, 72, 6))
         chosen = site(tmp_path, dict.fromkeys(files, b"<html>") | hourly(0), run={"breaker_files": 4})
@@ -70,6 +72,7 @@ class TestMostFilesFailInTheSameWay:
         assert len(fetched["head"]) == 0 if named else 20 <= len(fetched["head"]) < 60
         assert not repository(chosen).exists()
 
+    @pytest.mark.heavy
     def test_files_whose_beginning_says_nothing_are_read_whole(self, tmp_path, monkeypatch, fetched):
         """A header that is longer than what is fetched, a container that gives nothing before its end."""
         monkeypatch.setattr(archive, "HEADER_BYTES", 100)
@@ -96,6 +99,7 @@ class TestMostFilesFailInTheSameWay:
 
 
 class TestAFileVanishesOrCantBeFetchedDuringTheRun:
+    @pytest.mark.heavy
     def test_it_is_unreadable_and_taken_when_asked_for(self, tmp_path):
         files = hourly(0, 6, 12, 18)
         chosen = site(tmp_path, files, run={"sample_files": 1})
@@ -190,6 +194,7 @@ class TestTheArchiveIsGoneForGood:
         monkeypatch.setattr(ArchiveAccess, "fetch", until_gone)
         return state
 
+    @pytest.mark.heavy
     def test_the_run_stops_and_goes_on_where_it_was(self, tmp_path, archive):
         files = hourly(*range(0, 96, 6))
         chosen = site(tmp_path, files, run={"breaker_files": 10, "breaker_fraction": 0.7, "sample_files": 1})
@@ -202,6 +207,7 @@ class TestTheArchiveIsGoneForGood:
         run(chosen, retry=Retry(frozenset({Reason.UNREADABLE})))
         check_as_in_one_run(tmp_path, chosen, files)
 
+    @pytest.mark.heavy
     def test_in_a_small_archive_what_was_refused_can_be_taken_later(self, tmp_path, archive):
         files = hourly(*range(0, 30, 6))
         chosen = site(tmp_path, files, run={"sample_files": 1})

@@ -131,7 +131,7 @@ class TestTheLastWorkerIsLost:
         """A scheduler without workers, and the executor that waits for one."""
         monkeypatch.setattr(cluster, "_LOOK_AGAIN_S", 0.05)
         with (
-            LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None) as scheduler,
+            LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0") as scheduler,
             Client(scheduler, set_as_default=False) as client,
         ):
             yield scheduler, lambda patience_s: OnDask(client, 2, Patience(5, patience_s))
@@ -244,6 +244,7 @@ class TestTheDiskOfTheStoreIsFull:
         monkeypatch.setattr("gnssice_batch.job.segment_writer.PAUSE_S", 0.0)
         return left
 
+    @pytest.mark.heavy
     def test_what_was_finished_before_stands(self, tmp_path, full):
         files = hourly(*range(0, 48, 6))
         chosen = site(tmp_path, files)

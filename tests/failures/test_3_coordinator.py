@@ -92,6 +92,7 @@ class TestTheCoordinatorIsKilledWhilePartitionsAreDone(Killed):
     phase = "tasks"
     lines = 170_000
 
+    @pytest.mark.heavy
     def test_only_what_was_under_way_is_read_again(self, course):
         begun = set(counting.keys(counting.events(course[0]), "begin"))
         kept = journaled(settings_of(course[1]))
@@ -322,6 +323,7 @@ class TestAPodIsReplaced:
         assert "waiting" not in caplog.text
         check_as_in_one_run(tmp_path, course.chosen, course.files)
 
+    @pytest.mark.heavy
     def test_after_a_kill_the_next_waits_for_the_lease(self, tmp_path, course, monkeypatch, caplog):
         course.process.kill()
         course.process.wait()

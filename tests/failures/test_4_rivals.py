@@ -35,6 +35,7 @@ OTHER = "other"
 
 
 class TestTheSameRunIsStartedTwice:
+    @pytest.mark.heavy
     def test_the_second_ends_with_6_while_the_first_is_at_work(self, tmp_path):
         files = hourly(0, 6, 12)
         archive = write(tmp_path / "archive", files)
@@ -68,6 +69,7 @@ class TestTheSameRunIsStartedTwice:
 
 
 class TestARunIsTakenOverByAnotherStart:
+    @pytest.mark.heavy
     def test_it_publishes_nothing_and_its_journal_stands(self, tmp_path):
         files = hourly(0, 6, 12)
         chosen = site(tmp_path, files)
@@ -168,6 +170,7 @@ class TestAPrependRacesAnAppend:
         assert len(messages(chosen)) == 3
         check_as_in_one_run(tmp_path, chosen, stored | before | behind)
 
+    @pytest.mark.heavy
     @pytest.mark.parametrize("killed", [pytest.param(False, marks=pytest.mark.long), True])
     def test_a_backfill_into_units_that_a_prepend_shifts(self, tmp_path, killed):
         stored, before, between = hourly(0, 48), hourly(-30), hourly(12, 18, 24)
@@ -194,6 +197,7 @@ class TestABackfillBesideAnIncrementalRun:
         assert len(hook.ingested) == 9
         check_as_in_one_run(tmp_path, chosen, stored | backfill | late)
 
+    @pytest.mark.heavy
     def test_one_unit_is_done_again_on_top_of_the_other(self, tmp_path):
         stored, backfill, late = hourly(0), hourly(1, 6), hourly(2, svs=("G01", "G09"))
         run(site(tmp_path, stored, "stored"))
@@ -264,6 +268,7 @@ class TestAnotherRunMovedTheBranchBetweenTwoSteps:
 
 
 class TestSomethingWasPlannedWrongly:
+    @pytest.mark.heavy
     def test_names_that_promise_too_little_and_unknown_signals(self, tmp_path):
         start_s = DAY_ONE_S + 5 * 3600
         files = hourly(0, 18) | {name(start_s, "01H"): rinex(span_s(start_s, 9), ("G01", "E11"))}

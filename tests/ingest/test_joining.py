@@ -121,6 +121,7 @@ def check_tallies(block, files):
     assert given_by_source(block).joined == {row: int(each.sum()) for row, each in guest.items() if each.any()}
 
 
+@pytest.mark.heavy
 @settings(max_examples=60, deadline=None)
 @given(st.lists(FILES, min_size=1, max_size=3, unique_by=lambda file: file.sha256))
 def test_any_order_in_one_run_or_many_gives_every_cell_of_the_best_file_that_has_it(files):
@@ -134,6 +135,7 @@ def test_any_order_in_one_run_or_many_gives_every_cell_of_the_best_file_that_has
             check_tallies(block, of)
 
 
+@pytest.mark.heavy
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(Strategy),

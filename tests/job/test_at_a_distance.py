@@ -92,6 +92,7 @@ def test_each_file_is_asked_for_once_though_signals_come_that_the_sample_does_no
     assert not [what for what in between.counts().objects if ".rnx" in what]
 
 
+@pytest.mark.heavy
 def test_without_room_for_them_files_are_asked_for_again(tmp_path, object_servers, proxy):
     place = fresh("s3", tmp_path, object_servers("moto"))
     fill(place)

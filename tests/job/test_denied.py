@@ -49,6 +49,7 @@ def chosen(request, tmp_path, object_servers, proxy):
     filesystems.forget()
 
 
+@pytest.mark.heavy
 def test_a_run_stops_and_goes_on_when_they_are_there_again(chosen):
     settings, between = chosen
     for first in range(12):
@@ -67,6 +68,7 @@ def test_a_run_stops_and_goes_on_when_they_are_there_again(chosen):
     assert open_runs(settings) == ()
 
 
+@pytest.mark.heavy
 def test_one_refusal_is_asked_again_with_credentials_of_now(chosen):
     settings, between = chosen
     between.begin(rules=[Rule(Fault.EXPIRED, ("GET",), first=1)])

@@ -119,6 +119,7 @@ def test_implausible_dates_do_not_stretch_the_axis(tmp_path):
     check_ledger(chosen, GROUP)
 
 
+@pytest.mark.heavy
 def test_earlier_files_in_a_later_run_move_the_origin(tmp_path):
     chosen, _ = ingest(tmp_path, hourly(30))
     origin = open_group(chosen, GROUP).attrs["origin_ns"]

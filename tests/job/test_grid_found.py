@@ -58,6 +58,7 @@ def sampling_attributes(chosen):
 
 
 class TestClocks:
+    @pytest.mark.heavy
     def test_one_that_runs_freely_is_stored_whole(self, tmp_path):
         chosen, report = ingest(tmp_path, drifting(3))
         assert sampling_attributes(chosen) == (30, 0, 5)

@@ -286,6 +286,7 @@ def test_a_changed_joined_signal_is_found_in_the_store(tmp_path):
     assert "E05|E1|X: Pseudorange is 1.0 in the store, 24000.0 expected" in report.first[0]
 
 
+@pytest.mark.heavy
 def test_a_group_of_an_older_version_gets_what_it_lacks(tmp_path):
     """It is read as it is, and by the next run that has something to write."""
     chosen, model = sparse_settings(tmp_path), Model("best")
@@ -322,6 +323,7 @@ def test_the_ledger_tells_damage_from_what_a_grid_has_refused(tmp_path):
     assert [kept.rank(number).intact for number in range(3)] == [True, True, False]
 
 
+@pytest.mark.heavy
 def test_joined_signals_move_with_the_axis(tmp_path):
     """Earlier data and new signals come after the join."""
     chosen = settings(tmp_path, run={"verify": "full"})

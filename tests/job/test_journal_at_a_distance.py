@@ -47,6 +47,7 @@ def test_an_interrupted_run_is_listed_and_goes_on(chosen):
     assert run(chosen).snapshot is None
 
 
+@pytest.mark.heavy
 def test_who_has_lost_the_run_publishes_nothing(chosen):
     with pytest.raises(RunConflictError, match="taken over by another-host"):
         run(chosen, Hook("ingest", lambda: leased(chosen), after=4))
@@ -72,6 +73,7 @@ def test_a_run_that_is_given_up_leaves_nothing(chosen):
     assert target_of(chosen).journals.entries() == {}
 
 
+@pytest.mark.heavy
 def test_a_storage_that_fails_ends_the_run(chosen, monkeypatch):
     write_file = type(target_of(chosen).journals).write
 

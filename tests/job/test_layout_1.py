@@ -51,6 +51,7 @@ def test_it_is_read_as_it_is(older):
     assert head(older) == before
 
 
+@pytest.mark.heavy
 def test_a_run_goes_on_with_it(older, tmp_path):
     write(tmp_path / "archive", NEWS)
     run(older)
@@ -66,6 +67,7 @@ def test_a_run_goes_on_with_it(older, tmp_path):
         assert ledger(older, GROUP)[column].tolist() == ledger(other, GROUP)[column].tolist(), column
 
 
+@pytest.mark.heavy
 def test_two_runs_go_on_with_it_at_once(older, tmp_path, monkeypatch):
     """The second finds it migrated when it has its own work done, and publishes on that."""
     rival = settings(tmp_path, tmp_path / "rival", run={"max_refused_fraction": 1})
@@ -87,6 +89,7 @@ def test_two_runs_go_on_with_it_at_once(older, tmp_path, monkeypatch):
     assert open_group(older, GROUP).attrs["layout_version"] == 2
 
 
+@pytest.mark.heavy
 def test_its_axis_begins_earlier_in_the_same_run(older, tmp_path):
     write(tmp_path / "archive", BEFORE)
     run(older)

@@ -230,6 +230,7 @@ def later(action):
     return timer
 
 
+@pytest.mark.heavy
 def test_a_lease_that_is_not_renewed_is_taken_after_a_wait(folder, held, caplog):
     with caplog.at_level("INFO", "gnssice_batch"):
         dead = wait_for(held, lambda: None)
@@ -238,6 +239,7 @@ def test_a_lease_that_is_not_renewed_is_taken_after_a_wait(folder, held, caplog)
     assert resumable(folder, "settings", "main", dead).at_work.holding.lease.start == 2
 
 
+@pytest.mark.heavy
 def test_a_lease_that_was_renewed_after_all_is_not_taken(folder, held):
     dead = wait_for(held, lambda: None)
     held.folder.write(NAME, seal(dump(replace(dead, beat=now()))))

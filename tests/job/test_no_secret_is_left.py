@@ -149,6 +149,7 @@ def test_no_secret_is_written_or_printed_whatever_becomes_of_a_run(planted, tmp_
     check(where, tmp_path, said.out + said.err, secrets)
 
 
+@pytest.mark.heavy
 def test_the_result_is_that_of_a_local_run(planted, tmp_path, capfd):
     store, options, _, _ = planted
     where = location(store.url, options)

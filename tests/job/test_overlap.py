@@ -168,6 +168,7 @@ EXAMPLES = {
 """Whole runs: no shrinking, which would take minutes."""
 
 
+@pytest.mark.heavy
 @hypothesis(**EXAMPLES, max_examples=6)
 @given(strategy=st.sampled_from([str(each) for each in Strategy]), batches=st.lists(FILES, min_size=2, max_size=2))
 def test_runs_do_what_the_table_says(tmp_path_factory, strategy, batches):

@@ -27,6 +27,7 @@ from tests.support.runs import (
 )
 
 
+@pytest.mark.heavy
 def test_the_epoch_of_midnight_at_the_end_of_a_daily_file(tmp_path):
     first = {name(DAY_ONE_S): rinex(span_s(DAY_ONE_S, 24 + 1 / 12, 300))}
     second = {name(DAY_ONE_S + DAY_S): rinex(span_s(DAY_ONE_S + DAY_S, 24, 300), salt=5)}

@@ -72,6 +72,7 @@ def touched(monkeypatch):
     return found
 
 
+@pytest.mark.heavy
 def test_only_the_read_units_of_the_news_are_touched(tmp_path, touched):
     chosen = chosen_in(tmp_path)
     write(tmp_path / "archive", daily(2) | daily(5) | daily(9))
@@ -86,6 +87,7 @@ def test_only_the_read_units_of_the_news_are_touched(tmp_path, touched):
     assert verify_store(chosen, None).agrees
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("more", "read"), [(0, [(3, 5)]), (1, [(1, 3), (1, 7)])])
 def test_a_file_that_reaches_further_than_its_name_is_written_whole(tmp_path, touched, more, read):
     """The window is known when it is the first of its unit to be read; else the unit is aligned again."""
@@ -121,6 +123,7 @@ def test_nothing_is_read_of_the_store_for_a_signal_that_is_not_on_the_axis(tmp_p
     assert verify_store(chosen, None).agrees
 
 
+@pytest.mark.heavy
 def test_many_runs_give_what_one_gives(tmp_path):
     one, many = chosen_in(tmp_path / "one", "units"), chosen_in(tmp_path / "many")
     files = [daily(day, at_hour=hour, salt=hour) for day in (9, 2, 5) for hour in (4, 1, 2)]

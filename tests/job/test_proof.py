@@ -180,6 +180,7 @@ def test_an_archive_that_changes_under_a_run(tmp_path, gone):
     assert verify_store(chosen, None).agrees
 
 
+@pytest.mark.heavy
 def test_later_runs_are_proven_too(tmp_path):
     """Late files into units that hold others: better, worse, the same content, twice the same epoch, off the grid."""
     day = {name(DAY_ONE_S): rinex(span_s(DAY_ONE_S, 24, 60))}

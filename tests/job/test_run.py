@@ -134,6 +134,7 @@ def test_several_receivers_conflict_all_at_once(tmp_path):
     assert not repository(settings(tmp_path)).exists()
 
 
+@pytest.mark.heavy
 def test_the_target_moved_while_the_run_worked(tmp_path):
     """The other run's files stay; this run's are published on the new head, or not at all and then by the next run."""
     chosen, _ = ingest(tmp_path, hourly(0))

@@ -23,6 +23,7 @@ def test_unknown_signals_extend_the_axis(tmp_path):
     check_ledger(chosen, GROUP)
 
 
+@pytest.mark.heavy
 def test_signals_beyond_the_width_of_a_write_unit(tmp_path):
     """A second column of write units, met in a run that has already written others one column wide, and a later run."""
     many = tuple(f"{system}{number:02d}" for system in "GREC" for number in range(1, 25))

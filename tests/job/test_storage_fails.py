@@ -89,6 +89,7 @@ def published(tmp_path, object_servers):
     return place
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.TRUNCATE])
 def test_reading_a_store_goes_on_after_half_an_answer(published, proxy, fault):
     between = proxy(published)

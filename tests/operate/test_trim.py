@@ -130,6 +130,7 @@ class TestTrim:
         assert report.receivers[GROUP].epochs >= 40 * DAY_S // 30
         assert opened(chosen, trim=False).sizes["epoch"] == longer.size
 
+    @pytest.mark.heavy
     def test_is_refused_while_a_run_is_open(self, chosen):
         stretch(chosen, 40, 0)
         before = head(chosen)
@@ -219,6 +220,7 @@ class TestSpanOfTheData:
         attributes = open_group(chosen, GROUP).attrs
         assert (attributes["first_epoch_ns"], attributes["last_epoch_ns"]) == held(chosen)
 
+    @pytest.mark.heavy
     def test_two_receivers_of_other_lengths_are_subtracted(self, chosen, tmp_path):
         path = name(DAY_ONE_S).replace("rec/", "other/")
         write(tmp_path / "archive", {path: rinex(span_s(DAY_ONE_S, 48))})

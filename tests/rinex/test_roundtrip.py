@@ -79,6 +79,7 @@ def test_text_is_read_as_written(file):
     assert found(writer.text(file)) == list(expected(file))
 
 
+@pytest.mark.heavy
 @given(files())
 @settings(max_examples=40 * FACTOR, deadline=None)
 def test_the_reference_reader_reads_as_written(file):
@@ -98,6 +99,7 @@ def test_wrapped_lines_are_read_as_written(file):
     assert found(writer.text(wrapped)) == list(expected(wrapped))
 
 
+@pytest.mark.heavy
 @given(files(), st.integers(0, 10**6))
 @settings(max_examples=100 * FACTOR, deadline=None)
 def test_a_cut_text_keeps_its_whole_epochs_and_invents_nothing(file, position):
@@ -114,6 +116,7 @@ def test_a_cut_text_keeps_its_whole_epochs_and_invents_nothing(file, position):
         assert invents_nothing(epoch, written)
 
 
+@pytest.mark.heavy
 @given(files(), files())
 @settings(max_examples=40 * FACTOR, deadline=None)
 def test_files_one_after_the_other_are_all_read(first, second):
@@ -132,6 +135,7 @@ def test_another_marker_is_another_part_and_nothing_is_lost_between(file):
     assert len(reading.parts[1].time_100ns) == 1
 
 
+@pytest.mark.heavy
 @given(files())
 @settings(max_examples=40 * FACTOR, deadline=None)
 def test_lines_may_end_in_carriage_returns_alone(file):
@@ -139,6 +143,7 @@ def test_lines_may_end_in_carriage_returns_alone(file):
     assert found(writer.text(old)) == list(expected(old))
 
 
+@pytest.mark.heavy
 @given(files(compactible=True), st.integers(0, 10**6))
 @settings(max_examples=60 * FACTOR, deadline=None)
 def test_a_cut_crinex_keeps_its_whole_epochs_and_invents_nothing(file, position):

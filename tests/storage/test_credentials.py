@@ -100,6 +100,7 @@ class TestS3:
             assert secret not in redacted(f"{secret}!")
             assert secret not in repr(keys)
 
+    @pytest.mark.heavy
     def test_are_got_once_for_a_thousand_tasks_and_again_only_when_they_end(self, monkeypatch, s3):
         lives = [timedelta(minutes=5), HOUR]
         with identity_service(lambda _: aws_keys(f"{SECRET}-{len(lives)}", lives.pop(0))) as (url, asked):

@@ -50,6 +50,7 @@ def test_a_file_comes_whole_and_is_asked_for_no_more_than_needed(behind, rule, r
     assert between.counts().requests == {"GET": requests}
 
 
+@pytest.mark.heavy
 def test_it_waits_as_long_as_the_server_says_and_the_log_shows_it(behind, caplog):
     where, between = behind
     between.begin(rules=[Rule(Fault.SLOW_DOWN, count=2, seconds=1)])

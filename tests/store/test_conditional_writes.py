@@ -31,6 +31,7 @@ def test_real_servers_honour_them_and_nothing_is_left_of_the_trial(kind, tmp_pat
     assert folder_at(location(store.url, store.options)).entries() == {}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("forgets", "said"),
     [

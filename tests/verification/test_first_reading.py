@@ -1,6 +1,7 @@
 """What the first reader gives is the same as a series: held to the second reader, array by array."""
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 
 from gnssice_batch.rinex import read
@@ -24,6 +25,7 @@ def by_satellite(series):
     }  # fmt: skip
 
 
+@pytest.mark.heavy
 @given(files(steady=True))
 @settings(max_examples=60)
 def test_it_is_the_series_of_the_second_reader(file):

@@ -279,6 +279,7 @@ def differing(ours: Observations, theirs: Observations) -> list[str]:
 UNREADABLE_BY_CRX2RNX = {"crinex_event_clocks_v4.crx": "CRINEX 3.1, which the version of the package does not know"}
 
 
+@pytest.mark.heavy
 @pytest.mark.corpus
 def test_every_real_file_is_decoded_as_the_reference_program_does(shared_data):
     compared = 0

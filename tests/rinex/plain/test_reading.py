@@ -33,6 +33,7 @@ def agree(content):
     assert list(differences(read(content), series)) == []
 
 
+@pytest.mark.heavy
 @given(files(steady=True))
 @settings(max_examples=150)
 def test_text_is_read_as_the_first_reader_reads_it(file):
@@ -46,6 +47,7 @@ def test_crinex_is_read_as_the_first_reader_reads_it(file):
     agree(writer.compact(replace(file, last_newline=True)))
 
 
+@pytest.mark.heavy
 @given(files())
 @settings(max_examples=50)
 def test_types_that_change_are_declined_or_change_nothing(file):
@@ -251,6 +253,7 @@ def test_real_files_are_read_as_the_first_reader_reads_them(shared_data, capsys)
     assert len(declined) <= 12
 
 
+@pytest.mark.heavy
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", ["AJAC_2024_daily/AJAC00FRA_R_20242090000_01D_30S_MO.crx.gz"])
 def test_a_day_is_the_same_as_text(shared_data, name):

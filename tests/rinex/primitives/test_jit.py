@@ -33,22 +33,26 @@ def run(code: str, folder: Path, **environment: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.heavy
 def test_kernels_work_under_a_numba_that_is_otherwise_inside(tmp_path):
     assert run(OTHER_NUMBA + CALL, tmp_path) == "0 1"
     assert not any(tmp_path.rglob("*.nbc"))
 
 
+@pytest.mark.heavy
 def test_a_second_process_compiles_nothing(tmp_path):
     assert run(CALL, tmp_path) == "0 1"
     assert run(CALL, tmp_path) == "1 0"
 
 
+@pytest.mark.heavy
 def test_where_nothing_can_be_kept_kernels_are_compiled(tmp_path):
     nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator", "NUMBA_CACHE_DIR": ""}
     for _ in range(2):
         assert run(CALL, tmp_path, **nowhere) == "0 1"
 
 
+@pytest.mark.heavy
 def test_simulated_noise_needs_no_folder_either(tmp_path):
     nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator", "NUMBA_CACHE_DIR": ""}
     code = "from gnssice_batch.simulate.noise import uniforms; print(uniforms(7, 0, 3).shape)"

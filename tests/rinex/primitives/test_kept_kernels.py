@@ -27,6 +27,7 @@ def copies(folder):
     return [path.name for path in folder.iterdir() if path.name.startswith("gnssice-kernels-")]
 
 
+@pytest.mark.heavy
 def test_kernels_of_a_read_only_folder_are_not_compiled_again(place):
     assert run(CALL, place / "kernels") == "0 1"
     locked(place / "kernels")
@@ -39,6 +40,7 @@ def test_kernels_of_a_read_only_folder_are_not_compiled_again(place):
     assert len(copies(temporary)) == 1
 
 
+@pytest.mark.heavy
 def test_where_a_folder_is_missing_kernels_are_kept_in_the_temporary_one(place):
     temporary = owned(place / "tmp")
     variables = {"NUMBA_CACHE_DIR": "/dev/null/nowhere", **ONLY_THERE}

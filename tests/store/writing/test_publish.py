@@ -86,6 +86,7 @@ def test_where_the_ledger_is_as_foreseen_nothing_is_written_again(tmp_path, renu
     check_as_in_one_run(tmp_path, chosen, files | more)
 
 
+@pytest.mark.heavy
 def test_where_another_run_has_come_first_the_sources_are_written_again(tmp_path, renumbered):
     before, mine, theirs = hourly(0, 48), hourly(2, 6, 12), hourly(24, 25)
     run(site(tmp_path, before, "stored"))
@@ -95,6 +96,7 @@ def test_where_another_run_has_come_first_the_sources_are_written_again(tmp_path
     check_as_in_one_run(tmp_path, chosen, before | mine | theirs)
 
 
+@pytest.mark.heavy
 def test_sources_of_joined_signals_are_written_again_too(tmp_path, renumbered):
     """Of files of the run joined to each other, and to one that was there."""
     before, theirs = hourly(0, 48), hourly(24, 25)
@@ -112,6 +114,7 @@ def test_sources_of_joined_signals_are_written_again_too(tmp_path, renumbered):
     assert sorted({uris[row] for row in np.unique(sources[sources >= 0]).tolist()}) == sorted(guests)
 
 
+@pytest.mark.heavy
 def test_where_the_ledger_has_grown_under_a_journal(tmp_path, renumbered):
     before, mine, theirs = hourly(0, 48), hourly(6, 12), hourly(24)
     run(site(tmp_path, before, "stored"))

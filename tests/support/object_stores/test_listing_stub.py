@@ -46,6 +46,7 @@ def test_size_and_content_agree(files):
     assert files.info(name)["size"] == SIZE == len(files.cat_file(name))
 
 
+@pytest.mark.heavy
 def test_every_page_comes_after_the_delay(stub, files):
     stub.begin(latency_s=0.1)
     started = time.monotonic()

@@ -185,6 +185,7 @@ def test_a_get_is_counted_as_one(stored, proxy):
     assert way.counts().requests["LIST"] == 1
 
 
+@pytest.mark.heavy
 @SERVERS
 @pytest.mark.alone
 def test_latency_is_there(stored, proxy):

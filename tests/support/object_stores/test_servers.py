@@ -99,6 +99,7 @@ def test_users_share_one_server_that_ends_with_the_last_of_them(users, tmp_path)
     assert not (tmp_path / "moto.address").exists()
 
 
+@pytest.mark.heavy
 def test_a_server_does_not_outlive_its_keeper(users, tmp_path):
     user, _ = users()
     for process in processes_of(tmp_path):
