@@ -47,7 +47,7 @@ from gnssice_batch.model.values import (
 )
 from gnssice_batch.planning.survey import FileSurvey
 from gnssice_batch.records import dump, encode
-from gnssice_batch.storage.entries import Entry
+from gnssice_batch.storage.entries import Entry, Listed
 
 _FILES = 1_000_000
 _RECEIVERS = 100
@@ -166,7 +166,7 @@ def main(files: int = _FILES) -> dict[str, float]:
     with TemporaryDirectory() as folder, ExitStack() as stack:
         settings = _settings(folder)
         entries = {uri: entry for name in names for uri, entry in _entries(name, files // _RECEIVERS)}
-        found = listing(entries, settings.archive)
+        found = listing(Listed(entries, {}), settings.archive)
         stack.enter_context(patch("gnssice_batch.planning.backlog.list_files", lambda *_: found))
         stack.enter_context(patch("gnssice_batch.job.execution.executor", lambda *_: nullcontext(workers)))
         stack.enter_context(patch("gnssice_batch.job.run._published", lambda *_: "nothing"))

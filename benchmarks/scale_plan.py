@@ -16,7 +16,7 @@ from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.template import GroupTemplate, shard_width, signal_axis
 from gnssice_batch.planning.plan import GroupPlan, Learned, plan_group, select, totals, units_of_a_partition
 from gnssice_batch.planning.rules import rules_of
-from gnssice_batch.storage.entries import Entry
+from gnssice_batch.storage.entries import Entry, Listed
 from gnssice_batch.store.layout.ledger import Ledger
 
 _FILES = 1_000_000
@@ -50,7 +50,7 @@ def main(receivers: int) -> dict[str, float]:
 
 def _plan(settings: config.Settings, entries: dict[str, Entry], ledgers: Mapping[str, Ledger]) -> list[GroupPlan]:
     """What `prepare` does, but for reading files; what the storage said is not kept there either."""
-    found = listing(entries, settings.archive)
+    found = listing(Listed(entries, {}), settings.archive)
     entries.clear()
     by_receiver = {name: tuple(files) for name, files in groupby(found.files, key=lambda file: file.receiver)}
     new = {name: select(files, ledgers[name]).files for name, files in by_receiver.items()}

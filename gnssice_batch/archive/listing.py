@@ -1,25 +1,24 @@
 """The source files of an archive: listed, assigned to receivers, fetched."""
 
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
-from fnmatch import fnmatchcase, translate
-from functools import lru_cache
+from fnmatch import fnmatchcase
 from typing import Final
 from zlib import crc32
 
 from gnssice_batch import config
-from gnssice_batch.archive.skipped import Rule, SkippedFile, excluded, looks_like_observations, skipped
-from gnssice_batch.errors import AccessDeniedError, ArchiveError, PlanError, ReadError, Reason, RefusedError
+from gnssice_batch.archive.ownership import UNKNOWN, Owner, owner_by_settings, owners, within
+from gnssice_batch.archive.skipped import Rule, SkippedFile, excluded, looks_like_observations, no_file, skipped
+from gnssice_batch.errors import AccessDeniedError, ArchiveError, ReadError, Reason, RefusedError
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
 from gnssice_batch.rinex import Header, failures_as_read_errors, read_header
 from gnssice_batch.rinex.names import NameHint, parse_name
-from gnssice_batch.storage.entries import Entry
+from gnssice_batch.storage.entries import Entry, Listed, OtherKind
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.listing import AT_ONCE
 from gnssice_batch.storage.patience import PATIENCE
@@ -31,7 +30,7 @@ _HEADER_REQUESTS: Final = 16
 _HEADERS_AHEAD: Final = 32
 """Headers that are asked for before the first of them is looked at."""
 _FETCH_TRIES: Final = 3
-_UNKNOWN: Final = ""
+_MOST_NAMED: Final = 3
 
 type _Found = Header | ReadError | ArchiveError
 type Hold = Callable[[Iterable[FileOutcome]], None]
@@ -95,8 +94,15 @@ class ArchiveAccess:
         denied = isinstance(last, PermissionError) and not self.folder.local
         raise (AccessDeniedError if denied else ArchiveError)(msg) from last
 
-    def entries(self, at_once: int = AT_ONCE) -> dict[str, Entry]:
-        """Path below the root to what the archive says of each file.
+    def listed(self, at_once: int = AT_ONCE, *, hidden: bool = False) -> Listed:
+        """What the archive says that it holds.
+
+        Parameters
+        ----------
+        at_once
+            Requests under way in S3 and Azure.
+        hidden
+            Look into hidden folders of a disk too.
 
         Raises
         ------
@@ -104,14 +110,19 @@ class ArchiveAccess:
             When the archive can't be listed.
         """
         try:
-            found = self.folder.entries(at_once)
-            if found.keys() <= {""} and not self.folder.exists():
+            found = self.folder.listed(at_once, lambda folder: hidden or not is_hidden(folder))
+            if found.files.keys() <= {""} and not found.others and not self.folder.exists():
                 msg = f"the archive {self.folder.url} is not there, or is not a folder: check archive.url"
                 raise ArchiveError(msg)
         except OSError as error:
             msg = f"the archive {self.folder.url} can't be listed: {error}"
             raise ArchiveError(msg) from error
         return found
+
+
+def is_hidden(uri: str) -> bool:
+    """Whether a file or a folder above it is hidden, as the unfinished copies and snapshots of many tools are."""
+    return any(part.startswith(".") or part == "lost+found" for part in uri.split("/"))
 
 
 def _is_final(error: Exception, folder: Folder) -> bool:
@@ -149,47 +160,68 @@ def list_files(settings: config.Archive, watched: Callable[[], Hold] = _unwatche
     RefusedError
         As `watched` says.
     """
-    return listing(access(settings).entries(settings.listing_requests), settings, watched)
+    listed = access(settings).listed(settings.listing_requests, hidden=settings.hidden)
+    return listing(listed, settings, watched)
 
 
-def listing(
-    entries: Mapping[str, Entry], settings: config.Archive, watched: Callable[[], Hold] = _unwatched
-) -> Listing:
+def listing(listed: Listed, settings: config.Archive, watched: Callable[[], Hold] = _unwatched) -> Listing:
     """Find the receiver of each of these files, as `list_files` does.
-
-    Parameters
-    ----------
-    entries
-        Path below the root to what the archive says of the file.
 
     Raises
     ------
     ArchiveError, PlanError, RefusedError
         As `list_files` says.
     """
+    entries = listed.files
+    _check_closed(listed, settings)
     left_out = {uri: why for uri in entries if (why := _left_out(uri, settings))}
     hints = {uri: parse_name(uri) for uri in sorted(entries.keys() - left_out.keys())}
     observations = [uri for uri, hint in hints.items() if hint is None or hint.kind == "observation"]
     named = (uri for uri in observations if hints[uri] is not None)
     asked = _headers(access(settings), _by_use(hints, observations, settings), named, watched)
     headers = {uri: found for uri, found in asked.items() if isinstance(found, Header)}
-    owners = _owners(observations, hints, headers, settings)
-    files = [_source_file(uri, owner, entries[uri], hints[uri], headers.get(uri)) for uri, owner in owners.items()]
-    files = [file for file in files if file.receiver != _UNKNOWN]
+    owner_of = owners(observations, hints, headers, settings)
+    files = [_source_file(uri, owner, entries[uri], hints[uri], headers.get(uri)) for uri, owner in owner_of.items()]
+    files = [file for file in files if file.receiver != UNKNOWN]
     rule = _rule(settings)
-    others = [skipped(uri, hint, asked.get(uri), rule) for uri, hint in hints.items() if not owners.get(uri)]
+    others = [skipped(uri, hint, asked.get(uri), rule) for uri, hint in hints.items() if not owner_of.get(uri)]
     others += [excluded(uri, why) for uri, why in left_out.items()]
+    others += [no_file(uri, other) for uri, other in listed.others.items()]
     return Listing(
         tuple(sorted(files, key=lambda file: (file.receiver, file.uri))),
         tuple(sorted(others, key=lambda file: file.uri)),
     )
 
 
+def _check_closed(listed: Listed, settings: config.Archive) -> None:
+    """Refuse an archive of which a part can't be listed, unless the settings leave that part out."""
+    closed = [
+        f"{path} {other.why}"
+        for path, other in listed.others.items()
+        if other.kind is OtherKind.CLOSED and not _excluded(path, settings)
+    ]
+    if closed:
+        msg = (
+            f"of the archive {settings.url} {' and '.join(sorted(closed)[:_MOST_NAMED])}"
+            f"{f' and {len(closed) - _MOST_NAMED:,} more' if len(closed) > _MOST_NAMED else ''}; make it readable, or"
+            " leave it out by archive.exclude, with * behind the folder"
+        )
+        raise ArchiveError(msg)
+
+
 def _left_out(uri: str, settings: config.Archive) -> str:
     """Which setting leaves a file out; empty where none does."""
+    if not settings.hidden and is_hidden(uri):
+        return "hidden, and archive.hidden is false"
     if "**" not in settings.include and not any(fnmatchcase(uri, pattern) for pattern in settings.include):
         return "not among archive.include"
-    return next((f"archive.exclude has {pattern}" for pattern in settings.exclude if fnmatchcase(uri, pattern)), "")
+    pattern = _excluded(uri, settings)
+    return f"archive.exclude has {pattern}" if pattern else ""
+
+
+def _excluded(uri: str, settings: config.Archive) -> str:
+    """The first of the globs that leaves a file or folder out; empty where none does."""
+    return next((pattern for pattern in settings.exclude if fnmatchcase(uri, pattern)), "")
 
 
 def _rule(settings: config.Archive) -> Rule:
@@ -201,7 +233,7 @@ def _rule(settings: config.Archive) -> Rule:
 def _by_use(
     hints: Mapping[str, NameHint | None], uris: Iterable[str], settings: config.Archive
 ) -> dict[_Use, list[str]]:
-    owner = _owner_by_layout(settings)
+    owner = owner_by_settings(settings)
     by_use: dict[_Use, list[str]] = {use: [] for use in _Use}
     for uri in uris:
         if hints[uri] is None:
@@ -209,19 +241,14 @@ def _by_use(
     return by_use
 
 
-def _use_of_header(uri: str, settings: config.Archive, owner: Callable[[str, str | None], list[str]]) -> _Use:
+def _use_of_header(uri: str, settings: config.Archive, owner: Owner) -> _Use:
     if settings.receivers:
-        within = [receiver for receiver in settings.receivers.values() if _within(uri, receiver)]
-        by_path = all(receiver.station is None for receiver in within)
-        return (_Use.TIME if by_path else _Use.RECEIVER) if within else _Use.NOTHING
+        claiming = [receiver for receiver in settings.receivers.values() if within(uri, receiver)]
+        by_path = all(receiver.station is None for receiver in claiming)
+        return (_Use.TIME if by_path else _Use.RECEIVER) if claiming else _Use.NOTHING
     if settings.layout == "auto":
         return _Use.RECEIVER
     return _Use.TIME if owner(uri, None) else _Use.NOTHING
-
-
-def _within(uri: str, receiver: config.Receiver) -> bool:
-    """Whether a file lies among the globs of a receiver; one without globs may be anywhere."""
-    return not receiver.include or any(fnmatchcase(uri, pattern) for pattern in receiver.include)
 
 
 def _headers(
@@ -254,7 +281,7 @@ def _take(uri: str, found: _Found, headers: dict[str, _Found], check: Hold) -> N
 
 
 def _outcome(uri: str, error: ReadError | ArchiveError | None) -> FileOutcome:
-    file = SourceFile(uri, _UNKNOWN, 0, "")
+    file = SourceFile(uri, UNKNOWN, 0, "")
     if error is None:
         return FileOutcome(file, Status.OK, FileFacts())
     reason = error.reason if isinstance(error, ReadError) else Reason.UNREADABLE
@@ -283,51 +310,6 @@ def _header(archive: ArchiveAccess, uri: str) -> _Found:
         raise
     except (ReadError, ArchiveError) as error:
         return error
-
-
-def _owners(
-    uris: Iterable[str], hints: Mapping[str, NameHint | None], headers: Mapping[str, Header], settings: config.Archive
-) -> dict[str, str]:
-    owner = _owner_by_layout(settings)
-    owners, conflicts = {}, []
-    for uri in uris:
-        hint, header = hints[uri], headers.get(uri)
-        station = hint.station if hint else header.marker_name if header else None
-        claims = _claims(uri, station, settings) if settings.receivers else owner(uri, station)
-        if len(claims) > 1:
-            conflicts.append(f"{uri}: belongs to several receivers ({', '.join(claims)}); narrow archive.receivers")
-        owners[uri] = claims[0] if claims else _UNKNOWN
-    if conflicts:
-        raise PlanError(conflicts)
-    return owners
-
-
-def _claims(uri: str, station: str | None, settings: config.Archive) -> list[str]:
-    """The receivers of the settings that a file belongs to; a path glob is enough, a station name too."""
-    return [name for name, receiver in settings.receivers.items() if _claimed(uri, station, receiver)]
-
-
-def _claimed(uri: str, station: str | None, receiver: config.Receiver) -> bool:
-    return _within(uri, receiver) and (receiver.station is None or (station or "").lower() == receiver.station.lower())
-
-
-def _owner_by_layout(settings: config.Archive) -> Callable[[str, str | None], list[str]]:
-    if settings.layout == "auto":
-        return lambda _, station: [group_name(station)] if station and group_name(station) else []
-    before, after = settings.layout.split("{receiver}")
-    pattern = re.compile(f"{_fragment(before)}(?P<receiver>[^/]+){_fragment(after)}")
-    return lambda uri, _: [group_name(match["receiver"])] if (match := pattern.fullmatch(uri)) else []
-
-
-def _fragment(glob: str) -> str:
-    """The regular expression of a glob, without the anchor `fnmatch.translate` puts at its end."""
-    return translate(glob).removesuffix("\\Z")
-
-
-@lru_cache(maxsize=65_536)
-def group_name(station: str) -> str:
-    """A station name as the name of its group: lower case, everything but letters, digits, dot and dash replaced."""
-    return re.sub(r"[^a-z0-9.-]+", "_", station.strip().lower()).strip("_.-")
 
 
 def _source_file(uri: str, receiver: str, entry: Entry, hint: NameHint | None, header: Header | None) -> SourceFile:

@@ -10,11 +10,14 @@ from typing import Final
 from gnssice_batch.errors import ArchiveError, ReadError, Reason
 from gnssice_batch.rinex import Header
 from gnssice_batch.rinex.names import NameHint
+from gnssice_batch.storage.entries import Other, OtherKind
 
 FOREIGN: Final = frozenset({Reason.NOT_RINEX, Reason.NOT_OBSERVATIONS, Reason.EMPTY})
 """What is no fault of a file that never claimed to hold observations."""
 
 _CALLED_RINEX: Final = re.compile(r"\.(rnx|crx|\d\d[od])(\.(gz|z|bz2|xz|zst|zip))?$", re.IGNORECASE)
+
+_WHY: Final = {OtherKind.LEFT_OUT: "archive.hidden is false", OtherKind.CLOSED: "archive.exclude leaves it out"}
 
 
 class SkipKind(StrEnum):
@@ -28,7 +31,9 @@ class SkipKind(StrEnum):
     METEO = "meteo"
     OTHER_PRODUCT = "other_product"
     EXCLUDED = "excluded"
-    """By archive.include or archive.exclude."""
+    """By archive.include, archive.exclude or archive.hidden."""
+    NO_FILE = "no_file"
+    """A named pipe, a socket, a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,13 @@ class Rule:
 def excluded(uri: str, why: str) -> SkippedFile:
     """A file that the settings leave out."""
     return SkippedFile(uri, SkipKind.EXCLUDED, why)
+
+
+def no_file(uri: str, other: Other) -> SkippedFile:
+    """What a listing names that is no file."""
+    if other.kind is OtherKind.NO_FILE:
+        return SkippedFile(uri, SkipKind.NO_FILE, other.why, observations=bool(_CALLED_RINEX.search(uri)))
+    return SkippedFile(uri, SkipKind.EXCLUDED, f"{other.why}: {_WHY[other.kind]}")
 
 
 def skipped(

@@ -48,10 +48,12 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
             ("store", found.store),
             ("files", f"{totals.files:,} to take ({size(totals.size_bytes)}), {found.up_to_date:,} up to date"),
             *_if(found.skipped_files, "skipped", _kinds(found.skipped_files)),
+            *_if(found.gone, "gone", _gone(found.gone)),
             ("partitions", f"{totals.partitions:,}"),
             ("write units", f"{totals.write_units:,}"),
             ("references", f"{totals.references:,} at most"),
             ("task memory", size(totals.task_memory_bytes)),
+            ("unpacking", f"{size(found.max_unpacked_bytes)} more for a file that unpacks to as much as is allowed"),
             ("requests", _requests(found.requests)),
             ("transfer", _transfer(found.requests)),
         ],
@@ -80,6 +82,7 @@ def show_report(console: Console, report: RunReport) -> None:
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
             *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
             *_if(report.skipped_files, "skipped", _kinds(report.skipped_files)),
+            *_if(report.gone, "gone", _gone(report.gone)),
             *_if(report.snapshot, "proven", _proven(report)),
             *_if(report.proof.declined, "declined", _declined(report.proof)),
             *_if(report.used, "requests", _used(report)),
@@ -94,6 +97,10 @@ def show_report(console: Console, report: RunReport) -> None:
     _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in report.left_out.items()])
     _markers(console, report.markers)
     _skipped(console, report.skipped_files)
+
+
+def _gone(files: Sequence[str]) -> str:
+    return f"{count(len(files), 'file')} of the store that the archive lacks now, {', '.join(files[:1])} for one"
 
 
 def _proven(report: RunReport) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -24,9 +25,11 @@ from gnssice_batch.errors import ConfigError
 from gnssice_batch.storage.listing import AT_ONCE
 from gnssice_batch.storage.options import check_options
 from gnssice_batch.storage.stores import check_store
-from gnssice_batch.storage.urls import place, refuse_secrets
+from gnssice_batch.storage.urls import below, path_within, place, refuse_secrets
 
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_RESERVED = frozenset({"zarr.json"})
+"""What Zarr keeps for itself."""
 _GZIP_LEVELS = 9
 
 
@@ -73,12 +76,31 @@ class Archive(Section):
     )
     include: Globs = Field(("**",), description="Globs of the files to look at, relative to the archive.")
     exclude: Globs = Field((), description="Globs of the files to leave out.")
+    hidden: bool = Field(
+        False,  # noqa: FBT003
+        description="Look at hidden files and folders too: those whose names begin with a dot, and lost+found.",
+    )
     receivers: dict[str, Receiver] = Field(
         default_factory=dict, description="Group name to the files of that receiver; empty: by the layout."
     )
     one_marker: bool = Field(
         False,  # noqa: FBT003
         description="Reject a file whose header names another marker than the receiver's other files.",
+    )
+    may_be_empty: bool = Field(
+        False,  # noqa: FBT003
+        description="A run whose archive holds no file of any receiver ends with 0, not with 3.",
+    )
+    max_gone_fraction: float = Field(
+        1,
+        ge=0,
+        le=1,
+        description="A run ends with 3 if the archive lacks a larger fraction of the files that the store was made "
+        "from; 1: never, they are counted only.",
+    )
+    take_again: bool = Field(
+        False,  # noqa: FBT003
+        description="Take files that stand in the store as those of another receiver.",
     )
     ahead_bytes: int = Field(
         64 << 20,
@@ -119,8 +141,8 @@ class Archive(Section):
     @classmethod
     def _group_names(cls, receivers: dict[str, Receiver]) -> dict[str, Receiver]:
         for name in receivers:
-            if not _GROUP_NAME.fullmatch(name):
-                message = f"{name!r} can't name a group: letters, digits, underscore, dot and dash can"
+            if not _GROUP_NAME.fullmatch(name) or name in _RESERVED:
+                message = f"{name!r} can't name a group: letters, digits, underscore, dot and dash can, zarr.json can't"
                 raise ValueError(message)
         return receivers
 
@@ -190,7 +212,9 @@ class Reader(Section):
     kind: Literal["native", "georinex"] = Field("native", description="georinex is slow, for comparison.")
     decoder: Literal["native", "hatanaka"] = Field("native", description="What decodes compact RINEX.")
     max_unpacked_bytes: Size = Field(
-        4 * 2**30, description="Files that unpack to more are rejected; bytes, or with a unit.", validate_default=True
+        2**30,
+        description="Files that are larger, or unpack to more, are rejected; bytes, or with a unit.",
+        validate_default=True,
     )
     signal_overrides: Overrides = Field(
         default_factory=dict, description="By system: declared observation code to the RINEX 3 code it is read as."
@@ -292,6 +316,17 @@ class Settings(Section):
                 raise ValueError(message) from None
         return self
 
+    @model_validator(mode="after")
+    def _store_is_no_part_of_the_archive(self) -> Self:
+        within = path_within(below(self.store.url, self.site, "rinex"), self.archive.url)
+        if within is not None and not any(fnmatchcase(f"{within}/", glob) for glob in self.archive.exclude):
+            message = (
+                f"the repository ({within}) would be inside the archive ({self.archive.url}), and its chunks taken for "
+                "files of the archive: change store.url, or leave it out by archive.exclude"
+            )
+            raise ValueError(message)
+        return self
+
     def identity(self) -> str:
         """Digest of everything that decides what a run writes and where; equal for starts that go on with one run."""
         document = self.model_dump_json(
@@ -302,6 +337,9 @@ class Settings(Section):
                     "ahead_bytes",
                     "kept_bytes",
                     "listing_requests",
+                    "may_be_empty",
+                    "max_gone_fraction",
+                    "take_again",
                     "storage_options",
                     "allow_static_credentials",
                 },

@@ -26,7 +26,7 @@ from gnssice_batch.ingest.align import (
 from gnssice_batch.ingest.fetching import Fetching
 from gnssice_batch.ingest.joining import contested_slots, join_block, nothing_joined, standing
 from gnssice_batch.ingest.opening import Fork, Opening
-from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file
+from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file, too_large
 from gnssice_batch.ingest.sources import Sources, by_first_unit
 from gnssice_batch.ingest.tallies import Gaps, Given, given_by_source, not_mixed_by_source
 from gnssice_batch.log import scope
@@ -141,7 +141,9 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
     interval_ns = assignment.grid.interval_ns
     with (
         scope(partition=assignment.partition.key),
-        Fetching(context.archive, by_first_unit(assignment)) as files,
+        Fetching(
+            context.archive, [file for file in by_first_unit(assignment) if not too_large(file, context)]
+        ) as files,
         Opening(fork, assignment) as opening,
     ):
         sources = Sources(assignment, lambda file: read_file(file, context, interval_ns, files.fetch))

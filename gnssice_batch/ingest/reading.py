@@ -93,13 +93,25 @@ def read_file(
     AccessDeniedError
         When the archive gives nothing to these credentials.
     """
+    if refusal := too_large(file, context):
+        return _rejected(file, FileFacts(), refusal)
     try:
-        fetched = fetch(file, context, content_of)
+        return read_content(fetch(file, context, content_of), context, interval_ns)
     except AccessDeniedError:
         raise
     except ArchiveError as error:
         return _rejected(file, FileFacts(), Refusal(Reason.UNREADABLE, str(error)))
-    return read_content(fetched, context, interval_ns)
+    except MemoryError:
+        detail = f"there is not enough memory to fetch its {file.size_bytes:,} bytes"
+        return _rejected(file, FileFacts(), Refusal(Reason.UNREADABLE, detail))
+
+
+def too_large(file: SourceFile, context: ReadContext) -> Refusal | None:
+    """The refusal of a file that the archive lists as larger than it may be unpacked; None where it does not."""
+    if file.size_bytes <= context.options.max_unpacked_bytes:
+        return None
+    most = context.options.max_unpacked_bytes
+    return Refusal(Reason.UNPACK_LIMIT, f"{file.size_bytes:,} bytes; reader.max_unpacked_bytes allows {most:,}")
 
 
 def fetch(file: SourceFile, context: ReadContext, content_of: Callable[[SourceFile], bytes] | None = None) -> Fetched:

@@ -62,6 +62,8 @@ class PlanSummary:
     """Files that are in the ledger already."""
     skipped_files: tuple[SkippedFile, ...]
     """Files that belong to no receiver."""
+    gone: tuple[str, ...]
+    """Files that were taken and that the archive has no more."""
     left_out: Mapping[str, str]
     """Receivers that no group is made for, and why."""
     refused: tuple[FileOutcome, ...]
@@ -70,6 +72,8 @@ class PlanSummary:
     """By receiver what is other in some files of the sample than in those before them."""
     requests: Requests
     """What the run will ask of archive and store."""
+    max_unpacked_bytes: int
+    """What a single file may unpack to, beyond the memory of a task."""
 
     def as_json(self) -> dict[str, object]:
         """The plan as plain JSON values."""
@@ -98,10 +102,12 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         receivers=tuple(_receiver(plan, settings, prepared) for plan in prepared.plans),
         up_to_date=backlog.up_to_date,
         skipped_files=backlog.listing.skipped,
+        gone=backlog.gone,
         left_out=left_out(prepared),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
         changes=changes_of(backlog, _by_receiver(outcomes)),
         requests=requests_of(prepared),
+        max_unpacked_bytes=settings.reader.max_unpacked_bytes,
     )
 
 
@@ -131,11 +137,14 @@ def as_json(found: PlanSummary) -> dict[str, object]:
         "write_units": totals.write_units,
         "references": totals.references,
         "task_memory_bytes": totals.task_memory_bytes,
+        "max_unpacked_bytes": found.max_unpacked_bytes,
         "requests": found.requests.as_json(),
         "up_to_date": found.up_to_date,
         "skipped": len(found.skipped_files),
         "skipped_by_kind": by_kind(found.skipped_files),
         "skipped_files": skipped_json(found.skipped_files),
+        "gone": len(found.gone),
+        "gone_files": list(found.gone),
         "left_out": dict(found.left_out),
         "receivers": {each.receiver: _receiver_json(each) for each in found.receivers},
         "changes_in_sample": changes_json(found.changes),

@@ -75,6 +75,8 @@ class RunReport:
     """Files that were read again and rejected for the same reason as before; not part of `files`."""
     skipped_files: tuple[SkippedFile, ...] = ()
     """Files that belong to no receiver."""
+    gone: tuple[str, ...] = ()
+    """Files that were taken by earlier runs and that the archive has no more."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Receivers that no group was made for, and why; none of their files is in the ledger, the next run tries again."""
     markers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -205,6 +207,8 @@ def as_json(report: RunReport) -> dict[str, object]:
         "skipped": report.skipped,
         "skipped_by_kind": by_kind(report.skipped_files),
         "skipped_files": skipped_json(report.skipped_files),
+        "gone": len(report.gone),
+        "gone_files": list(report.gone),
         "left_out": dict(report.left_out),
         "markers": {receiver: dict(markers) for receiver, markers in report.markers.items()},
         "peak_memory_bytes": report.peak_memory_bytes,

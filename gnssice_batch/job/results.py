@@ -56,6 +56,7 @@ def up_to_date_report(prepared: Prepared, url: str, run: str) -> RunReport:
         files=_unplanned_outcomes(prepared),
         up_to_date=prepared.backlog.up_to_date,
         skipped_files=prepared.backlog.listing.skipped,
+        gone=prepared.backlog.gone,
         left_out=left_out(prepared),
         planned=requests_of(prepared),
     )

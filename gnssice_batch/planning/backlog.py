@@ -18,6 +18,7 @@ from gnssice_batch.model.template import (
 from gnssice_batch.model.values import Overlap, SourceFile, Status, Strategy
 from gnssice_batch.planning.header_attributes import first_header, header_attributes
 from gnssice_batch.planning.plan import Retry, select
+from gnssice_batch.planning.presence import check_gone, check_not_empty, check_owners, gone
 from gnssice_batch.planning.rules import SOFTWARE, NewGroups, Rules
 from gnssice_batch.planning.survey import FileSurvey, channels, for_interval, sampling
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
@@ -44,6 +45,8 @@ class Backlog:
     """By receiver what may be done to the epochs that are there."""
     reader: str
     """Program and reader of this run."""
+    gone: tuple[str, ...] = ()
+    """Files that were taken and that the archive has no more."""
 
     def base(self, repository: Repository) -> str:
         """Snapshot that the plan was made on: of a repository that was not there, its very first."""
@@ -74,12 +77,16 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
         As `list_files` and `stored_groups` say.
     """
     listing = list_files(rules.archive, lambda: rules.limits.survey().check)
+    check_not_empty(listing, rules.archive)
     snapshot = branch_head(repository, branch) or branch_head(repository, MAIN) if repository else None
     stored = stored_groups(repository, snapshot) if repository and snapshot else {}
     by_receiver = {receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)}
     ledgers = {receiver: group.ledger for receiver, group in stored.items()}
     chosen = {name: select(files, ledgers.get(name, Ledger()), retry) for name, files in by_receiver.items()}
     taken = {receiver: selection.files for receiver, selection in chosen.items() if selection.files}
+    missing = gone(listing, ledgers)
+    check_gone(missing, ledgers, rules.archive)
+    check_owners((file for files in taken.values() for file in files), ledgers, rules.archive)
     overlaps = dict.fromkeys(taken, Overlap(rules.strategy))
     if rules.strategy is Strategy.APPEND:
         overlaps |= {receiver: _after(stored[receiver]) for receiver in taken.keys() & stored.keys()}
@@ -92,6 +99,7 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
         refused={uri: why for selection in chosen.values() for uri, why in selection.refused.items()},
         overlaps=overlaps,
         reader=rules.reader,
+        gone=missing,
     )
 
 

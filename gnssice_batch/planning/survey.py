@@ -10,7 +10,7 @@ import numpy as np
 from gnssice_batch.errors import PlanError, Reason
 from gnssice_batch.ingest.align import filled
 from gnssice_batch.ingest.fetching import Fetching
-from gnssice_batch.ingest.reading import ReadContext, ReadFile, is_faster, read_file, too_fast
+from gnssice_batch.ingest.reading import ReadContext, ReadFile, is_faster, read_file, too_fast, too_large
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.model.intervals import interval_of
 from gnssice_batch.model.template import GroupTemplate
@@ -70,7 +70,7 @@ def survey_file(file: SourceFile, context: ReadContext) -> FileSurvey:
 
 
 def _surveyed(file: SourceFile, context: ReadContext) -> FileSurvey:
-    with Fetching(context.archive, [file]) as files:
+    with Fetching(context.archive, [] if too_large(file, context) else [file]) as files:
         result = read_file(file, context, content_of=files.fetch)
         if result.status is not Status.REJECTED:
             files.keep()

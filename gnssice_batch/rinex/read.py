@@ -32,7 +32,7 @@ class ReadOptions:
     reader: Literal["native", "georinex"] = "native"
     decoder: Literal["native", "hatanaka"] = "native"
     """What undoes CRINEX."""
-    max_unpacked_bytes: int = 4 * 2**30
+    max_unpacked_bytes: int = 2**30
     """A file that unpacks to more is refused."""
     signal_overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By system, declared code to the RINEX 3 code it is to be read as."""

@@ -1,14 +1,19 @@
 """What a listing says of each file."""
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
-_TAGS: Final = ("ETag", "etag", "md5", "mtime", "last_modified", "LastModified", "created")
+from fsspec.asyn import AsyncFileSystem
 
-_log = logging.getLogger(__name__)
+from gnssice_batch.storage.web import leads_back, told_by_header
+
+_TAGS: Final = (
+    *("ETag", "etag", "md5", "mtime", "last_modified", "LastModified", "created"),
+    *("Content-MD5", "Digest", "Last-Modified"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,37 @@ class Entry:
     """Seconds since 1970."""
 
 
-def entries(opened: Any, root: str) -> dict[str, Entry]:
-    """Path below a folder to what a file system of fsspec says of each file, one folder or page after the other.
+class OtherKind(StrEnum):
+    """Why something that a listing names is no file of it."""
+
+    NO_FILE = "no_file"
+    """A named pipe, a socket, a device."""
+    LEFT_OUT = "left_out"
+    """A folder that is not looked into."""
+    CLOSED = "closed"
+    """A folder that can't be listed, so that files may be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What a listing names beside files."""
+
+    kind: OtherKind
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is below a folder."""
+
+    files: dict[str, Entry]
+    """By path, sorted."""
+    others: dict[str, Other]
+    """By path; that of a folder has a slash behind."""
+
+
+def listed(opened: Any, root: str) -> Listed:
+    """What a file system of fsspec says is below a folder, one folder or page after the other.
 
     Raises
     ------
@@ -31,23 +65,24 @@ def entries(opened: Any, root: str) -> dict[str, Entry]:
         When the storage does not answer.
     """
     opened.invalidate_cache()
-    found: dict[str, Entry] = {}
-    if getattr(opened, "async_impl", False):
-        listed = opened.find(root, detail=True)
-        while listed:
-            path, told = listed.popitem()
-            found[_below(root, path)] = entry(told)
-        return dict(sorted(found.items()))
-    folders = [root]
+    told_of = opened.find(root, detail=True) if _finds_at_once(opened) else {}
+    others: dict[str, Other] = {}
+    folders = [] if _finds_at_once(opened) else [root]
     while folders:
         folder = folders.pop()
-        for told in _listed(opened, folder):
+        for told in _within(opened, folder, root, others):
             name = told["name"].rstrip("/")
             if told["type"] != "directory":
-                found[_below(root, name)] = entry(told)
+                told_of[name] = told
             elif name != folder:
                 folders.append(name)
-    return dict(sorted(found.items()))
+    told_of |= told_by_header(opened, [path for path, told in told_of.items() if told.get("size") is None])
+    return Listed({_below(root, path): entry(told_of.pop(path)) for path in sorted(told_of)}, others)
+
+
+def _finds_at_once(opened: Any) -> bool:
+    """Whether a file system lists all below a folder by requests of its own kind; fsspec's walk omits what fails."""
+    return isinstance(opened, AsyncFileSystem) and type(opened)._find is not AsyncFileSystem._find  # noqa: SLF001
 
 
 def entry(told: Mapping[str, Any]) -> Entry:
@@ -62,13 +97,13 @@ def _below(root: str, path: str) -> str:
     return path[len(root) :].removeprefix("/")
 
 
-def _listed(opened: Any, folder: str) -> Sequence[Mapping[str, Any]]:
+def _within(opened: Any, folder: str, root: str, others: dict[str, Other]) -> list[Mapping[str, Any]]:
     """What is directly in a folder; one that is not there any more holds nothing, one that is closed is told."""
     try:
-        listed: Sequence[Mapping[str, Any]] = opened.ls(folder or "/", detail=True)
+        within: list[Mapping[str, Any]] = opened.ls(folder or "/", detail=True)
     except FileNotFoundError:
-        return ()
+        return []
     except OSError as error:
-        _log.warning("left out of a listing: %s", error)
-        return ()
-    return listed
+        others[f"{_below(root, folder) or '.'}/"] = Other(OtherKind.CLOSED, f"can't be listed: {error}")
+        return []
+    return [told for told in within if not leads_back(told["name"])]

@@ -13,8 +13,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from gnssice_batch.errors import GnssiceError
 from gnssice_batch.redaction import redacted
+from gnssice_batch.storage import disk
 from gnssice_batch.storage.conditional import CONDITIONAL, REFUSED, client
-from gnssice_batch.storage.entries import Entry, entries
+from gnssice_batch.storage.entries import Entry, Listed, OtherKind, listed
 from gnssice_batch.storage.filesystems import filesystem
 from gnssice_batch.storage.listing import AT_ONCE, UnorderedError, list_all
 from gnssice_batch.storage.location import Location
@@ -53,7 +54,10 @@ class Folder:
         """
         with _as_os_errors():
             opened, root = self._open()
-            content: bytes = opened.cat_file(f"{root}/{name}", start=0 if size_bytes else None, end=size_bytes)
+            path = f"{root}/{name}"
+            if isinstance(opened, LocalFileSystem):
+                path = disk.on_disk(path)
+            content: bytes = opened.cat_file(path, start=0 if size_bytes else None, end=size_bytes)
             return content
 
     def write(self, name: str, content: bytes) -> None:
@@ -134,15 +138,39 @@ class Folder:
         Raises
         ------
         OSError
+            When the storage does not answer, or a folder in it can't be listed.
+        """
+        found = self.listed(at_once)
+        for path, other in found.others.items():
+            if other.kind is OtherKind.CLOSED:
+                msg = f"{self.url}: {path} {other.why}"
+                raise OSError(msg)
+        return found.files
+
+    def listed(self, at_once: int = AT_ONCE, enter: disk.Enter = lambda _: True) -> Listed:
+        """What is below the folder, with what is no file, or can't be listed; nothing where there is no folder.
+
+        Parameters
+        ----------
+        at_once
+            Requests under way in S3 and Azure.
+        enter
+            Which folders of a disk are looked into.
+
+        Raises
+        ------
+        OSError
             When the storage does not answer.
         """
         with _as_os_errors():
             opened, root = self._open()
+            if isinstance(opened, LocalFileSystem):
+                return disk.listed(root, enter)
             where = place(self.url)
             if where.kind is not Kind.S3 and where.kind is not Kind.AZURE:
-                return entries(opened, root)
+                return listed(opened, root)
             found = _objects(where, self.options, at_once)
-            return entries(opened, root) if found is None else found
+            return listed(opened, root) if found is None else Listed(found, {})
 
     def exists(self) -> bool:
         """Whether there is such a folder.

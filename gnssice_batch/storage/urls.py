@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from gnssice_batch.errors import ConfigError
@@ -112,3 +112,20 @@ def local_path(url: str) -> Path:
 def below(url: str, *names: str) -> str:
     """The URL of something in a folder."""
     return "/".join([url.rstrip("/"), *names])
+
+
+def path_within(url: str, folder: str) -> str | None:
+    """The path of one URL below another, empty where both are the same; None where it is elsewhere.
+
+    Raises
+    ------
+    ConfigError
+        When one of them carries a secret or names no bucket.
+    """
+    inner, outer = place(url), place(folder)
+    if (inner.kind, inner.bucket, inner.account) != (outer.kind, outer.bucket, outer.account):
+        return None
+    local = inner.kind is Kind.LOCAL
+    path = local_path(url) if local else PurePosixPath(inner.prefix)
+    root = local_path(folder) if local else PurePosixPath(outer.prefix)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None

@@ -4,12 +4,14 @@ import os
 import pytest
 
 import gnssice_batch.archive.listing
-from gnssice_batch.archive.listing import access, group_name, list_files
+from gnssice_batch.archive.listing import access, list_files
+from gnssice_batch.archive.listing import listing as list_entries
 from gnssice_batch.archive.skipped import by_kind
 from gnssice_batch.config import Archive, Receiver
 from gnssice_batch.errors import ArchiveError, PlanError
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.rinex import read_header
+from gnssice_batch.storage.entries import Entry, Listed, Other, OtherKind
 from tests.support.runs import DAY_ONE_S, rinex, span_s, write
 
 DAY_ONE_NS = DAY_ONE_S * SECOND_NS
@@ -215,8 +217,51 @@ def test_archives_in_memory_list_like_folders(tmp_path):
     assert access(Archive(url=f"memory://{tmp_path.name}")).fetch(f"x/{LONG}", 10) == rinex([DAY_ONE_S])[:10]
 
 
-@pytest.mark.parametrize(
-    ("station", "group"), [("RACT", "ract"), (" My Site/7 ", "my_site_7"), ("a..b-c", "a..b-c"), ("__", ""), ("é", "")]
-)
-def test_group_names(station, group):
-    assert group_name(station) == group
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    """Unfinished copies of rsync, snapshots of a file server."""
+    files = {"ract0010.25o": None, ".ract0020.25o.aB3x9Z": None, ".snapshot/ract0010.25o": None, "a/.tmp/x": b""}
+    listing = listed(tmp_path, files)
+    assert owners(listing) == {"ract0010.25o": "ract"}
+    hidden = "a folder that is not looked into: archive.hidden is false"
+    assert whys(listing) == {
+        ".ract0020.25o.aB3x9Z": "hidden, and archive.hidden is false",
+        ".snapshot/": hidden,
+        "a/.tmp/": hidden,
+    }
+    assert set(owners(listed(tmp_path, {}, hidden=True))) == {*files} - {"a/.tmp/x"}
+
+
+def closed(path, **settings):
+    """The listing of an archive that holds a file and a folder that is closed."""
+    others = {path: Other(OtherKind.CLOSED, "can't be listed: Permission denied")}
+    entries = {"ract0010.25o": Entry(1, "x")}
+    return list_entries(Listed(entries, others), Archive(url="somewhere", **settings))
+
+
+def test_a_folder_that_is_closed_ends_the_run():
+    with pytest.raises(
+        ArchiveError, match=r"of the archive somewhere a/2025/ can't be listed: Permission denied; make"
+    ):
+        closed("a/2025/")
+
+
+def test_a_folder_that_is_closed_may_be_left_out():
+    listing = closed("a/2025/", exclude=("a/2025/*",))
+    assert owners(listing) == {"ract0010.25o": "ract"}
+    assert kinds(listing) == {"a/2025/": ("excluded", False)}
+
+
+def test_what_is_no_file_is_named_and_not_opened(tmp_path):
+    tmp_path.joinpath("ract0010.25o").write_bytes(rinex([DAY_ONE_S]))
+    os.mkfifo(tmp_path / "ract0020.25o")
+    os.mkfifo(tmp_path / "pipe")
+    listing = listed(tmp_path, {})
+    assert owners(listing) == {"ract0010.25o": "ract"}
+    assert kinds(listing) == {"ract0020.25o": ("no_file", True), "pipe": ("no_file", False)}
+
+
+def test_names_that_are_no_utf8_are_taken(tmp_path):
+    tmp_path.joinpath(os.fsdecode(b"caf\xe9.25o")).write_bytes(rinex([DAY_ONE_S]))
+    listing = listed(tmp_path, {})
+    assert owners(listing) == {"caf\\xe9.25o": "stat"}
+    assert access(Archive(url=str(tmp_path))).fetch("caf\\xe9.25o") == rinex([DAY_ONE_S])

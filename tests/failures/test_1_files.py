@@ -159,6 +159,21 @@ class TestTheArchiveCantBeListed:
             run(chosen)
         assert not repository(chosen).exists()
 
+    def test_a_folder_that_is_closed_is_not_left_out(self, tmp_path, monkeypatch):
+        chosen = site(tmp_path, hourly(0, 24))
+        (closed,) = {path.parent for path in (tmp_path / "archive").rglob("*") if path.is_file()}
+        scandir = os.scandir
+
+        def refused(path):
+            if path == str(closed):
+                raise PermissionError(13, "Permission denied")
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refused)
+        with pytest.raises(ArchiveError, match="can't be listed: Permission denied; make it readable, or leave it out"):
+            run(chosen)
+        assert not repository(chosen).exists()
+
 
 class TestTheArchiveDoesNotAnswerForAMoment:
     def test_it_is_asked_again(self, tmp_path, monkeypatch):

@@ -51,14 +51,11 @@ def chosen(tmp_path):
 
 
 def _lock(folder):
-    """Let the archive fail to give one file that it lists: what it points to becomes a folder."""
-    (folder / "kept").write_bytes((folder / "elsewhere").read_bytes())
-    (folder / "elsewhere").unlink()
-    (folder / "elsewhere").mkdir()
+    """Let the archive fail to give one file that it lists: a link that leads nowhere."""
+    (folder / "elsewhere").rename(folder / "kept")
 
 
 def _unlock(folder):
-    (folder / "elsewhere").rmdir()
     (folder / "kept").rename(folder / "elsewhere")
 
 
