@@ -141,6 +141,7 @@ def show_status(console: Console, found: StoreStatus) -> None:
     """The state of a repository."""
     snapshot = f"{found.snapshot.id}, {found.snapshot.written_at}"
     facts = [("store", found.url), ("snapshot", snapshot), ("size", f"{size(found.stored_bytes)}, all versions")]
+    facts += _if(found.other_groups, "not ours", ", ".join(found.other_groups))
     _block(console, "Store", facts)
     for receiver in found.receivers:
         _block(console, receiver.receiver, _receiver_facts(receiver))

@@ -11,6 +11,7 @@ from gnssice_batch.log import logger
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Refusal, Status, Tally
 from gnssice_batch.planning.backlog import Backlog
+from gnssice_batch.planning.fixed import by_sentence, not_followed
 from gnssice_batch.planning.growth import distance
 from gnssice_batch.planning.markers import wanted_markers, with_one_marker
 from gnssice_batch.planning.plan import (
@@ -108,9 +109,7 @@ def prepare(
     context = replace(rules.context(backlog.files, templates), markers=markers)
     for receiver, why in surveyed.left_out.items():
         _log.error("left out: %s", why, extra={"receiver": receiver})
-    for receiver in templates.keys() & backlog.stored.keys():
-        for sentence in rules.not_followed(receiver, templates[receiver]):
-            _log.warning("%s: %s", receiver, sentence, extra={"receiver": receiver})
+    _say_what_is_fixed(rules, {receiver: templates[receiver] for receiver in templates.keys() & backlog.stored.keys()})
     learned = Learned(spans={survey.outcome.file.uri: true_span(survey.outcome) for survey in surveys})
     units = {
         receiver: rules.partition_units
@@ -119,6 +118,12 @@ def prepare(
     }
     unplanned = Prepared(backlog, surveys, templates, units, learned, context, (), surveyed.left_out)
     return replace(unplanned, plans=plan_all(unplanned, learned))
+
+
+def _say_what_is_fixed(rules: Rules, stored: Mapping[str, GroupTemplate]) -> None:
+    kept = {receiver: not_followed(rules, receiver, template) for receiver, template in stored.items()}
+    for sentence, receivers in by_sentence(kept).items():
+        _log.warning("%s: %s", receivers, sentence)
 
 
 def requests_of(prepared: Prepared) -> Requests:

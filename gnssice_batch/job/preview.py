@@ -17,6 +17,7 @@ from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Span, Status
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import Change, changes_json
+from gnssice_batch.planning.fixed import not_followed
 from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.requests import Requests
@@ -115,12 +116,10 @@ def _by_receiver(outcomes: Iterable[FileOutcome]) -> dict[str, tuple[FileOutcome
     return {name: tuple(each) for name, each in groupby(outcomes, lambda outcome: outcome.file.receiver)}
 
 
-def unit_note(grid: Grid, wanted: int, *, new: bool) -> str:
-    """Why a group's write unit is not the configured one, empty where it is."""
+def unit_note(grid: Grid, wanted: int) -> str:
+    """Why the write unit of a new group is not the configured one, empty where it is."""
     if grid.unit == wanted:
         return ""
-    if not new:
-        return f"not {wanted}: fixed when the group was made"
     daily = epochs_per_day(grid.interval_ns)
     return f"not {wanted}: that is neither whole days nor a part of a day, which has {daily} epochs"
 
@@ -188,10 +187,10 @@ def _receiver(plan: GroupPlan, settings: config.Settings, prepared: Prepared) ->
         partitions=len(plan.assignments),
         write_units=sum(len(assignment.partition.stored_units) for assignment in plan.assignments),
         markers=receiver_markers(prepared.backlog.ledger(template.receiver), sample),
-        unit_note=unit_note(template.grid, settings.chunks.epoch, new=new),
+        unit_note=unit_note(template.grid, settings.chunks.epoch) if new else "",
         tolerance_ns=prepared.context.bounds[template.receiver].tolerance_ns,
         warnings=(
-            *(() if new else rules_of(settings).not_followed(template.receiver, template)),
+            *(() if new else not_followed(rules_of(settings), template.receiver, template)),
             *sample_warnings(template, prepared.surveys, settings.run, new=new),
         ),
     )

@@ -14,7 +14,7 @@ from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.grid import SECOND_NS, gps_datetime
 from gnssice_batch.model.values import Span, Status
 from gnssice_batch.store.layout.file_rows import Columns
-from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, of_ledgers, stored_groups
+from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, of_ledgers, other_groups, stored_groups
 from gnssice_batch.store.reading.size import group_bytes, repository_bytes
 from gnssice_batch.store.repository import Repository, open_existing
 
@@ -53,6 +53,8 @@ class StoreStatus:
     stored_bytes: int
     """Size of the whole repository, all its versions together."""
     receivers: tuple[ReceiverStatus, ...]
+    other_groups: tuple[str, ...] = ()
+    """Groups that other programs made; left alone."""
 
     def as_json(self) -> dict[str, object]:
         """The status as plain JSON values."""
@@ -81,6 +83,7 @@ def store_status(settings: config.Settings) -> StoreStatus:
         snapshot=next(history(repository, branch)),
         stored_bytes=repository_bytes(repository),
         receivers=tuple(receivers.values()),
+        other_groups=other_groups(repository, branch),
     )
 
 
@@ -106,6 +109,7 @@ def as_json(found: StoreStatus) -> dict[str, object]:
         "snapshot": {"id": found.snapshot.id, "written_at": found.snapshot.written_at},
         "stored_bytes": found.stored_bytes,
         "receivers": {one.receiver: _receiver_json(one) for one in found.receivers},
+        "other_groups": list(found.other_groups),
     }
 
 

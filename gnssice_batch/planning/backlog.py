@@ -1,11 +1,12 @@
 """The backlog: files of the archive that the store does not hold yet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
 from gnssice_batch.archive.listing import Listing, list_files
+from gnssice_batch.errors import PlanError
 from gnssice_batch.ingest.header_facts import overrides_text
 from gnssice_batch.model.grid import empty_grid
 from gnssice_batch.model.markers import main_marker
@@ -23,7 +24,7 @@ from gnssice_batch.planning.rules import SOFTWARE, NewGroups, Rules
 from gnssice_batch.planning.survey import FileSurvey, channels, for_interval, sampling
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.ledger import Ledger, StoredRefusal
-from gnssice_batch.store.reading.contents import StoredGroup, branch_head, first_snapshot, stored_groups
+from gnssice_batch.store.reading.contents import StoredGroup, branch_head, first_snapshot, other_groups, stored_groups
 from gnssice_batch.store.repository import MAIN, Repository
 
 
@@ -86,6 +87,8 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
     taken = {receiver: selection.files for receiver, selection in chosen.items() if selection.files}
     missing = gone(listing, ledgers)
     check_gone(missing, ledgers, rules.archive)
+    if repository and snapshot:
+        _check_groups(taken.keys() - stored.keys(), repository, snapshot)
     check_owners((file for files in taken.values() for file in files), ledgers, rules.archive)
     overlaps = dict.fromkeys(taken, Overlap(rules.strategy))
     if rules.strategy is Strategy.APPEND:
@@ -101,6 +104,19 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
         reader=rules.reader,
         gone=missing,
     )
+
+
+def _check_groups(new: Collection[str], repository: Repository, snapshot: str) -> None:
+    """Refuse new receivers whose names groups of other programs have."""
+    meeting = sorted({*new} & {*other_groups(repository, snapshot=snapshot)}) if new else []
+    if meeting:
+        raise PlanError(
+            [
+                f"{name}: the repository has a group of this name that another program made, canvodpy or xarray: name"
+                " the receiver otherwise in archive.receivers, or choose another store.url"
+                for name in meeting
+            ]
+        )
 
 
 def _after(group: StoredGroup) -> Overlap:

@@ -11,7 +11,7 @@ from gnssice_batch.errors import Reason
 from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.ingest.header_facts import Overrides
 from gnssice_batch.ingest.reading import ReadContext
-from gnssice_batch.model.grid import DAY_NS, SECOND_NS
+from gnssice_batch.model.grid import DAY_NS
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Strategy
 from gnssice_batch.planning.breaker import BreakerLimits
@@ -72,21 +72,6 @@ class Rules:
         kept = template.tolerance_ns if template else None
         chosen = STEADY_NS if grid.tolerance_ns is None else grid.tolerance_ns
         return Bounds(_day_ns(grid.earliest), _day_ns(latest), chosen if kept is None else kept, gap_ns)
-
-    def not_followed(self, receiver: str, template: GroupTemplate) -> tuple[str, ...]:
-        """The settings of the grid that a group does not follow, because it was made with others."""
-        grid, widest_ns = self.grid_of(receiver), template.grid.interval_ns // 2
-        tolerance_ns = None if grid.tolerance_ns is None else min(grid.tolerance_ns, widest_ns)
-        pairs = {
-            "interval_s": (grid.interval_ns, template.grid.interval_ns),
-            "phase_s": (grid.phase_ns, template.grid.phase_ns),
-            "tolerance_s": (tolerance_ns, template.tolerance_ns),
-        }
-        return tuple(
-            f"grid.{name} is {wanted / SECOND_NS:g}, the group keeps the {kept / SECOND_NS:g} it was made with"
-            for name, (wanted, kept) in pairs.items()
-            if wanted is not None and kept is not None and wanted != kept
-        )
 
     def context(self, receivers: Iterable[str], templates: Mapping[str, GroupTemplate] | None = None) -> ReadContext:
         """How workers read the files of these receivers, and place their epochs on the grids of these templates."""

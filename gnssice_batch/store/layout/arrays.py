@@ -128,6 +128,9 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         raise StoreError(msg)
     found = documents(group, ("SNR", "sid", "glonass_fcn"), optional=[JOINED_SOURCE])
     snr, sid, channels = (opened(group, name, found[name]) for name in ("SNR", "sid", "glonass_fcn"))
+    if snr.shards is None:
+        msg = f"the arrays of group {group.path!r} are not sharded: another program has written over them"
+        raise StoreError(msg)
     unit, width = cast("tuple[int, int]", snr.shards)
     grid = Grid(
         interval_ns=_integer(attributes, "interval_ns"),

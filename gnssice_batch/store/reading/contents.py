@@ -15,6 +15,7 @@ from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.layout.file_rows import Columns, read_files
+from gnssice_batch.store.layout.foreign import is_own
 from gnssice_batch.store.layout.ledger import Ledger, read_ledger
 from gnssice_batch.store.repository import MAIN, Repository
 from gnssice_batch.store.together import together
@@ -59,15 +60,15 @@ def first_snapshot(repository: Repository) -> str:
 
 @repeatable
 def stored_groups(repository: Repository, snapshot: str | None = None, branch: str = MAIN) -> dict[str, StoredGroup]:
-    """Every receiver's group at a snapshot, or at the head of a branch.
+    """Every receiver's group at a snapshot, or at the head of a branch; those of other programs are left out.
 
     Raises
     ------
     StoreError
-        When a group was not made by this job.
+        When a group that says that this program made it is not what it makes.
     """
     with _root(repository, branch, snapshot) as root:
-        groups = dict(root.groups()) if root is not None else {}
+        groups = {name: group for name, group in _groups(root) if is_own(group)}
         found = together(partial(_stored_group, group) for group in groups.values())
         return dict(zip(groups, found, strict=True))
 
@@ -82,7 +83,20 @@ def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str |
         When there is no such branch.
     """
     with _root(repository, branch, snapshot) as root:
-        return tuple(sorted(name for name, _ in root.groups())) if root is not None else ()
+        return tuple(sorted(name for name, group in _groups(root) if is_own(group)))
+
+
+@repeatable
+def other_groups(repository: Repository, branch: str = MAIN, snapshot: str | None = None) -> tuple[str, ...]:
+    """The groups that other programs made at the head of a branch, or at a snapshot, sorted.
+
+    Raises
+    ------
+    StoreError
+        When there is no such branch.
+    """
+    with _root(repository, branch, snapshot) as root:
+        return tuple(sorted(name for name, group in _groups(root) if not is_own(group)))
 
 
 @repeatable
@@ -115,6 +129,10 @@ def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:
     with as_store_errors():
         for entry in repository.handle.ancestry(branch=branch):
             yield Snapshot(str(entry.id), entry.written_at.isoformat(timespec="seconds"), str(entry.message))
+
+
+def _groups(root: zarr.Group | None) -> Iterator[tuple[str, zarr.Group]]:
+    return root.groups() if root is not None else iter(())
 
 
 def _stored_group(group: zarr.Group) -> StoredGroup:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from gnssice_batch.errors import StoreError
+from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import (
     EPOCH_COORDINATES,
@@ -27,6 +27,7 @@ from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import create_arrays, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
 from gnssice_batch.store.layout.documents import Document, documents, opened, put_documents, with_shape
+from gnssice_batch.store.layout.foreign import foreign_arrays
 from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, make_branch, remove_branch
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import Units, changed_units
@@ -116,6 +117,8 @@ def structure_on(
     ------
     StoreError
         When a group can't become what its template says.
+    PlanError
+        When another program has added arrays over the axes of a group that has to grow.
     """
     session = repository.handle.writable_session(staged.branch)
     fork = fork_of(previous.change) if previous else session.fork()
@@ -190,6 +193,12 @@ def _apply(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
         _create(fork, template)
         return
     group = zarr.open_group(fork.store, path=template.receiver, mode="r+")
+    if names := foreign_arrays(group):
+        msg = (
+            f"{template.receiver}: its axes have to grow, and {' and '.join(names)} over them, which another program"
+            " has added to the group, would not fit any more: move that to a group of its own"
+        )
+        raise PlanError([msg])
     _change(fork, group, read_template(group), template)
 
 

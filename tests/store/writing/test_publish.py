@@ -134,7 +134,6 @@ def test_a_file_refused_again_moves_the_rows_of_those_behind_it(tmp_path, renumb
     (tmp_path / "elsewhere").write_bytes(hourly(12)[gone])
     (tmp_path / "archive" / gone).symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere").unlink()
-    (tmp_path / "elsewhere").mkdir()
     run(chosen)
     assert row(chosen, GROUP, gone)["reason"] == "unreadable"
     write(tmp_path / "archive", hourly(6, 18))
