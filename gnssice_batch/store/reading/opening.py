@@ -1,6 +1,6 @@
 """A receiver's group as a lazy xarray Dataset: nothing that grows with time is loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -20,6 +20,13 @@ from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.reading.regular_times import RegularTimes
+from gnssice_batch.store.reading.shaping import (
+    in_memory,
+    masked,
+    of_any_receiver,
+    on_signals,
+    without_chunks_of_the_store,
+)
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
 from gnssice_batch.store.repository import MAIN, Repository, open_existing
 from gnssice_batch.store.versions import VersionName, snapshot_of
@@ -38,13 +45,16 @@ type Chunks = Mapping[str, int] | Literal["auto"] | None
 @repeatable
 def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in what form
     url: str,
-    group: str,
+    group: str = "",
     version: VersionName | None = None,
     branch: str = MAIN,
     *,
     chunks: Chunks = "auto",
     pandas_limit: int = PANDAS_LIMIT,
     trim: bool = True,
+    sids: Sequence[str] | None = None,
+    mask: bool = False,
+    per_epoch: bool = True,
     storage_options: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Open a receiver's observations at one version of a repository.
@@ -57,7 +67,7 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     url
         Repository: a local path, ``file://``, ``s3://bucket/prefix`` or ``az://container/prefix``.
     group
-        Receiver, e.g. ``canopy_01``.
+        Receiver, e.g. ``canopy_01``; without one the error names those that there are.
     version
         Tag, snapshot id or its beginning, number of a version, `Version`, or a time: the last version that was there
         then; None: what the branch holds now.
@@ -73,6 +83,14 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     trim
         From the first to the last epoch that holds anything, as the attributes ``time_coverage_start`` and
         ``time_coverage_end`` say them (ACDD's names, GPS time); False: the whole axis.
+    sids
+        Signals, in this order; those that the receiver never had are missing everywhere. Integers stay integers, which
+        `xarray.Dataset.reindex` turns into floats. None: all of the receiver.
+    mask
+        `LLI` and `SSI` as float32 with NaN where they are missing, so that their means are means.
+    per_epoch
+        With the coordinates ``epoch_flag epoch_offset rx_clock_offset source_file``, which belong to one receiver:
+        without them (False) several receivers can be merged.
     storage_options
         How the storage is reached, in the words of the setting ``store.storage_options``; None: as the environment
         or the identity of this machine says. Keys given here travel with the dataset where it is pickled.
@@ -81,7 +99,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     -------
     xarray.Dataset
         Data variables ``SNR Pseudorange Phase Doppler LLI SSI`` over ``(epoch, sid)``, everything else as coordinates.
-        Epochs are ``datetime64[ns]`` in GPS time; missing is NaN, and -1 in `LLI` and `SSI`.
+        Epochs are ``datetime64[ns]`` in GPS time; missing is NaN, and -1 in `LLI` and `SSI`. Dask chunks of several
+        variables do not always agree: `xarray.Dataset.unify_chunks` makes them.
 
     Raises
     ------
@@ -115,7 +134,11 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     )
     dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
     dataset.encoding["source"] = url
-    return _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
+    without_chunks_of_the_store(dataset.variables.values())
+    taken = _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
+    taken = taken if sids is None else on_signals(taken, sids)
+    taken = masked(taken) if mask else taken
+    return taken if per_epoch else of_any_receiver(taken)
 
 
 def group_at(
@@ -194,7 +217,8 @@ def _group(session: icechunk.Session, name: str) -> zarr.Group:
         raise StoreError(msg) from None
     member = root.get(name) if name.strip("/") else None
     if not isinstance(member, zarr.Group):
-        msg = f"the repository has no group {name!r}; it has {_listed(sorted(root.group_keys()), 'none')}"
+        wanted = f"the repository has no group {name!r}" if name else "say which receiver"
+        msg = f"{wanted}; it has {_listed(sorted(root.group_keys()), 'none')}"
         raise StoreError(msg)
     return member
 
@@ -215,13 +239,12 @@ def _listed(names: list[str], nothing: str = "") -> str:
 
 
 def _signals(group: zarr.Group) -> dict[str, xr.Variable]:
-    """The coordinates along ``sid`` in memory, strings as objects: they are few, and compared all the time."""
+    """The coordinates along ``sid`` in memory: they are few, and compared all the time."""
     return {name: _in_memory(array(group, name)) for name in _ALONG_SID}
 
 
 def _in_memory(stored: zarr.Array[Any]) -> xr.Variable:
-    values = np.asarray(stored[:])
-    return xr.Variable("sid", values.astype(object) if values.dtype.kind in "TUO" else values, dict(stored.attrs))
+    return xr.Variable("sid", in_memory(np.asarray(stored[:])), dict(stored.attrs))
 
 
 def _epochs(group: zarr.Group, grid: Grid, pandas_limit: int) -> xr.Coordinates:
