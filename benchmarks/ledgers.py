@@ -55,7 +55,7 @@ def _build(folder: Path) -> None:
     handle.reset_branch("main", handle.lookup_branch(structure.branch))
     handle.delete_branch(structure.branch)
     session = handle.writable_session("main")
-    provenance = Provenance("20250101T000000-abcdef", "benchmark", "2025-01-01T00:00:00", structure.base, "benchmark")
+    provenance = Provenance("20250101T000000-abcdef", "benchmark", "2025-01-01T00:00:00", "benchmark")
     for template in templates:
         group = zarr.open_group(session.store, path=template.receiver, mode="r+")
         grid = template.grid

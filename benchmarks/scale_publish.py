@@ -175,9 +175,7 @@ def _publication(
         forks=forks,
         groups={template.receiver: _change(template, template if there else None) for template in templates},
         planned=union(unit_chunks(template, range(days)) for template in templates),
-        provenance=Provenance(
-            "20250101T000000-abcdef", "benchmark", "2025-01-01T00:00:00", structure.base, "benchmark"
-        ),
+        provenance=Provenance("20250101T000000-abcdef", "benchmark", "2025-01-01T00:00:00", "benchmark"),
         metadata={"partitions": len(forks)},
     )
 

@@ -42,7 +42,7 @@ def publication_of(prepared: Prepared, work: Work, structure: Structure, files: 
         forks=[done.outcome.fork for done in work.done.values() if done.outcome.fork and done.outcome.written_units],
         groups={receiver: _group_change(receiver, prepared, work, files[receiver]) for receiver in files},
         planned=_planned_units(work),
-        provenance=_provenance(prepared, record.run, structure.base, files),
+        provenance=_provenance(prepared, record.run, files),
         metadata={"partitions": len(work.done), "software": SOFTWARE},
     )
 
@@ -261,11 +261,11 @@ def _sourced(done: Done) -> Iterable[SourcedRows]:
     return (SourcedRows(rows, uris, done.rows) for rows in done.outcome.epochs)
 
 
-def _provenance(prepared: Prepared, run: str, base: str, files: Outcomes) -> Provenance:
+def _provenance(prepared: Prepared, run: str, files: Outcomes) -> Provenance:
     written = sum(outcome.written.epochs - outcome.joined for outcomes in files.values() for outcome in outcomes)
     count = sum(len(outcomes) for outcomes in files.values())
     message = f"{count} files, {written} epochs, {', '.join(sorted(files))}"
     written_at = datetime.now(UTC).isoformat(timespec="seconds")
     strategies = {overlap.strategy for overlap in prepared.backlog.overlaps.values()} - {Strategy.BEST}
     strategy = str(next(iter(strategies), Strategy.SKIP))
-    return Provenance(run, prepared.backlog.reader, written_at, base, message[:_MESSAGE_LENGTH], strategy)
+    return Provenance(run, prepared.backlog.reader, written_at, message[:_MESSAGE_LENGTH], strategy)

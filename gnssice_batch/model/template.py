@@ -88,7 +88,8 @@ SID_COORDINATES: Final = (
 
 EPOCH_COORDINATES: Final = (
     _spec("epoch", "int64", ("epoch",), 0, long_name="Epoch", standard_name="time", short_name="epoch", axis="T",
-          units=EPOCH_UNITS, calendar="proleptic_gregorian", comment="GPS time on the group's regular grid"),
+          units=EPOCH_UNITS, calendar="proleptic_gregorian", time_system="GPS", time_system_name="GPS Time",
+          comment="GPS time on the group's regular grid"),
     _spec("epoch_flag", "int8", ("epoch",), -1, long_name="Epoch flag", units="1", valid_range=[-1, 1],
           comment="0 ok, 1 power failure before the epoch, -1 no epoch"),
     _spec("rx_clock_offset", "float64", ("epoch",), _NAN, long_name="Receiver clock offset", units="s"),

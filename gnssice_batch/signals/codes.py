@@ -15,7 +15,7 @@ from gnssice_batch.signals.rinex2 import Rinex2Types
 MAPPING_NAME: Final = "canvodpy-bands/header-aware-rinex2"
 """Name of the way codes are read as signals; stored with the observations."""
 
-MAPPING_VERSION: Final = "2"
+MAPPING_VERSION: Final = "3"
 """Changes whenever a code is read as another signal than before; stored with the observations."""
 
 SYSTEMS: Final = "GRECJIS"
@@ -56,8 +56,8 @@ _CENTER_AND_WIDTH_MHZ: Final = {
     "CB2": (1191.795, 51.15),
     "CB3I": (1268.52, 20.46),
     "CB3A": (1268.52, 35.805),
-    "RG1": (1602.28125, 8.3345),
-    "RG2": (1246.21875, 6.7095),
+    "RG1": (1601.71875, 8.3345),
+    "RG2": (1245.78125, 6.7095),
     "RG3": (1202.025, 7.875),
     "RG1a": (1600.995, 7.875),
     "RG2a": (1248.06, 7.875),

@@ -26,7 +26,7 @@ def one_round(repository, receiver, number):
     file = SourceFile(f"{receiver}/{number}", receiver, 1, "", None, None)
     refused = FileOutcome(file, Status.REJECTED, FileFacts(), Refusal(Reason.EMPTY))
     change = GroupChange(made, made if number else None, (), (refused,), {})
-    provenance = Provenance(run, "committer", "2025-01-01T00:00:00", base, run)
+    provenance = Provenance(run, "committer", "2025-01-01T00:00:00", run)
     publication = Publication(run, structure, FORMAT, (), {receiver: change}, {}, provenance, {})
     snapshot = publish(repository, "main", publication)
     discard_staging(repository, run)

@@ -30,7 +30,7 @@ from tests.support.runs import (
 
 TABLE_COLUMNS = {
     *("index", "rinex_hash", "start", "end", "snapshot_id", "action", "commit_msg", "written_at", "write_strategy"),
-    *("attrs", "canonical_name", "physical_path"),
+    *("attrs", "canonical_name", "physical_path", "preprocessing", "epochs"),
 }
 
 

@@ -1,7 +1,7 @@
 """What canvodpy's validator, readers and ledger ask of a group, stated on a store that the whole job has written.
 
-The rules are those of canvodpy at revision 3bb22a17: `canvod.readers.base.validate_dataset`, its variable and
-coordinate attributes, the table of ingested files and the layout of a repository.
+The rules are those of canvodpy 1.0.0: `canvod.readers.base.validate_dataset`, its variable and coordinate attributes,
+the table of ingested files and the layout of a repository. What 0.2.3 asked for is part of them.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ COORDINATES = {
 }
 
 COORDINATE_ATTRIBUTES = {
-    "epoch": {"standard_name": "time", "short_name": "epoch"},
+    "epoch": {"standard_name": "time", "short_name": "epoch", "time_system": "GPS"},
     "sid": {"long_name": "Signal ID"},
     "freq_center": {"units": "MHz", "standard_name": "center_frequency"},
     "freq_min": {"units": "MHz", "standard_name": "minimum_frequency"},
@@ -61,6 +61,8 @@ TABLE = {
     "attrs": "text",
     "canonical_name": "text",
     "physical_path": "text",
+    "preprocessing": "text",
+    "epochs": "int64",
 }
 
 HOUR = "2025-01-01T00"
@@ -91,7 +93,7 @@ def url(site):
 def dataset(request, url):
     """A receiver as our helper gives it, and as plain xarray does."""
     if request.param == "open_dataset":
-        return open_dataset(url, "canopy_01")
+        return open_dataset(url, "canopy_01", text_objects=True)
     session = open_existing(url).handle.readonly_session("main")
     return xr.open_zarr(session.store, group="canopy_01", consolidated=False)
 

@@ -32,8 +32,16 @@ TABLE_COLUMNS: Final[Mapping[str, str]] = {
     "attrs": "str",
     "canonical_name": "str",
     "physical_path": "str",
+    "preprocessing": "str",
+    "epochs": "int64",
 }
-"""Columns of ``metadata/table``, canvodpy's own, one row a file that was taken."""
+"""Columns of ``metadata/table``, those of canvodpy 1.0, one row a file that was taken."""
+
+LATER_COLUMNS: Final = ("preprocessing", "epochs")
+"""Columns that tables of older programs lack."""
+
+TABLE_FILLS: Final[Mapping[str, str | int]] = {"action": "insert", "attrs": "{}", "epochs": -1}
+"""Fill values other than "" and 0: in a column that was added later they stand for earlier rows."""
 
 _FIELDS: Final[Mapping[str, str]] = {
     **{name: name for name in ("uri", "size_bytes", "etag", "status", "signals", "version", "sha256", "marker")},
@@ -43,7 +51,7 @@ _FIELDS: Final[Mapping[str, str]] = {
 }
 """Fields of `Ledger` and the columns of ``metadata/files`` that they are."""
 
-CONSTANT_COLUMNS: Final[Mapping[str, str]] = {"action": "insert", "attrs": "{}"}
+CONSTANT_COLUMNS: Final = frozenset({"action", "attrs", "snapshot_id", "preprocessing"})
 """Columns of ``metadata/table`` that hold the same in every row: their fill value, of which nothing is stored."""
 
 

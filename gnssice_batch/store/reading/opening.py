@@ -25,6 +25,7 @@ from gnssice_batch.store.reading.shaping import (
     masked,
     of_any_receiver,
     on_signals,
+    with_text_objects,
     without_chunks_of_the_store,
 )
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
@@ -55,6 +56,7 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     sids: Sequence[str] | None = None,
     mask: bool = False,
     per_epoch: bool = True,
+    text_objects: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Open a receiver's observations at one version of a repository.
@@ -91,6 +93,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     per_epoch
         With the coordinates ``epoch_flag epoch_offset rx_clock_offset source_file``, which belong to one receiver:
         without them (False) several receivers can be merged.
+    text_objects
+        Text coordinates as Python objects, which canvodpy's validator asks for; False: of fixed width, as plots want.
     storage_options
         How the storage is reached, in the words of the setting ``store.storage_options``; None: as the environment
         or the identity of this machine says. Keys given here travel with the dataset where it is pickled.
@@ -138,7 +142,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     taken = _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
     taken = taken if sids is None else on_signals(taken, sids)
     taken = masked(taken) if mask else taken
-    return taken if per_epoch else of_any_receiver(taken)
+    taken = taken if per_epoch else of_any_receiver(taken)
+    return with_text_objects(taken) if text_objects else taken
 
 
 def group_at(

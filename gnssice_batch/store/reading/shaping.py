@@ -43,6 +43,12 @@ def in_memory(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return np.array(values.tolist(), str) if values.dtype.kind in "TO" else values
 
 
+def with_text_objects(dataset: xr.Dataset) -> xr.Dataset:
+    """A dataset whose text coordinates are Python objects."""
+    text = {name: each.variable for name, each in dataset.coords.items() if each.dtype.kind == "U"}
+    return dataset.assign_coords({name: each.astype(object) for name, each in text.items()})
+
+
 def masked(dataset: xr.Dataset) -> xr.Dataset:
     """A dataset whose indicators are NaN where there are none, as float32."""
     found = {name: dataset[name].where(dataset[name] != fill) for name, fill in _INDICATORS.items() if name in dataset}

@@ -31,10 +31,11 @@ from gnssice_batch.store.layout.file_rows import (
     rows_of_columns,
 )
 from gnssice_batch.store.layout.ledger import (
-    CONSTANT_COLUMNS,
+    LATER_COLUMNS,
     TABLE,
     TABLE_CHUNK_ROWS,
     TABLE_COLUMNS,
+    TABLE_FILLS,
     header_row,
     table_of,
 )
@@ -50,7 +51,6 @@ class Provenance:
     """Name and version of the program and the reader."""
     written_at: str
     """ISO 8601."""
-    parent_snapshot: str
     message: str
     strategy: str = "skip"
     """canvodpy's word for what was done with epochs that were there before."""
@@ -135,7 +135,7 @@ def _migrated(group: zarr.Group) -> zarr.Array[Any]:
 @cache
 def _document(name: str, dtype: str) -> Document:
     """What Zarr makes of an empty column of canvodpy's table."""
-    fill = CONSTANT_COLUMNS.get(name, "") if dtype == "str" else None
+    fill = TABLE_FILLS.get(name, "" if dtype == "str" else None)
     codecs = encoding(name, dtype, profile="default", level=5)
     return document_of(("file",), codecs, dtype=dtype, chunks=(TABLE_CHUNK_ROWS,), fill_value=fill)
 
@@ -145,9 +145,10 @@ def _table_rows(group: zarr.Group, taken: Sequence[FileOutcome], provenance: Pro
     if not taken:
         return Appending([], {})
     table = table_of(group)
-    there = documents(table, TABLE_COLUMNS)
+    there = documents(table, TABLE_COLUMNS.keys() - set(LATER_COLUMNS), LATER_COLUMNS)
     first = there["index"]["shape"][0]
-    longer = {name: with_shape(document, (first + len(taken),)) for name, document in there.items()}
+    columns = {name: there.get(name) or _document(name, dtype) for name, dtype in TABLE_COLUMNS.items()}
+    longer = {name: with_shape(document, (first + len(taken),)) for name, document in columns.items()}
     put_documents(table, longer)
     rows = [_table_row(first + number, outcome, provenance) for number, outcome in enumerate(taken)]
     found = Appending([], {})
@@ -242,7 +243,7 @@ def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict
         "rinex_hash": outcome.facts.sha256[:16],
         "start": first,
         "end": last,
-        "snapshot_id": provenance.parent_snapshot,
+        "snapshot_id": "",
         "action": "insert",
         "commit_msg": provenance.message,
         "written_at": provenance.written_at,
@@ -250,6 +251,8 @@ def _table_row(index: int, outcome: FileOutcome, provenance: Provenance) -> dict
         "attrs": "{}",
         "canonical_name": outcome.file.uri.rsplit("/", 1)[-1],
         "physical_path": outcome.file.uri,
+        "preprocessing": "",
+        "epochs": outcome.facts.epochs,
     }
 
 

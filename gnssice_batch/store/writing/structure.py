@@ -22,6 +22,7 @@ from gnssice_batch.model.template import (
     GroupTemplate,
     signal_columns,
 )
+from gnssice_batch.signals import MAPPING_VERSION
 from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import create_arrays, layout_attributes, read_template
@@ -245,7 +246,8 @@ def _change(fork: icechunk.ForkSession, group: zarr.Group, old: GroupTemplate, n
         epoch = opened(group, "epoch", made["epoch"])
         _write_epochs(epoch, new.grid, 0, added_before)
         _write_epochs(epoch, new.grid, added_before + old.grid.size, new.grid.size)
-    group.update_attributes(_attributes(new))
+    named_anew = new.axis != old.axis and "mapping_version" in new.attributes
+    group.update_attributes(_attributes(new) | ({"mapping_version": MAPPING_VERSION} if named_anew else {}))
 
 
 def _attributes(template: GroupTemplate) -> dict[str, object]:

@@ -13,7 +13,7 @@ from gnssice_batch.store.layout.ledger import header_of, header_row, read_ledger
 from gnssice_batch.store.writing.ledger_rows import Provenance, append_files, create_ledger
 from tests.support.older_layout import put_back
 
-PROVENANCE = Provenance("run", "reader", "2025-01-01T00:00:00+00:00", "parent", "message")
+PROVENANCE = Provenance("run", "reader", "2025-01-01T00:00:00+00:00", "message")
 FULL = HeaderFacts(
     marker="STAT",
     position_xyz_m=(4000000.1234, -600000.0, 4500000.0),
