@@ -46,6 +46,8 @@ class Lease:
     """What no other start has."""
     released: bool = False
     """Whether the start has ended and left the run to whoever comes next."""
+    numbering: str = ""
+    """In what the number of the process counts: containers of one host name number theirs apart; empty: not known."""
 
     @property
     def origin(self) -> str:
@@ -58,8 +60,8 @@ class Lease:
 
     @property
     def here(self) -> bool:
-        """Whether it is a process of this machine."""
-        return self.host == socket.gethostname()
+        """Whether it is a process of this machine, one that this process can see."""
+        return self.host == socket.gethostname() and self.numbering in {"", numbering()}
 
     @property
     def age_s(self) -> float:
@@ -228,11 +230,17 @@ def _take(folder: Folder, run: str, least: Callable[[], int], token: str, dead: 
         if found and found != dead and found.alive():
             break
         before = found.start if found else least()
-        lease = Lease(socket.gethostname(), os.getpid(), process_started(os.getpid()), now(), before + 1, token)
+        lease = _own(before + 1, token)
         taken = _put(folder, lease, version)
         if taken is not None:
             return Holding(folder, run, lease, taken)
     raise HeldError(folder, run, found)
+
+
+def _own(start: int, token: str) -> Lease:
+    process = os.getpid()
+    started, counted = process_started(process), numbering()
+    return Lease(socket.gethostname(), process, started, now(), start, token, numbering=counted)
 
 
 def wait_for(held: HeldError, stop: Callable[[], None]) -> Lease | None:
@@ -305,7 +313,7 @@ def read_lease(folder: Folder) -> tuple[Lease | None, str | None]:
 
 
 def _lease(content: bytes) -> Lease:
-    found: Any = load(Lease, {"released": False} | unseal(content))
+    found: Any = load(Lease, {"released": False, "numbering": ""} | unseal(content))
     lease: Lease = found
     return lease
 
@@ -316,6 +324,14 @@ def _put(folder: Folder, lease: Lease, version: str | None) -> str | None:
     except OSError as error:
         msg = f"{folder.url}/{NAME}: the journal can't be written: {error}; what it has already stands"
         raise StoreError(msg) from error
+
+
+def numbering() -> str:
+    """What the numbers of processes count in, the same for all that see one another; empty where it is not told."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def process_started(process: int) -> str:

@@ -1,7 +1,9 @@
 """Files of a disk below a folder: directory links are followed, what is no file is named."""
 
+import errno
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ _KINDS: Final = (
     (stat.S_ISBLK, "a block device"),
     (stat.S_ISCHR, "a character device"),
 )
+_REMOVALS: Final = 5
 _ESCAPED: Final = re.compile(rb"\\x([0-9a-f]{2})")
 
 type _Inode = tuple[int, int]
@@ -91,6 +94,33 @@ def _take(below: str, told: os.stat_result, found: Listed) -> None:
             return
     size_bytes = told.st_size if stat.S_ISREG(told.st_mode) else 0
     found.files[below] = Entry(size_bytes, str(told.st_mtime), told.st_mtime)
+
+
+def remove(path: str) -> None:
+    """Remove a file, or a folder with all below it, that which others still write into it or remove too.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such thing.
+    OSError
+        When the disk does not let it.
+    """
+    if not Path(path).is_dir() or Path(path).is_symlink():
+        Path(path).unlink()
+        return
+    for _ in range(_REMOVALS):
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            if not Path(path).exists():
+                return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        else:
+            return
+    shutil.rmtree(path)
 
 
 def readable(path: str) -> str:

@@ -206,7 +206,7 @@ class Folder:
                 within = opened.ls(path, detail=False) if keeping else [path]
                 for each in within:
                     if not keeping or each.rpartition("/")[2] != keeping:
-                        opened.rm(each, recursive=True)
+                        disk.remove(each) if isinstance(opened, LocalFileSystem) else opened.rm(each, recursive=True)
                         _check_removed(opened, each)
 
     def remove_file(self, name: str) -> None:

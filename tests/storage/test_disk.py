@@ -1,4 +1,6 @@
+import errno
 import os
+import shutil
 import socket
 import stat
 import tempfile
@@ -151,6 +153,31 @@ def test_a_name_that_holds_such_an_escape_is_itself(root):
     assert readable("b\\xe9") == "b\\xe9"
     assert on_disk(str(root / "b\\xe9")) == str(root / "b\\xe9")
     assert Folder(str(root)).read("b\\xe9") == b"plain"
+
+
+def test_a_folder_is_removed_though_others_write_into_it(root, monkeypatch):
+    rmtree, written = shutil.rmtree, []
+
+    def beaten(path):
+        if len(written) < 3:
+            written.append(path)
+            raise OSError(errno.ENOTEMPTY, "Directory not empty", path)
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", beaten)
+    Folder(str(root)).remove("a")
+    assert not (root / "a").exists()
+    Folder(str(root)).remove("a")
+    Folder(str(root)).remove("top")
+    assert listed(root).files == {}
+
+
+def test_of_a_link_the_link_is_removed(root, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_bytes(b"1")
+    (root / "link").symlink_to(tmp_path / "kept")
+    Folder(str(root)).remove("link")
+    assert (tmp_path / "kept" / "file").exists()
 
 
 def test_long_names_work(root):
