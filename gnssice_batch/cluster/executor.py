@@ -133,6 +133,7 @@ class OnDask:
         self._counted_at = -_COUNT_AGAIN_S
         self._slots = 1
         self._alone_since: float | None = None
+        self._share_bytes: int | None = None
 
     @property
     def dashboard(self) -> str | None:
@@ -255,10 +256,11 @@ class OnDask:
         return True
 
     def memory_bytes(self) -> int | None:
-        """The smallest worker's limit, shared by its threads."""
+        """The smallest worker's limit, shared by its threads; as it was last, where no worker is left just now."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         shares = [int(worker["memory_limit"]) // worker["nthreads"] for worker in workers if worker["memory_limit"]]
-        return min(shares, default=None)
+        self._share_bytes = min(shares, default=self._share_bytes)
+        return self._share_bytes
 
 
 def with_retries[R](

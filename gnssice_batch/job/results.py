@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from gnssice_batch.errors import Reason, StoreError
+from gnssice_batch.job.killed import killed
 from gnssice_batch.job.prepare import Prepared, requests_of
 from gnssice_batch.job.report import Proof, RunReport, combined
 from gnssice_batch.job.work import Work
 from gnssice_batch.model.template import unit_chunks
-from gnssice_batch.model.values import Assignment, Done, FileFacts, FileOutcome, Refusal, Status, Strategy, Tally
+from gnssice_batch.model.values import Done, FileOutcome, Refusal, Status, Strategy, Tally
 from gnssice_batch.planning.backlog import Backlog
 from gnssice_batch.planning.changes import Change, changes
 from gnssice_batch.planning.markers import receiver_markers
@@ -194,13 +195,8 @@ def _parts(work: Work) -> Iterable[FileOutcome]:
     for done in work.done.values():
         yield from done.outcome.files
     for assignment in work.set_aside.values():
-        yield from _killed(assignment)
-
-
-def _killed(assignment: Assignment) -> Iterable[FileOutcome]:
-    key = assignment.partition.key
-    refusal = Refusal(Reason.KILLED_WORKERS, f"partition {key} killed its workers again and again")
-    return (FileOutcome(file, Status.REJECTED, FileFacts(), refusal, partitions=(key,)) for file in assignment.files)
+        key = assignment.partition.key
+        yield from (killed(file, f"partition {key}", (key,)) for file in assignment.files)
 
 
 def _check_complete(prepared: Prepared, parts: Mapping[str, Mapping[str, object]]) -> None:

@@ -10,6 +10,7 @@ from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import GnssiceError, PlanError
+from gnssice_batch.ingest.deadly import deadly_files
 from gnssice_batch.ingest.opening import Fork, Later
 from gnssice_batch.ingest.partition import ingest_partition
 from gnssice_batch.ingest.sources import by_first_unit
@@ -145,6 +146,7 @@ def _send_out(
     todo: tuple[Assignment, ...], prepared: Prepared, work: Work, breaker: Breaker, execution: Execution
 ) -> None:
     sent: dict[str, Assignment] = {}
+    killing: list[Assignment] = []
     calls = (_call(assignment, prepared, work, sent, here=execution.tasks.here) for assignment in todo)
     asking = _asking_ahead(calls, todo, prepared.context.archive) if execution.tasks.here else calls
     for finished in execution.run(asking):
@@ -152,15 +154,33 @@ def _send_out(
             work.making.result()
         assignment = sent.pop(finished.key)
         if finished.killed_workers:
-            work.set_aside[finished.key] = assignment
-            execution.progress.set_aside()
-            _log.error("partition set aside: %s", finished.error, extra={"partition": finished.key})
+            killing.append(assignment)
+            _log.error("partition killed its workers: %s", finished.error, extra={"partition": finished.key})
             continue
         outcome = result_of(finished)
         _learn(work, assignment, outcome, finished.worker)
         breaker.check(outcome.files)
         execution.progress.add(outcome)
         execution.progress.finished(outcome.key, outcome.bytes_read)
+
+    for assignment in killing:
+        _without_deadly(assignment, prepared, work, execution)
+
+
+def _without_deadly(assignment: Assignment, prepared: Prepared, work: Work, execution: Execution) -> None:
+    """Refuse those files of a partition that kill whoever reads them; where it did not die of these, set it aside."""
+    key = assignment.partition.key
+    arguments = (assignment.files, prepared.context, execution.tasks.memory_bytes())
+    looked = execution.run([Task(f"{key}/files", deadly_files, arguments)])
+    deadly = {file for finished in looked for file in finished.result or ()}
+    if 0 < len(deadly) < len(assignment.files):
+        work.note_deadly(key, deadly)
+        named = ", ".join(sorted(file.uri for file in deadly))
+        _log.warning("done again without what killed its workers: %s", named, extra={"partition": key})
+        return
+    work.set_aside[key] = assignment
+    execution.progress.set_aside()
+    _log.error("partition set aside: it killed its workers", extra={"partition": key})
 
 
 def _asking_ahead[R](

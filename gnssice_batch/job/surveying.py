@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gnssice_batch.archive.kept import KEPT
-from gnssice_batch.cluster.executor import Task
+from gnssice_batch.cluster.executor import Finished, Task
 from gnssice_batch.errors import ConfigError, PlanError
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.job.execution import Execution, result_of
+from gnssice_batch.job.killed import killed
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, SourceFile, Span, Status
 from gnssice_batch.planning.backlog import Backlog, new_template
@@ -101,9 +102,10 @@ class Surveying:
         execution.progress.stage("survey", len(files))
         if execution.tasks.here:
             KEPT.ask(self.context.archive, files)
-        calls = (Task(f"survey/{file.uri}", survey_file, (file, self.context)) for file in files)
+        by_key = {f"survey/{file.uri}": file for file in files}
+        calls = (Task(key, survey_file, (file, self.context)) for key, file in by_key.items())
         for finished in execution.run(calls):
-            surveys.append(replace(result_of(finished), worker=finished.worker))
+            surveys.append(_survey_of(finished, by_key[finished.key]))
             breaker.check([surveys[-1].outcome])
             execution.progress.finished(finished.key, surveys[-1].outcome.file.size_bytes)
         execution.stop.raise_if_requested()
@@ -175,6 +177,13 @@ def by_receiver(surveys: Iterable[FileSurvey]) -> dict[str, list[FileSurvey]]:
 def usable(surveys: Iterable[FileSurvey]) -> list[FileSurvey]:
     """The surveys of files with observations: a group can be made of what they say."""
     return [survey for survey in surveys if survey.outcome.status is not Status.REJECTED and survey.sids]
+
+
+def _survey_of(finished: Finished[FileSurvey], file: SourceFile) -> FileSurvey:
+    """What reading a file has shown; one that kills its workers is refused."""
+    if finished.killed_workers:
+        return FileSurvey(killed(file, "this file"), frozenset(), 0)
+    return replace(result_of(finished), worker=finished.worker)
 
 
 def true_span(outcome: FileOutcome) -> Span | None:

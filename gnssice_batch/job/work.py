@@ -1,17 +1,19 @@
 """The work of a run so far, with what it has learned from it."""
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.journal import Journal
+from gnssice_batch.job.killed import killed
 from gnssice_batch.job.making import Making, made_before
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.resume import Resumed
 from gnssice_batch.job.surveying import true_span
 from gnssice_batch.model.sharing import with_files
 from gnssice_batch.model.template import GroupTemplate, grown_axis
-from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Span, Status
+from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, SourceFile, Span, Status
 from gnssice_batch.planning.plan import Learned
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.structure import Staged, Structure
@@ -89,6 +91,12 @@ class Work:
         rejected = {part.file.uri: part for part in outcome.files if part.status is Status.REJECTED}
         if rejected:
             self.rejected.setdefault(outcome.key, {}).update(rejected)
+
+    def note_deadly(self, key: str, files: Iterable[SourceFile]) -> None:
+        """Take down the files of a partition that kill whoever reads them: no later plan has them."""
+        for file in files:
+            self.spans[file.uri] = None
+            self.rejected.setdefault(key, {})[file.uri] = killed(file, "this file", (key,))
 
     def with_rejected(self, outcome: PartitionOutcome) -> PartitionOutcome:
         """The outcome with the files that an earlier round refused, so that the journal answers for them too."""

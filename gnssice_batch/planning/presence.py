@@ -76,11 +76,15 @@ def check_owners(files: Iterable[SourceFile], ledgers: Ledgers, settings: config
     """
     if settings.take_again:
         return
-    files = list(files)
-    owners = {uri: receiver for receiver, ledger in ledgers.items() for uri in _taken(ledger)} if files else {}
-    again = [file for file in files if owners.get(file.uri, file.receiver) != file.receiver]
+    now = {file.uri: file.receiver for file in files}
+    again = [
+        f"{uri}: of {receiver}, now of {now[uri]}"
+        for receiver, ledger in ledgers.items()
+        for uri in (_taken(ledger) if now else ())
+        if now.get(uri, receiver) != receiver
+    ]
     if again:
-        named = "; ".join(f"{file.uri}: of {owners[file.uri]}, now of {file.receiver}" for file in again[:_MOST_NAMED])
+        named = "; ".join(again[:_MOST_NAMED])
         msg = (
             f"{len(again):,} files stand in the store as those of another receiver ({named}): were archive.layout or"
             " archive.receivers changed? archive.take_again: true takes them once more"

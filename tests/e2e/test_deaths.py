@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.support.cluster_places import in_the_middle, same, same_but_for_the_first_partition, versions
+from tests.support.cluster_places import in_the_middle, same, same_but_for_the_ledger, versions
 from tests.support.real_cluster import INSTANCE, command, terminations, until
 
 pytestmark = pytest.mark.e2e
@@ -91,13 +91,14 @@ class TestIndexed:
             assert namespace.ended(release)[0] == "Complete"
         assert same(s3, store, reference)
 
-    @pytest.mark.usefixtures("bomb")
-    def test_a_partition_that_needs_too_much_memory(self, namespace, at, s3, store, reference):
+    def test_a_file_that_needs_too_much_memory(self, namespace, at, s3, store, reference, bomb):
         namespace.install("run", at(s3, store), {"resources": {"limits": {"memory": "700Mi"}}})
         assert namespace.ended("run", 600)[0] == "Complete"
-        assert same_but_for_the_first_partition(s3, store, reference, "canopy_01")
+        assert same_but_for_the_ledger(s3, store, reference, "canopy_01")
         said = namespace.kubectl("logs", "-l", f"{INSTANCE}=run,{INDEX}=0", "--tail=-1")
-        assert "set aside      canopy_01.2025001T000000: killed their workers" in said
+        assert f"{bomb}\n" in said
+        assert "rejected: killed_workers, this file killed its workers" in said
+        assert "set aside" not in said
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def bomb(s3):
     archive = folder_at(location(s3.url("archive"), s3.options | s3.keys))
     name = "canopy_01/25001/C00100SIM_R_20250010007_15M_15S_MO.rnx.gz"
     archive.write(name, gzip.compress(b"     3.05           OBSERVATION DATA    M" + b" " * (1 << 30), 1))
-    yield
+    yield name
     archive.remove(name)
 
 

@@ -1,6 +1,7 @@
 """What goes wrong where tasks run: headings of docs/failure-modes.md, in its order."""
 
 import errno
+import gzip
 import threading
 from types import SimpleNamespace
 
@@ -29,7 +30,7 @@ from tests.cluster.pods import IndexedJob
 from tests.failures.field import journaled, settings_of
 from tests.failures.processes import Cluster
 from tests.failures.small import GROUP, Hook, check_as_in_one_run, hourly, rejected, site
-from tests.support.runs import messages, repository, stored
+from tests.support.runs import messages, repository, stored, write
 
 
 @pytest.fixture(autouse=True)
@@ -183,6 +184,24 @@ class TestAPartitionKillsItsWorkers:
         assert len(stored(chosen, GROUP).uri) == 360
         run(chosen, retry=Retry(frozenset({Reason.KILLED_WORKERS})))
         check_as_in_one_run(tmp_path, chosen, files)
+
+    @pytest.mark.heavy
+    @pytest.mark.parametrize("known", [False, True], ids=["in the sample of a new receiver", "in a partition"])
+    def test_a_file_that_kills_them_is_refused_and_the_others_are_taken(self, tmp_path, known):
+        """It unpacks to more than a worker may use, and the limit allows it."""
+        section = {"kind": "local", "workers": 1, "memory_limit": "800MB"}
+        before, more = hourly(0, 12), hourly(6, 7, 8)
+        chosen = site(tmp_path, before, cluster=section, reader={"max_unpacked_bytes": "2GiB"})
+        if known:
+            run(chosen)
+        bomb = next(iter(hourly(9))) + ".gz"
+        header = b"     3.05           OBSERVATION DATA    M" + b" " * 39 + b"\n"
+        write(tmp_path / "archive", {**more, bomb: gzip.compress(header + b" " * (1 << 30), 1)})
+        report = run(chosen)
+        assert report.set_aside == ()
+        assert rejected(report) == {bomb: Reason.KILLED_WORKERS}
+        assert set(stored(chosen, GROUP).uri) == {*before, *more}
+        assert len(stored(chosen, GROUP).uri) == 120 * len(before | more)
 
     @pytest.mark.heavy
     def test_those_that_only_waited_beside_it_are_not_blamed(self, caplog, monkeypatch):
