@@ -19,11 +19,13 @@ from gnssice_batch.job.rounds import ingest
 from gnssice_batch.job.start import start_of, tag_published
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.job.work import Work
+from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import warn
 from gnssice_batch.planning.rules import Rules, Wish, rules_of
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.publish import Publication, publish
+from gnssice_batch.store.writing.structure import Structure
 
 _BASE_MEMORY_BYTES = 350 << 20
 """A worker with its libraries loaded and nothing to do."""
@@ -82,7 +84,7 @@ def _phases(order: Order, execution: Execution) -> RunReport:
             return up_to_date_report(prepared, target.url, start.run)
         _check_memory(prepared, execution.tasks)
         work = start.begin(prepared)
-        structure = ingest(prepared, work, rules.limits, execution)
+        structure = _ingested(prepared, work, rules, execution)
         files = file_outcomes(prepared, work)
         check_read_again(backlog, files)
         proof = prove(work, prepared.context, order.proof, execution, rules.strategy, backlog.rewriting)
@@ -92,6 +94,20 @@ def _phases(order: Order, execution: Execution) -> RunReport:
             execution.progress.stage("publish", 0)
             snapshot = _published(target, work, publication_of(prepared, work, structure, news))
     return report_of(prepared, work, files, proof, snapshot)
+
+
+def _ingested(prepared: Prepared, work: Work, rules: Rules, execution: Execution) -> Structure:
+    """Do every partition; where one meets damage, a structure that makes groups is forgotten.
+
+    It is of the damaged version for ever, and can't be made again on a repaired one with these groups in it.
+    """
+    try:
+        return ingest(prepared, work, rules.limits, execution)
+    except DamagedError:
+        if work.templates.keys() - prepared.backlog.stored.keys():
+            work.journal.drop_structure()
+            work.journal.flush()
+        raise
 
 
 def _published(target: Target, work: Work, publication: Publication) -> str:
