@@ -10,15 +10,13 @@ from gnssice_batch.job.report import RunReport
 from gnssice_batch.job.run import run
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import gps_datetime
-from gnssice_batch.model.values import Status
 from gnssice_batch.operate.integrity import Damaged, places_of, scanned
-from gnssice_batch.operate.status import existing_repository, latest_rows
+from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.operate.verification import verified
 from gnssice_batch.planning.backlog import find_backlog
-from gnssice_batch.planning.rewriting import Rewrite, reaching_units
+from gnssice_batch.planning.rewriting import Rewrite, older_rows, reaching_units
 from gnssice_batch.planning.rules import rules_of
-from gnssice_batch.store.layout.file_rows import Columns
-from gnssice_batch.store.reading.contents import StoredGroup, of_ledgers, stored_groups
+from gnssice_batch.store.reading.contents import StoredGroup, stored_groups
 from gnssice_batch.store.repository import Repository
 
 
@@ -116,9 +114,8 @@ def plan_repair(settings: config.Settings, wanted: Wanted, progress: Progress | 
     _note(reasons, differing, "differs from the archive")
     if wanted.older_reader:
         present = rules_of(settings).reader
-        columns = ("uri", "status", "reader")
-        older = of_ledgers(repository, chosen, columns, lambda _, rows: older_rows(rows, present), snapshot=snapshot)
-        _note(reasons, {name: _reached(chosen[name], rows) for name, rows in older.items()}, "read by an older reader")
+        older = {name: _reached(group, older_rows(group.ledger, present)) for name, group in chosen.items()}
+        _note(reasons, older, "read by an older reader")
     plan = RepairPlan(repository.url, _units(chosen, reasons), damaged, {}, (), (), beyond, _rewrite(chosen, reasons))
     return _with_files(plan, settings, repository, target.branch, chosen) if reasons else plan
 
@@ -136,14 +133,6 @@ def repair(
         As `run` says; readers see nothing of it then.
     """
     return run(settings, progress, replace(plan.rewrite, accept_loss=accept_loss))
-
-
-def older_rows(rows: Columns, present: str) -> list[int]:
-    """The latest rows of files that were taken, and that another version of program or reader has read."""
-    latest = latest_rows(rows["uri"])
-    older = (rows["status"][latest] != Status.REJECTED.value) & (rows["reader"][latest] != present)
-    found: list[int] = latest[older].tolist()
-    return found
 
 
 def _damaged_units(damaged: Iterable[Damaged]) -> dict[str, set[int]]:

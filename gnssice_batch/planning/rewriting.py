@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,8 @@ from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import SourceFile, Status
 from gnssice_batch.store.layout.ledger import Ledger
 
-_MOST_NAMED = 5
+_MOST_NAMED: Final = 5
+_REWRITE: Final = "rewrite "
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Rewrite:
         """Return the same words for the same units, in any process."""
         listed = "; ".join(f"{name} {sorted(starts)}" for name, starts in sorted(self.units.items()))
         number = sum(map(len, self.units.values()))
-        return f"rewrite {number} write units {hashlib.sha256(listed.encode()).hexdigest()[:16]}"
+        return f"{_REWRITE}{number} write units {hashlib.sha256(listed.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Rewriting:
         """The numbers of the units on a grid, those that lie on it."""
         numbers = ((start - grid.origin_ns) // grid.unit_ns for start in self.starts)
         return frozenset(number for number in numbers if 0 <= number < grid.units)
+
+
+def is_rewrite(wish: str) -> bool:
+    """Whether these are the words of a `Rewrite`."""
+    return wish.startswith(_REWRITE)
 
 
 def rewriting(
@@ -102,7 +109,7 @@ def check_losses(found: Iterable[Rewriting]) -> None:
         if names:
             more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
             msg = (
-                f"{what} {len(names):,} files that the units to repair hold something of"
+                f"{what} {len(names):,} file{'s' * (len(names) > 1)} that the units to repair hold something of"
                 f" ({', '.join(names[:_MOST_NAMED])}{more}), which would be lost; nothing was changed: bring them back,"
                 " or go on without them with --accept-loss (the next run takes changed files as they are now)"
             )
@@ -116,6 +123,23 @@ def reaching_units(ledger: Ledger, grid: Grid, rows: Iterable[int]) -> frozenset
         first, last = (grid.slot(int(times[row])) // grid.unit for times in (ledger.first_ns, ledger.last_ns))
         units.update(range(max(0, first), min(last, grid.units - 1) + 1))
     return frozenset(units)
+
+
+def older_rows(ledger: Ledger, present: str) -> list[int]:
+    """The latest rows of files that were taken, and that another version of the reader has read.
+
+    Parameters
+    ----------
+    present
+        Program and reader of now; the version of the program says nothing of what it reads.
+    """
+    latest = {uri: row for row, uri in enumerate(ledger.uri.tolist())}
+    taken = (row for row in sorted(latest.values()) if ledger.status[row] != Status.REJECTED.value)
+    return [row for row in taken if _reader(ledger.reader[row]) != _reader(present)]
+
+
+def _reader(name: str) -> str:
+    return name.partition(", ")[2]
 
 
 def _as_taken(ledger: Ledger, row: int, file: SourceFile | None) -> bool:
