@@ -9,6 +9,7 @@ from gnssice_batch.job.execution import execution
 from gnssice_batch.job.report import RunReport
 from gnssice_batch.job.run import run
 from gnssice_batch.job.target import target_of
+from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.model.grid import gps_datetime
 from gnssice_batch.operate.integrity import Damaged, places_of, scanned
 from gnssice_batch.operate.status import existing_repository
@@ -105,9 +106,10 @@ def plan_repair(settings: config.Settings, wanted: Wanted, progress: Progress | 
         damaged = scanned(repository.url, snapshot, places, workers).damaged
         differing = verified(settings, places, None, workers).differing if wanted.differing else {}
     beyond = tuple(f"{each.damage}; no file gives it" for each in damaged if not each.damage.mendable)
-    if any(each.damage.span is None for each in damaged):
+    try:
+        groups = stored_groups(repository, snapshot)
+    except DamagedError:
         return RepairPlan(repository.url, (), damaged, {}, (), (), beyond, Rewrite({}))
-    groups = stored_groups(repository, snapshot)
     chosen = {place.receiver: groups[place.receiver] for place in places}
     reasons: dict[tuple[str, int], list[str]] = {}
     _note(reasons, _damaged_units(damaged), "damaged")

@@ -13,7 +13,6 @@ from gnssice_batch.job.run import run
 from gnssice_batch.job.sealing import seal, unseal
 from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.model.values import Partition
-from gnssice_batch.operate.integrity import scan_store
 from gnssice_batch.operate.repair import Wanted, plan_repair, repair
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.planning.plan import prove_single_owners
@@ -31,7 +30,7 @@ from tests.failures.small import (
     other_group,
     site,
 )
-from tests.support.damage import KINDS, chunks, spoil
+from tests.support.damage import KINDS, chunks, spoil, unit_of
 from tests.support.marks import most_heavy
 from tests.support.runs import DAY_ONE_S, messages, name, rinex, span_s, write
 
@@ -329,7 +328,7 @@ class TestAStoredChunkIsDamaged:
         files, more = hourly(0, 6), hourly(1, 7)
         chosen = site(tmp_path, files, run={"partition_units": 1})
         run(chosen)
-        path = next(path for path in chunks(chosen) if damaged_unit(chosen, path) == 1)
+        path = next(path for path in chunks(chosen) if unit_of(chosen, path) == 1)
         spoil(path, kind)
         write(tmp_path / "archive", more)
         hook = Hook()
@@ -375,14 +374,6 @@ class TestAStoredChunkIsDamaged:
         repair(chosen, plan_repair(chosen, Wanted()))
         run(chosen)
         check_as_in_one_run(tmp_path, chosen, hourly(0, 1))
-
-
-def damaged_unit(chosen, path):
-    """The write unit of a chunk, found by its loss."""
-    whole = spoil(path, "missing")
-    unit = scan_store(chosen).damaged[0].damage.unit
-    path.write_bytes(whole)
-    return unit
 
 
 def move_before(monkeypatch, step, other):

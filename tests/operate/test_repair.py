@@ -295,3 +295,41 @@ class TestARunOfItsOwn:
         repair(chosen, plan, Hook("ingest", publish))
         assert len(messages(chosen)) == 3
         check_as_in_one_run(tmp_path, chosen, FILES | more)
+
+
+class TestWhatNoFileGives:
+    @pytest.fixture
+    def beside(self, tmp_path):
+        """A store whose every chunk is an object; what spoils the one of an array that has but one."""
+        chosen = site(tmp_path, FILES, icechunk={"inline_threshold": 0})
+        run(chosen)
+
+        def lose(array):
+            for path in chunks(chosen):
+                whole = spoil(path, "missing")
+                if [each.damage.array for each in scan_store(chosen).damaged] == [array]:
+                    return
+                path.write_bytes(whole)
+
+        return chosen, lose
+
+    @pytest.mark.heavy
+    def test_signal_names(self, beside, tmp_path):
+        chosen, lose = beside
+        lose("sid")
+        (damaged,) = verify_store(chosen, None).damaged
+        assert str(damaged.damage) == f"{GROUP} sid: a chunk is missing"
+        plan = plan_repair(chosen, Wanted())
+        assert (plan.units, plan.not_mendable) == ((), (f"{GROUP} sid: a chunk is missing; no file gives it",))
+        write(tmp_path / "archive", MORE)
+        with pytest.raises(DamagedError, match="an earlier version may still have it"):
+            run(chosen)
+
+    @pytest.mark.heavy
+    def test_what_a_run_does_not_need_hinders_no_repair(self, beside):
+        chosen, lose = beside
+        lose("freq_max")
+        spoil(chunks(chosen)[0], "missing")
+        plan, _ = mended(chosen)
+        assert len(plan.units) == len(plan.not_mendable) == 1
+        assert [each.damage.array for each in scan_store(chosen).damaged] == ["freq_max"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gnssice_batch.config import Settings
+from gnssice_batch.operate.integrity import scan_store
 from tests.support.runs import repository
 
 KINDS = ("missing", "flipped", "truncated")
@@ -25,6 +26,14 @@ def spoil(path: Path, kind: str) -> bytes:
         case "truncated":
             path.write_bytes(whole[: len(whole) // 2])
     return whole
+
+
+def unit_of(chosen: Settings, path: Path) -> int | None:
+    """The write unit of a chunk, found by its loss."""
+    whole = spoil(path, "missing")
+    unit = scan_store(chosen).damaged[0].damage.unit
+    path.write_bytes(whole)
+    return unit
 
 
 def everything(chosen: Settings) -> dict[str, bytes]:
