@@ -1,5 +1,6 @@
 """Cells read so that a chunk that is missing, or does not decode, is told by its place."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from gnssice_batch.store.layout.axis import grid_of
 
 _UNDECODABLE: Final = (ValueError, RuntimeError, EOFError, OSError, zlib.error)
 """What codecs raise of bytes that are not what they wrote; Icechunk's errors are none of these."""
+_BESIDE: Final = re.compile(r'path="([^"]*/)?(manifests|snapshots|transactions)/\w+"')
+"""Icechunk's own files: what is wrong with these is no chunk's damage."""
 _EVERYTHING: Final = slice(None)
 
 
@@ -107,6 +110,8 @@ def _why(error: Exception) -> str | None:
     text = str(error).partition("\n")[0]
     if not isinstance(error, icechunk.IcechunkError):
         return f"a chunk does not decode ({text})"
+    if _BESIDE.search(str(error)):
+        return None
     if error.kind == icechunk.ErrorKind.OBJECT_NOT_FOUND:
         return "a chunk is missing"
     if error.kind == icechunk.ErrorKind.OBJECT_STORE and "range" in text.lower():
