@@ -34,7 +34,7 @@ def test_it_travels_between_processes_and_is_not_worth_another_try():
         Damage("rec", "SNR", 2, Span(0, 30 * 10**9), "a chunk is missing"),
         Damage("rec", "sid", None, None, "x"),
     ]
-    error = pickle.loads(pickle.dumps(DamagedError(damages)))  # noqa: S301 - its own bytes
+    error = pickle.loads(pickle.dumps(DamagedError(damages)))
     assert error.damages == tuple(damages)
     assert "rec SNR 1980-01-06T00:00:00 to 1980-01-06T00:00:30 (write unit 2): a chunk is missing (and 1 more)" in str(
         error
