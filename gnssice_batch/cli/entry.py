@@ -7,6 +7,7 @@ from typing import Final
 
 import gnssice_batch.cli.pods  # these register their commands
 import gnssice_batch.cli.quarantine
+import gnssice_batch.cli.repair
 import gnssice_batch.cli.runs
 import gnssice_batch.cli.trim
 import gnssice_batch.cli.verify  # noqa: F401

@@ -131,7 +131,7 @@ def _finished(run: "OpenRun") -> str:
 
 
 def _facts(run: "OpenRun") -> list[tuple[str, str]]:
-    again = "quarantine retry" if run.retry else "run"
+    again = run.goes_on_with
     resume = f"{again} with these settings" if run.same_settings else f"{again} with the settings it was started with"
     facts = [("resume with", resume)]
     if run.record:

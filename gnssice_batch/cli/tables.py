@@ -49,6 +49,7 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
             ("files", f"{totals.files:,} to take ({size(totals.size_bytes)}), {found.up_to_date:,} up to date"),
             *_if(found.skipped_files, "skipped", _kinds(found.skipped_files)),
             *_if(found.gone, "gone", _gone(found.gone)),
+            *_if(found.older_reader, "older reader", _older(found.older_reader)),
             ("partitions", f"{totals.partitions:,}"),
             ("write units", f"{totals.write_units:,}"),
             ("references", f"{totals.references:,} at most"),
@@ -227,8 +228,13 @@ def _receiver_facts(receiver: ReceiverStatus) -> Facts:
         ("epochs filled", f"{receiver.filled:,}{filled}"),
         ("signals", f"{receiver.signals:,}"),
         ("files", f"{files} ({size(receiver.archive_bytes)})"),
+        *_if(receiver.older_reader, "older reader", _older(receiver.older_reader)),
         ("size", size(receiver.stored_bytes)),
     ]
+
+
+def _older(files: int) -> str:
+    return f"has read {count(files, 'file')}: gnssice-batch repair --older-reader reads them again"
 
 
 def _sampling(interval_s: float, phase_s: float) -> str:

@@ -9,13 +9,16 @@ from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption
 from gnssice_batch.errors import ArchiveError, ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gnssice_batch.config import Settings
     from gnssice_batch.operate.verification import StoreReport
 
 FILES_OF_A_SAMPLE: Final = 20
 
 
 @app.command(epilog="Example: gnssice-batch verify -c config/demo.yaml --full --receiver canopy_01")
-def verify(
+def verify(  # noqa: PLR0913 - one parameter per option
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     *,
@@ -27,36 +30,70 @@ def verify(
     receiver: Annotated[
         list[str] | None, typer.Option(metavar="RECEIVER", help="Only this receiver. Repeatable.")
     ] = None,
+    store_only: Annotated[
+        bool, typer.Option("--store-only", help="Read every chunk once, against its checksum; needs no archive.")
+    ] = False,
     as_json_text: JsonFlag = False,
 ) -> None:
     """Compare the store with files of the archive.
 
     The files are read again and compared cell by cell. Changes nothing. Files that are gone from the archive, or have
-    changed there, are listed and not compared. Exits with 0 if everything compared agrees, with 3 if no file could be
-    compared, and with 5 and a list of differences otherwise.
+    changed there, are listed and not compared; nor is what of the store is damaged: missing chunks, and those that do
+    not match their checksum. Exits with 0 if everything compared agrees, with 3 if no file could be
+    compared, and with 5 and a list of damage and differences otherwise: repair makes both again.
     """
     from rich.console import Console
 
     from gnssice_batch.cli import tables
+    from gnssice_batch.cli.damage import show_damage
     from gnssice_batch.cli.progress import progress_display
 
     if full and sample is not None:
         message = "--sample and --full can't be combined"
         raise ConfigError(message)
+    if store_only and (full or sample is not None):
+        message = "--store-only compares nothing with the archive: leave out --sample and --full"
+        raise ConfigError(message)
     settings = load_settings(config_file, overrides)
+    if store_only:
+        _scan(settings, receiver or (), as_json_text=as_json_text)
+        return
     with progress_display(settings.log) as progress:
         report = api.verify(settings, None if full else sample or FILES_OF_A_SAMPLE, receiver or (), progress)
     if as_json_text:
         write_json(report.as_json(), STDOUT)
     else:
         tables.show_verification(Console(), report)
+        show_damage(Console(), report.damaged)
     _end(report)
 
 
+def _scan(settings: "Settings", receivers: "Sequence[str]", *, as_json_text: bool) -> None:
+    from rich.console import Console
+
+    from gnssice_batch.cli.damage import damage_text, show_scan
+    from gnssice_batch.cli.progress import progress_display
+    from gnssice_batch.operate.integrity import scan_store
+
+    with progress_display(settings.log) as progress:
+        report = scan_store(settings, receivers, progress)
+    if as_json_text:
+        write_json(report.as_json(), STDOUT)
+    else:
+        show_scan(Console(), report)
+    if report.damaged:
+        raise StoreError(damage_text(report.damaged))
+
+
 def _end(report: "StoreReport") -> None:
-    if not report.agrees:
-        message = f"{report.differences} differences between store and archive\n" + "\n".join(report.first)
-        raise StoreError(message)
+    from gnssice_batch.cli.damage import REMEDY, damage_text
+
+    faults = [damage_text(report.damaged)] if report.damaged else []
+    if report.differences:
+        listed = "\n".join(report.first)
+        faults.append(f"{report.differences} differences between store and archive, {REMEDY} (--full)\n{listed}")
+    if faults:
+        raise StoreError("\n".join(faults))
     if report.absent and not report.proof.files:
         message = f"no file could be compared, {len(report.absent)} are gone or changed"
         raise ArchiveError(message)

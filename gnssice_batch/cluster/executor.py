@@ -17,6 +17,7 @@ from distributed.comm.core import CommClosedError
 from gnssice_batch import config
 from gnssice_batch.errors import GnssiceError, InterruptedRunError, RunConflictError, StoreError
 from gnssice_batch.log import logger
+from gnssice_batch.model.damage import DamagedError
 
 _log = logger(__name__)
 _FIRST_PAUSE_S = 0.5
@@ -55,7 +56,7 @@ class Finished[R]:
     @property
     def transient(self) -> bool:
         """Whether trying again may help: storage, network or a worker failed, not the work itself."""
-        if isinstance(self.error, KilledWorker | RunConflictError):
+        if isinstance(self.error, KilledWorker | RunConflictError | DamagedError):
             return False
         return isinstance(self.error, StoreError | OSError | TimeoutError | CommClosedError | CancelledError)
 

@@ -221,8 +221,13 @@ def _make_unit(task: _Task, unit: int, pending: Collection[int], *, again: bool)
 
 
 def _aligned(task: _Task, unit: int, pending: Collection[int], *, again: bool) -> _UnitState | None:
-    """Lay the files of a unit into a block; None where none reaches it, or a signal is not on the axis."""
-    state: _UnitState | None = None
+    """Lay the files of a unit into a block; None where none reaches it, or a signal is not on the axis.
+
+    A unit that is made again from nothing is a block though none reaches it.
+    """
+    assignment = task.assignment
+    anyway = assignment.rewritten is not None and not assignment.leaves(unit)
+    state = _start(task, unit, again=again) if anyway else None
     for index in task.sources.reaching(unit):
         task.sources.get(index)
         if not task.sources.unknown and task.sources.reaches(index, unit):
@@ -233,8 +238,8 @@ def _aligned(task: _Task, unit: int, pending: Collection[int], *, again: bool) -
 
 
 def _may_be_stored(task: _Task, unit: int) -> bool:
-    """Whether the store may hold epochs in a unit: files of earlier runs reach it, and the axis does."""
-    return bool(task.assignment.stored) and unit >= 0
+    """Whether a unit is made on what the store holds: files of earlier runs reach it, and the axis does."""
+    return bool(task.assignment.stored) and unit >= 0 and task.assignment.rewritten is None
 
 
 def _covers(block: Block, window: range) -> bool:
@@ -260,13 +265,15 @@ def _write(task: _Task, unit: int, block: Block, *, again: bool) -> None:
 
 def _start(task: _Task, unit: int, *, again: bool) -> _UnitState:
     """The window of a unit that its files reach: as the store has it where files of earlier runs may, else empty."""
-    window, stored = task.sources.window(unit), task.assignment.stored
+    window, assignment = task.sources.window(unit), task.assignment
+    ranks = assignment.standing(unit)
     if not _may_be_stored(task, unit):
-        return _UnitState(empty_block(window.start, len(window), len(task.assignment.axis.sids)), dict(stored))
+        block = empty_block(window.start, len(window), len(assignment.axis.sids))
+        return _UnitState(block, ranks, changed=bool(assignment.rewritten) and not assignment.leaves(unit))
     fork = task.before if again else task.work
     joined = read_joined(fork, window.start, len(window))
     block = block_of(window.start, *read_epochs(fork, window.start, len(window)), joined)
-    return _UnitState(block, dict(stored), given_by_source(block))
+    return _UnitState(block, ranks, given_by_source(block))
 
 
 def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
@@ -285,6 +292,8 @@ def _fill_from(task: _Task, state: _UnitState, index: int) -> None:
         state.placed[index] = state.placed.get(index, Tally()) + placement.placed
         _add(state.refused.setdefault(index, {}), placement.refused)
         state.ranks[-2 - index] = result.facts.rank
+        if task.assignment.leaves(block.start // grid.unit):
+            continue
         wanted = later_slots(placement.slot, grid, block.start, overlap)
         _note_gaps(state, index, placement, wanted)
         _lay(task, state, part, placement, wanted, index)

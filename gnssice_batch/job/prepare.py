@@ -165,6 +165,7 @@ def plan_all(
             bounds=prepared.context.bounds[receiver],
             partition_units=prepared.partition_units[receiver],
             overlap=backlog.overlaps[receiver],
+            rewritten=backlog.rewriting[receiver].units if receiver in backlog.rewriting else None,
         )
         for receiver, template in prepared.templates.items()
     )

@@ -21,6 +21,7 @@ from gnssice_batch.planning.fixed import not_followed
 from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.requests import Requests
+from gnssice_batch.planning.rewriting import older_rows
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.planning.survey import FileSurvey, foreseen_losses
 from gnssice_batch.store.repository import open_existing
@@ -65,6 +66,8 @@ class PlanSummary:
     """Files that belong to no receiver."""
     gone: tuple[str, ...]
     """Files that were taken and that the archive has no more."""
+    older_reader: int
+    """Files of the store that another version of the reader has read: ``repair --older-reader`` reads them again."""
     left_out: Mapping[str, str]
     """Receivers that no group is made for, and why."""
     refused: tuple[FileOutcome, ...]
@@ -104,6 +107,7 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         up_to_date=backlog.up_to_date,
         skipped_files=backlog.listing.skipped,
         gone=backlog.gone,
+        older_reader=sum(len(older_rows(group.ledger, rules.reader)) for group in backlog.stored.values()),
         left_out=left_out(prepared),
         refused=tuple(outcome for outcome in outcomes if outcome.status is Status.REJECTED),
         changes=changes_of(backlog, _by_receiver(outcomes)),
@@ -144,6 +148,7 @@ def as_json(found: PlanSummary) -> dict[str, object]:
         "skipped_files": skipped_json(found.skipped_files),
         "gone": len(found.gone),
         "gone_files": list(found.gone),
+        "older_reader": found.older_reader,
         "left_out": dict(found.left_out),
         "receivers": {each.receiver: _receiver_json(each) for each in found.receivers},
         "changes_in_sample": changes_json(found.changes),

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final, Literal
 
 import numpy as np
@@ -17,9 +18,11 @@ from gnssice_batch.job.report import Proof
 from gnssice_batch.job.work import Work
 from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status, Strategy, renumbered
 from gnssice_batch.planning.plan import current_rows
+from gnssice_batch.planning.rewriting import Rewriting
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.layout.ledger import read_ledger
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_fork
+from gnssice_batch.store.writing.units import emptied_fork
 from gnssice_batch.verification.comparison import Axes, Cells, Findings
 from gnssice_batch.verification.rereading import Claim, Compared, Comparison
 
@@ -102,13 +105,22 @@ def drawn[T](candidates: Iterable[T], number: int, name: Callable[[T], str]) -> 
     return sorted(candidates, key=lambda one: hashlib.sha256(name(one).encode()).digest())[:number]
 
 
-def prove(work: Work, context: ReadContext, level: Level, execution: Execution, strategy: Strategy) -> Proof:
+def prove(
+    work: Work,
+    context: ReadContext,
+    level: Level,
+    execution: Execution,
+    strategy: Strategy,
+    rewriting: Mapping[str, Rewriting] = MappingProxyType({}),
+) -> Proof:
     """Before publishing, compare as many finished partitions with their files as were asked for.
 
     Parameters
     ----------
     strategy
         What the run does to epochs that were there before it.
+    rewriting
+        By receiver the write units that are made from nothing: none of their epochs was there before.
 
     Raises
     ------
@@ -124,7 +136,9 @@ def prove(work: Work, context: ReadContext, level: Level, execution: Execution, 
     if level == "units" or not written or work.structure is None:
         return proof
     chosen = written if level == "full" else sample_of(written, work.journal.record.run)
-    shared = (work.structure.work_fork, context, strategy)
+    made = [(work.templates[name], one) for name, one in rewriting.items() if name in work.templates]
+    emptied = [(template, one.units(template.grid)) for template, one in made]
+    shared = (emptied_fork(work.structure.work_fork, emptied), context, strategy)
     calls = (Task(f"verify/{done.partition.key}", verify_partition, (done, *shared)) for done in chosen)
     compared = compare_all(calls, len(chosen), execution)
     _refuse_differences(compared, work)

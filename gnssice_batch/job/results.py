@@ -9,6 +9,7 @@ from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.job.killed import killed
 from gnssice_batch.job.prepare import Prepared, requests_of
 from gnssice_batch.job.report import Proof, RunReport, combined
+from gnssice_batch.job.rewritten import taken_off
 from gnssice_batch.job.work import Work
 from gnssice_batch.model.template import unit_chunks
 from gnssice_batch.model.values import Done, FileOutcome, Refusal, Status, Strategy, Tally
@@ -234,8 +235,8 @@ def _planned_units(work: Work) -> Units:
 
 def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]) -> GroupChange:
     mine = [done for done in work.done.values() if done.partition.receiver == receiver]
-    displaced: dict[int, Tally] = {}
-    joined, not_mixed = Counter[int](), Counter[int]()
+    displaced, no_longer = taken_off(work.repository, prepared.backlog, receiver)
+    joined, not_mixed = Counter[int](no_longer), Counter[int]()
     for done in mine:
         joined.update(done.outcome.joined)
         not_mixed.update(done.outcome.not_mixed)

@@ -14,16 +14,18 @@ from gnssice_batch.job.proof import Level, prove
 from gnssice_batch.job.replanning import MovedError, until_it_fits, while_storage_fails
 from gnssice_batch.job.report import RunReport
 from gnssice_batch.job.results import file_outcomes, new_ledger_rows, publication_of, report_of, up_to_date_report
+from gnssice_batch.job.rewritten import check_read_again
 from gnssice_batch.job.rounds import ingest
 from gnssice_batch.job.start import start_of, tag_published
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.job.work import Work
+from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import warn
-from gnssice_batch.planning.plan import Retry
-from gnssice_batch.planning.rules import Rules, rules_of
+from gnssice_batch.planning.rules import Rules, Wish, rules_of
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.publish import Publication, publish
+from gnssice_batch.store.writing.structure import Structure
 
 _BASE_MEMORY_BYTES = 350 << 20
 """A worker with its libraries loaded and nothing to do."""
@@ -36,11 +38,11 @@ class Order:
     target: Target
     rules: Rules
     proof: Level
-    retry: Retry | None
-    """Take only the refused files that it wants, instead of what is new."""
+    retry: Wish | None
+    """Take only what it wants, instead of what is new."""
 
 
-def run(settings: config.Settings, progress: Progress | None = None, retry: Retry | None = None) -> RunReport:
+def run(settings: config.Settings, progress: Progress | None = None, retry: Wish | None = None) -> RunReport:
     """Bring the store up to the archive: at most one commit on the branch, with data, coordinates and ledger together.
 
     A run that died is gone on with when it is started again with the same settings; what it had finished is not read
@@ -49,7 +51,7 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Retr
     Parameters
     ----------
     retry
-        Take only the refused files that it wants, instead of what is new.
+        Take only what it wants, instead of what is new.
 
     Raises
     ------
@@ -82,15 +84,30 @@ def _phases(order: Order, execution: Execution) -> RunReport:
             return up_to_date_report(prepared, target.url, start.run)
         _check_memory(prepared, execution.tasks)
         work = start.begin(prepared)
-        structure = ingest(prepared, work, rules.limits, execution)
+        structure = _ingested(prepared, work, rules, execution)
         files = file_outcomes(prepared, work)
-        proof = prove(work, prepared.context, order.proof, execution, rules.strategy)
+        check_read_again(backlog, files)
+        proof = prove(work, prepared.context, order.proof, execution, rules.strategy, backlog.rewriting)
         news = new_ledger_rows(prepared, files)
         snapshot = None
         if any(news.values()):
             execution.progress.stage("publish", 0)
             snapshot = _published(target, work, publication_of(prepared, work, structure, news))
     return report_of(prepared, work, files, proof, snapshot)
+
+
+def _ingested(prepared: Prepared, work: Work, rules: Rules, execution: Execution) -> Structure:
+    """Do every partition; where one meets damage, a structure that makes groups is forgotten.
+
+    It is of the damaged version for ever, and can't be made again on a repaired one with these groups in it.
+    """
+    try:
+        return ingest(prepared, work, rules.limits, execution)
+    except DamagedError:
+        if work.templates.keys() - prepared.backlog.stored.keys():
+            work.journal.drop_structure()
+            work.journal.flush()
+        raise
 
 
 def _published(target: Target, work: Work, publication: Publication) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gnssice_batch import config
-from gnssice_batch.planning.plan import Retry
+from gnssice_batch.planning.rules import Wish
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.options import StorageOptions
@@ -12,7 +12,7 @@ from gnssice_batch.storage.urls import place
 from gnssice_batch.store.repository import RepositoryOptions, repository_url
 
 RETRY: Final = " again: "
-"""Between the digest of the settings and what refused files a run takes again, in the record of such a run."""
+"""Between the digest of the settings and what a run takes instead of what is new, in the record of such a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Target:
         return self.location.url
 
 
-def target_of(settings: config.Settings, retry: Retry | None = None) -> Target:
+def target_of(settings: config.Settings, retry: Wish | None = None) -> Target:
     """Where a run with these settings publishes.
 
     Parameters
     ----------
     retry
-        What refused files it takes again, and nothing else.
+        What it takes instead of what is new.
     """
     run, codec, store = settings.run, settings.icechunk, settings.store
     location = Location(repository_url(store.url, settings.site), store.storage_options)

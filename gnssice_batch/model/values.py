@@ -159,6 +159,16 @@ class Assignment:
     stored: Mapping[int, Rank] = field(default_factory=dict)
     """Ledger row to rank, of the files that cells of the partition's units may be from already."""
     overlap: Overlap = BY_RANK
+    rewritten: frozenset[int] | None = None
+    """Write units that are made again from nothing, all others left as they are; None: all are made on what stands."""
+
+    def standing(self, unit: int) -> dict[int, Rank]:
+        """Ledger row to rank, of the files that cells of a unit may be from when it is begun."""
+        return {} if self.rewritten is not None and unit in self.rewritten else dict(self.stored)
+
+    def leaves(self, unit: int) -> bool:
+        """Whether files that reach a unit are only counted in it."""
+        return self.rewritten is not None and unit not in self.rewritten
 
 
 class Status(StrEnum):

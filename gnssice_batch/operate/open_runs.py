@@ -11,6 +11,7 @@ from gnssice_batch.errors import ConfigError, RunConflictError
 from gnssice_batch.job.journal import Journal, RunRecord, entries_of, open_journals
 from gnssice_batch.job.lease import Lease
 from gnssice_batch.job.target import RETRY, Target, target_of
+from gnssice_batch.planning.rewriting import is_rewrite
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.repository import Repository, open_existing, open_repository
 from gnssice_batch.store.together import together
@@ -35,7 +36,9 @@ class OpenRun:
     same_settings: bool
     """Whether a start with the settings given goes on with it."""
     retry: bool
-    """Whether it takes refused files again; then ``quarantine retry`` goes on with it."""
+    """Whether it takes refused files again."""
+    goes_on_with: str
+    """The command that goes on with it."""
     snapshot: str | None
     """Where it was published and only the journal is left; the next start removes that."""
     partitions: int
@@ -140,14 +143,16 @@ def as_json(found: OpenRun) -> dict[str, object]:
 def _open_run(target: Target, repository: Repository | None, journal: Journal, size_bytes: int) -> OpenRun:
     lease, record = journal.lease(), journal.record
     whole = bool(record.branch)
-    identity, retry, _ = record.settings.partition(RETRY)
+    identity, retry, wish = record.settings.partition(RETRY)
+    repairs = is_rewrite(wish)
     return OpenRun(
         run=record.run,
         record=record if whole else None,
         lease=lease,
         at_work=bool(lease and lease.alive() and not lease.mine()),
         same_settings=(identity, record.branch) == (target.identity, target.branch),
-        retry=bool(retry),
+        retry=bool(retry) and not repairs,
+        goes_on_with="repair" if repairs else "quarantine retry" if retry else "run",
         snapshot=published_snapshot(repository, record.branch, record.run) if repository and whole else None,
         partitions=journal.finished(),
         size_bytes=size_bytes,

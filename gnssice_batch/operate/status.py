@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,8 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.grid import SECOND_NS, gps_datetime
 from gnssice_batch.model.values import Span, Status
+from gnssice_batch.planning.rewriting import older_rows
+from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.layout.file_rows import Columns
 from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, of_ledgers, other_groups, stored_groups
 from gnssice_batch.store.reading.size import group_bytes, repository_bytes
@@ -40,6 +42,8 @@ class ReceiverStatus:
     """Files by status; a file that was taken again counts once, as it ended last."""
     archive_bytes: int
     """Size of these files."""
+    older_reader: int
+    """Those that were taken and that another version of the reader has read: ``repair --older-reader``."""
     stored_bytes: int
     """Size of the receiver's chunks."""
 
@@ -72,10 +76,11 @@ def store_status(settings: config.Settings) -> StoreStatus:
     target = target_of(settings)
     repository, branch = existing_repository(target), target.branch
     sizes = group_bytes(repository, branch)
-    groups = stored_groups(repository, branch=branch)
+    groups, present = stored_groups(repository, branch=branch), rules_of(settings).reader
 
     def status(receiver: str, files: Columns) -> ReceiverStatus:
-        return _receiver_status(groups[receiver], files, sizes.get(receiver, 0))
+        older = len(older_rows(groups[receiver].ledger, present))
+        return replace(_receiver_status(groups[receiver], files, sizes.get(receiver, 0)), older_reader=older)
 
     receivers = of_ledgers(repository, sorted(groups), _COLUMNS, status, branch)
     return StoreStatus(
@@ -125,6 +130,7 @@ def _receiver_json(one: ReceiverStatus) -> dict[str, object]:
         "signals": one.signals,
         "files": dict(one.files),
         "archive_bytes": one.archive_bytes,
+        "older_reader": one.older_reader,
         "stored_bytes": one.stored_bytes,
     }
 
@@ -144,6 +150,7 @@ def _receiver_status(group: StoredGroup, files: Columns, stored_bytes: int) -> R
         signals=len(group.template.axis.sids),
         files={str(status): statuses.get(str(status), 0) for status in Status},
         archive_bytes=int(files["size_bytes"][latest].sum()),
+        older_reader=0,
         stored_bytes=stored_bytes,
     )
 

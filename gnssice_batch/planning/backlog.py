@@ -1,9 +1,12 @@
 """The backlog: files of the archive that the store does not hold yet."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
 
 from gnssice_batch.archive.listing import Listing, list_files
 from gnssice_batch.errors import PlanError
@@ -20,11 +23,20 @@ from gnssice_batch.model.values import Overlap, SourceFile, Status, Strategy
 from gnssice_batch.planning.header_attributes import first_header, header_attributes
 from gnssice_batch.planning.plan import Retry, select
 from gnssice_batch.planning.presence import check_gone, check_not_empty, check_owners, gone
-from gnssice_batch.planning.rules import SOFTWARE, NewGroups, Rules
+from gnssice_batch.planning.rewriting import Rewrite, Rewriting, check_losses, rewriting
+from gnssice_batch.planning.rules import SOFTWARE, NewGroups, Rules, Wish
 from gnssice_batch.planning.survey import FileSurvey, channels, for_interval, sampling
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
+from gnssice_batch.store.layout.file_rows import Columns
 from gnssice_batch.store.layout.ledger import Ledger, StoredRefusal
-from gnssice_batch.store.reading.contents import StoredGroup, branch_head, first_snapshot, other_groups, stored_groups
+from gnssice_batch.store.reading.contents import (
+    StoredGroup,
+    branch_head,
+    first_snapshot,
+    of_ledgers,
+    other_groups,
+    stored_groups,
+)
 from gnssice_batch.store.repository import MAIN, Repository
 
 
@@ -48,6 +60,10 @@ class Backlog:
     """Program and reader of this run."""
     gone: tuple[str, ...] = ()
     """Files that were taken and that the archive has no more."""
+    rewriting: Mapping[str, Rewriting] = field(default_factory=dict)
+    """By receiver, where units are made again from nothing: nothing else is done then."""
+    accept_loss: bool = False
+    """Whether these units are made again without what the archive does not give any more."""
 
     def base(self, repository: Repository) -> str:
         """Snapshot that the plan was made on: of a repository that was not there, its very first."""
@@ -62,7 +78,7 @@ class Backlog:
         return self.stored[receiver].template if receiver in self.stored else None
 
 
-def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry: Retry | None = None) -> Backlog:
+def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry: Wish | None = None) -> Backlog:
     """List the archive and compare it with the store; nothing is changed.
 
     Parameters
@@ -70,7 +86,7 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
     repository, branch
         Repository, None where there is none yet, and the branch that the run publishes on.
     retry
-        Take only the refused files that it wants.
+        Take only what it wants.
 
     Raises
     ------
@@ -83,7 +99,8 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
     stored = stored_groups(repository, snapshot) if repository and snapshot else {}
     by_receiver = {receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)}
     ledgers = {receiver: group.ledger for receiver, group in stored.items()}
-    chosen = {name: select(files, ledgers.get(name, Ledger()), retry) for name, files in by_receiver.items()}
+    refused = retry if isinstance(retry, Retry) else None
+    chosen = {name: select(files, ledgers.get(name, Ledger()), refused) for name, files in by_receiver.items()}
     taken = {receiver: selection.files for receiver, selection in chosen.items() if selection.files}
     missing = gone(listing, ledgers)
     check_gone(missing, ledgers, rules.archive)
@@ -93,7 +110,7 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
     overlaps = dict.fromkeys(taken, Overlap(rules.strategy))
     if rules.strategy is Strategy.APPEND:
         overlaps |= {receiver: _after(stored[receiver]) for receiver in taken.keys() & stored.keys()}
-    return Backlog(
+    found = Backlog(
         listing,
         snapshot,
         stored,
@@ -104,6 +121,38 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
         reader=rules.reader,
         gone=missing,
     )
+    return _rewriting(found, repository, by_receiver, retry) if isinstance(retry, Rewrite) else found
+
+
+def _rewriting(
+    backlog: Backlog, repository: Repository | None, files: Mapping[str, tuple[SourceFile, ...]], wish: Rewrite
+) -> Backlog:
+    """The backlog of units that are made again, instead of that of files that are new."""
+    there = sorted(wish.units.keys() & backlog.stored.keys())
+    columns = ["epochs_written"]
+    rows = of_ledgers(repository, there, columns, _written, snapshot=backlog.snapshot) if repository else {}
+    found = {
+        name: rewriting(wish.units[name], group.template.grid, files.get(name, ()), group.ledger, rows[name])
+        for name in there
+        for group in [backlog.stored[name]]
+    }
+    if not wish.accept_loss:
+        check_losses(found.values())
+    taken = {name: one.files for name, one in found.items() if one.files}
+    overlaps = dict.fromkeys(taken, Overlap())
+    return replace(
+        backlog,
+        files=taken,
+        up_to_date=backlog.up_to_date - sum(map(len, taken.values())),
+        refused={},
+        overlaps=overlaps,
+        rewriting=found,
+        accept_loss=wish.accept_loss,
+    )
+
+
+def _written(_: str, columns: Columns) -> npt.NDArray[np.int64]:
+    return columns["epochs_written"].astype(np.int64)
 
 
 def _check_groups(new: Collection[str], repository: Repository, snapshot: str) -> None:

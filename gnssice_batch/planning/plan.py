@@ -1,6 +1,6 @@
 """The plan: which partition takes which files; pure."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -148,6 +148,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
     bounds: Bounds,
     partition_units: int,
     overlap: Overlap = BY_RANK,
+    rewritten: Callable[[Grid], frozenset[int]] | None = None,
 ) -> GroupPlan:
     """Plan one receiver: extend its grid and axis, cut it into partitions, give each its files.
 
@@ -163,6 +164,8 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
         Write units of a partition, the same in every round of a run.
     overlap
         What may be done to the epochs that are there.
+    rewritten
+        The write units of a grid that are made again from nothing, where nothing else is to be made.
 
     Raises
     ------
@@ -176,7 +179,8 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
     grid = _covering(template.grid, [span for span in spans.values() if span], overlap.after_ns)
     axis = grown_axis(template.axis, learned.sids.get(template.receiver, frozenset()))
     target = replace(template, grid=grid, axis=axis, joins=True)
-    owners = _files_by_partition(target, files, spans, partition_units)
+    units = rewritten(grid) if rewritten else None
+    owners = _files_by_partition(target, files, spans, partition_units, units or ())
     replaced = {file.uri for file in files}
     stored = _stored_ranks(ledger, grid, list(owners), replaced)
     rows = _foreseen_rows(files, ledger)
@@ -190,6 +194,7 @@ def plan_group(  # noqa: PLR0913 - seven facts of different kinds, no two belong
             tuple(rows[file.uri] for file in taken),
             stored.get(partition, {}),
             overlap,
+            units,
         )
         for partition, taken in owners.items()
     )
@@ -274,7 +279,11 @@ def _covering(grid: Grid, spans: Sequence[Span], after_ns: int | None) -> Grid:
 
 
 def _files_by_partition(
-    template: GroupTemplate, files: Sequence[SourceFile], spans: Mapping[str, Span | None], units: int
+    template: GroupTemplate,
+    files: Sequence[SourceFile],
+    spans: Mapping[str, Span | None],
+    units: int,
+    anyway: Iterable[int],
 ) -> dict[Partition, list[SourceFile]]:
     """Partitions in their order, cut at absolute times, so that a later run with an earlier origin cuts alike.
 
@@ -282,7 +291,7 @@ def _files_by_partition(
     """
     grid = template.grid
     shift = grid.origin_ns // grid.unit_ns % units
-    owners: dict[int, list[SourceFile]] = {}
+    owners: dict[int, list[SourceFile]] = {(unit + shift) // units: [] for unit in anyway}
     lowest = 0
     for file in files:
         span = spans[file.uri]

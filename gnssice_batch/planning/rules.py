@@ -16,6 +16,7 @@ from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Strategy
 from gnssice_batch.planning.breaker import BreakerLimits
 from gnssice_batch.planning.plan import Retry
+from gnssice_batch.planning.rewriting import Rewrite
 from gnssice_batch.planning.sampling import STEADY_NS
 from gnssice_batch.rinex import READER_VERSION, ReadOptions
 from gnssice_batch.storage.location import Location
@@ -23,6 +24,9 @@ from gnssice_batch.store.repository import repository_url
 
 _GPS_EPOCH = date(1980, 1, 6)
 _DAYS_AHEAD = timedelta(days=2)
+
+type Wish = Retry | Rewrite
+"""What a run takes instead of what is new."""
 
 SOFTWARE = f"gnssice_batch {version('gnssice-batch')}"
 
@@ -81,13 +85,14 @@ class Rules:
         return ReadContext(access(self.archive), self.options, bounds, overrides=overrides, store=self.store)
 
 
-def rules_of(settings: config.Settings, retry: Retry | None = None) -> Rules:
+def rules_of(settings: config.Settings, retry: Wish | None = None) -> Rules:
     """What the settings say of planning.
 
     Parameters
     ----------
     retry
-        What refused files are taken again: naming ``implausible_date`` is the consent to dates that are.
+        What is taken instead of what is new: naming ``implausible_date`` is the consent to dates that are, and units
+        that are made again from nothing hold nothing that a strategy could keep.
     """
     run, reader = settings.run, settings.reader
     return Rules(
@@ -101,13 +106,13 @@ def rules_of(settings: config.Settings, retry: Retry | None = None) -> Rules:
             signal_overrides=reader.signal_overrides,
         ),
         reader=f"{SOFTWARE}, reader {READER_VERSION} {reader.kind}, decoder {reader.decoder}",
-        strategy=Strategy(run.overlap),
+        strategy=Strategy.BEST if isinstance(retry, Rewrite) else Strategy(run.overlap),
         groups=_new_groups(settings),
         limits=BreakerLimits(run.breaker_files, run.breaker_fraction, run.on_error == "fail"),
         sample_files=run.sample_files,
         partition_units=run.partition_units,
         store=Location(repository_url(settings.store.url, settings.site), settings.store.storage_options),
-        any_date=retry is not None and Reason.IMPLAUSIBLE_DATE in retry.reasons,
+        any_date=isinstance(retry, Retry) and Reason.IMPLAUSIBLE_DATE in retry.reasons,
     )
 
 

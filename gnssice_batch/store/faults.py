@@ -9,6 +9,7 @@ from typing import Final
 import icechunk
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.redaction import redacted
 from gnssice_batch.storage.patience import PATIENCE
 
@@ -57,8 +58,8 @@ def repeatable[**P, R](call: Callable[P, R]) -> Callable[P, R]:
 
 
 def failed_storage(error: BaseException | None) -> bool:
-    """Whether an error comes from a storage that did not answer as it should, so that asking again may help."""
-    while error is not None:
+    """Whether an error comes from a storage that did not answer as it should: asking again may help, but for damage."""
+    while error is not None and not isinstance(error, DamagedError):
         if isinstance(error, icechunk.StorageError | OSError) and not isinstance(error, PermissionError):
             return not isinstance(error, FileNotFoundError)
         error = error.__cause__

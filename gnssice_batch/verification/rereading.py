@@ -1,13 +1,14 @@
 """Files read again for a comparison with stored cells, span by span."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.ingest.reading import ReadContext
+from gnssice_batch.model.damage import Damage
 from gnssice_batch.model.values import NO_SOURCE, SourceFile, Span, Tally
 from gnssice_batch.storage.traffic import Traffic
 from gnssice_batch.store.reading.cells import StoredCells
@@ -51,6 +52,10 @@ class Compared:
     """Of the files, how many the second reader declined, by its reason."""
     failed: Mapping[str, int] = field(default_factory=dict)
     """Of the files, how many the second reader failed on, by what it raised."""
+    damaged: tuple[Damage, ...] = ()
+    """What of the store can't be read, and was not compared."""
+    differing: frozenset[int] = frozenset()
+    """Write units with differences."""
     traffic: Traffic = field(default_factory=Traffic, compare=False)
     """What the worker's process has asked of object stores since its last result."""
 
@@ -77,6 +82,13 @@ class Comparison:
     failed: Counter[str] = field(default_factory=Counter)
     """Files that the second reader failed on, by what it raised."""
     bytes_read: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+    """What of the store can't be read."""
+    differing: set[int] = field(default_factory=set)
+    """Write units with differences."""
+    _passed_over: list[range] = field(default_factory=list)
+    _seen: int = 0
+    """Differences noted so far."""
     _files: dict[int, Reread] = field(default_factory=dict)
 
     def reaching(self, span: range) -> Iterator[Claim]:
@@ -91,6 +103,20 @@ class Comparison:
                 yield claim
             if last < span.stop:
                 self._files.pop(claim.source, None)
+
+    def pass_over(self, span: range, damages: Iterable[Damage]) -> None:
+        """Compare nothing in a span, because of damage; likewise in their order."""
+        self._passed_over.append(span)
+        self.damaged.extend(damages)
+        for claim in self.claims:
+            if self.axes.grid.slot(claim.span.last_ns) < span.stop:
+                self._files.pop(claim.source, None)
+
+    def note_differing(self, span: range) -> None:
+        """Note the write unit of a span if there are differences that were not there before."""
+        if self.findings.count > self._seen:
+            self.differing.add(span.start // self.axes.grid.unit)
+        self._seen = self.findings.count
 
     def expected(self, claim: Claim, span: range) -> Cells:
         """What a claim's file says of that part of a span that it reaches."""
@@ -159,12 +185,26 @@ class Comparison:
         """Hold the counts against what is said to be in the store."""
         for claim in self.claims:
             there = self.held.get(claim.source, Tally())
-            if claim.source not in self.absent and there != claim.written:
-                self.findings.add(
-                    claim.file.uri,
-                    f"{there.epochs} epochs with {there.observations} values are in the store,"
-                    f" {claim.written.epochs} with {claim.written.observations} are said to be",
-                )
+            if claim.source in self.absent or there == claim.written or self._in_damage(claim):
+                continue
+            self.differing.update(self._units(claim))
+            self.findings.add(
+                claim.file.uri,
+                f"{there.epochs} epochs with {there.observations} values are in the store,"
+                f" {claim.written.epochs} with {claim.written.observations} are said to be",
+            )
+
+    def _in_damage(self, claim: Claim) -> bool:
+        """Whether a file reaches into what was passed over: how much of it is in the store can't be told."""
+        slot = self.axes.grid.slot
+        first, last = slot(claim.span.first_ns), slot(claim.span.last_ns)
+        return any(first < span.stop and last >= span.start for span in self._passed_over)
+
+    def _units(self, claim: Claim) -> range:
+        """The write units that a file reaches."""
+        grid = self.axes.grid
+        first, last = (grid.slot(time_ns) // grid.unit for time_ns in (claim.span.first_ns, claim.span.last_ns))
+        return range(max(0, first), min(last, grid.units - 1) + 1)
 
     def result(self, key: str) -> Compared:
         """What it came to."""
@@ -181,6 +221,8 @@ class Comparison:
             readers=dict(self.readers),
             declined=dict(self.declined),
             failed=dict(self.failed),
+            damaged=tuple(self.damaged),
+            differing=frozenset(self.differing),
         )
 
     def _read(self, claim: Claim) -> bool:

@@ -11,7 +11,9 @@ from gnssice_batch.ingest import partition as ingest
 from gnssice_batch.job.lease import now
 from gnssice_batch.job.run import run
 from gnssice_batch.job.sealing import seal, unseal
+from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.model.values import Partition
+from gnssice_batch.operate.repair import Wanted, plan_repair, repair
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.planning.plan import prove_single_owners
 from tests.failures.field import journaled, settings_of, write_settings
@@ -28,6 +30,7 @@ from tests.failures.small import (
     other_group,
     site,
 )
+from tests.support.damage import KINDS, chunks, spoil, unit_of
 from tests.support.marks import most_heavy
 from tests.support.runs import DAY_ONE_S, messages, name, rinex, span_s, write
 
@@ -316,6 +319,61 @@ class TestAWorkerWritesWrongValues:
         report = verify_store(chosen, None)
         assert not report.agrees
         assert "Pseudorange" in report.first[0]
+
+
+class TestAStoredChunkIsDamaged:
+    @pytest.mark.parametrize("kind", most_heavy(KINDS))
+    def test_it_is_named_once_repaired_and_gone_on_from(self, tmp_path, kind):
+        """A run of two units meets it in the second; after the repair it does not make the first again."""
+        files, more = hourly(0, 6), hourly(1, 7)
+        chosen = site(tmp_path, files, run={"partition_units": 1})
+        run(chosen)
+        path = next(path for path in chunks(chosen) if unit_of(chosen, path) == 1)
+        spoil(path, kind)
+        write(tmp_path / "archive", more)
+        hook = Hook()
+        with pytest.raises(DamagedError, match=r"rec \w+ 2025-01-01T06:00:00 to .* \(write unit 1\).* repair"):
+            run(chosen, hook)
+        assert len(hook.ingested) == 1
+        repair(chosen, plan_repair(chosen, Wanted()))
+        again = Hook()
+        assert run(chosen, again).resumed == 1
+        assert len(again.ingested) == 1
+        assert verify_store(chosen, None).agrees
+        check_as_in_one_run(tmp_path, chosen, files | more)
+
+    def test_a_run_that_makes_a_group_too(self, tmp_path):
+        files, more = hourly(0), hourly(1)
+        chosen = site(tmp_path, files)
+        run(chosen)
+        spoil(chunks(chosen)[0], "missing")
+        write(tmp_path / "archive", more | other_group(files))
+        with pytest.raises(DamagedError):
+            run(chosen)
+        repair(chosen, plan_repair(chosen, Wanted()))
+        run(chosen)
+        check_as_in_one_run(tmp_path, chosen, files | more | other_group(files), GROUP, OTHER)
+
+    def test_runs_elsewhere_go_on(self, tmp_path):
+        chosen = site(tmp_path, hourly(0))
+        run(chosen)
+        spoil(chunks(chosen)[0], "missing")
+        write(tmp_path / "archive", hourly(6))
+        assert run(chosen).snapshot
+        assert not verify_store(chosen, None).agrees
+
+    @pytest.mark.heavy
+    def test_on_workers_it_is_not_tried_again(self, tmp_path, caplog):
+        chosen = site(tmp_path, hourly(0), cluster={"kind": "local", "workers": 1})
+        run(chosen)
+        spoil(chunks(chosen)[0], "missing")
+        write(tmp_path / "archive", hourly(1))
+        with pytest.raises(DamagedError, match="write unit 0"):
+            run(chosen)
+        assert not [record for record in caplog.records if "attempt" in record.message]
+        repair(chosen, plan_repair(chosen, Wanted()))
+        run(chosen)
+        check_as_in_one_run(tmp_path, chosen, hourly(0, 1))
 
 
 def move_before(monkeypatch, step, other):

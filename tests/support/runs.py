@@ -145,9 +145,10 @@ class Stored:
     offset: np.ndarray
 
 
-def open_group(settings: Settings, group: str, branch: str = "main") -> zarr.Group:
+def open_group(settings: Settings, group: str, branch: str = "main", snapshot: str | None = None) -> zarr.Group:
     """Open a group with icechunk and zarr alone."""
-    return zarr.open_group(_repository(settings).readonly_session(branch).store, path=group, mode="r")
+    at = {"snapshot_id": snapshot} if snapshot else {"branch": branch}
+    return zarr.open_group(_repository(settings).readonly_session(**at).store, path=group, mode="r")
 
 
 def _repository(settings: Settings) -> icechunk.Repository:

@@ -1,16 +1,15 @@
 """The arrays of a group, created from its template, from which the template can be read back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, cast
 
-import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.core.common import JSON
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.model.grid import SECOND_NS, Grid
+from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.template import (
     EPOCH_COORDINATES,
     JOINED,
@@ -24,7 +23,9 @@ from gnssice_batch.model.template import (
     GroupTemplate,
     signal_axis,
 )
+from gnssice_batch.store.layout.axis import grid_of, integer
 from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.layout.damage import cells_of
 from gnssice_batch.store.layout.documents import Document, document_of, documents, opened, put_documents, with_shape
 from gnssice_batch.store.together import together
 
@@ -80,18 +81,14 @@ def _document(
 def read_together(group: zarr.Group, names: Iterable[str], rows: slice) -> dict[str, npt.NDArray[Any]]:
     """Rows of several arrays of a group by name, signal by signal in memory, asked for at the same time."""
     arrays = {name: array(group, name).with_config({"order": "F"}) for name in names}
-    return dict(zip(arrays, together(partial(_read, one, rows) for one in arrays.values()), strict=True))
-
-
-def _read(one: zarr.Array[Any], rows: slice) -> npt.NDArray[Any]:
-    return np.asarray(one[rows])
+    return dict(zip(arrays, together(partial(cells_of, one, rows) for one in arrays.values()), strict=True))
 
 
 def joined_cells(group: zarr.Group, start: int, epochs: int) -> dict[str, npt.NDArray[Any]]:
     """Arrays of `JOINED` (epochs, S) by name of a span of the axis; none where no files were joined in it."""
     rows = slice(start, start + epochs)
     source = group.get(JOINED_SOURCE)
-    if not isinstance(source, zarr.Array) or (np.asarray(source[rows]) == source.fill_value).all():
+    if not isinstance(source, zarr.Array) or (cells_of(source, rows) == source.fill_value).all():
         return {}
     return read_together(group, [spec.name for spec in JOINED], rows)
 
@@ -131,28 +128,19 @@ def read_template(group: zarr.Group) -> GroupTemplate:
     if snr.shards is None:
         msg = f"the arrays of group {group.path!r} are not sharded: another program has written over them"
         raise StoreError(msg)
-    unit, width = cast("tuple[int, int]", snr.shards)
-    grid = Grid(
-        interval_ns=_integer(attributes, "interval_ns"),
-        phase_ns=_integer(attributes, "phase_ns"),
-        origin_ns=_integer(attributes, "origin_ns"),
-        size=snr.shape[0],
-        unit=unit,
-        read_unit=snr.chunks[0],
-    )
-    axis = signal_axis([str(name) for name in np.asarray(sid[:]).tolist()])
+    axis = signal_axis([str(name) for name in cells_of(sid).tolist()])
     return GroupTemplate(
         receiver=group.path,
-        grid=grid,
+        grid=grid_of(attributes, snr),
         axis=axis,
-        shard_sids=width,
+        shard_sids=cast("tuple[int, int]", snr.shards)[1],
         profile=str(attributes["encoding_profile"]),
         algorithm=str(attributes["encoding_algorithm"]),
-        level=_integer(attributes, "encoding_level"),
+        level=integer(attributes, "encoding_level"),
         channels=_channels(axis.sids, channels),
         attributes={name: value for name, value in attributes.items() if name not in _LAYOUT},
         joins=JOINED_SOURCE in found,
-        tolerance_ns=_integer(attributes, "tolerance_ns") if "tolerance_ns" in attributes else None,
+        tolerance_ns=integer(attributes, "tolerance_ns") if "tolerance_ns" in attributes else None,
     )
 
 
@@ -160,17 +148,9 @@ def _tolerance(tolerance_ns: int | None) -> dict[str, object]:
     return {} if tolerance_ns is None else {"tolerance_s": tolerance_ns / SECOND_NS, "tolerance_ns": tolerance_ns}
 
 
-def _integer(attributes: Mapping[str, object], name: str) -> int:
-    value = attributes[name]
-    if not isinstance(value, int):
-        msg = f"attribute {name!r} is {value!r}, not a whole number"
-        raise StoreError(msg)
-    return value
-
-
 def _channels(sids: Sequence[str], stored: zarr.Array[Any]) -> dict[str, int]:
     """By GLONASS satellite its channel."""
     if not any(sid.startswith("R") for sid in sids):
         return {}
-    channels = zip(sids, np.asarray(stored[:]).tolist(), strict=True)
+    channels = zip(sids, cells_of(stored).tolist(), strict=True)
     return {sid.partition("|")[0]: int(channel) for sid, channel in channels if channel != NO_FCN}

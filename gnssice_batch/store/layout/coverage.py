@@ -8,6 +8,7 @@ import zarr
 from gnssice_batch.model.grid import Grid, gps_datetime
 from gnssice_batch.model.values import NO_SOURCE, EpochRows, Span
 from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.damage import cells_of
 from gnssice_batch.store.layout.ledger import written_span
 
 _EPOCHS_AT_ONCE = 1 << 21
@@ -56,7 +57,7 @@ def searched_coverage(group: zarr.Group, grid: Grid) -> Span | None:
     starts = range(0, grid.size, max(1, _EPOCHS_AT_ONCE // grid.unit) * grid.unit)
 
     def part(start: int) -> EpochRows:
-        return EpochRows.of(start, np.asarray(source[start : start + starts.step], np.int32))
+        return EpochRows.of(start, cells_of(source, slice(start, start + starts.step)))
 
     first = next((slot for start in starts if (slot := _first_held(part(start))) is not None), None)
     if first is None:

@@ -17,6 +17,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.layout.damage import cells_of
 from gnssice_batch.store.layout.documents import Document, document_of, opened, put_documents, with_shape
 from gnssice_batch.store.together import together
 
@@ -135,7 +136,7 @@ def read_row(group: zarr.Group, number: int) -> Row:
     stored = _stored(group)
     if isinstance(stored, zarr.Group):
         return next(rows_of_columns({name: _cell(stored, name, number) for name in FILE_COLUMNS}))
-    return _parsed([str(np.asarray(stored[number]).item())], stored, number)[0]
+    return _parsed([str(each) for each in cells_of(stored, slice(number, number + 1)).tolist()], stored, number)[0]
 
 
 def rows_of_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[Row]:
@@ -189,7 +190,7 @@ def _rows(stored: zarr.Array[Any]) -> Iterator[list[Row]]:
 
 
 def _read(stored: zarr.Array[Any], first: int, end: int) -> list[Row]:
-    return _parsed(np.asarray(stored[first:end]).tolist(), stored, first)
+    return _parsed(cells_of(stored, slice(first, end)).tolist(), stored, first)
 
 
 def _parsed(texts: Sequence[str], stored: zarr.Array[Any], first: int) -> list[Row]:
@@ -249,7 +250,7 @@ def _column(table: zarr.Group, name: str) -> npt.NDArray[Any]:
     if not isinstance(found, zarr.Array):
         rows = array(table, "uri").shape[0]
         return np.full(rows, _nothing(name), object if is_text else kind)
-    column = np.asarray(found[:])
+    column = cells_of(found)
     return column.astype(object) if is_text else column
 
 

@@ -45,6 +45,7 @@ TABLE_FILLS: Final[Mapping[str, str | int]] = {"action": "insert", "attrs": "{}"
 
 _FIELDS: Final[Mapping[str, str]] = {
     **{name: name for name in ("uri", "size_bytes", "etag", "status", "signals", "version", "sha256", "marker")},
+    "reader": "reader",
     "first_ns": "first_epoch",
     "last_ns": "last_epoch",
     "epochs": "epochs_read",
@@ -79,6 +80,7 @@ class Ledger:
     epochs: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     sha256: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
     marker: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
+    reader: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
     damaged: frozenset[int] = frozenset()
     """Rows of files of which the reader has lost something."""
     refusals: Mapping[int, StoredRefusal] = field(default_factory=dict)
@@ -113,7 +115,7 @@ class Ledger:
 
 def read_ledger(group: zarr.Group) -> Ledger:
     """What planning needs of a receiver's ledger."""
-    columns = read_files(group, (*_FIELDS.values(), "reason", "reader", "skipped"))
+    columns = read_files(group, (*_FIELDS.values(), "reason", "skipped"))
     reason, reader, status = (columns[name] for name in ("reason", "reader", "status"))
     rejected = np.flatnonzero(status == Status.REJECTED.value)
     refusals = map(StoredRefusal, reason[rejected].tolist(), reader[rejected].tolist())

@@ -7,6 +7,7 @@ import zarr
 from zarr.core.sync import sync
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.store.layout.damage import told_of
 
 _ENTRY_BYTES: Final = 16
 """Offset and length of an inner chunk, 64 bits each."""
@@ -42,7 +43,9 @@ def encoded_rows(one: zarr.Array[Any], unit: int, unit_length: int) -> list[tupl
 
 
 def _stored(one: zarr.Array[Any], index: tuple[int, ...]) -> bytes:
-    found = sync((one.store_path / one.metadata.encode_chunk_key(index)).get())
+    length = (one.shards or one.chunks)[0]
+    with told_of(one, slice(index[0] * length, (index[0] + 1) * length)):
+        found = sync((one.store_path / one.metadata.encode_chunk_key(index)).get())
     return found.to_bytes() if found else b""
 
 

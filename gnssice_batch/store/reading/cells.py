@@ -1,6 +1,6 @@
 """The stored cells of a group, read from a fork or from a published snapshot."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import zarr
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.model.damage import Damage
 from gnssice_batch.model.template import (
     EPOCH_COORDINATES,
     JOINED,
@@ -23,6 +24,7 @@ from gnssice_batch.storage.location import Location, location
 from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, joined_cells, read_template, read_together
+from gnssice_batch.store.layout.damage import cells_of, damage_of
 from gnssice_batch.store.layout.file_rows import read_files
 from gnssice_batch.store.layout.shards import encoded_rows
 from gnssice_batch.store.repository import open_existing
@@ -57,7 +59,7 @@ class StoredCells:
     @repeatable
     def sources(self, span: range) -> npt.NDArray[np.int32]:
         """(N,) the ledger row that each epoch of a span of the axis came from."""
-        return np.asarray(array(self.group, "source_file")[span.start : span.stop], np.int32)
+        return cells_of(array(self.group, "source_file"), slice(span.start, span.stop)).astype(np.int32, copy=False)
 
     @repeatable
     def encoded(self, unit: int) -> list[tuple[bytes, ...]]:
@@ -68,13 +70,22 @@ class StoredCells:
         found = together(partial(encoded_rows, array(self.group, name), unit, length) for name in names)
         return [sum(parts, ()) for parts in zip(*found, strict=True)]
 
-    def epochs_by_row(self, rows: int) -> npt.NDArray[np.int64]:
-        """(rows + 1,) epochs of the whole axis that came from each ledger row; last, from rows that are not there."""
+    def epochs_by_row(self, rows: int, spans: Iterable[range]) -> npt.NDArray[np.int64]:
+        """(rows + 1,) epochs of some spans that came from each ledger row; last, from rows that are not there."""
         counts = np.zeros(rows + 1, np.int64)
-        for start in range(0, self.template.grid.size, _EPOCHS_AT_ONCE):
-            sources = self.sources(range(start, min(start + _EPOCHS_AT_ONCE, self.template.grid.size)))
-            counts += np.bincount(np.minimum(sources[sources >= 0], rows), minlength=rows + 1)
+        for span in spans:
+            for start in range(span.start, span.stop, _EPOCHS_AT_ONCE):
+                sources = self.sources(range(start, min(start + _EPOCHS_AT_ONCE, span.stop)))
+                counts += np.bincount(np.minimum(sources[sources >= 0], rows), minlength=rows + 1)
         return counts
+
+    @repeatable
+    def damage(self, span: range, names: Collection[str] = ()) -> list[Damage]:
+        """What of a span of the axis can't be read, array by array; names of the arrays to try, none: all."""
+        specs = (*VARIABLES, *EPOCH_COORDINATES, *(JOINED if self.template.joins else ()))
+        chosen = names or [spec.name for spec in specs]
+        rows = slice(span.start, span.stop)
+        return [each for name in chosen for each in damage_of(array(self.group, name), rows)]
 
     @repeatable
     def ledger(self, columns: Collection[str]) -> dict[str, npt.NDArray[Any]]:

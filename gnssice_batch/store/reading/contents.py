@@ -106,6 +106,7 @@ def of_ledgers[R](
     columns: Collection[str],
     call: Callable[[str, Columns], R],
     branch: str = MAIN,
+    snapshot: str | None = None,
 ) -> dict[str, R]:
     """What a call makes of columns of the ledger of each receiver, in their order; the columns are not kept.
 
@@ -118,7 +119,7 @@ def of_ledgers[R](
     def made(receiver: str, group: zarr.Group) -> R:
         return call(receiver, read_files(group, columns))
 
-    with _root(repository, branch) as root:
+    with _root(repository, branch, snapshot) as root:
         groups = {receiver: _group(root, receiver) for receiver in receivers}
         found = together(partial(made, receiver, group) for receiver, group in groups.items())
         return dict(zip(groups, found, strict=True))

@@ -1,22 +1,33 @@
 """The write units of one partition, read or written by a worker in its own copy of the work fork."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import icechunk
-import numpy as np
 import numpy.typing as npt
 import zarr
+from zarr.core.sync import sync
+from zarr.storage import StorePath
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.model.template import EPOCH_COORDINATES, OBSERVED_COORDINATES, VARIABLES, digest
+from gnssice_batch.model.grid import Grid
+from gnssice_batch.model.template import (
+    EPOCH_COORDINATES,
+    JOINED,
+    OBSERVED_COORDINATES,
+    VARIABLES,
+    GroupTemplate,
+    digest,
+)
 from gnssice_batch.model.values import Assignment
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import array, joined_cells, read_together
 from gnssice_batch.store.layout.columns import write_columns
+from gnssice_batch.store.layout.damage import cells_of, told_of
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import changed_units, objects
 
@@ -41,7 +52,7 @@ class WorkFork:
 
 @repeatable
 def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
-    """Make a copy of the work fork and hold the stored group against the assignment.
+    """Make a copy of the work fork, units to be made from nothing emptied, and hold the stored group against the rest.
 
     Raises
     ------
@@ -51,7 +62,39 @@ def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     copy = fork_of(fork)
     group = zarr.open_group(copy.store, path=assignment.partition.receiver, mode="r+")
     _check_axes(group, assignment)
+    if assignment.rewritten:
+        empty_units(group, assignment.grid, assignment.rewritten.intersection(assignment.partition.stored_units))
     return WorkFork(copy, group)
+
+
+def empty_units(group: zarr.Group, grid: Grid, units: Iterable[int]) -> None:
+    """Remove every chunk of some write units that comes from files, unread: it may be damaged."""
+    names = [*(spec.name for spec in (*VARIABLES, *JOINED)), *OBSERVED_COORDINATES]
+    arrays = [found for name in names if isinstance(found := group.get(name), zarr.Array)]
+    sync(_delete_all([path for unit in units for one in arrays for path in _chunks(one, grid, unit)]))
+
+
+@repeatable
+def emptied_fork(fork: bytes, emptied: Iterable[tuple[GroupTemplate, Iterable[int]]]) -> bytes:
+    """A fork in which nothing stands in some write units of some groups."""
+    copy = fork_of(fork)
+    for template, units in emptied:
+        empty_units(zarr.open_group(copy.store, path=template.receiver, mode="r+"), template.grid, units)
+    return fork_bytes(copy)
+
+
+def _chunks(one: zarr.Array[Any], grid: Grid, unit: int) -> Iterator[StorePath]:
+    """The chunks of an array in a write unit, there or not."""
+    lengths = one.shards or one.chunks
+    rows = range(unit * grid.unit // lengths[0], (unit + 1) * grid.unit // lengths[0])
+    across = (range(-(-size // length)) for size, length in zip(one.shape[1:], lengths[1:], strict=True))
+    for index in product(rows, *across):
+        yield one.store_path / one.metadata.encode_chunk_key(index)
+
+
+async def _delete_all(paths: Iterable[StorePath]) -> None:
+    for path in paths:
+        await path.delete()
 
 
 @repeatable
@@ -92,12 +135,14 @@ def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh:
 
 
 def _write(one: zarr.Array[Any], start: int, block: npt.NDArray[Any]) -> None:
-    one[start : start + len(block)] = block
+    rows = slice(start, start + len(block))
+    with told_of(one, rows):
+        one[rows] = block
 
 
 def _check_axes(group: zarr.Group, assignment: Assignment) -> None:
     key, planned = assignment.partition.key, assignment.axis
-    stored = [str(sid) for sid in np.asarray(array(group, "sid")[: len(planned.sids)]).tolist()]
+    stored = [str(sid) for sid in cells_of(array(group, "sid"))[: len(planned.sids)].tolist()]
     if digest(stored) != planned.digest:
         msg = f"{key}: the stored signal axis is not the one this partition was planned for; start the run again"
         raise StoreError(msg)

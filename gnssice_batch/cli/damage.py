@@ -1,0 +1,48 @@
+"""Damage of a store as it is shown."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+
+from gnssice_batch.cli.formatting import count
+from gnssice_batch.operate.integrity import Damaged, ScanReport
+
+REMEDY: Final = "gnssice-batch repair makes these write units again from the archive"
+_MOST_SHOWN: Final = 20
+_MOST_NAMED: Final = 3
+
+
+def show_scan(console: Console, report: ScanReport) -> None:
+    """What reading every chunk of a store has come to."""
+    say(console, f"{count(report.chunks, 'chunk')} of {report.url} at {report.snapshot} were read")
+    show_damage(console, report.damaged)
+
+
+def show_damage(console: Console, damaged: Sequence[Damaged]) -> None:
+    """What of a store can't be read, with the files that reach into it; nothing where nothing is damaged."""
+    if damaged:
+        say(console, "Damaged")
+    for each in damaged[:_MOST_SHOWN]:
+        say(console, f"  {each.damage}{_from(each.files)}")
+    if len(damaged) > _MOST_SHOWN:
+        say(console, f"  and {len(damaged) - _MOST_SHOWN:,} more: --json has them all")
+
+
+def damage_text(damaged: Sequence[Damaged]) -> str:
+    """That a store is damaged, how much of it, and what to do."""
+    lasting = [each.damage.place for each in damaged if not each.damage.mendable]
+    places = "1 place" if len(damaged) == 1 else f"{len(damaged):,} places"
+    mended = f": {REMEDY}" if len(lasting) < len(damaged) else ""
+    beyond = "".join(f"; an earlier version may have {place}: gnssice-batch log" for place in lasting[:1])
+    return f"the store is damaged in {places} (first {damaged[0].damage}){mended}{beyond}"
+
+
+def say(console: Console, text: str) -> None:
+    """A line as it is."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _from(files: Sequence[str]) -> str:
+    more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
+    return f"; files {', '.join(files[:_MOST_NAMED])}{more}" if files else ""

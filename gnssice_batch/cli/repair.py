@@ -1,0 +1,101 @@
+"""The ``repair`` command."""
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from gnssice_batch.cli.commands import (
+    STDOUT,
+    ConfigOption,
+    JsonFlag,
+    ReportOption,
+    SetOption,
+    app,
+    end_run,
+    load_settings,
+    write_json,
+)
+from gnssice_batch.cli.formatting import count
+from gnssice_batch.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gnssice_batch.operate.repair import RepairPlan
+
+_MOST_SHOWN: Final = 20
+
+
+@app.command(epilog="Example: gnssice-batch repair -c config/demo.yaml --dry-run")
+def repair(  # noqa: PLR0913 - one parameter per option
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    report_to: ReportOption = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also write units that differ from the archive; reads every file.")
+    ] = False,
+    older_reader: Annotated[
+        bool, typer.Option("--older-reader", help="Also write units with files that an older reader read.")
+    ] = False,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on without files that are gone or have changed.")
+    ] = False,
+    receiver: Annotated[
+        list[str] | None, typer.Option("--receiver", metavar="RECEIVER", help="Only this receiver. Repeatable.")
+    ] = None,
+    as_json_text: JsonFlag = False,
+) -> None:
+    """Make damaged write units again from the archive, in one commit.
+
+    Reads every chunk of the store. A write unit with one that is missing, or does not match its checksum, is made
+    again from all files that reach into it; so is one that differs from the archive (--full), or was read by an older
+    reader (--older-reader). Other write units, and earlier versions, stay as they are. Ends with 3 if files are gone
+    that a unit holds something of, with 5 if something can't be made again. Other exit codes are those of run.
+    """
+    from rich.console import Console
+
+    from gnssice_batch.cli import tables
+    from gnssice_batch.cli.progress import run_display
+    from gnssice_batch.operate.repair import Wanted, plan_repair
+    from gnssice_batch.operate.repair import repair as repair_store
+
+    if as_json_text and not dry_run:
+        message = "--json shows what --dry-run finds; --report writes what a repair has done"
+        raise ConfigError(message)
+    settings = load_settings(config_file, overrides)
+    with run_display(settings.log) as progress:
+        found = plan_repair(settings, Wanted(receiver or (), full, older_reader), progress)
+        if as_json_text:
+            write_json({"dry_run": True, **found.as_json()}, STDOUT)
+        else:
+            _show(found, Console(stderr=report_to == STDOUT))
+        begun = found.units and not dry_run
+        report = repair_store(settings, found, progress, accept_loss=accept_loss) if begun else None
+    if report is not None:
+        tables.show_report(Console(stderr=report_to == STDOUT), report)
+        if report_to:
+            write_json(report.as_json(), report_to)
+    if found.not_mendable:
+        raise StoreError("\n".join(["not everything can be made again from the archive:", *found.not_mendable]))
+    if report is not None:
+        end_run(report, settings.run)
+
+
+def _show(found: "RepairPlan", console: "Console") -> None:
+    from gnssice_batch.cli.damage import say, show_damage
+
+    show_damage(console, found.damaged)
+    if not found.units:
+        say(console, "Nothing to make again")
+        return
+    units, files = count(len(found.units), "write unit"), count(sum(found.files.values()), "file")
+    say(console, f"To make again: {units} from {files}")
+    for unit in found.units[:_MOST_SHOWN]:
+        say(console, f"  {unit}")
+    if len(found.units) > _MOST_SHOWN:
+        say(console, f"  and {len(found.units) - _MOST_SHOWN:,} more: --dry-run --json has them all")
+    for names, what in ((found.gone, "gone from the archive"), (found.changed, "changed in the archive since")):
+        for name in names:
+            say(console, f"  {what}, what it gave would be lost: {name}")
