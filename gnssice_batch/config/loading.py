@@ -26,8 +26,8 @@ _SERVICE_VARIABLE = re.compile(r"_(SERVICE_(HOST|PORT(_.*)?)|PORT(_\d+_(TCP|UDP)
 
 _WORDS = {
     "string_type": "should be text: what YAML takes for a number, yes, no or nothing has to be in quotes",
-    "string_pattern_mismatch": "should begin with a letter (A to Z, a to z) or a digit, and hold only these, underscores,"
-    " dots and dashes",
+    "string_pattern_mismatch": "should begin with a letter (A to Z, a to z) or a digit, and hold only these,"
+    " underscores, dots and dashes",
     "tuple_type": "should be a list of globs",
     "model_type": "should hold settings, a key and a value each",
     "dict_type": "should hold keys with values",
@@ -134,7 +134,7 @@ def _substituted(value: Any, environment: Mapping[str, str], key: str = "") -> A
 
 
 def _override(override: str) -> tuple[list[str], str]:
-    """The keys and the value of ``key=value``; neither is shown where the key is missing, as a value may be a secret."""
+    """The keys and the value of ``key=value``; the value, which may be a secret, is not shown where no key is."""
     key, equals, value = override.partition("=")
     if not equals:
         message = f"the override {override!r} should be written key=value"

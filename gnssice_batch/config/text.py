@@ -11,7 +11,7 @@ from gnssice_batch.errors import ConfigError
 
 MOST_CHARACTERS: Final = 4_000_000
 MOST_VALUES: Final = 100_000
-"""Of a document, aliases counted with all that they stand for: a network of a thousand receivers has some ten thousand."""
+"""Of a document, aliases counted with all that they stand for: a thousand receivers have some ten thousand."""
 MOST_LEVELS: Final = 40
 _QUOTED: Final = re.compile(r"""(['"])(?!<)[^'"]{2,}\1""")
 """What YAML's messages quote from the text, but for single characters and the names of its own tokens."""
@@ -40,12 +40,12 @@ class _Loader(yaml.SafeLoader):
 
     @override
     def compose_node(self, parent: Any, index: Any) -> Any:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark, is_alias = event.start_mark, isinstance(event, yaml.AliasEvent)
         self._level += 1
         if self._level > MOST_LEVELS:
-            raise ConfigError(_too_deep(self.peek_event().start_mark))
-        mark = self.peek_event().start_mark
-        is_alias = self.check_event(yaml.AliasEvent)
-        node = super().compose_node(parent, index)
+            raise ConfigError(_too_deep(mark))
+        node: Any = super().compose_node(parent, index)
         self._level -= 1
         if is_alias:
             if id(node) not in self._extents:
