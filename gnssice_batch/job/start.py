@@ -17,7 +17,7 @@ from gnssice_batch.job.lease import HeldError, Lease, wait_for
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.replanning import MovedError
 from gnssice_batch.job.resume import Resumed, resume
-from gnssice_batch.job.target import Target
+from gnssice_batch.job.target import Target, check_place
 from gnssice_batch.job.work import Begun, Work, work_of
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileOutcome
@@ -140,6 +140,7 @@ def _adopted(target: Target, at_work: ExitStack, stop: Stop) -> tuple[Repository
     The journal is this process's as long as the context lasts.
     """
     if not repository_exists(target.location):
+        check_place(target)
         return None, None
     repository = open_repository(target.location, target.options)
     journal = _resumable(target, repository, stop)

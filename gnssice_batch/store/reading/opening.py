@@ -16,12 +16,13 @@ from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, VARIABL
 from gnssice_batch.model.values import Span
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.urls import local_path
-from gnssice_batch.store.faults import first_line, repeatable
+from gnssice_batch.store.damage import first_line, of_version
+from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.reading.regular_times import RegularTimes
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
-from gnssice_batch.store.repository import MAIN, Repository, open_existing
+from gnssice_batch.store.repository import MAIN, Repository, no_such_branch, open_existing
 from gnssice_batch.store.versions import VersionName, snapshot_of
 
 _GPS_EPOCH_NS: Final = int(np.datetime64("1980-01-06", "ns").astype(np.int64))
@@ -103,18 +104,25 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     """
     where = location(url, storage_options)
     session, member = _opened(where, group, version, branch)
+    with of_version(where.url, session.snapshot_id):
+        return _dataset(session, member, where, chunks, pandas_limit=pandas_limit, trim=trim)
+
+
+def _dataset(
+    session: icechunk.Session, member: zarr.Group, where: Location, chunks: Chunks, *, pandas_limit: int, trim: bool
+) -> xr.Dataset:
     grid = read_template(member).grid
     _check_ends(member, grid)
     lazy = xr.open_zarr(
         session.store,
-        group=group,
+        group=member.path,
         consolidated=False,
         zarr_format=3,
         drop_variables=["epoch", *_ALONG_SID],
         chunks=_chunks(chunks, grid, distant=not where.local),
     )
     dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
-    dataset.encoding["source"] = url
+    dataset.encoding["source"] = where.url
     return _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
 
 
@@ -151,7 +159,8 @@ def _opened(
     where: Location, group: str, version: VersionName | None, branch: str
 ) -> tuple[icechunk.Session, zarr.Group]:
     session = _session(_repository(where), version, branch)
-    return session, _group(session, group)
+    with of_version(where.url, session.snapshot_id):
+        return session, _group(session, group)
 
 
 def _repository(where: Location) -> Repository:
@@ -178,9 +187,7 @@ def _session(repository: Repository, version: VersionName | None, branch: str) -
             return handle.readonly_session(branch)
         return handle.readonly_session(snapshot_id=snapshot_of(repository, version, branch))
     except icechunk.RefNotFoundError as error:
-        branches = sorted(handle.list_branches())
-        msg = f"the repository {repository.url} has no branch {branch!r}; it has {_listed(branches)}"
-        raise StoreError(msg) from error
+        raise no_such_branch(repository, branch) from error
     except (icechunk.IcechunkError, ValueError) as error:
         msg = f"the repository {repository.url} can't be read: {first_line(error)}"
         raise StoreError(msg) from error
