@@ -1,6 +1,7 @@
 """The main commands; each loads what it uses when it is called, which keeps ``--help`` fast."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -100,6 +101,7 @@ def plan(
     from gnssice_batch.cli.progress import progress_display
 
     settings = load_settings(config_file, overrides)
+    check_writable("--json", json_to)
     with progress_display(settings.log) as progress:
         found = api.plan(settings, progress)
     if json_to != STDOUT:
@@ -115,7 +117,7 @@ def run(
     report_to: ReportOption = None,
     branch: BranchOption = None,
     tag: TagOption = None,
-    termination_log: TerminationOption = None,  # noqa: ARG001 - read from the arguments before they are parsed
+    termination_log: TerminationOption = None,
 ) -> None:
     """Ingest what is new in the archive, in one commit.
 
@@ -141,6 +143,8 @@ def run(
 
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
+    check_writable("--report", report_to)
+    check_writable(termination.OPTION, termination_log)
     with run_display(settings.log) as progress:
         report = api.run(settings, progress)
     tables.show_report(Console(stderr=report_to == STDOUT), report)
@@ -292,6 +296,29 @@ def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Set
             raise
         message = f"{error}\nNo settings file was given: name one with --config FILE."
         raise ConfigError(message) from error
+
+
+def check_writable(option: str, to: str | Path | None) -> None:
+    """Find out whether a file can be written, before the work for it begins.
+
+    Raises
+    ------
+    ConfigError
+        When it can't.
+    """
+    if to is None or str(to) == STDOUT:
+        return
+    path = Path(to)
+    if not (path if path.exists() else path.parent).exists():
+        why = f"there is no folder {path.parent}"
+    elif path.is_dir():
+        why = "it is a folder"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        why = "there is no right to do so"
+    else:
+        return
+    message = f"{option} {to} can't be written: {why}"
+    raise ConfigError(message)
 
 
 def write_json(tree: dict[str, object], to: str) -> None:

@@ -77,6 +77,7 @@ def show_report(console: Console, report: RunReport) -> None:
         [
             ("store", report.url),
             ("snapshot", report.snapshot or "none: nothing to publish"),
+            *_if(report.tagged, "tag", _tagged(report)),
             ("partitions", f"{report.partitions:,}" + (f", {report.resumed:,} done earlier" if report.resumed else "")),
             *_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
@@ -97,6 +98,10 @@ def show_report(console: Console, report: RunReport) -> None:
     _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in report.left_out.items()])
     _markers(console, report.markers)
     _skipped(console, report.skipped_files)
+
+
+def _tagged(report: RunReport) -> str:
+    return f"given to {report.tagged}" + ("" if report.snapshot else ", the head of the branch, as nothing is new")
 
 
 def _gone(files: Sequence[str]) -> str:
