@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +14,7 @@ import typer
 from gnssice_batch import __version__, api
 from gnssice_batch.cli import termination
 from gnssice_batch.cli.formatting import count, size
+from gnssice_batch.cli.output import say
 from gnssice_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 EXIT_REJECTED: Final = 1
 STDOUT: Final = "-"
+_C1: Final = re.compile("[\x7f-\x9f\ud800-\udfff]")
+"""Controls that JSON leaves as they are and terminals obey, halves of characters."""
 
 app = typer.Typer(
     help="Turn an archive of GNSS RINEX observation files into one versioned array store per site.",
@@ -242,7 +246,7 @@ def simulate(  # noqa: PLR0913 - one parameter per option
     files = write_archive(folder, wanted)
     broken = damage(files, damaged)
     told_damage = f", {len(broken)} of them damaged" if broken else ""
-    typer.echo(f"{count(len(files), 'file')}, {size(sum(f.stat().st_size for f in files))} in {folder}{told_damage}")
+    say(f"{count(len(files), 'file')}, {size(sum(f.stat().st_size for f in files))} in {folder}{told_damage}")
 
 
 @app.command(epilog="Example: gnssice-batch schema > settings.schema.json")
@@ -265,19 +269,17 @@ def warm() -> None:
     if folder is None:
         message = "no cache folder for compiled code is writable: set NUMBA_CACHE_DIR to one that is"
         raise ConfigError(message)
-    typer.echo(f"Compiled code is cached in {folder}")
+    say(f"Compiled code is cached in {folder}")
 
 
 def end_run(report: "RunReport", limits: "Run") -> None:
     """End with the exit code of a run, and say why it is not 0."""
-    from rich.console import Console
-
     from gnssice_batch.job.report import exit_code, shortfalls
 
     allowed = limits.max_refused_fraction, limits.max_lost_fraction, limits.max_partial_fraction
     found = shortfalls(report, *allowed)
     for sentence in found:
-        Console(stderr=True).print(f"Warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
+        say(f"Warning: {sentence}", to_errors=True)
     lost = [f"the report can't be written to {limits.report_url}"] if limits.report_url and not report.kept_at else []
     said = termination.ending()
     said.run, said.report = report.run, report.kept_at
@@ -296,6 +298,15 @@ def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Set
             raise
         message = f"{error}\nNo settings file was given: name one with --config FILE."
         raise ConfigError(message) from error
+
+
+def load_logged(config_file: Path | None, overrides: list[str] | None) -> "Settings":
+    """The settings of a command that shows no progress but may have to wait, which its log says."""
+    from gnssice_batch import log
+
+    settings = load_settings(config_file, overrides)
+    log.configure(settings.log.level, settings.log.format)
+    return settings
 
 
 def check_writable(option: str, to: str | Path | None) -> None:
@@ -323,7 +334,7 @@ def check_writable(option: str, to: str | Path | None) -> None:
 
 def write_json(tree: dict[str, object], to: str) -> None:
     """Write JSON into a file, or to standard output."""
-    text = json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+    text = _C1.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(tree, indent=2, ensure_ascii=False)) + "\n"
     if to == STDOUT:
         sys.stdout.write(text)
         return

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import icechunk
-from filelock import FileLock
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.location import Location, location
@@ -14,6 +13,7 @@ from gnssice_batch.storage.urls import below, local_path
 from gnssice_batch.store.conditional_writes import is_proven, prove, remember
 from gnssice_batch.store.damage import check_state, damaged, first_line, told
 from gnssice_batch.store.faults import repeatable
+from gnssice_batch.store.lock import ToldLock
 from gnssice_batch.store.storages import storage
 
 MAIN = "main"
@@ -214,7 +214,7 @@ def _lock(where: Location) -> AbstractContextManager[object]:
         return nullcontext()
     path = local_path(where.url)
     path.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.parent / f".{path.name}.lock")
+    return ToldLock(path.parent / f".{path.name}.lock")
 
 
 @repeatable
