@@ -41,7 +41,8 @@ class _Loader(yaml.SafeLoader):
     @override
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
-        mark, is_alias = event.start_mark, isinstance(event, yaml.AliasEvent)
+        mark: Any = event.start_mark
+        is_alias = isinstance(event, yaml.AliasEvent)
         self._level += 1
         if self._level > MOST_LEVELS:
             raise ConfigError(_too_deep(mark))

@@ -14,7 +14,7 @@ class ToldLock(FileLock):
     """A file lock that is waited for as long as it takes: who holds it gives it back, at the latest by dying."""
 
     @override
-    def acquire(self, timeout: float | None = None, *arguments: Any, **named: Any) -> AcquireReturnProxy:
+    def acquire(self, timeout: float | None = None, *arguments: Any, **named: Any) -> AcquireReturnProxy[Any]:
         if timeout is not None:
             return super().acquire(timeout, *arguments, **named)
         try:
