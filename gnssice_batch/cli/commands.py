@@ -139,6 +139,7 @@ def run(
       7    stopped from outside, or no worker came: start again to resume
       70   internal error
       130  interrupted
+      141  the reader of standard output has gone
     """  # noqa: D301 - the backspace keeps the lines of the list apart
     from rich.console import Console
 
