@@ -35,6 +35,8 @@ _WORDS = {
 }
 """What pydantic says in words of Python or of regular expressions, by the type of its fault."""
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes of the command line and the environment that are no UTF-8."""
 _TEXTS = {str, SecretStr, NoneType}
 _NULLS = frozenset({"", "~", "null"})
 
@@ -192,24 +194,26 @@ def _spelling(tree: Tree, above: Sequence[str], key: str) -> str:
 
 
 def _validated(tree: Tree) -> Settings:
-    _refuse_nul(tree)
+    _refuse_no_text(tree)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(fault) for fault in error.errors())) from None
 
 
-def _refuse_nul(value: Any, key: str = "") -> None:
-    """Refuse the one character that no path, URL or name can hold."""
+def _refuse_no_text(value: Any, key: str = "") -> None:
+    """Refuse what no path, URL or name can hold: the character NUL, and bytes that are no UTF-8."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            _refuse_nul(name, f"{key}.{name}".lstrip("."))
-            _refuse_nul(inner, f"{key}.{name}".lstrip("."))
+            _refuse_no_text(name, f"{key}.{name}".lstrip("."))
+            _refuse_no_text(inner, f"{key}.{name}".lstrip("."))
     elif isinstance(value, list):
         for inner in value:
-            _refuse_nul(inner, key)
+            _refuse_no_text(inner, key)
     elif isinstance(value, str) and "\0" in value:
         raise ConfigError(f"{key!r} should not hold the character NUL")
+    elif isinstance(value, str) and _SURROGATES.search(value):
+        raise ConfigError(f"{key!r} should be UTF-8, and has other bytes")
 
 
 def _sentence(fault: Any) -> str:

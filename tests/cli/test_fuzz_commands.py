@@ -162,7 +162,7 @@ def mutated(base, at, text, cut):
 
 
 MUTATION = (st.integers(0, 10_000), st.sampled_from(TEXTS), st.integers(0, 12))
-FEW = hypothesis.settings(max_examples=80, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+FEW = hypothesis.settings(max_examples=60, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 MANY = hypothesis.settings(FEW, max_examples=3000)
 READ = (st.sampled_from(READING), st.lists(SETTINGS, min_size=1, max_size=2))
 WRITE = (st.sampled_from(WRITING), st.lists(SETTINGS, min_size=1, max_size=2))

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,17 @@ def inspect(*command):
     with pytest.raises(SystemExit) as end:
         main(list(command))
     return end.value.code, "", ""
+
+
+def test_a_journal_that_tells_nothing_is_of_unknown_age(call, sets):
+    journal = sets[0] / "stores" / "here" / "rinex.runs" / "strange"
+    journal.mkdir(parents=True)
+    (journal / "run").write_text("x")
+    try:
+        assert "strange  stopped, its record can't be read, of unknown age" in call("runs", "list")[1]
+        assert json.loads(call("runs", "list", "--json")[1])["runs"][0]["age_s"] is None
+    finally:
+        shutil.rmtree(journal)
 
 
 def test_nor_do_log_lines(capsys):

@@ -123,6 +123,8 @@ def test_a_manifest_is_read_in_the_same_way(tmp_path):
         ("site=Zürich", "site should begin with a letter (A to Z, a to z) or a digit"),
         ("log.level=7", "log.level should be 'debug'"),
         ("chunks=5", "chunks should hold settings, a key and a value each"),
+        ("attributes.A=\udce9", "'attributes.a' should be UTF-8"),
+        ("attributes.\udce9=A", "should be UTF-8"),
         ("", "should be written key=value"),
         ("foo", "should be written key=value"),
         ("=hunter2", "names no setting"),
