@@ -299,7 +299,9 @@ class Log(Section):
 class Settings(Section):
     """All settings of a run."""
 
-    site: str = Field(description="Name of the site: a folder of the store.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    site: str = Field(
+        max_length=200, description="Name of the site: a folder of the store.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+    )
     archive: Archive
     store: Store
     icechunk: Icechunk = Icechunk()

@@ -81,7 +81,7 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Hashable:
         try:
             made: Hashable = super().construct_object(node, deep)
-        except (ValueError, KeyError, AttributeError, OverflowError) as error:
+        except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
             kind = node.tag.rpartition(":")[2]
             said = f"a value that should be of YAML's type {kind} is none"
             raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from error

@@ -161,7 +161,7 @@ def open_existing(where: str | Location, *, portable: bool = False) -> Repositor
         reading = None if where.local else icechunk.RepositoryConfig(storage=_requests(RepositoryOptions()))
         handle = icechunk.Repository.open(storage(where, portable=portable), config=reading)
         return Repository(where, handle, nullcontext())
-    except (icechunk.IcechunkError, PermissionError) as error:
+    except (icechunk.IcechunkError, OSError) as error:
         raise StoreError(_unread(where, error)) from error
 
 
@@ -175,14 +175,14 @@ def repository_exists(where: str | Location) -> bool:
         When the storage does not say, or it is damaged.
     """
     where = location(where)
-    if where.local and not local_path(where.url).is_dir():
-        return False
     try:
+        if where.local and not local_path(where.url).is_dir():
+            return False
         requests = None if where.local else _requests(RepositoryOptions())
         found = icechunk.Repository.exists(storage(where), storage_settings=requests)
         if not found and where.local:
             check_state(where.url)
-    except (icechunk.IcechunkError, PermissionError) as error:
+    except (icechunk.IcechunkError, OSError) as error:
         raise StoreError(_unread(where, error)) from error
     return found
 

@@ -14,7 +14,7 @@ from gnssice_batch.job.target import target_of
 from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.store.reading.contents import history
 from tests.support.published import GROUP, ingested
-from tests.support.runs import repository
+from tests.support.runs import repository, settings
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,12 @@ def test_what_is_no_repository(stored, damage):
     for said in refusals(chosen, opened=False):
         assert "should be the folder of the repository, and is a file" in said
     damage.unlink()
+
+
+def test_a_place_that_no_folder_can_have(tmp_path):
+    chosen = settings(tmp_path, store={"url": str(tmp_path / ("x" * 300))})
+    with pytest.raises(StoreError, match="File name too long"):
+        status(chosen)
 
 
 def test_one_whose_making_was_cut_short(stored, damage):
