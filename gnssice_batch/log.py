@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Final, Literal, TextIO, override
 
 from gnssice_batch.redaction import redacted
+from gnssice_batch.visible import visible
 
 ROOT: Final = "gnssice_batch"
 FIELDS: Final = ("run", "phase", "partition", "receiver", "file")
@@ -35,7 +36,7 @@ class _Text(logging.Formatter):
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record, FIELDS).items())
-        return super().formatMessage(record) + fields
+        return visible(super().formatMessage(record) + fields)
 
 
 class _Json(_Text):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gnssice_batch.cli.output import occupied
 from gnssice_batch.cli.stopping import stopped_by_sigterm
 from gnssice_batch.cli.termination import told_at_the_end
 
@@ -14,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SIGTERM is heard from here on, before anything large is imported: the first process of a container has no other
     reaction to it.
     """
+    occupied()
     with told_at_the_end(arguments), stopped_by_sigterm() as stop:
         from gnssice_batch.cli.entry import main as command
 

@@ -1,6 +1,8 @@
 """The main commands; each loads what it uses when it is called, which keeps ``--help`` fast."""
 
 import json
+import os
+import re
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,6 +14,7 @@ import typer
 from gnssice_batch import __version__, api
 from gnssice_batch.cli import termination
 from gnssice_batch.cli.formatting import count, size
+from gnssice_batch.cli.output import say
 from gnssice_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 EXIT_REJECTED: Final = 1
 STDOUT: Final = "-"
+_C1: Final = re.compile("[\x7f-\x9f\ud800-\udfff]")
+"""Controls that JSON leaves as they are and terminals obey, halves of characters."""
 
 app = typer.Typer(
     help="Turn an archive of GNSS RINEX observation files into one versioned array store per site.",
@@ -100,6 +105,7 @@ def plan(
     from gnssice_batch.cli.progress import progress_display
 
     settings = load_settings(config_file, overrides)
+    check_writable("--json", json_to)
     with progress_display(settings.log) as progress:
         found = api.plan(settings, progress)
     if json_to != STDOUT:
@@ -115,7 +121,7 @@ def run(
     report_to: ReportOption = None,
     branch: BranchOption = None,
     tag: TagOption = None,
-    termination_log: TerminationOption = None,  # noqa: ARG001 - read from the arguments before they are parsed
+    termination_log: TerminationOption = None,
 ) -> None:
     """Ingest what is new in the archive, in one commit.
 
@@ -133,6 +139,7 @@ def run(
       7    stopped from outside, or no worker came: start again to resume
       70   internal error
       130  interrupted
+      141  the reader of standard output has gone
     """  # noqa: D301 - the backspace keeps the lines of the list apart
     from rich.console import Console
 
@@ -141,6 +148,8 @@ def run(
 
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
+    check_writable("--report", report_to)
+    check_writable(termination.OPTION, termination_log)
     with run_display(settings.log) as progress:
         report = api.run(settings, progress)
     tables.show_report(Console(stderr=report_to == STDOUT), report)
@@ -238,7 +247,7 @@ def simulate(  # noqa: PLR0913 - one parameter per option
     files = write_archive(folder, wanted)
     broken = damage(files, damaged)
     told_damage = f", {len(broken)} of them damaged" if broken else ""
-    typer.echo(f"{count(len(files), 'file')}, {size(sum(f.stat().st_size for f in files))} in {folder}{told_damage}")
+    say(f"{count(len(files), 'file')}, {size(sum(f.stat().st_size for f in files))} in {folder}{told_damage}")
 
 
 @app.command(epilog="Example: gnssice-batch schema > settings.schema.json")
@@ -261,19 +270,17 @@ def warm() -> None:
     if folder is None:
         message = "no cache folder for compiled code is writable: set NUMBA_CACHE_DIR to one that is"
         raise ConfigError(message)
-    typer.echo(f"Compiled code is cached in {folder}")
+    say(f"Compiled code is cached in {folder}")
 
 
 def end_run(report: "RunReport", limits: "Run") -> None:
     """End with the exit code of a run, and say why it is not 0."""
-    from rich.console import Console
-
     from gnssice_batch.job.report import exit_code, shortfalls
 
     allowed = limits.max_refused_fraction, limits.max_lost_fraction, limits.max_partial_fraction
     found = shortfalls(report, *allowed)
     for sentence in found:
-        Console(stderr=True).print(f"Warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
+        say(f"Warning: {sentence}", to_errors=True)
     lost = [f"the report can't be written to {limits.report_url}"] if limits.report_url and not report.kept_at else []
     said = termination.ending()
     said.run, said.report = report.run, report.kept_at
@@ -294,9 +301,41 @@ def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Set
         raise ConfigError(message) from error
 
 
+def load_logged(config_file: Path | None, overrides: list[str] | None) -> "Settings":
+    """The settings of a command that shows no progress but may have to wait, which its log says."""
+    from gnssice_batch import log
+
+    settings = load_settings(config_file, overrides)
+    log.configure(settings.log.level, settings.log.format)
+    return settings
+
+
+def check_writable(option: str, to: str | Path | None) -> None:
+    """Find out whether a file can be written, before the work for it begins.
+
+    Raises
+    ------
+    ConfigError
+        When it can't.
+    """
+    if to is None or str(to) == STDOUT:
+        return
+    path = Path(to)
+    if not (path if path.exists() else path.parent).exists():
+        why = f"there is no folder {path.parent}"
+    elif path.is_dir():
+        why = "it is a folder"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        why = "there is no right to do so"
+    else:
+        return
+    message = f"{option} {to} can't be written: {why}"
+    raise ConfigError(message)
+
+
 def write_json(tree: dict[str, object], to: str) -> None:
     """Write JSON into a file, or to standard output."""
-    text = json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+    text = _C1.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(tree, indent=2, ensure_ascii=False)) + "\n"
     if to == STDOUT:
         sys.stdout.write(text)
         return

@@ -3,6 +3,7 @@
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import gnssice_batch.cli.pods  # these register their commands
@@ -12,6 +13,7 @@ import gnssice_batch.cli.runs
 import gnssice_batch.cli.trim
 import gnssice_batch.cli.verify  # noqa: F401
 from gnssice_batch.cli.commands import app
+from gnssice_batch.cli.output import EXIT_PIPE, OutputError, say, watched
 from gnssice_batch.cli.termination import ending
 from gnssice_batch.errors import (
     ArchiveError,
@@ -43,16 +45,23 @@ _WHAT: Final[tuple[tuple[type[GnssiceError], str], ...]] = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 to 8 as in `gnssice_batch.errors`, 70 for an internal error, 130 after Ctrl-C."""
+    """Run a command and exit: 0 to 8 as in `gnssice_batch.errors`, 70 for an internal error, 130 after Ctrl-C.
+
+    141 where the reader of standard output has gone, without a word; 5 where it can't be written otherwise.
+    """
     said = ending()
     try:
-        app(args=arguments, prog_name="gnssice-batch")
+        with watched():
+            app(args=arguments, prog_name="gnssice-batch")
     except GnssiceError as error:
-        from rich.console import Console
-
         said.message = message(error).removeprefix("Error: ")
-        Console(stderr=True).print(message(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        _tell(message(error))
         sys.exit(exit_code(error))
+    except OutputError as error:
+        said.message = str(error)
+        if error.exit_code != EXIT_PIPE:
+            _tell(f"Error: {error}")
+        sys.exit(error.exit_code)
     except SystemExit as end:
         if end.code == _EXIT_USAGE and not said.message:
             said.message = "the command line is wrong: the log says what of it"
@@ -61,6 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         said.message = redacted(f"internal error: {type(error).__name__}: {error}")
         sys.stderr.write(redacted(traceback.format_exc()))
         sys.exit(EXIT_UNEXPECTED)
+
+
+def _tell(text: str) -> None:
+    """Write a message to standard error, where that takes one."""
+    with suppress(OSError):
+        for line in text.split("\n"):
+            say(line, to_errors=True, style="red")
 
 
 def message(error: GnssiceError) -> str:

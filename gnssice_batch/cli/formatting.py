@@ -3,11 +3,20 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from gnssice_batch.visible import visible
+
 if TYPE_CHECKING:
     from gnssice_batch.model.values import Refusal, Span, Status
 
 _BYTES_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _DURATIONS_S: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def shown(text: str) -> str:
+    """Text of the user's for a table: neither markup nor anything that steers a terminal."""
+    from rich.markup import escape
+
+    return escape(visible(text))
 
 
 def size(size_bytes: float) -> str:

@@ -16,6 +16,7 @@ from gnssice_batch.cli.commands import (
     write_json,
 )
 from gnssice_batch.cli.formatting import count, outcome_text
+from gnssice_batch.cli.output import say
 
 if TYPE_CHECKING:
     from gnssice_batch.operate.quarantine import Refused
@@ -84,20 +85,13 @@ def retry_refused(
     with run_display(settings.log) as progress:
         report = run(settings, progress, wanted)
     tables.show_report(Console(), report)
-    typer.echo(f"{count(len(report.refused_again), 'file')} rejected again for the same reason")
+    say(f"{count(len(report.refused_again), 'file')} rejected again for the same reason")
     end_run(report, settings.run)
 
 
 def _show(files: "Sequence[Refused]") -> None:
-    from rich.console import Console
-
     from gnssice_batch.errors import Reason
     from gnssice_batch.model.values import Refusal, Status
-
-    console = Console()
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     for file in files[:_MOST_SHOWN]:
         refusal = Refusal(Reason(file.reason), file.detail, file.line) if file.reason else None

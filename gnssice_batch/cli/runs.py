@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
+from gnssice_batch.cli.commands import (
+    STDOUT,
+    ConfigOption,
+    JsonFlag,
+    SetOption,
+    app,
+    load_logged,
+    load_settings,
+    write_json,
+)
 from gnssice_batch.cli.formatting import count, duration, size
+from gnssice_batch.cli.output import say
 
 if TYPE_CHECKING:
     from gnssice_batch.operate.open_runs import OpenRun
@@ -30,9 +40,9 @@ def list_runs(config_file: ConfigOption = None, overrides: SetOption = None, *, 
         write_json({"runs": [as_json(run) for run in found]}, STDOUT)
         return
     for run in found:
-        _say(f"{run.run}  {_state(run)}, {duration(run.age.total_seconds())} old, {_finished(run)}")
+        say(f"{run.run}  {_state(run)}, {_age(run)}, {_finished(run)}")
     if not found:
-        _say("no unpublished runs")
+        say("no unpublished runs")
 
 
 @runs.command("show", epilog="Example: gnssice-batch runs show 20250101T120000-a1b2c3 -c config/demo.yaml")
@@ -48,11 +58,11 @@ def show_run(
         finished = {key: {"files": files, "epochs": epochs} for key, (files, epochs) in partitions.items()}
         write_json({**as_json(found), "finished": finished}, STDOUT)
         return
-    _say(f"{found.run}: {_state(found)}")
+    say(f"{found.run}: {_state(found)}")
     for name, text in _facts(found):
-        _say(f"  {name:<14} {text}")
+        say(f"  {name:<14} {text}")
     for key, (files, epochs) in partitions.items():
-        _say(f"    {key}  {count(files, 'file')}, {count(epochs, 'epoch')} written")
+        say(f"    {key}  {count(files, 'file')}, {count(epochs, 'epoch')} written")
 
 
 @runs.command("abandon", epilog="Example: gnssice-batch runs abandon 20250101T120000-a1b2c3 -c config/demo.yaml")
@@ -75,8 +85,8 @@ def abandon_run(
     """
     from gnssice_batch.operate.open_runs import abandon
 
-    abandon(load_settings(config_file, overrides), run, force=force)
-    _say(f"{run} is abandoned; gc deletes what it wrote")
+    abandon(load_logged(config_file, overrides), run, force=force)
+    say(f"{run} is abandoned; gc deletes what it wrote")
 
 
 @app.command(epilog="Example: gnssice-batch gc -c config/demo.yaml --older-than 30 --delete")
@@ -98,7 +108,7 @@ def gc(
     """
     from gnssice_batch.operate.garbage import collect_garbage
 
-    found = collect_garbage(load_settings(config_file, overrides), timedelta(days=older_than), dry_run=not delete)
+    found = collect_garbage(load_logged(config_file, overrides), timedelta(days=older_than), dry_run=not delete)
     if as_json_text:
         write_json(
             {
@@ -112,9 +122,9 @@ def gc(
             STDOUT,
         )
         return
-    _say(f"{count(found.expired, 'version')} {'expired' if delete else 'would expire'}")
+    say(f"{count(found.expired, 'version')} {'expired' if delete else 'would expire'}")
     objects = f"{count(found.chunks, 'chunk')}, {count(found.manifests, 'manifest')}"
-    _say(f"{objects}, {size(found.size_bytes)} {'deleted' if delete else 'would be deleted; --delete deletes'}")
+    say(f"{objects}, {size(found.size_bytes)} {'deleted' if delete else 'would be deleted; --delete deletes'}")
 
 
 def _state(run: "OpenRun") -> str:
@@ -123,6 +133,10 @@ def _state(run: "OpenRun") -> str:
     if run.at_work:
         return "running"
     return "stopped" if run.record else "stopped, its record can't be read"
+
+
+def _age(run: "OpenRun") -> str:
+    return "of unknown age" if run.age is None else f"{duration(run.age.total_seconds())} old"
 
 
 def _finished(run: "OpenRun") -> str:
@@ -141,9 +155,3 @@ def _facts(run: "OpenRun") -> list[tuple[str, str]]:
     if run.lease:
         facts.append(("last seen", f"{run.lease.beat}, {run.lease.host}, process {run.lease.process}"))
     return [*facts, ("finished", f"{count(run.partitions, 'partition')}, {size(run.size_bytes)}")]
-
-
-def _say(text: str) -> None:
-    from rich.console import Console
-
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)

@@ -5,11 +5,10 @@ from typing import Final
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from gnssice_batch.archive.skipped import SkippedFile, by_kind
-from gnssice_batch.cli.formatting import count, duration, outcome_text, size, span
+from gnssice_batch.cli.formatting import count, duration, outcome_text, shown, size, span
 from gnssice_batch.inspection.facts import KINDS, Gap, Inspection, Part, moment
 from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
 from gnssice_batch.job.report import Proof, RunReport, all_reasons, refused_files
@@ -78,6 +77,7 @@ def show_report(console: Console, report: RunReport) -> None:
         [
             ("store", report.url),
             ("snapshot", report.snapshot or "none: nothing to publish"),
+            *_if(report.tagged, "tag", _tagged(report)),
             ("partitions", f"{report.partitions:,}" + (f", {report.resumed:,} done earlier" if report.resumed else "")),
             *_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
@@ -98,6 +98,10 @@ def show_report(console: Console, report: RunReport) -> None:
     _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in report.left_out.items()])
     _markers(console, report.markers)
     _skipped(console, report.skipped_files)
+
+
+def _tagged(report: RunReport) -> str:
+    return f"given to {report.tagged}" + ("" if report.snapshot else ", the head of the branch, as nothing is new")
 
 
 def _gone(files: Sequence[str]) -> str:
@@ -152,7 +156,7 @@ def show_history(console: Console, entries: Iterable[Snapshot]) -> None:
     """Snapshots, newest first."""
     for entry in entries:
         _say(console, f"[bold]{entry.id}[/]  {entry.written_at}")
-        _say(console, f"    {escape(entry.message)}")
+        _say(console, f"    {shown(entry.message)}")
 
 
 def show_inspection(console: Console, seen: Inspection, odd: Sequence[str]) -> None:
@@ -165,7 +169,7 @@ def show_inspection(console: Console, seen: Inspection, odd: Sequence[str]) -> N
     if odd:
         _say(console, "[bold]Odd[/]")
         for sentence in odd:
-            _say(console, f"  - {escape(sentence)}")
+            _say(console, f"  - {shown(sentence)}")
 
 
 def show_verification(console: Console, report: StoreReport) -> None:
@@ -252,7 +256,7 @@ def _outcomes(report: RunReport) -> Table:
         read = sum(outcome.facts.epochs for outcome in outcomes)
         epochs = sum(outcome.written.epochs for outcome in outcomes)
         values = sum(outcome.written.observations for outcome in outcomes)
-        table.add_row(escape(receiver), *(f"{number:,}" for number in (*files, read, epochs, values)))
+        table.add_row(shown(receiver), *(f"{number:,}" for number in (*files, read, epochs, values)))
     return table
 
 
@@ -283,7 +287,7 @@ def _list(
         return
     _say(console, f"[bold]{heading}[/]")
     for line in lines[:most]:
-        _say(console, f"  {escape(line)}")
+        _say(console, f"  {shown(line)}")
     if len(lines) > most:
         _say(console, f"  and {len(lines) - most:,} more: {whole} has them all")
 
@@ -293,8 +297,8 @@ def _outcome_lines(console: Console, heading: str, outcomes: Sequence[FileOutcom
         return
     _say(console, f"[bold]{heading}[/]")
     for outcome in outcomes[:_MOST_SHOWN]:
-        _say(console, f"  {escape(outcome.file.uri)}")
-        _say(console, f"      {escape(_why(outcome))}")
+        _say(console, f"  {shown(outcome.file.uri)}")
+        _say(console, f"      {shown(_why(outcome))}")
     if len(outcomes) > _MOST_SHOWN:
         _say(console, f"  and {len(outcomes) - _MOST_SHOWN:,} more: the JSON report has them all")
 
@@ -305,7 +309,7 @@ def _changes(console: Console, heading: str, changes: Mapping[str, Sequence[Chan
     if every:
         _say(console, f"[bold]{heading}[/]")
     for receiver, change in every[:_MOST_SHOWN]:
-        _say(console, f"  {escape(receiver)}: {escape(str(change))}")
+        _say(console, f"  {shown(receiver)}: {shown(str(change))}")
     if len(every) > _MOST_SHOWN:
         _say(console, f"  and {len(every) - _MOST_SHOWN:,} more: the JSON report has them all")
 
@@ -371,16 +375,16 @@ def _if(condition: object, name: str, text: str) -> list[tuple[str, str]]:
 
 def _block(console: Console, heading: str, facts: Facts) -> None:
     """A heading and lines of name and text; what is too long for a terminal goes on below itself."""
-    _say(console, f"[bold]{escape(heading)}[/]")
+    _say(console, f"[bold]{shown(heading)}[/]")
     if not console.is_terminal:
         for name, text in facts:
-            _say(console, f"  {name:<{_LABEL}} {escape(text)}".rstrip())
+            _say(console, f"  {name:<{_LABEL}} {shown(text)}".rstrip())
         return
     table = Table.grid(padding=(0, 1))
     table.add_column(min_width=_LABEL + 2)
     table.add_column(overflow="fold")
     for name, text in facts:
-        table.add_row(f"  {name}", escape(text))
+        table.add_row(f"  {name}", shown(text))
     console.print(table, highlight=False)
 
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
+from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_logged, write_json
 from gnssice_batch.cli.formatting import count, span
+from gnssice_batch.cli.output import say
 
 
 @app.command(epilog="Example: gnssice-batch trim -c config/demo.yaml --dry-run")
@@ -24,17 +25,11 @@ def trim(
     from gnssice_batch.operate.trim import as_json
     from gnssice_batch.operate.trim import trim as trim_store
 
-    report = trim_store(load_settings(config_file, overrides), dry_run=dry_run)
+    report = trim_store(load_logged(config_file, overrides), dry_run=dry_run)
     if as_json_text:
         write_json({"dry_run": dry_run, **as_json(report)}, STDOUT)
         return
     for receiver, axis in report.receivers.items():
         told = f"{count(axis.epochs, 'epoch')} less" if axis.epochs else "as long as it has to be"
-        _say(f"{receiver}: {count(axis.before.size, 'epoch')}, {told}; data {span(axis.span)}")
-    _say(f"trimmed in {report.snapshot}" if report.snapshot else "nothing was changed")
-
-
-def _say(text: str) -> None:
-    from rich.console import Console
-
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+        say(f"{receiver}: {count(axis.before.size, 'epoch')}, {told}; data {span(axis.span)}")
+    say(f"trimmed in {report.snapshot}" if report.snapshot else "nothing was changed")

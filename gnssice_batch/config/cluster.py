@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from gnssice_batch.config.section import Section
 from gnssice_batch.config.values import Size
 
+LONGEST_S = 31_536_000
+"""A year."""
+
 
 class Cluster(Section):
     """Where the tasks run."""
@@ -26,19 +29,24 @@ class Cluster(Section):
     connect_timeout_s: float = Field(
         30,
         gt=0,
+        le=LONGEST_S,
         description="Seconds to wait for scheduler and workers (address), and for a scheduler that is away.",
     )
     ready_timeout_s: float = Field(
         900,
         gt=0,
+        le=LONGEST_S,
         description="Seconds to wait for the first worker (indexed, operator), and for another one when the last is "
         "lost.",
     )
-    workers: int = Field(2, ge=1, description="Worker processes; the fewest where there is a maximum.")
+    workers: int = Field(2, ge=1, le=100_000, description="Worker processes; the fewest where there is a maximum.")
     maximum_workers: int | None = Field(
-        None, ge=1, description="Most workers that the operator scales up to; null: always as many as workers."
+        None,
+        ge=1,
+        le=100_000,
+        description="Most workers that the operator scales up to; null: always as many as workers.",
     )
-    threads_per_worker: int = Field(1, ge=1, description="Tasks that one worker runs at a time.")
+    threads_per_worker: int = Field(1, ge=1, le=10_000, description="Tasks that one worker runs at a time.")
     memory_limit: Size | None = Field(None, description="Bytes per worker, or with a unit; null: Dask's share.")
     scheduler_port: int = Field(8786, ge=1, le=65535, description="Port of the scheduler (indexed, operator).")
     dashboard_port: int | None = Field(

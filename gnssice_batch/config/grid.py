@@ -8,6 +8,11 @@ from pydantic import Field, field_validator, model_validator
 from gnssice_batch.config.section import Section
 from gnssice_batch.config.values import nanoseconds, whole_ticks
 
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2200, 12, 31)
+LONGEST_GAP_DAYS = 100_000
+"""Nanoseconds since 1970 reach no further."""
+
 
 class Grid(Section):
     """The epoch grid of the receivers; what is left open is found once, when a receiver's group is made."""
@@ -18,21 +23,29 @@ class Grid(Section):
     phase_s: float | None = Field(
         None,
         ge=0,
+        le=86400,
         description="Offset of the sampling marks from whole intervals of GPS time, in seconds; of new groups only.",
     )
     tolerance_s: float | None = Field(
         None,
         ge=0,
+        le=43200,
         description="How far an epoch may lie from its grid epoch and still be taken, in seconds; of new groups only.",
     )
-    earliest: date = Field(date(1994, 1, 1), description="Epochs before this day are rejected as implausible.")
+    earliest: date = Field(
+        date(1994, 1, 1), ge=FIRST_DAY, le=LAST_DAY, description="Epochs before this day are rejected as implausible."
+    )
     latest: date | None = Field(
-        None, description="Epochs after this day are rejected as implausible; null is two days after today."
+        None,
+        ge=FIRST_DAY,
+        le=LAST_DAY,
+        description="Epochs after this day are rejected as implausible; null is two days after today.",
     )
 
     max_gap_days: int | None = Field(
         366,
         gt=0,
+        le=LONGEST_GAP_DAYS,
         description="Longest gap between a file and the other data of its receiver, in days; what is further away is "
         "rejected as implausible_date. null: any gap is plausible.",
     )

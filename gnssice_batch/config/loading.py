@@ -5,13 +5,14 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from gnssice_batch.config.models import Settings
+from gnssice_batch.config.text import read_yaml, read_yaml_file
 from gnssice_batch.errors import ConfigError
 from gnssice_batch.storage.options import SECRETS, StorageOptions, nearest_option
 
@@ -23,19 +24,23 @@ _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _SERVICE_VARIABLE = re.compile(r"_(SERVICE_(HOST|PORT(_.*)?)|PORT(_\d+_(TCP|UDP)(_.*)?)?)")
 """What Kubernetes sets in every pod for a service whose name begins like our prefix."""
 
+_WORDS = {
+    "string_type": "should be text: what YAML takes for a number, yes, no or nothing has to be in quotes",
+    "string_pattern_mismatch": "should begin with a letter (A to Z, a to z) or a digit, and hold only these,"
+    " underscores, dots and dashes",
+    "tuple_type": "should be a list of globs",
+    "model_type": "should hold settings, a key and a value each",
+    "dict_type": "should hold keys with values",
+    "invalid_key": "should have text as its key: what YAML takes for a number, yes, no or nothing has to be in quotes",
+}
+"""What pydantic says in words of Python or of regular expressions, by the type of its fault."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes of the command line and the environment that are no UTF-8."""
+_TEXTS = {str, SecretStr, NoneType}
+_NULLS = frozenset({"", "~", "null"})
+
 Tree = dict[str, Any]
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that appears twice, of which YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                message = f"the key {key!r} appears twice, the second time before line {node.end_mark.line + 1}"
-                raise ConfigError(message)
-        return super().construct_mapping(node, deep)
 
 
 def load(path: str | Path | None, environment: Mapping[str, str], overrides: Sequence[str] = ()) -> Settings:
@@ -61,14 +66,12 @@ def load(path: str | Path | None, environment: Mapping[str, str], overrides: Seq
     written = copy.deepcopy(written)
     for name, value in sorted(environment.items()):
         if name.startswith(PREFIX) and not _SERVICE_VARIABLE.search(name):
-            _put(tree, name.removeprefix(PREFIX).split("__"), _value(value))
+            keys = _named(name.removeprefix(PREFIX).split("__"), f"the variable {name}")
+            _put(tree, keys, _value(keys, value))
     for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            message = f"the override {override!r} should be written key=value"
-            raise ConfigError(message)
+        keys, value = _override(override)
         for each in (tree, written):
-            _put(each, key.strip().split("."), copy.deepcopy(_value(value)))
+            _put(each, keys, copy.deepcopy(_value(keys, value)))
     settings = _validated(tree)
     _refuse_static_keys(settings, written)
     return settings
@@ -105,14 +108,7 @@ def _static_keys(section: Any) -> list[str]:
 
 
 def _file_tree(path: str | Path) -> Tree:
-    try:
-        tree = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506, a SafeLoader
-    except OSError as error:
-        message = f"the settings file {path} can't be read: {error.strerror}"
-        raise ConfigError(message) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"the settings file {path} is not valid YAML: {' '.join(str(error).split())}"
-        raise ConfigError(message) from error
+    tree = read_yaml_file("the settings file", path)
     if not isinstance(tree, dict | None):
         message = f"the settings file {path} should contain keys and values"
         raise ConfigError(message)
@@ -139,13 +135,44 @@ def _substituted(value: Any, environment: Mapping[str, str], key: str = "") -> A
     return _PLACEHOLDER.sub(variable, value)
 
 
-def _value(text: str) -> Any:
-    """Read lists, mappings, booleans and null as in YAML; all else stays text, which a secret of digits must."""
+def _override(override: str) -> tuple[list[str], str]:
+    """The keys and the value of ``key=value``; the value, which may be a secret, is not shown where no key is."""
+    key, equals, value = override.partition("=")
+    if not equals:
+        message = f"the override {override!r} should be written key=value"
+        raise ConfigError(message)
+    return _named(key.strip().split("."), f"the override '{key}=...'"), value
+
+
+def _named(keys: list[str], what: str) -> list[str]:
+    """Refuse keys of which one has no name."""
+    if not all(keys):
+        message = f"{what} names no setting: it should be written as {PREFIX}ARCHIVE__URL or archive.url=..."
+        raise ConfigError(message)
+    return keys
+
+
+def _value(keys: Sequence[str], text: str) -> Any:
+    """Read lists, mappings, booleans and null as in YAML; all else stays text, which a secret of digits must.
+
+    What a setting can only take as text stays text too, but for the null of one that may be left out.
+    """
+    kinds = _kinds_of(_annotation_at([key.lower() for key in keys]))
+    if kinds and kinds <= _TEXTS:
+        return None if NoneType in kinds and text.lower() in _NULLS else text
     try:
-        value = yaml.safe_load(text)
+        value = read_yaml(text)
     except yaml.YAMLError:
         return text
+    except ConfigError as error:
+        raise ConfigError(f"the value of {'.'.join(keys).lower()} {error}") from error
     return value if value is None or isinstance(value, bool | list | dict) else text
+
+
+def _kinds_of(annotation: Any) -> set[Any]:
+    """What a value may be, as far as that is plain types; nothing where there is no such setting."""
+    options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return set(options) - {None}
 
 
 def _put(tree: Tree, keys: Sequence[str], value: Any) -> None:
@@ -167,21 +194,37 @@ def _spelling(tree: Tree, above: Sequence[str], key: str) -> str:
 
 
 def _validated(tree: Tree) -> Settings:
+    _refuse_no_text(tree)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(fault) for fault in error.errors())) from None
 
 
+def _refuse_no_text(value: Any, key: str = "") -> None:
+    """Refuse what no path, URL or name can hold: the character NUL, and bytes that are no UTF-8."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _refuse_no_text(name, f"{key}.{name}".lstrip("."))
+            _refuse_no_text(inner, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_no_text(inner, key)
+    elif isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{key!r} should not hold the character NUL")
+    elif isinstance(value, str) and _SURROGATES.search(value):
+        raise ConfigError(f"{key!r} should be UTF-8, and has other bytes")
+
+
 def _sentence(fault: Any) -> str:
     """Say in a sentence what is wrong, without the value: it may be a secret."""
-    loc = [str(part) for part in fault["loc"]]
+    loc = [str(part) for part in fault["loc"] if part != "[key]"]
     key = ".".join(loc)
     if fault["type"] == "extra_forbidden":
         return f"{key} is not a setting; did you mean {_nearest(loc)}?"
     if fault["type"] == "missing":
         return f"{key} is missing."
-    said = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    said = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     said = re.sub(r"^[A-Z]\w* should", "should", said).rstrip(".")
     return f"{key} {said}." if said.startswith(("should", "can't", "knows")) else f"{key}: {said}.".removeprefix(": ")
 
@@ -200,13 +243,19 @@ def _nearest(loc: Sequence[str]) -> str:
 
 def _model_at(loc: Sequence[str]) -> type[BaseModel] | None:
     """Return the section that a place in the settings belongs to."""
-    model: Any = Settings
+    found = _annotation_at(loc)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _annotation_at(loc: Sequence[str]) -> Any:
+    """Return what is to be at a place in the settings, None where nothing can be."""
+    found: Any = Settings
     for part in loc:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[part].annotation if part in model.model_fields else None
-        elif get_origin(model) is dict:
-            model = get_args(model)[1]
-    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            found = found.model_fields[part].annotation if part in found.model_fields else None
+        else:
+            found = get_args(found)[1] if get_origin(found) is dict else None
+    return found
 
 
 def _keys(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[str]:

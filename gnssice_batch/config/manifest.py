@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from gnssice_batch.config.text import read_yaml_file
 from gnssice_batch.errors import ConfigError
 
 KIND: Final = "DaskCluster"
@@ -19,14 +18,7 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     ConfigError
         When there is no such file, or it holds anything but one DaskCluster with scheduler and worker.
     """
-    try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"cluster.manifest {path} can't be read: {error.strerror}"
-        raise ConfigError(msg) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f"cluster.manifest {path} is not valid YAML: {' '.join(str(error).split())}"
-        raise ConfigError(msg) from error
+    tree = read_yaml_file("cluster.manifest", path)
     found = (tree.get("apiVersion"), tree.get("kind")) if isinstance(tree, dict) else (None, None)
     if found != (API_VERSION, KIND):
         msg = f"cluster.manifest {path} should hold one {KIND} of {API_VERSION}"

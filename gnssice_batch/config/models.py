@@ -20,6 +20,7 @@ from gnssice_batch.config.values import (
     Size,
     integer,
     known_systems,
+    lower_case,
 )
 from gnssice_batch.errors import ConfigError
 from gnssice_batch.storage.listing import AT_ONCE
@@ -31,6 +32,8 @@ _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _RESERVED = frozenset({"zarr.json"})
 """What Zarr keeps for itself."""
 _GZIP_LEVELS = 9
+MOST_EPOCHS = 10_000_000
+"""Of a write unit: more than a day at 100 Hz."""
 
 
 @contextmanager
@@ -115,7 +118,7 @@ class Archive(Section):
         "again: those of the sample, and of partitions that met new signals. What does not fit is fetched again.",
     )
     listing_requests: int = Field(
-        AT_ONCE, ge=1, description="Requests under way while an archive in S3 or Azure is listed."
+        AT_ONCE, ge=1, le=10_000, description="Requests under way while an archive in S3 or Azure is listed."
     )
     storage_options: Options = Field(description="How the archive is reached; docs/object-stores.md has examples.")
     allow_static_credentials: bool = STATIC_KEYS
@@ -173,15 +176,23 @@ class Icechunk(Section):
         "zstd", description="Codec of the arrays in the default encoding."
     )
     compression_level: int = Field(5, ge=1, le=22, description="Level of that codec.")
-    inline_threshold: int = Field(512, ge=0, description="Chunks below this many bytes are kept in the manifest.")
-    get_concurrency: int = Field(1, ge=1, description="Concurrent requests for one chunk; a run-time setting.")
-    max_concurrent_requests: int = Field(256, ge=1, description="Requests under way; at run time, as all that follow.")
-    requests_per_object: int = Field(18, ge=1, description="Of them for the parts of one large object.")
+    inline_threshold: int = Field(
+        512, ge=0, le=65535, description="Chunks below this many bytes are kept in the manifest."
+    )
+    get_concurrency: int = Field(
+        1, ge=1, le=65535, description="Concurrent requests for one chunk; a run-time setting."
+    )
+    max_concurrent_requests: int = Field(
+        256, ge=1, le=65535, description="Requests under way; at run time, as all that follow."
+    )
+    requests_per_object: int = Field(18, ge=1, le=65535, description="Of them for the parts of one large object.")
     request_bytes: Size = Field(12 << 20, ge=1, description="Size of such a part; bytes, or with a unit.")
-    max_tries: int = Field(12, ge=1, description="How often a request is made that fails or is told to slow down.")
-    max_backoff_s: float = Field(20, gt=0, description="Longest pause between them; they grow from 0.1 s on.")
-    connect_timeout_s: float = Field(5, gt=0, description="S3: seconds until a connection must stand.")
-    read_timeout_s: float = Field(30, gt=0, description="S3: seconds until an answer must begin.")
+    max_tries: int = Field(
+        12, ge=1, le=65535, description="How often a request is made that fails or is told to slow down."
+    )
+    max_backoff_s: float = Field(20, gt=0, le=86400, description="Longest pause between them; they grow from 0.1 s on.")
+    connect_timeout_s: float = Field(5, gt=0, le=86400, description="S3: seconds until a connection must stand.")
+    read_timeout_s: float = Field(30, gt=0, le=86400, description="S3: seconds until an answer must begin.")
 
     @model_validator(mode="after")
     def _level_exists(self) -> Self:
@@ -194,7 +205,7 @@ class Icechunk(Section):
 class Chunks(Section):
     """The write unit: what one task writes as one object per array."""
 
-    epoch: int = Field(34560, gt=0, description="Epochs of a write unit.")
+    epoch: int = Field(34560, gt=0, le=MOST_EPOCHS, description="Epochs of a write unit.")
     sid: Annotated[Literal[-1], BeforeValidator(integer)] = Field(
         -1, description="All signals are in one write unit; no other value is supported."
     )
@@ -275,7 +286,9 @@ class Run(Section):
 class Log(Section):
     """What the operator sees while a run goes on."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity written.")
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower_case)] = Field(
+        "info", description="Least severity written, in any case."
+    )
     format: Literal["text", "json"] = Field("text", description="json: one object per line, for log collectors.")
     progress: bool = Field(True, description="Show a progress bar if standard error is a terminal.")  # noqa: FBT003
     metrics_port: int | None = Field(
@@ -286,7 +299,9 @@ class Log(Section):
 class Settings(Section):
     """All settings of a run."""
 
-    site: str = Field(description="Name of the site: a folder of the store.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    site: str = Field(
+        max_length=200, description="Name of the site: a folder of the store.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+    )
     archive: Archive
     store: Store
     icechunk: Icechunk = Icechunk()

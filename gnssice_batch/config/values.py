@@ -44,15 +44,25 @@ def integer(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
 
 
+def one_as_list(value: object) -> object:
+    """Take a single text as a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+def lower_case(value: object) -> object:
+    """Take a word in any case."""
+    return value.lower() if isinstance(value, str) else value
+
+
 _Written = Annotated[int, Field(gt=0)] | Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]?[iI]?[bB])?\s*$")]
-Size = Annotated[int, BeforeValidator(size_bytes, json_schema_input_type=_Written), Field(gt=0)]
+Size = Annotated[int, BeforeValidator(size_bytes, json_schema_input_type=_Written), Field(gt=0, le=2**60)]
 Options = Annotated[StorageOptions, Field(default_factory=StorageOptions)]
 STATIC_KEYS = Field(
     False,  # noqa: FBT003
     description="Allow static keys in storage_options of the settings file; without it they have to come from the "
     "environment or an identity.",
 )
-Globs = tuple[str, ...]
+Globs = Annotated[tuple[str, ...], BeforeValidator(one_as_list, json_schema_input_type=str | tuple[str, ...])]
 Overrides = dict[str, dict[str, str]]
 
 

@@ -11,7 +11,7 @@ from gnssice_batch.job.execution import execution
 from gnssice_batch.job.prepare import Prepared, prepare, requests_of
 from gnssice_batch.job.report import all_reasons, skipped_json
 from gnssice_batch.job.results import changes_of, left_out
-from gnssice_batch.job.target import target_of
+from gnssice_batch.job.target import check_place, target_of
 from gnssice_batch.model.grid import SECOND_NS, Grid, epochs_per_day, gps_datetime
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import FileOutcome, Span, Status
@@ -94,7 +94,10 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
     """
     target, rules = target_of(settings), rules_of(settings)
     with execution(settings, progress) as workers:
-        backlog = find_backlog(rules, open_existing(target.location), target.branch)
+        repository = open_existing(target.location)
+        if repository is None:
+            check_place(target)
+        backlog = find_backlog(rules, repository, target.branch)
         prepared = prepare(backlog, rules, workers)
     strays = {uri for plan in prepared.plans for uri in plan.implausible}
     surveyed = (survey.outcome for survey in prepared.surveys)

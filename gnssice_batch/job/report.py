@@ -60,6 +60,8 @@ class RunReport:
     url: str
     snapshot: str | None
     """The snapshot that was published; None where there was nothing to publish."""
+    tagged: str | None = None
+    """The snapshot that has got the tag of the settings: the head of the branch, where there was nothing to publish."""
     files: Mapping[str, tuple[FileOutcome, ...]] = field(default_factory=dict)
     """Outcomes by receiver."""
     partitions: int = 0
@@ -196,6 +198,7 @@ def as_json(report: RunReport) -> dict[str, object]:
         "run": report.run,
         "url": report.url,
         "snapshot": report.snapshot,
+        "tagged": report.tagged,
         "kept_at": report.kept_at,
         "partitions": report.partitions,
         "bytes_read": report.bytes_read,

@@ -77,11 +77,13 @@ def _phases(order: Order, execution: Execution) -> RunReport:
     with start_of(target, execution.stop) as start:
         execution.progress.begin(start.run)
         backlog = find_backlog(rules, start.repository, target.branch, order.retry)
+        start.check_tag(backlog.snapshot)
         prepared = prepare(backlog, rules, execution, start.resumed.templates, start.refused)
         execution.stop.raise_if_requested()
         start.check_head(backlog.snapshot)
         if not prepared.plans:
-            return up_to_date_report(prepared, target.url, start.run)
+            tagged = start.tag_head(backlog.snapshot)
+            return replace(up_to_date_report(prepared, target.url, start.run), tagged=tagged)
         _check_memory(prepared, execution.tasks)
         work = start.begin(prepared)
         structure = _ingested(prepared, work, rules, execution)
@@ -93,7 +95,8 @@ def _phases(order: Order, execution: Execution) -> RunReport:
         if any(news.values()):
             execution.progress.stage("publish", 0)
             snapshot = _published(target, work, publication_of(prepared, work, structure, news))
-    return report_of(prepared, work, files, proof, snapshot)
+        tagged = snapshot if target.tag and snapshot else start.tag_head(backlog.snapshot)
+    return replace(report_of(prepared, work, files, proof, snapshot), tagged=tagged)
 
 
 def _ingested(prepared: Prepared, work: Work, rules: Rules, execution: Execution) -> Structure:

@@ -17,7 +17,7 @@ from gnssice_batch.job.lease import HeldError, Lease, wait_for
 from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.replanning import MovedError
 from gnssice_batch.job.resume import Resumed, resume
-from gnssice_batch.job.target import Target
+from gnssice_batch.job.target import Target, check_place
 from gnssice_batch.job.work import Begun, Work, work_of
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileOutcome
@@ -25,6 +25,7 @@ from gnssice_batch.planning.rules import SOFTWARE
 from gnssice_batch.store.conditional_writes import prove as prove_server
 from gnssice_batch.store.repository import (
     Repository,
+    check_tag,
     ensure_branch,
     open_repository,
     repository_exists,
@@ -72,11 +73,42 @@ class Start:
         if self.resumed.head and self.resumed.head != snapshot:
             raise MovedError("the branch moved again while this run was planned", self.run)
 
+    def check_tag(self, head: str | None) -> None:
+        """Check that no version but the head of the branch has the tag that is wanted.
+
+        Raises
+        ------
+        StoreError
+            When another one has it.
+        """
+        if self.target.tag and self.repository:
+            check_tag(self.repository, self.target.tag, head)
+
+    def tag_head(self, head: str | None) -> str | None:
+        """Give the tag that is wanted to the head of the branch, where there is nothing to publish; the version, if so.
+
+        Raises
+        ------
+        StoreError
+            When it can't be given.
+        """
+        if not (self.target.tag and self.repository and head):
+            return None
+        tag_snapshot(self.repository, self.target.tag, head)
+        _log.info("nothing to publish: the tag %s was given to %s", self.target.tag, head, extra={"run": self.run})
+        return head
+
     def begin(self, prepared: Prepared) -> Work:
         """Begin to open the repository and the journal, to make both where they are not there yet.
 
         What is wrong with them is raised where the work first needs them: a `StoreError` where they can't be written.
+
+        Raises
+        ------
+        StoreError
+            When a version has the tag that is wanted.
         """
+        self.check_tag(None)
         return work_of(self.aside, self.aside.begin(self._begun, prepared), prepared, self.resumed)
 
     def _begun(self, prepared: Prepared) -> Begun:
@@ -140,6 +172,7 @@ def _adopted(target: Target, at_work: ExitStack, stop: Stop) -> tuple[Repository
     The journal is this process's as long as the context lasts.
     """
     if not repository_exists(target.location):
+        check_place(target)
         return None, None
     repository = open_repository(target.location, target.options)
     journal = _resumable(target, repository, stop)

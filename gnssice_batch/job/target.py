@@ -9,6 +9,7 @@ from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.options import StorageOptions
 from gnssice_batch.storage.urls import place
+from gnssice_batch.store.damage import check_free
 from gnssice_batch.store.repository import RepositoryOptions, repository_url
 
 RETRY: Final = " again: "
@@ -56,6 +57,18 @@ def target_of(settings: config.Settings, retry: Wish | None = None) -> Target:
         reports=_folder(location, run.report_url) if run.report_url else None,
         identity=settings.identity() + (f"{RETRY}{retry}" if retry else ""),
     )
+
+
+def check_place(target: Target) -> None:
+    """Refuse to take for a new repository what is something else; for where there is none yet.
+
+    Raises
+    ------
+    StoreError
+        When other files are there.
+    """
+    if target.location.local:
+        check_free(target.url)
 
 
 def _folder(location: Location, url: str) -> Folder:

@@ -8,6 +8,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.job.journal import RunRecord
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.operate.open_runs import CLOCKS, began, for_writing, journal_of, open_runs_at
+from gnssice_batch.operate.status import no_repository
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.garbage import Collected, collect, expirable
@@ -25,8 +26,7 @@ def collect_garbage(settings: config.Settings, older_than: timedelta, *, dry_run
     target = target_of(settings)
     repository, cutoff = for_writing(target), datetime.now(UTC) - older_than
     if repository is None:
-        message = f"there is no repository at {target.url} yet: the first run makes it"
-        raise StoreError(message)
+        raise no_repository(target)
     with repository.lock:
         _check_open_runs(target, repository, cutoff)
         return collect(repository, cutoff, dry_run=dry_run)

@@ -20,6 +20,8 @@ from gnssice_batch.store.writing.structure import discard_staging, staged_runs
 
 CLOCKS: Final = timedelta(minutes=10)
 """How far the clocks of machines and storage may differ."""
+UNKNOWN: Final = datetime.min.replace(tzinfo=UTC) + CLOCKS
+"""What began nobody knows when is older than anything."""
 _STAMP: Final = "%Y%m%dT%H%M%S"
 
 
@@ -47,9 +49,10 @@ class OpenRun:
     """Of its journal."""
 
     @property
-    def age(self) -> timedelta:
-        """Time since it began."""
-        return datetime.now(UTC) - began(self.run, self.record)
+    def age(self) -> timedelta | None:
+        """Time since it began; None where neither its record nor its name tells."""
+        since = began(self.run, self.record)
+        return None if since == UNKNOWN else datetime.now(UTC) - since
 
 
 def open_runs(settings: config.Settings) -> tuple[OpenRun, ...]:
@@ -74,7 +77,7 @@ def open_runs_at(target: Target) -> tuple[OpenRun, ...]:
         sizes[name.partition("/")[0]] += entry.size_bytes
     journals = [journal_of(folder, run, records.get(run)) for run in names]
     found = together(partial(_open_run, target, repository, one, sizes[one.record.run]) for one in journals)
-    return tuple(sorted(found, key=lambda one: one.age, reverse=True))
+    return tuple(sorted(found, key=lambda one: began(one.run, one.record)))
 
 
 def open_run(settings: config.Settings, run: str) -> OpenRun:
@@ -137,7 +140,7 @@ def abandon(settings: config.Settings, run: str, *, force: bool = False) -> None
 
 def as_json(found: OpenRun) -> dict[str, object]:
     """An open run as plain JSON values."""
-    return {**asdict(found), "age_s": round(found.age.total_seconds())}
+    return {**asdict(found), "age_s": None if found.age is None else round(found.age.total_seconds())}
 
 
 def _open_run(target: Target, repository: Repository | None, journal: Journal, size_bytes: int) -> OpenRun:
@@ -183,7 +186,7 @@ def began(run: str, record: RunRecord | None) -> datetime:
             return datetime.fromisoformat(record.started)
         return datetime.strptime(run.partition("-")[0], _STAMP).replace(tzinfo=UTC)
     except ValueError:
-        return datetime.min.replace(tzinfo=UTC) + CLOCKS
+        return UNKNOWN
 
 
 def for_writing(target: Target) -> Repository | None:

@@ -10,15 +10,24 @@ import numpy.typing as npt
 
 from gnssice_batch import config
 from gnssice_batch.errors import StoreError
-from gnssice_batch.job.target import Target, target_of
+from gnssice_batch.job.target import Target, check_place, target_of
 from gnssice_batch.model.grid import SECOND_NS, gps_datetime
 from gnssice_batch.model.values import Span, Status
 from gnssice_batch.planning.rewriting import older_rows
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.layout.file_rows import Columns
-from gnssice_batch.store.reading.contents import Snapshot, StoredGroup, history, of_ledgers, other_groups, stored_groups
-from gnssice_batch.store.reading.size import group_bytes, repository_bytes
-from gnssice_batch.store.repository import Repository, open_existing
+from gnssice_batch.store.reading.contents import (
+    Snapshot,
+    StoredGroup,
+    branch_head,
+    group_bytes,
+    history,
+    of_ledgers,
+    other_groups,
+    stored_groups,
+)
+from gnssice_batch.store.reading.size import repository_bytes
+from gnssice_batch.store.repository import Repository, no_such_branch, open_existing
 
 _COLUMNS: Final = ("uri", "status", "size_bytes", "epochs_written", "epochs_joined")
 """What of the ledger is counted."""
@@ -93,18 +102,31 @@ def store_status(settings: config.Settings) -> StoreStatus:
 
 
 def existing_repository(target: Target) -> Repository:
-    """The repository of a target, for reading.
+    """The repository of a target, for reading at the head of its branch.
 
     Raises
     ------
     StoreError
-        When there is none, or it can't be read.
+        When there is none, it can't be read, or has no such branch.
     """
     repository = open_existing(target.location)
     if repository is None:
-        msg = f"there is no repository at {target.url} yet: the first run makes it"
-        raise StoreError(msg)
+        raise no_repository(target)
+    if branch_head(repository, target.branch) is None:
+        raise no_such_branch(repository, target.branch)
     return repository
+
+
+def no_repository(target: Target) -> StoreError:
+    """The error of a repository that is not there; what is there instead is named first.
+
+    Raises
+    ------
+    StoreError
+        When something else is in its place.
+    """
+    check_place(target)
+    return StoreError(f"there is no repository at {target.url} yet: the first run makes it")
 
 
 def as_json(found: StoreStatus) -> dict[str, object]:

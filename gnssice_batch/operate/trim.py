@@ -8,7 +8,9 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.grid import gps_datetime
 from gnssice_batch.operate.open_runs import for_writing, open_runs_at
-from gnssice_batch.store.repository import Repository
+from gnssice_batch.operate.status import no_repository
+from gnssice_batch.store.reading.contents import branch_head
+from gnssice_batch.store.repository import Repository, no_such_branch
 from gnssice_batch.store.writing.structure import staged_runs
 from gnssice_batch.store.writing.trimming import TrimmedAxis, trim_axes
 
@@ -42,8 +44,9 @@ def trim(settings: config.Settings, *, dry_run: bool = False) -> TrimReport:
     target = target_of(settings)
     repository = for_writing(target)
     if repository is None:
-        message = f"there is no repository at {target.url} yet: the first run makes it"
-        raise StoreError(message)
+        raise no_repository(target)
+    if branch_head(repository, target.branch) is None:
+        raise no_such_branch(repository, target.branch)
     with repository.lock:
         if not dry_run:
             _check_open_runs(target, repository)

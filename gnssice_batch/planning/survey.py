@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from gnssice_batch.errors import PlanError, Reason
+from gnssice_batch.errors import ConfigError, PlanError, Reason
 from gnssice_batch.ingest.align import filled
 from gnssice_batch.ingest.fetching import Fetching
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, is_faster, read_file, too_fast, too_large
@@ -120,10 +120,13 @@ def sampling(
     ------
     PlanError
         When neither settings nor files tell the interval, or it does not divide a day.
+    ConfigError
+        When phase or tolerance of the settings do not go with the interval that was found.
     """
     surveys = list(surveys)
     if interval_ns is None:
         interval_ns = _most_frequent(receiver, surveys)
+        _check_fits(interval_ns, phase_ns or 0, tolerance_ns or 0)
     marks = [survey.marks for survey in surveys if survey.interval_ns]
     fitting = [survey.marks for survey in surveys if 10 * survey.interval_ns >= 9 * interval_ns]
     if phase_ns is None:
@@ -155,6 +158,15 @@ def foreseen_losses(template: GroupTemplate, surveys: Iterable[FileSurvey]) -> d
             off += marks.epochs * float(np.mean(abs(offsets_ns(marks.times_ns, interval_ns, phase_ns)) > tolerance_ns))
     lost = {Reason.OFF_GRID: off, Reason.FASTER_THAN_GRID: faster}
     return {reason: epochs / read for reason, epochs in lost.items() if epochs}
+
+
+def _check_fits(interval_ns: int, phase_ns: int, tolerance_ns: int) -> None:
+    """What the settings check themselves where they have the interval too."""
+    found = f"the interval of the sample, {interval_ns / SECOND_NS:g} s"
+    if phase_ns >= interval_ns:
+        raise ConfigError(f"grid.phase_s ({phase_ns / SECOND_NS:g}) should be less than {found}")
+    if 2 * tolerance_ns >= interval_ns:
+        raise ConfigError(f"grid.tolerance_s ({tolerance_ns / SECOND_NS:g}) should be less than half of {found}")
 
 
 def _most_frequent(receiver: str, surveys: Iterable[FileSurvey]) -> int:

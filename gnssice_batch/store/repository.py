@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import icechunk
-from filelock import FileLock
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.storage.urls import below, local_path
 from gnssice_batch.store.conditional_writes import is_proven, prove, remember
-from gnssice_batch.store.faults import first_line, repeatable
+from gnssice_batch.store.damage import check_state, damaged, first_line, told
+from gnssice_batch.store.faults import repeatable
+from gnssice_batch.store.lock import ToldLock
 from gnssice_batch.store.storages import storage
 
 MAIN = "main"
+STAGING: Final = "staging-"
+"""What the names of branches begin with on which runs prepare their structure."""
 
 _SPLIT_UNITS = 10_000
 LEDGER_CHUNKS_OF_A_MANIFEST: Final = 4
@@ -32,7 +35,8 @@ OBJECTS_OF_A_REPOSITORY: Final = 3
 LEDGER_INLINE_BYTES: Final = 16_384
 """Above a full chunk of a ledger's rows: a commit writes one object for all that its last manifest holds."""
 
-icechunk.set_logs_filter("error")
+icechunk.set_logs_filter("off")
+"""It logs to standard output, into JSON too; what is wrong is raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,7 @@ def open_repository(
         with lock:
             handle = _open_or_create(where, options or RepositoryOptions(), portable=portable, proven=proven)
     except (icechunk.IcechunkError, OSError) as error:
-        msg = f"the repository {where.url} can't be opened for writing: {first_line(error)}"
-        raise StoreError(msg) from error
+        raise StoreError(_unopened(where, error)) from error
     return Repository(where, handle, lock)
 
 
@@ -158,9 +161,8 @@ def open_existing(where: str | Location, *, portable: bool = False) -> Repositor
         reading = None if where.local else icechunk.RepositoryConfig(storage=_requests(RepositoryOptions()))
         handle = icechunk.Repository.open(storage(where, portable=portable), config=reading)
         return Repository(where, handle, nullcontext())
-    except (icechunk.IcechunkError, PermissionError) as error:
-        msg = f"the repository {where.url} can't be read: {first_line(error)}"
-        raise StoreError(msg) from error
+    except (icechunk.IcechunkError, OSError) as error:
+        raise StoreError(_unread(where, error)) from error
 
 
 @repeatable
@@ -170,17 +172,40 @@ def repository_exists(where: str | Location) -> bool:
     Raises
     ------
     StoreError
-        When the storage does not say.
+        When the storage does not say, or it is damaged.
     """
     where = location(where)
-    if where.local and not local_path(where.url).is_dir():
-        return False
     try:
+        if where.local and not local_path(where.url).is_dir():
+            return False
         requests = None if where.local else _requests(RepositoryOptions())
-        return icechunk.Repository.exists(storage(where), storage_settings=requests)
-    except (icechunk.IcechunkError, PermissionError) as error:
-        msg = f"the repository {where.url} can't be reached: {first_line(error)}"
-        raise StoreError(msg) from error
+        found = icechunk.Repository.exists(storage(where), storage_settings=requests)
+        if not found and where.local:
+            check_state(where.url)
+    except (icechunk.IcechunkError, OSError) as error:
+        raise StoreError(_unread(where, error)) from error
+    return found
+
+
+def no_such_branch(repository: Repository, branch: str) -> StoreError:
+    """The error of a branch that is not there; it names those that are."""
+    there = sorted(name for name in repository.handle.list_branches() if not name.startswith(STAGING))
+    return StoreError(f"the repository {repository.url} has no branch {branch!r}; it has {', '.join(there)}")
+
+
+def _unread(where: Location, error: Exception) -> str:
+    if damaged(error) and isinstance(error, icechunk.IcechunkError):
+        return told(error, where.url)
+    return f"the repository {where.url} can't be read: {first_line(error)}"
+
+
+def _unopened(where: Location, error: Exception) -> str:
+    if damaged(error) and isinstance(error, icechunk.IcechunkError):
+        return told(error, where.url)
+    if getattr(error, "kind", None) == icechunk.ErrorKind.PARENT_DIRECTORY_NOT_CLEAN:
+        held = "because other things are there: change store.url or site, or move them away"
+        return f"{where.url} is no repository, and none can be made there, {held}"
+    return f"the repository {where.url} can't be opened for writing: {first_line(error)}"
 
 
 def _lock(where: Location) -> AbstractContextManager[object]:
@@ -189,7 +214,7 @@ def _lock(where: Location) -> AbstractContextManager[object]:
         return nullcontext()
     path = local_path(where.url)
     path.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.parent / f".{path.name}.lock")
+    return ToldLock(path.parent / f".{path.name}.lock")
 
 
 @repeatable
@@ -232,6 +257,30 @@ def remove_branch(repository: Repository, branch: str) -> None:
     except icechunk.IcechunkError:
         if branch in repository.handle.list_branches():
             raise
+
+
+@repeatable
+def check_tag(repository: Repository, tag: str, free_for: str | None = None) -> None:
+    """Find out whether a tag can be given, before the work for it begins.
+
+    Parameters
+    ----------
+    free_for
+        A snapshot that may have it already.
+
+    Raises
+    ------
+    StoreError
+        When it is another snapshot's: tags never change.
+    """
+    if tag not in repository.handle.list_tags():
+        return
+    has = repository.handle.lookup_tag(tag)
+    if has != free_for:
+        raise StoreError(
+            f"the repository {repository.url} has a tag {tag!r} already, of version {has}, and tags never change:"
+            " choose another run.tag; nothing was published"
+        )
 
 
 @repeatable

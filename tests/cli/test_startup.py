@@ -37,7 +37,7 @@ def test_help_loads_the_signatures_of_the_commands_only():
     modules = loaded("--help")
     assert libraries(modules) & (HEAVY | {"pydantic"}) == set()
     own = {name for name in modules if name.startswith("gnssice_batch.") and not name.startswith("gnssice_batch.cli")}
-    assert own == {"gnssice_batch.api", "gnssice_batch.errors", "gnssice_batch.redaction"}
+    assert own == {"gnssice_batch.api", "gnssice_batch.errors", "gnssice_batch.redaction", "gnssice_batch.visible"}
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "quarantine list", "runs show"])

@@ -116,9 +116,18 @@ def test_the_place_may_come_from_the_environment(tmp_path, command, monkeypatch)
     assert ended(tmp_path, "status", "--set", "site=here")[0] == 2
 
 
-def test_a_place_that_cant_be_written_does_no_harm(tmp_path, command, capsys):
+def test_a_place_that_cant_be_written_is_found_out_before_the_work_begins(tmp_path, command, capsys):
     with pytest.raises(SystemExit) as end:
         main([*command[:-1], str(tmp_path / "no" / "folder")])
+    assert end.value.code == 2
+    assert f"--termination-log {tmp_path}/no/folder can't be written: there is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "stores").exists()
+
+
+def test_one_of_the_environment_does_no_harm(tmp_path, command, capsys, monkeypatch):
+    monkeypatch.setenv("TERMINATION_LOG", str(tmp_path / "no" / "folder"))
+    with pytest.raises(SystemExit) as end:
+        main(command[:-2])
     assert not end.value.code
     assert "the termination message can't be written" in capsys.readouterr().err
 

@@ -121,7 +121,7 @@ def test_demo_yaml_loads():
             "archive.receivers.a={station: x, signal_overrides: {X: {C1: C1C}}}",
             "archive.receivers.a.signal_overrides: 'X' is no system",
         ),
-        ("site=a/b", "site should match pattern"),
+        ("site=a/b", "site should begin with a letter (A to Z, a to z) or a digit"),
         ("site.name=x", "site.name can't be set: site is a value"),
         ("nonsense", "the override 'nonsense' should be written key=value"),
     ],

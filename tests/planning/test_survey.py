@@ -5,7 +5,7 @@ import pytest
 
 from gnssice_batch.archive.listing import access, list_files
 from gnssice_batch.config import Archive
-from gnssice_batch.errors import PlanError, Reason
+from gnssice_batch.errors import ConfigError, PlanError, Reason
 from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
@@ -143,7 +143,20 @@ def test_settings_go_before_what_was_found():
     assert in_s(found, None, 0, None) == (30, 0, 0.005)
     assert in_s([], 1, None, None) == (1, 0, 0.005)
     assert in_s([survey(30, 0.1)], None, None, 0.2) == (30, 0, 0.2)
-    assert in_s(found, None, 0, 20) == (30, 0, 15)
+    assert in_s(found, None, 0, 14) == (30, 0, 14)
+
+
+@pytest.mark.parametrize(
+    ("phase_s", "tolerance_s", "said"),
+    [
+        (0, 20, r"grid\.tolerance_s \(20\) should be less than half of the interval of the sample, 30 s"),
+        (40, 1, r"grid\.phase_s \(40\) should be less than the interval of the sample, 30 s"),
+    ],
+)
+def test_settings_that_do_not_go_with_the_interval_that_was_found_are_refused(phase_s, tolerance_s, said):
+    with pytest.raises(ConfigError, match=said):
+        sampling("rec", [survey(30)], None, phase_s * SECOND_NS, tolerance_s * SECOND_NS)
+    assert sampling("rec", [survey(120)], None, phase_s * SECOND_NS, tolerance_s * SECOND_NS).interval_ns
 
 
 @pytest.mark.parametrize(("interval_s", "why"), [(0, "tells its interval"), (7, "7 s does not divide a day")])

@@ -11,13 +11,14 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Span
-from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
+from gnssice_batch.store.damage import of_version
+from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.layout.file_rows import Columns, read_files
 from gnssice_batch.store.layout.foreign import is_own
 from gnssice_batch.store.layout.ledger import Ledger, read_ledger
-from gnssice_batch.store.repository import MAIN, Repository
+from gnssice_batch.store.repository import MAIN, Repository, no_such_branch
 from gnssice_batch.store.together import together
 
 
@@ -126,14 +127,35 @@ def of_ledgers[R](
 
 
 def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:
-    """Snapshots of a branch, newest first."""
-    with as_store_errors():
-        for entry in repository.handle.ancestry(branch=branch):
-            yield Snapshot(str(entry.id), entry.written_at.isoformat(timespec="seconds"), str(entry.message))
+    """Snapshots of a branch, newest first.
+
+    Raises
+    ------
+    StoreError
+        When there is no such branch.
+    """
+    with as_store_errors(repository.url):
+        try:
+            for entry in repository.handle.ancestry(branch=branch):
+                yield Snapshot(str(entry.id), entry.written_at.isoformat(timespec="seconds"), str(entry.message))
+        except icechunk.RefNotFoundError as error:
+            raise no_such_branch(repository, branch) from error
+
+
+@repeatable
+def group_bytes(repository: Repository, branch: str = MAIN) -> dict[str, int]:
+    """Bytes of the stored chunks of each root group at the head of a branch, the ledger left out."""
+    with _root(repository, branch) as root:
+        groups = dict(_groups(root))
+        return dict(zip(groups, together(partial(_stored_bytes, group) for group in groups.values()), strict=True))
 
 
 def _groups(root: zarr.Group | None) -> Iterator[tuple[str, zarr.Group]]:
     return root.groups() if root is not None else iter(())
+
+
+def _stored_bytes(group: zarr.Group) -> int:
+    return sum(array.nbytes_stored() for _, array in group.arrays())
 
 
 def _stored_group(group: zarr.Group) -> StoredGroup:
@@ -151,13 +173,17 @@ def _group(root: zarr.Group | None, receiver: str) -> zarr.Group:
 
 @contextmanager
 def _root(repository: Repository, branch: str, snapshot: str | None = None) -> Iterator[zarr.Group | None]:
+    handle = repository.handle
     try:
-        handle = repository.handle
         session = handle.readonly_session(snapshot_id=snapshot) if snapshot else handle.readonly_session(branch)
-    except icechunk.IcechunkError as error:
-        msg = f"the repository {repository.url} has no branch {branch!r}: {first_line(error)}"
-        raise StoreError(msg) from error
+    except icechunk.RefNotFoundError as error:
+        raise no_such_branch(repository, branch) from error
+    with of_version(repository.url, session.snapshot_id):
+        yield _root_group(session)
+
+
+def _root_group(session: icechunk.Session) -> zarr.Group | None:
     try:
-        yield zarr.open_group(session.store, mode="r", zarr_format=3)
+        return zarr.open_group(session.store, mode="r", zarr_format=3)
     except FileNotFoundError:
-        yield None
+        return None

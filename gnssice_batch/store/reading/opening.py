@@ -16,7 +16,8 @@ from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, VARIABL
 from gnssice_batch.model.values import Span
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.urls import local_path
-from gnssice_batch.store.faults import first_line, repeatable
+from gnssice_batch.store.damage import first_line, of_version
+from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.reading.regular_times import RegularTimes
@@ -29,7 +30,7 @@ from gnssice_batch.store.reading.shaping import (
     without_chunks_of_the_store,
 )
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
-from gnssice_batch.store.repository import MAIN, Repository, open_existing
+from gnssice_batch.store.repository import MAIN, Repository, no_such_branch, open_existing
 from gnssice_batch.store.versions import VersionName, snapshot_of
 
 _GPS_EPOCH_NS: Final = int(np.datetime64("1980-01-06", "ns").astype(np.int64))
@@ -126,24 +127,31 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     """
     where = location(url, storage_options)
     session, member = _opened(where, group, version, branch)
+    with of_version(where.url, session.snapshot_id):
+        found = _dataset(session, member, where, chunks, pandas_limit=pandas_limit, trim=trim)
+        found = found if sids is None else on_signals(found, sids)
+        found = masked(found) if mask else found
+        found = found if per_epoch else of_any_receiver(found)
+        return with_text_objects(found) if text_objects else found
+
+
+def _dataset(
+    session: icechunk.Session, member: zarr.Group, where: Location, chunks: Chunks, *, pandas_limit: int, trim: bool
+) -> xr.Dataset:
     grid = read_template(member).grid
     _check_ends(member, grid)
     lazy = xr.open_zarr(
         session.store,
-        group=group,
+        group=member.path,
         consolidated=False,
         zarr_format=3,
         drop_variables=["epoch", *_ALONG_SID],
         chunks=_chunks(chunks, grid, distant=not where.local),
     )
     dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
-    dataset.encoding["source"] = url
+    dataset.encoding["source"] = where.url
     without_chunks_of_the_store(dataset.variables.values())
-    taken = _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
-    taken = taken if sids is None else on_signals(taken, sids)
-    taken = masked(taken) if mask else taken
-    taken = taken if per_epoch else of_any_receiver(taken)
-    return with_text_objects(taken) if text_objects else taken
+    return _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
 
 
 def group_at(
@@ -179,7 +187,8 @@ def _opened(
     where: Location, group: str, version: VersionName | None, branch: str
 ) -> tuple[icechunk.Session, zarr.Group]:
     session = _session(_repository(where), version, branch)
-    return session, _group(session, group)
+    with of_version(where.url, session.snapshot_id):
+        return session, _group(session, group)
 
 
 def _repository(where: Location) -> Repository:
@@ -206,9 +215,7 @@ def _session(repository: Repository, version: VersionName | None, branch: str) -
             return handle.readonly_session(branch)
         return handle.readonly_session(snapshot_id=snapshot_of(repository, version, branch))
     except icechunk.RefNotFoundError as error:
-        branches = sorted(handle.list_branches())
-        msg = f"the repository {repository.url} has no branch {branch!r}; it has {_listed(branches)}"
-        raise StoreError(msg) from error
+        raise no_such_branch(repository, branch) from error
     except (icechunk.IcechunkError, ValueError) as error:
         msg = f"the repository {repository.url} can't be read: {first_line(error)}"
         raise StoreError(msg) from error

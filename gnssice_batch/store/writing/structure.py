@@ -29,12 +29,11 @@ from gnssice_batch.store.layout.arrays import create_arrays, layout_attributes, 
 from gnssice_batch.store.layout.columns import write_column
 from gnssice_batch.store.layout.documents import Document, documents, opened, put_documents, with_shape
 from gnssice_batch.store.layout.foreign import foreign_arrays
-from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, make_branch, remove_branch
+from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, STAGING, Repository, make_branch, remove_branch
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import Units, changed_units
 from gnssice_batch.store.writing.ledger_rows import create_ledger
 
-_STAGING = "staging-"
 _EPOCHS_AT_ONCE = 1 << 21
 _COLUMNS_AND_VARIABLES = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
 
@@ -144,7 +143,7 @@ def _branch(repository: Repository, staging: str, snapshot: str) -> None:
 
 def staging_branch(run: str, number: int) -> str:
     """Name of the branch for a structure of a run; no two starts of the run take the same."""
-    return f"{_STAGING}{run}-{number}-{secrets.token_hex(2)}"
+    return f"{STAGING}{run}-{number}-{secrets.token_hex(2)}"
 
 
 @repeatable
@@ -152,15 +151,15 @@ def discard_staging(repository: Repository, run: str) -> None:
     """Remove the staging branches of a run; their snapshots are garbage from then on."""
     with repository.lock:
         for branch in repository.handle.list_branches():
-            if branch.startswith(f"{_STAGING}{run}-"):
+            if branch.startswith(f"{STAGING}{run}-"):
                 remove_branch(repository, branch)
 
 
 @repeatable
 def staged_runs(repository: Repository) -> frozenset[str]:
     """The runs that have staging branches."""
-    names = (name for name in repository.handle.list_branches() if name.startswith(_STAGING))
-    return frozenset(name.removeprefix(_STAGING).rsplit("-", 2)[0] for name in names)
+    names = (name for name in repository.handle.list_branches() if name.startswith(STAGING))
+    return frozenset(name.removeprefix(STAGING).rsplit("-", 2)[0] for name in names)
 
 
 @repeatable

@@ -10,6 +10,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import EPOCH_COORDINATES, JOINED, VARIABLES, ArraySpec, GroupTemplate
 from gnssice_batch.model.values import Span
+from gnssice_batch.store.damage import of_version
 from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.layout.arrays import array, layout_attributes, read_template
 from gnssice_batch.store.layout.coverage import coverage_attributes, searched_coverage
@@ -31,7 +32,6 @@ class TrimmedAxis:
         return self.before.size - self.after.size
 
 
-@as_store_errors()
 def trim_axes(repository: Repository, branch: str, *, dry_run: bool) -> tuple[str | None, Mapping[str, TrimmedAxis]]:
     """Cut the axes of all receivers back to their data and commit that once; versions before it stay as they are.
 
@@ -45,8 +45,13 @@ def trim_axes(repository: Repository, branch: str, *, dry_run: bool) -> tuple[st
     Raises
     ------
     StoreError
-        When there is no such branch, or the commit fails; nothing has changed then.
+        When there is no such branch, it is damaged, or the commit fails; nothing has changed then.
     """
+    with as_store_errors(repository.url), of_version(repository.url, repository.head(branch)):
+        return _trimmed(repository, branch, dry_run=dry_run)
+
+
+def _trimmed(repository: Repository, branch: str, *, dry_run: bool) -> tuple[str | None, Mapping[str, TrimmedAxis]]:
     try:
         session = repository.handle.writable_session(branch)
         root = zarr.open_group(session.store, mode="r+", zarr_format=3)
