@@ -4,8 +4,10 @@ import json
 import os
 import re
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,10 +17,11 @@ from gnssice_batch import __version__, api
 from gnssice_batch.cli import termination
 from gnssice_batch.cli.formatting import count, size
 from gnssice_batch.cli.output import say
+from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gnssice_batch.config import Run, Settings
+    from gnssice_batch.config import Run
     from gnssice_batch.job.report import RunReport
 
 EXIT_REJECTED: Final = 1
@@ -49,7 +52,10 @@ class Packing(StrEnum):
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", metavar="FILE", help="Settings file (YAML); config/processing.yaml lists all settings."
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Settings file (YAML); default: that of GNSSICE_CONFIG, else gnssice.yaml here or in a folder above.",
     ),
 ]
 SetOption = Annotated[
@@ -115,13 +121,15 @@ def plan(
 
 
 @app.command(epilog="Example: gnssice-batch run -c config/demo.yaml --set cluster.kind=inline --report report.json")
-def run(
+def run(  # noqa: PLR0913 - one parameter per option
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     report_to: ReportOption = None,
     branch: BranchOption = None,
     tag: TagOption = None,
     termination_log: TerminationOption = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing: the same as plan.")] = False,
 ) -> None:
     """Ingest what is new in the archive, in one commit.
 
@@ -147,6 +155,9 @@ def run(
     from gnssice_batch.cli.progress import run_display
 
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
+    if dry_run:
+        plan(config_file, [*(overrides or ()), *chosen], report_to)
+        return
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
     check_writable("--report", report_to)
     check_writable(termination.OPTION, termination_log)
@@ -176,7 +187,13 @@ def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_
 
 
 @app.command(epilog="Example: gnssice-batch log -c config/demo.yaml")
-def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
+def log(
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    most: Annotated[int | None, typer.Option("-n", min=1, metavar="N", help="Only the newest N versions.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """List the versions of the store, newest first.
 
     From Python, open_dataset(url, receiver, version=ID) opens one of them.
@@ -190,7 +207,11 @@ def log(config_file: ConfigOption = None, overrides: SetOption = None) -> None:
 
     settings = load_settings(config_file, overrides)
     target = target_of(settings)
-    tables.show_history(Console(), history(existing_repository(target), target.branch))
+    entries = islice(history(existing_repository(target), target.branch), most)
+    if as_json:
+        write_json({"branch": target.branch, "versions": [asdict(entry) for entry in entries]}, STDOUT)
+    else:
+        tables.show_history(Console(), entries)
 
 
 @app.command(epilog="Example: gnssice-batch inspect ZIMM00CHE_R_20210010000_01D_30S_MO.crx.gz")
@@ -288,26 +309,6 @@ def end_run(report: "RunReport", limits: "Run") -> None:
     what = f"published as {report.snapshot}" if report.snapshot else "nothing new, nothing published"
     said.message = "; ".join([what, *found, *lost])
     raise typer.Exit(exit_code(report, *allowed))
-
-
-def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Settings":
-    """The settings of a command."""
-    try:
-        return api.load_settings(config_file, overrides or ())
-    except ConfigError as error:
-        if config_file is not None:
-            raise
-        message = f"{error}\nNo settings file was given: name one with --config FILE."
-        raise ConfigError(message) from error
-
-
-def load_logged(config_file: Path | None, overrides: list[str] | None) -> "Settings":
-    """The settings of a command that shows no progress but may have to wait, which its log says."""
-    from gnssice_batch import log
-
-    settings = load_settings(config_file, overrides)
-    log.configure(settings.log.level, settings.log.format)
-    return settings
 
 
 def check_writable(option: str, to: str | Path | None) -> None:

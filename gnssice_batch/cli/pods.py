@@ -12,9 +12,9 @@ from gnssice_batch.cli.commands import (
     TagOption,
     TerminationOption,
     app,
-    load_settings,
     run,
 )
+from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ConfigError
 
 SchedulerOption = Annotated[

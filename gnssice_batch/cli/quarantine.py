@@ -5,18 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gnssice_batch.cli.commands import (
-    STDOUT,
-    ConfigOption,
-    JsonFlag,
-    SetOption,
-    app,
-    end_run,
-    load_settings,
-    write_json,
-)
+from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, end_run, write_json
 from gnssice_batch.cli.formatting import count, outcome_text
 from gnssice_batch.cli.output import say
+from gnssice_batch.cli.settings_file import load_settings
 
 if TYPE_CHECKING:
     from gnssice_batch.operate.quarantine import Refused

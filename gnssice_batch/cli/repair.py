@@ -4,18 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gnssice_batch.cli.commands import (
-    STDOUT,
-    ConfigOption,
-    JsonFlag,
-    ReportOption,
-    SetOption,
-    app,
-    end_run,
-    load_settings,
-    write_json,
-)
+from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, ReportOption, SetOption, app, end_run, write_json
 from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:

@@ -5,18 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnssice_batch.cli.commands import (
-    STDOUT,
-    ConfigOption,
-    JsonFlag,
-    SetOption,
-    app,
-    load_logged,
-    load_settings,
-    write_json,
-)
+from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
 from gnssice_batch.cli.formatting import count, duration, size
 from gnssice_batch.cli.output import say
+from gnssice_batch.cli.settings_file import load_logged, load_settings
 
 if TYPE_CHECKING:
     from gnssice_batch.operate.open_runs import OpenRun

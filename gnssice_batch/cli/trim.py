@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_logged, write_json
+from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
 from gnssice_batch.cli.formatting import count, span
 from gnssice_batch.cli.output import say
+from gnssice_batch.cli.settings_file import load_logged
 
 
 @app.command(epilog="Example: gnssice-batch trim -c config/demo.yaml --dry-run")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gnssice_batch import api
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, load_settings, write_json
+from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
+from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ArchiveError, ConfigError, StoreError
 
 if TYPE_CHECKING:

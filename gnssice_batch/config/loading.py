@@ -19,6 +19,9 @@ from gnssice_batch.storage.options import SECRETS, StorageOptions, nearest_optio
 PREFIX = "GNSSICE_"
 """Environment variables with this prefix are settings; two underscores part the levels."""
 
+_NO_SETTINGS = frozenset({"GNSSICE_CONFIG"})
+"""Variables with the prefix that are no settings: the place of the settings file."""
+
 _PLACEHOLDER = re.compile(r"\$?\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _SERVICE_VARIABLE = re.compile(r"_(SERVICE_(HOST|PORT(_.*)?)|PORT(_\d+_(TCP|UDP)(_.*)?)?)")
@@ -65,7 +68,7 @@ def load(path: str | Path | None, environment: Mapping[str, str], overrides: Seq
     tree = _substituted(written, environment)
     written = copy.deepcopy(written)
     for name, value in sorted(environment.items()):
-        if name.startswith(PREFIX) and not _SERVICE_VARIABLE.search(name):
+        if name.startswith(PREFIX) and name not in _NO_SETTINGS and not _SERVICE_VARIABLE.search(name):
             keys = _named(name.removeprefix(PREFIX).split("__"), f"the variable {name}")
             _put(tree, keys, _value(keys, value))
     for override in overrides:

@@ -1,0 +1,55 @@
+"""The settings of a command: from the file that is named, or that is found."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gnssice_batch import api
+from gnssice_batch.cli.output import say
+from gnssice_batch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gnssice_batch.config import Settings
+
+NAME: Final = "gnssice.yaml"
+"""Looked for in the current folder and those above it."""
+VARIABLE: Final = "GNSSICE_CONFIG"
+"""Environment variable that names the settings file."""
+
+
+def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Settings":
+    """The settings of a command.
+
+    Raises
+    ------
+    ConfigError
+        One sentence per fault, on a line each.
+    """
+    chosen = config_file or found(Path.cwd(), os.environ)
+    if chosen and not config_file:
+        say(f"settings: {chosen}", to_errors=True)
+    try:
+        return api.load_settings(chosen, overrides or ())
+    except ConfigError as error:
+        if chosen is not None:
+            raise
+        message = f"{error}\nNo settings file was given: name one with --config FILE or in {VARIABLE}, or write {NAME}."
+        raise ConfigError(message) from error
+
+
+def load_logged(config_file: Path | None, overrides: list[str] | None) -> "Settings":
+    """The settings of a command that shows no progress but may have to wait, which its log says."""
+    from gnssice_batch import log
+
+    settings = load_settings(config_file, overrides)
+    log.configure(settings.log.level, settings.log.format)
+    return settings
+
+
+def found(folder: Path, environment: Mapping[str, str]) -> Path | None:
+    """The settings file that no option names: that of the variable, else the nearest above a folder; None for none."""
+    if environment.get(VARIABLE):
+        return Path(environment[VARIABLE])
+    files = (each / NAME for each in (folder, *folder.parents))
+    return next((each for each in files if each.is_file()), None)
