@@ -70,7 +70,8 @@ def test_a_dry_run_is_a_plan(folder, capsys):
     assert json.loads((folder / "plan.json").read_text())["files"] == 1
 
 
-def test_the_newest_versions_as_text_and_as_json(folder, capsys):
+@pytest.mark.usefixtures("folder")
+def test_the_newest_versions_as_text_and_as_json(capsys):
     assert ended(capsys, "run")[0] == 0
     _, said, _ = ended(capsys, "log", "-n", "1")
     assert said.count("1 files, 120 epochs, rec") == 1
