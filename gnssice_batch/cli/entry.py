@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-import gnssice_batch.cli.pods  # these register their commands
+import gnssice_batch.cli.init  # these register their commands
+import gnssice_batch.cli.pods
 import gnssice_batch.cli.quarantine
 import gnssice_batch.cli.repair
 import gnssice_batch.cli.runs
