@@ -6,12 +6,9 @@ SETTINGS: Final[dict[str, Any]] = {
     "distributed.worker.multiprocessing-method": "spawn",
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.allowed-failures": 1,
-    "distributed.deploy.lost-worker-timeout": "1000 days",
 }
 """Tasks wait with the scheduler, so that none is stolen from the worker that has kept what it reads. One whose workers
-died twice is tried alone. A cluster of this machine never gives a worker up that died: by default Dask does 15 seconds
-later, and ends its nanny for good if that is starting another one just then.
-"""
+died twice is tried alone."""
 
 
 def as_environment() -> dict[str, str]:

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 
 from gnssice_batch.errors import Reason, RunConflictError, StoreError
 from gnssice_batch.job.journal import RunRecord, begin, open_journals, resumable
@@ -27,6 +26,7 @@ from gnssice_batch.model.values import (
     rank,
 )
 from gnssice_batch.records import dump, encode
+from gnssice_batch.storage import disk
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.options import options_of
 from gnssice_batch.store.writing.structure import Structure
@@ -313,12 +313,8 @@ def test_a_removal_that_is_cut_short_leaves_nothing_that_a_start_does_not_find(l
         journal.take_in()
     with monkeypatch.context() as patch:
         left = iter(range(removals))
-        whole = LocalFileSystem.rm
-        patch.setattr(
-            LocalFileSystem,
-            "rm",
-            lambda self, path, **how: whole(self, path, **how) if next(left, None) is not None else died(),
-        )
+        whole = disk.remove
+        patch.setattr(disk, "remove", lambda path: whole(path) if next(left, None) is not None else died())
         with pytest.raises(KeyboardInterrupt):
             journal.remove()
     for found in open_journals(folder):
