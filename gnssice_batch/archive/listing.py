@@ -13,6 +13,7 @@ from zlib import crc32
 from gnssice_batch import config
 from gnssice_batch.archive.ownership import UNKNOWN, Owner, owner_by_settings, owners, within
 from gnssice_batch.archive.skipped import Rule, SkippedFile, excluded, looks_like_observations, no_file, skipped
+from gnssice_batch.config.looking import is_hidden
 from gnssice_batch.errors import AccessDeniedError, ArchiveError, ReadError, Reason, RefusedError
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
@@ -120,11 +121,6 @@ class ArchiveAccess:
         return found
 
 
-def is_hidden(uri: str) -> bool:
-    """Whether a file or a folder above it is hidden, as the unfinished copies and snapshots of many tools are."""
-    return any(part.startswith(".") or part == "lost+found" for part in uri.split("/"))
-
-
 def _is_final(error: Exception, folder: Folder) -> bool:
     """Whether asking again can't help; credentials may be new ones the next time."""
     return isinstance(error, FileNotFoundError | IsADirectoryError) or (
@@ -198,7 +194,7 @@ def _check_closed(listed: Listed, settings: config.Archive) -> None:
     closed = [
         f"{path} {other.why}"
         for path, other in listed.others.items()
-        if other.kind is OtherKind.CLOSED and not _excluded(path, settings)
+        if other.kind is OtherKind.CLOSED and (path == "./" or settings.looks_below(path))
     ]
     if closed:
         msg = (

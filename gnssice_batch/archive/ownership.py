@@ -110,7 +110,7 @@ def _misnamed(found: Mapping[str, str], hints: Mapping[str, NameHint | None], la
 
 
 def _meeting(named: Mapping[str, str], layout: str) -> list[str]:
-    """Folders of other names that would become one receiver."""
+    """Folders whose names differ by more than their case and would become one receiver."""
     part_of = receiver_part(layout)
     folders: defaultdict[str, set[str]] = defaultdict(set)
     for uri, receiver in named.items():
@@ -119,7 +119,7 @@ def _meeting(named: Mapping[str, str], layout: str) -> list[str]:
         f"the folders {' and '.join(map(repr, sorted(names)))} would be one receiver, {receiver}: rename them, or name "
         "the receivers in archive.receivers"
         for receiver, names in folders.items()
-        if len(names) > 1
+        if len({name.lower() for name in names}) > 1
     ]
 
 

@@ -31,7 +31,7 @@ class SkipKind(StrEnum):
     METEO = "meteo"
     OTHER_PRODUCT = "other_product"
     EXCLUDED = "excluded"
-    """By archive.include, archive.exclude or archive.hidden."""
+    """By archive.include, archive.exclude or archive.hidden, or because it is listed by another name."""
     NO_FILE = "no_file"
     """A named pipe, a socket, a device."""
 
@@ -70,7 +70,8 @@ def no_file(uri: str, other: Other) -> SkippedFile:
     """What a listing names that is no file."""
     if other.kind is OtherKind.NO_FILE:
         return SkippedFile(uri, SkipKind.NO_FILE, other.why, observations=bool(_CALLED_RINEX.search(uri)))
-    return SkippedFile(uri, SkipKind.EXCLUDED, f"{other.why}: {_WHY[other.kind]}")
+    reason = f": {_WHY[other.kind]}" if other.kind in _WHY else ""
+    return SkippedFile(uri, SkipKind.EXCLUDED, f"{other.why}{reason}")
 
 
 def skipped(

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from typing import Any, Final, TextIO, cast
 
 from gnssice_batch.visible import visible
@@ -56,12 +57,16 @@ class _Watched:
 def watched() -> Iterator[None]:
     """Watch standard output as long as the context lasts, and write to its end what was put into it.
 
+    Characters that its encoding lacks are written as escapes.
+
     Raises
     ------
     OutputError
         When that fails; the rest of it goes nowhere.
     """
     stream = sys.stdout
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
     sys.stdout = watched = cast("TextIO", _Watched(stream))
     try:
         with _flushed_at_its_end(watched):

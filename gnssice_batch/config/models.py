@@ -4,13 +4,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from gnssice_batch.config.cluster import Cluster
 from gnssice_batch.config.grid import Grid
+from gnssice_batch.config.looking import looks_below
 from gnssice_batch.config.section import Section
 from gnssice_batch.config.values import (
     STATIC_KEYS,
@@ -128,6 +128,11 @@ class Archive(Section):
         with _as_value_errors():
             check_options(place(self.url), self.storage_options)
         return self
+
+    def looks_below(self, folder: str) -> bool:
+        """Whether a file below a folder, a path with a slash behind, may be looked at."""
+        layout = "auto" if self.receivers else self.layout
+        return looks_below(folder, self.include, self.exclude, layout, hidden=self.hidden)
 
     @field_validator("layout")
     @classmethod
@@ -334,7 +339,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _store_is_no_part_of_the_archive(self) -> Self:
         within = path_within(below(self.store.url, self.site, "rinex"), self.archive.url)
-        if within is not None and not any(fnmatchcase(f"{within}/", glob) for glob in self.archive.exclude):
+        if within is not None and self.archive.looks_below(f"{within}/"):
             message = (
                 f"the repository ({within}) would be inside the archive ({self.archive.url}), and its chunks taken for "
                 "files of the archive: change store.url, or leave it out by archive.exclude"

@@ -198,6 +198,7 @@ def _parts(work: Work) -> Iterable[FileOutcome]:
     for assignment in work.set_aside.values():
         key = assignment.partition.key
         yield from (killed(file, f"partition {key}", (key,)) for file in assignment.files)
+        yield from work.rejected.get(key, {}).values()
 
 
 def _check_complete(prepared: Prepared, parts: Mapping[str, Mapping[str, object]]) -> None:

@@ -33,9 +33,8 @@ def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
     """Hold a journal against the head of the branch, and drop from it what does not fit any more.
 
     The structure holds while its staging branch is there and no other run has touched the same groups in a way that
-    contradicts it. Where it makes no group and the branch has moved, it is made again on the head: a unit that was
-    damaged may be repaired there. Without it, partitions of groups that were there before still hold where nobody else
-    wrote their units.
+    contradicts it. Without it, partitions of groups that were there before still hold where nobody else wrote their
+    units.
     """
     structure, done = journal.structure(), journal.take_in()
     if structure is None or not is_available(repository, structure):
@@ -48,10 +47,9 @@ def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
     wanted = {name: (template, before.get(name)) for name, template in made.items()}
     head = repository.head(branch)
     fit = conflicts_at(repository, head, structure.base, wanted, units)
-    moved = head != structure.base and made.keys() <= before.keys()
-    if not fit.structure and not any(fit.units.values()) and not moved:
+    if not fit.structure and not any(fit.units.values()):
         return Resumed(structure, _changed(made, before), done, head)
-    _log.warning("the structure is made again: %s", "; ".join(fit.structure) or "another run has published meanwhile")
+    _log.warning("the structure is made again: %s", "; ".join(fit.structure) or "another run wrote the same units")
     journal.drop_structure()
     lost = {key for key, one in done.items() if one.partition.receiver not in before or fit.units[key]}
     _drop(journal, lost)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.errors import ArchiveError, Reason
+from gnssice_batch.errors import ArchiveError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import FileOutcome, Status, Tally
 from gnssice_batch.planning.backlog import Backlog
@@ -14,7 +14,6 @@ from gnssice_batch.store.repository import Repository
 from gnssice_batch.verification.comparison import Cells, held
 
 _COLUMNS = ("status", "first_epoch", "last_epoch", "epochs_written", "observations_written", "epochs_joined")
-_NOT_READ = frozenset({Reason.UNREADABLE, Reason.KILLED_WORKERS})
 _MOST_NAMED = 5
 
 
@@ -32,7 +31,7 @@ def check_read_again(backlog: Backlog, files: Mapping[str, tuple[FileOutcome, ..
         f"{outcome.file.uri}: {why}"
         for receiver, found in backlog.rewriting.items()
         for outcome in files.get(receiver, ())
-        if (why := _lost(outcome, found.sha256.get(outcome.file.uri, "")))
+        if outcome.file.uri in found.sha256 and (why := _lost(outcome, found.sha256[outcome.file.uri]))
     ]
     if lost:
         more = f" and {len(lost) - _MOST_NAMED:,} more" if len(lost) > _MOST_NAMED else ""
@@ -45,9 +44,12 @@ def check_read_again(backlog: Backlog, files: Mapping[str, tuple[FileOutcome, ..
 
 
 def _lost(outcome: FileOutcome, sha256: str) -> str:
-    if outcome.status is Status.REJECTED and outcome.refusal and outcome.refusal.reason in _NOT_READ:
-        return f"{outcome.refusal.reason}, {outcome.refusal.detail}"
-    return "has other content than when it was taken" if outcome.facts.sha256 not in {sha256, ""} else ""
+    """Why a file that the units were made of gives nothing now, whatever refuses it; empty where it gives the same."""
+    if outcome.facts.sha256 not in {sha256, ""}:
+        return "has other content than when it was taken"
+    if outcome.status is Status.REJECTED:
+        return f"{outcome.refusal.reason}, {outcome.refusal.detail}" if outcome.refusal else "is rejected now"
+    return ""
 
 
 def taken_off(repository: Repository, backlog: Backlog, receiver: str) -> tuple[dict[int, Tally], dict[int, int]]:

@@ -100,16 +100,12 @@ def _phases(order: Order, execution: Execution) -> RunReport:
 
 
 def _ingested(prepared: Prepared, work: Work, rules: Rules, execution: Execution) -> Structure:
-    """Do every partition; where one meets damage, a structure that makes groups is forgotten.
-
-    It is of the damaged version for ever, and can't be made again on a repaired one with these groups in it.
-    """
+    """Do every partition; where one meets damage, the structure is forgotten: it is of the damaged version for ever."""
     try:
         return ingest(prepared, work, rules.limits, execution)
     except DamagedError:
-        if work.templates.keys() - prepared.backlog.stored.keys():
-            work.journal.drop_structure()
-            work.journal.flush()
+        work.journal.drop_structure()
+        work.journal.flush()
         raise
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gnssice_batch.archive.listing import ArchiveAccess, is_hidden
+from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.archive.ownership import group_name, receiver_part
+from gnssice_batch.config.looking import is_hidden
 from gnssice_batch.errors import ArchiveError
 from gnssice_batch.model.grid import SECOND_NS, gps_datetime
 from gnssice_batch.rinex.names import NameHint, parse_name

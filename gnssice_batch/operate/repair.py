@@ -15,7 +15,7 @@ from gnssice_batch.operate.integrity import Damaged, places_of, scanned
 from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.operate.verification import verified
 from gnssice_batch.planning.backlog import find_backlog
-from gnssice_batch.planning.rewriting import Rewrite, older_rows, reaching_units
+from gnssice_batch.planning.rewriting import Rewrite, Rewriting, older_rows, reaching_units
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.reading.contents import StoredGroup, stored_groups
 from gnssice_batch.store.repository import Repository
@@ -174,6 +174,12 @@ def _start_ns(group: StoredGroup, unit: int) -> int:
     return grid.origin_ns + unit * grid.unit_ns
 
 
+def _nothing_left(found: Rewriting) -> str:
+    """What is to be said of units that there is no file for."""
+    has = "other content now of every file" if found.changed else "no file"
+    return f"the archive has {has} of these write units" + ("" if found.changed else " any more")
+
+
 def _with_files(
     plan: RepairPlan,
     settings: config.Settings,
@@ -185,7 +191,7 @@ def _with_files(
     wish = replace(plan.rewrite, accept_loss=True)
     found = find_backlog(rules_of(settings, wish), repository, branch, wish).rewriting
     empty = [name for name in plan.rewrite.units if not found[name].files]
-    beyond = tuple(f"{name}: the archive has no file of these write units any more" for name in empty)
+    beyond = tuple(f"{name}: {_nothing_left(found[name])}" for name in empty)
     return replace(
         plan,
         units=tuple(one for one in plan.units if one.receiver not in empty),

@@ -1,15 +1,17 @@
 """The backlog: files of the archive that the store does not hold yet."""
 
-from collections.abc import Collection, Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.archive.listing import Listing, list_files
-from gnssice_batch.errors import PlanError
+from gnssice_batch.archive.listing import ArchiveAccess, Listing, access, list_files
+from gnssice_batch.errors import ArchiveError, PlanError
 from gnssice_batch.ingest.header_facts import overrides_text
 from gnssice_batch.model.grid import empty_grid
 from gnssice_batch.model.markers import main_marker
@@ -94,7 +96,6 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
         As `list_files` and `stored_groups` say.
     """
     listing = list_files(rules.archive, lambda: rules.limits.survey().check)
-    check_not_empty(listing, rules.archive)
     snapshot = branch_head(repository, branch) or branch_head(repository, MAIN) if repository else None
     stored = stored_groups(repository, snapshot) if repository and snapshot else {}
     by_receiver = {receiver: tuple(files) for receiver, files in groupby(listing.files, key=lambda file: file.receiver)}
@@ -103,10 +104,12 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
     chosen = {name: select(files, ledgers.get(name, Ledger()), refused) for name, files in by_receiver.items()}
     taken = {receiver: selection.files for receiver, selection in chosen.items() if selection.files}
     missing = gone(listing, ledgers)
-    check_gone(missing, ledgers, rules.archive)
-    if repository and snapshot:
-        _check_groups(taken.keys() - stored.keys(), repository, snapshot)
-    check_owners((file for files in taken.values() for file in files), ledgers, rules.archive)
+    if not isinstance(retry, Rewrite):
+        check_not_empty(listing, rules.archive)
+        check_gone(missing, ledgers, rules.archive)
+        if repository and snapshot:
+            _check_groups(taken.keys() - stored.keys(), repository, snapshot)
+        check_owners((file for files in taken.values() for file in files), ledgers, rules.archive)
     overlaps = dict.fromkeys(taken, Overlap(rules.strategy))
     if rules.strategy is Strategy.APPEND:
         overlaps |= {receiver: _after(stored[receiver]) for receiver in taken.keys() & stored.keys()}
@@ -121,18 +124,31 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
         reader=rules.reader,
         gone=missing,
     )
-    return _rewriting(found, repository, by_receiver, retry) if isinstance(retry, Rewrite) else found
+    if not isinstance(retry, Rewrite):
+        return found
+    return _rewriting(found, repository, by_receiver, retry, partial(_is_same, access(rules.archive)))
+
+
+def _is_same(archive: ArchiveAccess, file: SourceFile, sha256: str) -> bool:
+    try:
+        return hashlib.sha256(archive.fetch(file.uri)).hexdigest() == sha256
+    except ArchiveError:
+        return False
 
 
 def _rewriting(
-    backlog: Backlog, repository: Repository | None, files: Mapping[str, tuple[SourceFile, ...]], wish: Rewrite
+    backlog: Backlog,
+    repository: Repository | None,
+    files: Mapping[str, tuple[SourceFile, ...]],
+    wish: Rewrite,
+    same: Callable[[SourceFile, str], bool],
 ) -> Backlog:
     """The backlog of units that are made again, instead of that of files that are new."""
     there = sorted(wish.units.keys() & backlog.stored.keys())
     columns = ["epochs_written"]
     rows = of_ledgers(repository, there, columns, _written, snapshot=backlog.snapshot) if repository else {}
     found = {
-        name: rewriting(wish.units[name], group.template.grid, files.get(name, ()), group.ledger, rows[name])
+        name: rewriting(wish.units[name], group.template.grid, files.get(name, ()), group.ledger, rows[name], same)
         for name in there
         for group in [backlog.stored[name]]
     }

@@ -43,7 +43,9 @@ def check_not_empty(listing: Listing, settings: config.Archive) -> None:
 def gone(listing: Listing, ledgers: Ledgers) -> tuple[str, ...]:
     """The files that were taken and that the listing lacks, by name; those that the settings leave out are there."""
     present = {file.uri for file in listing.files} | {file.uri for file in listing.skipped}
-    return tuple(sorted({uri for ledger in ledgers.values() for uri in _taken(ledger) if uri not in present}))
+    folders = tuple(file.uri for file in listing.skipped if file.uri.endswith("/"))
+    missing = {uri for ledger in ledgers.values() for uri in _taken(ledger) if uri not in present}
+    return tuple(sorted(uri for uri in missing if not uri.startswith(folders)))
 
 
 def check_gone(missing: Sequence[str], ledgers: Ledgers, settings: config.Archive) -> None:

@@ -1,7 +1,7 @@
 """Write units to make again from nothing, matched with the files of the archive that reach into them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -60,7 +60,12 @@ def is_rewrite(wish: str) -> bool:
 
 
 def rewriting(
-    starts: frozenset[int], grid: Grid, files: Iterable[SourceFile], ledger: Ledger, written: npt.NDArray[np.int64]
+    starts: frozenset[int],
+    grid: Grid,
+    files: Iterable[SourceFile],
+    ledger: Ledger,
+    written: npt.NDArray[np.int64],
+    same: Callable[[SourceFile, str], bool],
 ) -> Rewriting:
     """Find what a receiver's units are to be made of.
 
@@ -74,15 +79,17 @@ def rewriting(
         The receiver's files in the archive.
     ledger, written
         The receiver's ledger; of each row the epochs that the store holds of it.
+    same
+        Whether a file that has another time or ETag than it had has the content of that digest still: a copied or
+        touched archive has.
     """
     listed = {file.uri: file for file in files}
     latest = {uri: row for row, uri in enumerate(ledger.uri.tolist())}
-    known = [row for uri, row in latest.items() if _as_taken(ledger, row, listed.get(uri))]
+    reaching = _reaching(ledger, grid, Rewriting(starts).units(grid))
+    known = [row for row in reaching if latest[ledger.uri[row]] == row and _as_taken(ledger, row, listed, same)]
     contents = {ledger.sha256[row] for row in known}
-    units = Rewriting(starts).units(grid)
-    reaching = _reaching(ledger, grid, units)
     lost = [row for row in reaching if written[row] > 0 and ledger.sha256[row] not in contents]
-    chosen = sorted((row for row in set(known).intersection(reaching)), key=lambda row: str(ledger.uri[row]))
+    chosen = sorted(known, key=lambda row: str(ledger.uri[row]))
     names = list(dict.fromkeys(str(ledger.uri[row]) for row in lost))
     return Rewriting(
         starts,
@@ -142,11 +149,14 @@ def _reader(name: str) -> str:
     return name.partition(", ")[2]
 
 
-def _as_taken(ledger: Ledger, row: int, file: SourceFile | None) -> bool:
-    """Whether a file was taken, and is in the archive as it was then."""
-    if file is None or ledger.status[row] == Status.REJECTED.value:
+def _as_taken(
+    ledger: Ledger, row: int, listed: Mapping[str, SourceFile], same: Callable[[SourceFile, str], bool]
+) -> bool:
+    """Whether a file is in the archive as it was when it was taken."""
+    file = listed.get(ledger.uri[row])
+    if file is None or ledger.size_bytes[row] != file.size_bytes:
         return False
-    return (int(ledger.size_bytes[row]), ledger.etag[row]) == (file.size_bytes, file.etag)
+    return bool(ledger.etag[row] == file.etag) or same(file, str(ledger.sha256[row]))
 
 
 def _reaching(ledger: Ledger, grid: Grid, units: frozenset[int]) -> list[int]:

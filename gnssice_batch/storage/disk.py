@@ -40,8 +40,8 @@ class _Found:
 def listed(root: str, enter: Enter = lambda _: True) -> Listed:
     """What a folder of a disk holds, at any depth.
 
-    A link stands for what it leads to: a folder, or a file with the target's size and time. One that leads to a folder
-    which it is in is not followed; one that leads nowhere counts as a file of no bytes, which can't be read.
+    A link stands for what it leads to: a folder, or a file with the target's size and time. One to a folder that is
+    listed anyway is not followed; one that leads nowhere counts as a file of no bytes, which can't be read.
 
     Parameters
     ----------
@@ -52,10 +52,11 @@ def listed(root: str, enter: Enter = lambda _: True) -> Listed:
     """
     found = Listed({}, {})
     waiting = [_Found("", root or "/", ())]
+    top = Path(root or "/").resolve()
     while waiting:
         folder = waiting.pop()
         try:
-            waiting += _list(folder, found, enter)
+            waiting += _list(folder, found, enter, top)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -63,7 +64,7 @@ def listed(root: str, enter: Enter = lambda _: True) -> Listed:
     return Listed(dict(sorted(found.files.items())), found.others)
 
 
-def _list(folder: _Found, found: Listed, enter: Enter) -> Iterator[_Found]:
+def _list(folder: _Found, found: Listed, enter: Enter, root: Path) -> Iterator[_Found]:
     """Take what is directly in a folder; the folders in it."""
     own = Path(folder.path).stat()
     above = (*folder.above, (own.st_dev, own.st_ino))
@@ -71,20 +72,29 @@ def _list(folder: _Found, found: Listed, enter: Enter) -> Iterator[_Found]:
         for each in within:
             below = readable(folder.below + each.name)
             told = _told(each)
+            if told is None:
+                continue
             if not stat.S_ISDIR(told.st_mode):
                 _take(below, told, found)
             elif not enter(f"{below}/"):
                 found.others[f"{below}/"] = Other(OtherKind.LEFT_OUT, "a folder that is not looked into")
+            elif each.is_symlink() and Path(each.path).resolve().is_relative_to(root):
+                found.others[f"{below}/"] = Other(OtherKind.LINK, "a link to a folder that is listed by itself")
             elif (told.st_dev, told.st_ino) not in above:
                 yield _Found(f"{below}/", each.path, above)
 
 
-def _told(each: "os.DirEntry[str]") -> os.stat_result:
-    """What the disk says of a file, or of the link itself where it leads nowhere."""
-    try:
-        return each.stat()
-    except OSError:
-        return each.stat(follow_symlinks=False)
+def _told(each: "os.DirEntry[str]") -> os.stat_result | None:
+    """What the disk says of a file, or of the link itself where it leads nowhere; None where it is gone meanwhile."""
+    for follow in (True, False):
+        try:
+            return each.stat(follow_symlinks=follow)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            if not each.is_symlink():
+                raise
+    return None
 
 
 def _take(below: str, told: os.stat_result, found: Listed) -> None:

@@ -34,6 +34,8 @@ class OtherKind(StrEnum):
     """A named pipe, a socket, a device."""
     LEFT_OUT = "left_out"
     """A folder that is not looked into."""
+    LINK = "link"
+    """A link to a folder that is listed by itself."""
     CLOSED = "closed"
     """A folder that can't be listed, so that files may be lost."""
 

@@ -12,6 +12,8 @@ _AT_ONCE: Final = 16
 def told_by_header(opened: Any, paths: list[str]) -> dict[str, Mapping[str, Any]]:
     """What the server says of each file, by a HEAD request: size, and the ETag or time of modification.
 
+    Nothing of a file that it does not give: that is a file of no bytes, which can't be read.
+
     Raises
     ------
     OSError
@@ -19,7 +21,7 @@ def told_by_header(opened: Any, paths: list[str]) -> dict[str, Mapping[str, Any]
     """
     found: list[Mapping[str, Any]] = sync(opened.loop, _all, opened, paths) if paths else []
     for path, told in zip(paths, found, strict=True):
-        if told.get("size") is None and not told.keys() & {"ETag", "Last-Modified", "Content-MD5", "Digest"}:
+        if told and told.get("size") is None and not told.keys() & {"ETag", "Last-Modified", "Content-MD5", "Digest"}:
             msg = (
                 f"{path}: the server tells neither its size nor an ETag or a time, so that a change would go unnoticed:"
                 " copy such an archive to a disk or an object store"
@@ -38,7 +40,10 @@ async def _all(opened: Any, paths: list[str]) -> list[Mapping[str, Any]]:
 
     async def told(path: str) -> Mapping[str, Any]:
         async with turn:
-            said: Mapping[str, Any] = await opened._info(path)  # noqa: SLF001 - the coroutine of fsspec's `info`
+            try:
+                said: Mapping[str, Any] = await opened._info(path)  # noqa: SLF001 - the coroutine of fsspec's `info`
+            except FileNotFoundError:
+                return {}
             return said
 
     return await asyncio.gather(*map(told, paths))

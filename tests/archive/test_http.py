@@ -86,6 +86,20 @@ def test_pages_in_another_order_are_no_files(tmp_path):
     assert listing.skipped == ()
 
 
+def test_a_dead_link_hides_no_other_file(tmp_path):
+    class Lying(Quiet):
+        def list_directory(self, path):
+            page = (
+                super().list_directory(path).read().replace(b"<h1>Directory listing for", b'<a href="gone.rnx">a</a> ')
+            )
+            return io.BytesIO(page)
+
+    write(tmp_path / "archive", {"ract0010.25o": rinex([DAY_ONE_S])})
+    with served(tmp_path / "archive", Lying) as url:
+        listing = list_files(Archive(url=url, layout="{receiver}*"))
+    assert {file.uri: file.size_bytes > 0 for file in listing.files} == {"ract0010.25o": True, "gone.rnx": False}
+
+
 def test_a_server_that_tells_nothing_of_its_files_is_refused(tmp_path):
     write(tmp_path / "archive", {"ract0010.25o": rinex([DAY_ONE_S])})
     with (

@@ -251,6 +251,12 @@ def test_a_folder_that_is_closed_may_be_left_out():
     assert kinds(listing) == {"a/2025/": ("excluded", False)}
 
 
+@pytest.mark.parametrize("elsewhere", [{"include": ("rinex/**",)}, {"layout": "rinex/{receiver}/*"}])
+def test_a_closed_folder_that_nobody_looks_into_is_no_matter(elsewhere):
+    listing = closed("private/", **elsewhere)
+    assert kinds(listing)["private/"] == ("excluded", False)
+
+
 def test_what_is_no_file_is_named_and_not_opened(tmp_path):
     tmp_path.joinpath("ract0010.25o").write_bytes(rinex([DAY_ONE_S]))
     os.mkfifo(tmp_path / "ract0020.25o")

@@ -37,6 +37,8 @@ def test_two_folders_are_not_one_receiver():
 def test_stations_are_the_same_in_any_case():
     uris = ["2025/ract0010.25d.gz", "RACT0020.25O"]
     assert set(owners_of(uris).values()) == {"ract"}
+    folders = ["2024/WTZR/ract0010.25o", "2025/wtzr/ract0010.25o"]
+    assert set(owners_of(folders, layout="*/{receiver}/*").values()) == {"wtzr"}
     assert set(owners_of(["a/ract0010.25o", "a/RACT0020.25o"], layout="a/{receiver}00?0.25o").values()) == {"ract"}
 
 
@@ -77,3 +79,14 @@ def test_the_repository_is_not_inside_the_archive(tmp_path):
     with pytest.raises(ConfigError, match="would be inside the archive"):
         chosen("archive.url=s3://b/data", "store.url=s3://b/data/stores")
     assert chosen("archive.url=s3://b/data", "store.url=s3://b/stores").site == "s"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ['archive.include=["rinex/**"]', "archive.layout=rinex/{receiver}/*", "store.url={}/.store", "store.url={}/a/.b"],
+)
+def test_a_store_that_the_settings_do_not_look_into_may_be_there(tmp_path, elsewhere):
+    from gnssice_batch import load_settings
+
+    common = ["site=s", f"archive.url={tmp_path}", f"store.url={tmp_path}/stores"]
+    assert load_settings(None, overrides=[*common, elsewhere.replace("{}", str(tmp_path))]).site == "s"

@@ -1,6 +1,9 @@
 """Settings are found without an option, a dry run changes nothing, the log is short where that is asked for."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -83,3 +86,13 @@ def test_the_newest_versions_as_text_and_as_json(capsys):
         "1 files, 120 epochs, rec",
         "Repository initialized",
     ]
+
+
+@pytest.mark.processes
+def test_names_that_standard_output_can_not_encode_are_escaped(folder):
+    write(folder / "archive", {"rec/\u65e5\u672c.rnx": b"<html>"})
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "gnssice_batch", "plan", "--skipped"]
+    ended = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert b"Traceback" not in ended.stderr

@@ -230,6 +230,40 @@ class TestFilesThatAreNotThereAnyMore:
             repair(chosen, plan)
         assert head(chosen) == before
 
+    def test_files_that_were_only_touched_are_the_same(self, tmp_path, chosen):
+        spoil(chunks(chosen)[0], "missing")
+        for uri in FILES:
+            os.utime(tmp_path / "archive" / uri, (10**9, 10**9))
+        plan, report = mended(chosen)
+        assert (plan.gone, plan.changed, plan.not_mendable) == ((), (), ())
+        assert report.snapshot
+        assert verify_store(chosen, None).agrees
+        check_as_in_one_run(tmp_path, chosen, FILES)
+
+    @pytest.mark.parametrize(
+        "narrower",
+        [{"grid": {"interval_s": 30, "phase_s": 0, "latest": "2024-12-01"}}, {"reader": {"max_unpacked_bytes": 9}}],
+    )
+    def test_files_that_are_rejected_now_are_not_lost(self, chosen, narrower):
+        spoil(chunks(chosen)[0], "missing")
+        before = head(chosen)
+        other = type(chosen).model_validate({**chosen.model_dump(), **narrower})
+        with pytest.raises(ArchiveError, match=r"could not be had again .*nothing was published"):
+            mended(other)
+        assert head(chosen) == before
+
+    def test_what_stops_a_run_stops_no_repair(self, tmp_path, chosen):
+        """Files are gone that no damaged unit holds anything of."""
+        write(tmp_path / "archive", other_group(MORE))
+        run(chosen)
+        for uri in other_group(MORE):
+            (tmp_path / "archive" / uri).unlink()
+        spoil(chunks(chosen)[0], "missing")
+        archive = chosen.archive.model_copy(update={"max_gone_fraction": 0.01})
+        plan, report = mended(chosen.model_copy(update={"archive": archive}))
+        assert len(plan.units) == 1
+        assert report.snapshot
+
     def test_a_receiver_without_any_file(self, tmp_path, chosen):
         spoil(chunks(chosen)[0], "missing")
         for uri in FILES:

@@ -46,6 +46,12 @@ def test_files_that_were_taken_and_are_not_listed_are_gone():
     assert gone(Listing(files("a", "b", "d", "e"), ()), ledgers) == ()
 
 
+def test_files_below_a_folder_that_is_left_out_are_not_gone():
+    hidden = SkippedFile("a/.incoming/", SkipKind.EXCLUDED, "archive.hidden is false")
+    ledgers = {"rec": ledger(**{"a/.incoming/x": "ok", "a/y": "ok", "a/z": "ok"})}
+    assert gone(Listing(files("a/z"), (hidden,)), ledgers) == ("a/y",)
+
+
 def test_more_files_gone_than_allowed_end_the_run():
     ledgers = {"rec": ledger(a="ok", b="ok", c="ok", d="ok", e="ok", f="rejected")}
     check_gone(("a", "b"), ledgers, archive())

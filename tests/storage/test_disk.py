@@ -51,12 +51,45 @@ def test_a_link_that_leads_round_in_a_circle_is_not(root):
     (root / "a" / "round").symlink_to(root)
     found = listed(root)
     assert set(found.files) == {"a/b/two", "a/one", "top"}
-    assert found.others == {}
+    assert {path: str(other.kind) for path, other in found.others.items()} == {"a/b/up/": "link", "a/round/": "link"}
 
 
-def test_two_links_to_one_folder_are_both_followed(root):
-    (root / "c").symlink_to(root / "a")
-    assert {"a/b/two", "c/b/two"} <= set(listed(root).files)
+def test_a_link_outside_that_leads_back_or_round_is_not(root, tmp_path):
+    (tmp_path / "disk2").mkdir()
+    (tmp_path / "disk2" / "file").write_bytes(b"1")
+    (tmp_path / "disk2" / "back").symlink_to(root)
+    (tmp_path / "disk2" / "self").symlink_to(tmp_path / "disk2")
+    (root / "out").symlink_to(tmp_path / "disk2")
+    assert set(listed(root).files) == {"a/b/two", "a/one", "top", "out/file"}
+
+
+def test_another_name_of_a_folder_of_the_root_is_named_and_not_followed(root):
+    (root / "latest").symlink_to(root / "a")
+    assert whys(root) == {"latest/": ("link", "a link to a folder that is listed by itself")}
+    assert set(listed(root).files) == {"a/b/two", "a/one", "top"}
+
+
+def test_two_links_to_one_folder_outside_are_both_followed(root, tmp_path):
+    (tmp_path / "disk2").mkdir()
+    (tmp_path / "disk2" / "file").write_bytes(b"1")
+    for name in ("c", "d"):
+        (root / name).symlink_to(tmp_path / "disk2")
+    assert {"c/file", "d/file"} <= set(listed(root).files)
+
+
+def test_a_file_that_vanishes_meanwhile_hides_no_other(root, monkeypatch):
+    for number in range(20):
+        (root / "a" / f"n{number}").write_bytes(b"1")
+    told = disk._told
+
+    def vanishing(each):
+        if each.name.endswith("7"):
+            Path(each.path).unlink()
+        return told(each)
+
+    monkeypatch.setattr(disk, "_told", vanishing)
+    assert len(listed(root).files) == 3 + 20 - 2
+    assert listed(root).others == {}
 
 
 def test_a_link_to_a_file_is_judged_by_its_target(root, tmp_path):

@@ -24,6 +24,8 @@ _UNDECODABLE: Final = (ValueError, RuntimeError, EOFError, OSError, zlib.error)
 """What codecs raise of bytes that are not what they wrote; Icechunk's errors are none of these."""
 _BESIDE: Final = re.compile(r'path="([^"]*/)?(manifests|snapshots|transactions)/\w+"')
 """Icechunk's own files: what is wrong with these is no chunk's damage."""
+_BEYOND: Final = re.compile("requested range was invalid|range not satisfiable|InvalidRange", re.IGNORECASE)
+"""What storages say of an object that ends before the bytes that are asked for."""
 _EVERYTHING: Final = slice(None)
 
 
@@ -114,7 +116,7 @@ def _why(error: Exception) -> str | None:
         return None
     if error.kind == icechunk.ErrorKind.OBJECT_NOT_FOUND:
         return "a chunk is missing"
-    if error.kind == icechunk.ErrorKind.OBJECT_STORE and "range" in text.lower():
+    if error.kind == icechunk.ErrorKind.OBJECT_STORE and _BEYOND.search(text):
         return "a chunk is cut short"
     return None
 
