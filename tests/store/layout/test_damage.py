@@ -2,6 +2,7 @@
 
 import pickle
 
+import icechunk
 import pytest
 
 from gnssice_batch.errors import StoreError
@@ -9,8 +10,11 @@ from gnssice_batch.model.damage import Damage, DamagedError
 from gnssice_batch.model.values import Span
 from gnssice_batch.operate.integrity import scan_store
 from gnssice_batch.store.faults import failed_storage
+from gnssice_batch.store.layout.damage import _why
 from tests.support.damage import chunks, spoil
 from tests.support.runs import repository
+
+SHORT = "a chunk is cut short"
 
 
 def test_damage_is_told_by_the_read_units_that_can_t_be_read(published):
@@ -18,6 +22,25 @@ def test_damage_is_told_by_the_read_units_that_can_t_be_read(published):
     (found,) = scan_store(published).damaged
     assert found.damage.span is not None
     assert str(found.damage).endswith(f"(write unit {found.damage.unit}): a chunk is missing")
+
+
+class Failed(icechunk.StorageError):
+    """What Icechunk raises for a storage."""
+
+    kind = icechunk.ErrorKind.OBJECT_STORE
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("Generic LocalFileSystem error: Requested range was invalid: Wanted range starting at 9", SHORT),
+        ("Generic S3 error: <Code>InvalidRange</Code>", SHORT),
+        ("Generic LocalFileSystem error: Unable to open file /data/orange/chunks/X: Too many open files", None),
+        ("Generic S3 error: error sending request for url (https://host/oranges/chunks/X)", None),
+    ],
+)
+def test_a_storage_that_fails_is_no_damage_whatever_its_path_says(said, why):
+    assert _why(Failed(said)) == why
 
 
 @pytest.mark.heavy
