@@ -30,6 +30,9 @@ _STATE: Final = "fetch_repo_info"
 """In the context of an error: it is the file that branches and versions are in."""
 _DECODING: Final = re.compile(r"decompress|checksum", re.IGNORECASE)
 _PARTS: Final = ("snapshots", "manifests", "chunks", "transactions")
+_FIRST: Final = {"snapshots", "transactions"}
+_FIRST_VERSION: Final = "1CECHNKREP0F1RSTCMT0"
+"""Where Icechunk writes and what, before the file that makes a folder a repository; unfinished files have a number."""
 """Folders of a repository."""
 _STATE_LOST: Final = (
     "All versions stand in its folder: put a copy of that file back, or the newest one in overwritten/, which is of the"
@@ -91,12 +94,17 @@ def check_state(url: str) -> None:
         When it is such a folder.
     """
     held = _held(local_path(url))
-    if not held & set(_PARTS):
-        return
-    if not held & {"chunks", "manifests", "overwritten"}:
-        msg = f"the making of the repository {url} was cut short, and nothing is in it: remove that folder, start again"
-        raise StoreError(msg)
-    raise StoreError(f"the repository {url} is damaged, its file repo is missing. {_STATE_LOST}")
+    if held & set(_PARTS) and not begun(url):
+        raise StoreError(f"the repository {url} is damaged, its file repo is missing. {_STATE_LOST}")
+
+
+def begun(url: str) -> list[str]:
+    """What is in a local folder that is being made a repository, or where that was cut short; empty for any other."""
+    path = local_path(url)
+    files = [each.relative_to(path) for each in path.rglob("*") if each.is_file()] if path.is_dir() else []
+    if not all(each.parts[0] in _FIRST and each.name.partition("#")[0] == _FIRST_VERSION for each in files):
+        return []
+    return sorted({str(path / each.parts[0]) for each in files})
 
 
 def check_free(url: str) -> None:
@@ -110,7 +118,7 @@ def check_free(url: str) -> None:
     path = local_path(url)
     if path.exists() and not path.is_dir():
         raise StoreError(f"{url} should be the folder of the repository, and is a file: change store.url or site")
-    if held := _held(path):
+    if (held := _held(path)) and not begun(url):
         msg = f"{url} is no repository, and none can be made there, because it holds {', '.join(sorted(held)[:3])}"
         raise StoreError(f"{msg}: change store.url or site, or move that away")
 

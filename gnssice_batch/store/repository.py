@@ -7,11 +7,12 @@ from typing import Any, Final
 import icechunk
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.storage import disk
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.storage.urls import below, local_path
 from gnssice_batch.store.conditional_writes import is_proven, prove, remember
-from gnssice_batch.store.damage import check_state, damaged, first_line, told
+from gnssice_batch.store.damage import begun, check_state, damaged, first_line, told
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.lock import ToldLock
 from gnssice_batch.store.storages import storage
@@ -181,10 +182,21 @@ def repository_exists(where: str | Location) -> bool:
         requests = None if where.local else _requests(RepositoryOptions())
         found = icechunk.Repository.exists(storage(where), storage_settings=requests)
         if not found and where.local:
-            check_state(where.url)
+            return _made_meanwhile(where)
     except (icechunk.IcechunkError, OSError) as error:
         raise StoreError(_unread(where, error)) from error
     return found
+
+
+def _made_meanwhile(where: Location) -> bool:
+    """Whether a local folder that was no repository just now is one; what is damaged stays so."""
+    try:
+        check_state(where.url)
+    except StoreError:
+        if icechunk.Repository.exists(storage(where)):
+            return True
+        raise
+    return False
 
 
 def no_such_branch(repository: Repository, branch: str) -> StoreError:
@@ -326,7 +338,12 @@ def _opened(place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -
 
 
 def _created(where: Location, place: icechunk.Storage, configuration: icechunk.RepositoryConfig) -> icechunk.Repository:
-    """A new repository, or the one that another process has just made."""
+    """A new repository, or the one that another process has just made.
+
+    What a process has left on a disk that died while it made one is removed: the caller holds the lock.
+    """
+    for left in begun(where.url) if where.local else ():
+        disk.remove(left)
     try:
         made = icechunk.Repository.create(place, config=configuration)
     except icechunk.IcechunkError:

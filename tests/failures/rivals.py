@@ -40,7 +40,7 @@ class Rivals:
         chance = random.Random(f"rivals/{self.seed}/{self.number}")
         kind = list(KINDS)[self.number % len(KINDS)]
         configs = [
-            write_settings(self.folder, self.archive, name=f"run_{which}", archive=section)
+            write_settings(self.folder, self.archive, name=f"run_{which}", archive={**section, "may_be_empty": True})
             for which, section in enumerate(KINDS[kind])
         ]
         if kind == "prepend racing an append" or chance.random() < 0.3:
@@ -51,7 +51,9 @@ class Rivals:
 
     def _seeded(self):
         """A store that holds the middle of the archive already."""
-        config = write_settings(self.folder, self.archive, name="middle", archive={"include": ["**/*0600_01H*"]})
+        config = write_settings(
+            self.folder, self.archive, name="middle", archive={"include": ["**/*0600_01H*"], "may_be_empty": True}
+        )
         assert finished(coordinator(config)) == 0, config.with_suffix(".log").read_text()
 
     def _race(self, configs, chance):

@@ -225,7 +225,7 @@ class TestTheSchedulerIsKilled:
     @pytest.mark.heavy
     def test_lost_for_good_the_run_ends_and_goes_on(self, tmp_path, dask):
         files = hourly(*range(0, 96, 6))
-        section = {"kind": "address", "address": dask.address, "connect_timeout_s": 4}
+        section = {"kind": "address", "address": dask.address, "connect_timeout_s": 15}
         chosen = site(tmp_path, files, cluster=section)
         with pytest.raises(InterruptedRunError, match="journaled"):
             run(chosen, Hook("ingest", dask.end, after=4))

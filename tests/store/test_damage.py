@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gnssice_batch import IcechunkStore, open_dataset, status
+from gnssice_batch import IcechunkStore, open_dataset, status, verify
 from gnssice_batch import plan as plan_run
 from gnssice_batch.errors import StoreError
 from gnssice_batch.job.run import run
@@ -14,7 +14,7 @@ from gnssice_batch.job.target import target_of
 from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.store.reading.contents import history
 from tests.support.published import GROUP, ingested
-from tests.support.runs import repository, settings
+from tests.support.runs import DAY_ONE_S, name, repository, rinex, settings, span_s, write
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +132,19 @@ def test_a_place_that_no_folder_can_have(tmp_path):
         status(chosen)
 
 
-def test_one_whose_making_was_cut_short(stored, damage):
-    for part in ("repo", "overwritten", "chunks", "manifests"):
-        path = damage / part
-        path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
-    for said in refusals(stored[0]):
-        assert "was cut short, and nothing is in it: remove that folder" in said
+def test_one_whose_making_was_cut_short_is_made_again(tmp_path):
+    """A coordinator was killed before it had written the file that makes the folder a repository."""
+    write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): rinex(span_s(DAY_ONE_S, 1))})
+    chosen = settings(tmp_path)
+    for part in ("snapshots/1CECHNKREP0F1RSTCMT0", "transactions/1CECHNKREP0F1RSTCMT0#1"):
+        path = repository(chosen) / part
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+    with pytest.raises(StoreError, match="there is no repository at"):
+        status(chosen)
+    assert plan_run(chosen).totals.files == 1
+    assert run(chosen).snapshot
+    assert verify(chosen, None).agrees
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
