@@ -23,14 +23,8 @@ from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileOutcome
 from gnssice_batch.planning.rules import SOFTWARE
 from gnssice_batch.store.conditional_writes import prove as prove_server
-from gnssice_batch.store.repository import (
-    Repository,
-    check_tag,
-    ensure_branch,
-    open_repository,
-    repository_exists,
-    tag_snapshot,
-)
+from gnssice_batch.store.repository import Repository, ensure_branch, open_repository, repository_exists
+from gnssice_batch.store.tags import check_tag, tag_snapshot
 from gnssice_batch.store.writing.publish import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, stage, staging_branch
 

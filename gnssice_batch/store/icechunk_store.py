@@ -16,14 +16,8 @@ from zarr.storage import WrapperStore
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.location import location
 from gnssice_batch.store.faults import as_store_errors
-from gnssice_batch.store.repository import (
-    MAIN,
-    Repository,
-    ensure_branch,
-    open_existing,
-    open_repository,
-    tag_snapshot,
-)
+from gnssice_batch.store.repository import MAIN, Repository, ensure_branch, open_existing, open_repository
+from gnssice_batch.store.tags import tag_snapshot
 from gnssice_batch.store.transaction import Transaction
 from gnssice_batch.store.versions import Version, VersionName, snapshot_of, versions
 

@@ -1,0 +1,51 @@
+"""Tags of a repository, which never change."""
+
+import icechunk
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.store.damage import first_line
+from gnssice_batch.store.faults import repeatable
+from gnssice_batch.store.repository import OBJECTS_OF_AN_UPDATE, Repository
+
+
+@repeatable
+def check_tag(repository: Repository, tag: str, free_for: str | None = None) -> None:
+    """Find out whether a tag can be given, before the work for it begins.
+
+    Parameters
+    ----------
+    free_for
+        A snapshot that may have it already.
+
+    Raises
+    ------
+    StoreError
+        When it is another snapshot's: tags never change.
+    """
+    if tag not in repository.handle.list_tags():
+        return
+    has = repository.handle.lookup_tag(tag)
+    if has != free_for:
+        raise StoreError(
+            f"the repository {repository.url} has a tag {tag!r} already, of version {has}, and tags never change:"
+            " choose another run.tag; nothing was published"
+        )
+
+
+@repeatable
+def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
+    """Tag a snapshot; a tag that is there already and says the same is fine.
+
+    Raises
+    ------
+    StoreError
+        When the tag is another snapshot's, or was deleted: tags never change.
+    """
+    try:
+        with repository.lock:
+            repository.handle.create_tag(tag, snapshot)
+            repository.wrote(OBJECTS_OF_AN_UPDATE)
+    except icechunk.IcechunkError as error:
+        if tag not in repository.handle.list_tags() or repository.handle.lookup_tag(tag) != snapshot:
+            msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {first_line(error)}"
+            raise StoreError(msg) from error
