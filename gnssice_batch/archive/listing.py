@@ -23,6 +23,7 @@ from gnssice_batch.storage.entries import Entry, Listed, OtherKind
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.listing import AT_ONCE
 from gnssice_batch.storage.patience import PATIENCE
+from gnssice_batch.wording import several
 
 HEADER_BYTES: Final = 65_536
 """How much of a file is fetched to read its header."""
@@ -31,7 +32,6 @@ _HEADER_REQUESTS: Final = 16
 _HEADERS_AHEAD: Final = 32
 """Headers that are asked for before the first of them is looked at."""
 _FETCH_TRIES: Final = 3
-_MOST_NAMED: Final = 3
 
 type _Found = Header | ReadError | ArchiveError
 type Hold = Callable[[Iterable[FileOutcome]], None]
@@ -198,9 +198,8 @@ def _check_closed(listed: Listed, settings: config.Archive) -> None:
     ]
     if closed:
         msg = (
-            f"of the archive {settings.url} {' and '.join(sorted(closed)[:_MOST_NAMED])}"
-            f"{f' and {len(closed) - _MOST_NAMED:,} more' if len(closed) > _MOST_NAMED else ''}; make it readable, or"
-            " leave it out by archive.exclude, with * behind the folder"
+            f"of the archive {settings.url} {several(sorted(closed), by=' and ')}; make it readable, or leave it out by"
+            " archive.exclude, with * behind the folder"
         )
         raise ArchiveError(msg)
 

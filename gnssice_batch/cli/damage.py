@@ -7,10 +7,10 @@ from rich.console import Console
 
 from gnssice_batch.cli.formatting import count
 from gnssice_batch.operate.integrity import Damaged, ScanReport
+from gnssice_batch.wording import several
 
 REMEDY: Final = "gnssice-batch repair makes these write units again from the archive"
 _MOST_SHOWN: Final = 20
-_MOST_NAMED: Final = 3
 
 
 def show_scan(console: Console, report: ScanReport) -> None:
@@ -44,5 +44,4 @@ def say(console: Console, text: str) -> None:
 
 
 def _from(files: Sequence[str]) -> str:
-    more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
-    return f"; files {', '.join(files[:_MOST_NAMED])}{more}" if files else ""
+    return f"; files {several(files)}" if files else ""

@@ -16,6 +16,8 @@ from gnssice_batch.rinex import read
 
 _READY: Final = b"r"
 _READ: Final = b"."
+_LEAST_BYTES: Final = 64 << 20
+"""A child that has not so much to read with blames no file."""
 _KEPT_FREE: Final = 0.3
 """Fraction of what the worker has left that its child leaves to it, and to the nanny where both are in one pod."""
 
@@ -32,7 +34,7 @@ def deadly_files(files: Sequence[SourceFile], context: ReadContext, memory_bytes
     -------
     tuple of SourceFile
         The files whose reading needs more memory than there is beside this process, or ends the process that reads
-        them; empty where there is not even enough for a child that reads nothing.
+        them; empty where there is not even enough for a child that reads a small one.
     """
     limit = None if memory_bytes is None else int((memory_bytes - _own_bytes()) * (1 - _KEPT_FREE))
     deadly: list[SourceFile] = []
@@ -75,6 +77,10 @@ def main() -> None:
     files, context, limit = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by the process that started this one
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (max(limit, 0), max(limit, 0)))
+    try:
+        bytearray(_LEAST_BYTES)
+    except MemoryError:
+        return
     os.write(sys.stdout.fileno(), _READY)
     for file in files:
         if not _survives(file, context):

@@ -12,6 +12,7 @@ from gnssice_batch.planning.backlog import Backlog
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.verification.comparison import Cells, held
+from gnssice_batch.wording import several
 
 _COLUMNS = ("status", "first_epoch", "last_epoch", "epochs_written", "observations_written", "epochs_joined")
 _MOST_NAMED = 5
@@ -34,10 +35,9 @@ def check_read_again(backlog: Backlog, files: Mapping[str, tuple[FileOutcome, ..
         if outcome.file.uri in found.sha256 and (why := _lost(outcome, found.sha256[outcome.file.uri]))
     ]
     if lost:
-        more = f" and {len(lost) - _MOST_NAMED:,} more" if len(lost) > _MOST_NAMED else ""
         msg = (
             f"{len(lost):,} files that the units to repair hold something of could not be had again"
-            f" ({'; '.join(lost[:_MOST_NAMED])}{more}); nothing was published: start again when they are there, or go"
+            f" ({several(lost, _MOST_NAMED, '; ')}); nothing was published: start again when they are there, or go"
             " on without them with --accept-loss"
         )
         raise ArchiveError(msg)

@@ -20,7 +20,7 @@ from gnssice_batch.job.prepare import Prepared, plan_all
 from gnssice_batch.job.work import Work
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import GroupTemplate, digest
-from gnssice_batch.model.values import Assignment, Done, PartitionOutcome
+from gnssice_batch.model.values import Assignment, Done, PartitionOutcome, SourceFile
 from gnssice_batch.planning.breaker import Breaker, BreakerLimits
 from gnssice_batch.planning.plan import GroupPlan, pending
 from gnssice_batch.store.writing.structure import Structure, StructureChange, stage, staging_branch, structure_on
@@ -171,8 +171,11 @@ def _without_deadly(assignment: Assignment, prepared: Prepared, work: Work, exec
     """Refuse those files of a partition that kill whoever reads them; where it did not die of these, set it aside."""
     key = assignment.partition.key
     arguments = (assignment.files, prepared.context, execution.tasks.memory_bytes())
-    looked = execution.run([Task(f"{key}/files", deadly_files, arguments)])
-    deadly = {file for finished in looked for file in finished.result or ()}
+    deadly = set[SourceFile]()
+    for finished in execution.run([Task(f"{key}/files", deadly_files, arguments)]):
+        deadly.update(finished.result or ())
+        if finished.error:
+            _log.warning("its files could not be looked at one by one: %s", finished.error, extra={"partition": key})
     if 0 < len(deadly) < len(assignment.files):
         work.note_deadly(key, deadly)
         named = ", ".join(sorted(file.uri for file in deadly))

@@ -113,10 +113,7 @@ def scan_store(
     StoreError
         When there is no store, or no such receiver.
     """
-    target = target_of(settings)
-    repository = existing_repository(target)
-    snapshot = repository.head(target.branch)
-    places = places_of(repository, target.branch, snapshot, receivers)
+    repository, snapshot, places = places_at_head(settings, receivers)
     with execution(settings, progress) as workers:
         return scanned(repository.url, snapshot, places, workers)
 
@@ -143,20 +140,24 @@ def scanned(url: str, snapshot: str, places: Iterable[Place], workers: Execution
     return ScanReport(url, snapshot, chunks, with_files(found, ledgers))
 
 
-def places_of(repository: Repository, branch: str, snapshot: str, wanted: Sequence[str]) -> list[Place]:
-    """The receivers of a snapshot that are to be looked at.
+def places_at_head(settings: config.Settings, wanted: Sequence[str]) -> tuple[Repository, str, list[Place]]:
+    """The repository, the head of its branch, and the receivers there that are to be looked at.
 
     Raises
     ------
     StoreError
-        When there is no such receiver.
+        When there is no store, or no such receiver.
     """
-    there = stored_receivers(repository, branch, snapshot)
+    target = target_of(settings)
+    repository = existing_repository(target)
+    snapshot = repository.head(target.branch)
+    there = stored_receivers(repository, target.branch, snapshot)
     unknown = sorted(set(wanted) - set(there))
     if unknown:
         msg = f"the store has no receiver {', '.join(unknown)}; it has {', '.join(there)}"
         raise StoreError(msg)
-    return [Place(repository.location, snapshot, name) for name in there if name in wanted or not wanted]
+    places = [Place(repository.location, snapshot, name) for name in there if name in wanted or not wanted]
+    return repository, snapshot, places
 
 
 def with_files(damages: Iterable[Damage], ledgers: Mapping[str, Ledger]) -> tuple[Damaged, ...]:

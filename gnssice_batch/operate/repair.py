@@ -11,8 +11,7 @@ from gnssice_batch.job.run import run
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.model.grid import gps_datetime
-from gnssice_batch.operate.integrity import Damaged, places_of, scanned
-from gnssice_batch.operate.status import existing_repository
+from gnssice_batch.operate.integrity import Damaged, places_at_head, scanned
 from gnssice_batch.operate.verification import verified
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.rewriting import Rewrite, Rewriting, older_rows, reaching_units
@@ -98,10 +97,7 @@ def plan_repair(settings: config.Settings, wanted: Wanted, progress: Progress | 
     ArchiveError, StoreError
         When archive or store can't be read.
     """
-    target = target_of(settings)
-    repository = existing_repository(target)
-    snapshot = repository.head(target.branch)
-    places = places_of(repository, target.branch, snapshot, wanted.receivers)
+    repository, snapshot, places = places_at_head(settings, wanted.receivers)
     with execution(settings, progress) as workers:
         damaged = scanned(repository.url, snapshot, places, workers).damaged
         differing = verified(settings, places, None, workers).differing if wanted.differing else {}
@@ -119,7 +115,7 @@ def plan_repair(settings: config.Settings, wanted: Wanted, progress: Progress | 
         older = {name: _reached(group, older_rows(group.ledger, present)) for name, group in chosen.items()}
         _note(reasons, older, "read by an older reader")
     plan = RepairPlan(repository.url, _units(chosen, reasons), damaged, {}, (), (), beyond, _rewrite(chosen, reasons))
-    return _with_files(plan, settings, repository, target.branch, chosen) if reasons else plan
+    return _with_files(plan, settings, repository, target_of(settings).branch, chosen) if reasons else plan
 
 
 def repair(

@@ -14,12 +14,10 @@ from gnssice_batch.job.counting import Progress
 from gnssice_batch.job.execution import Execution, execution
 from gnssice_batch.job.proof import compare_all, drawn, proved
 from gnssice_batch.job.report import Proof
-from gnssice_batch.job.target import target_of
 from gnssice_batch.model.damage import Damage, DamagedError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import SourceFile, Span, Status, Tally
-from gnssice_batch.operate.integrity import Damaged, Place, places_of, with_files
-from gnssice_batch.operate.status import existing_repository
+from gnssice_batch.operate.integrity import Damaged, Place, places_at_head, with_files
 from gnssice_batch.planning.markers import made_with
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.reading.cells import StoredCells
@@ -92,10 +90,7 @@ def verify_store(
     StoreError
         When there is no store, or no such receiver.
     """
-    target = target_of(settings)
-    repository = existing_repository(target)
-    snapshot = repository.head(target.branch)
-    places = places_of(repository, target.branch, snapshot, receivers)
+    repository, snapshot, places = places_at_head(settings, receivers)
     with execution(settings, progress) as workers:
         return replace(verified(settings, places, sample, workers), url=repository.url, snapshot=snapshot)
 

@@ -6,8 +6,7 @@ from gnssice_batch.ingest.header_facts import overrides_text
 from gnssice_batch.model.grid import SECOND_NS, write_unit
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.planning.rules import Rules
-
-_MOST_NAMED = 3
+from gnssice_batch.wording import several
 
 
 def not_followed(rules: Rules, receiver: str, template: GroupTemplate) -> tuple[str, ...]:
@@ -37,12 +36,7 @@ def by_sentence(sentences: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     for receiver, said in sorted(sentences.items()):
         for sentence in said:
             receivers.setdefault(sentence, []).append(receiver)
-    return {sentence: _names(of) for sentence, of in receivers.items()}
-
-
-def _names(receivers: list[str]) -> str:
-    more = len(receivers) - _MOST_NAMED
-    return ", ".join(receivers[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return {sentence: several(of) for sentence, of in receivers.items()}
 
 
 def _of_the_grid(rules: Rules, receiver: str, template: GroupTemplate) -> Iterator[str]:

@@ -8,6 +8,7 @@ from gnssice_batch.archive.listing import Listing
 from gnssice_batch.errors import ArchiveError, PlanError
 from gnssice_batch.model.values import SourceFile, Status
 from gnssice_batch.store.layout.ledger import Ledger
+from gnssice_batch.wording import several
 
 _MOST_NAMED: Final = 3
 
@@ -60,10 +61,9 @@ def check_gone(missing: Sequence[str], ledgers: Ledgers, settings: config.Archiv
         return
     files = len({uri for ledger in ledgers.values() for uri in _taken(ledger)})
     if len(missing) / files > settings.max_gone_fraction:
-        named = f"{', '.join(missing[:_MOST_NAMED])}{', ...' if len(missing) > _MOST_NAMED else ''}"
         msg = (
             f"the archive {settings.url} lacks {len(missing):,} of the {files:,} files that the store was made from"
-            f" ({named}); archive.max_gone_fraction allows {settings.max_gone_fraction:.1%}"
+            f" ({several(missing)}); archive.max_gone_fraction allows {settings.max_gone_fraction:.1%}"
         )
         raise ArchiveError(msg)
 
@@ -86,10 +86,9 @@ def check_owners(files: Iterable[SourceFile], ledgers: Ledgers, settings: config
         if now.get(uri, receiver) != receiver
     ]
     if again:
-        named = "; ".join(again[:_MOST_NAMED])
         msg = (
-            f"{len(again):,} files stand in the store as those of another receiver ({named}): were archive.layout or"
-            " archive.receivers changed? archive.take_again: true takes them once more"
+            f"the store has files as those of another receiver already ({several(again, by='; ')}): were archive.layout"
+            " or archive.receivers changed? archive.take_again: true takes them once more"
         )
         raise PlanError([msg])
 

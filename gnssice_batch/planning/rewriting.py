@@ -12,6 +12,7 @@ from gnssice_batch.errors import ArchiveError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import SourceFile, Status
 from gnssice_batch.store.layout.ledger import Ledger
+from gnssice_batch.wording import several
 
 _MOST_NAMED: Final = 5
 _REWRITE: Final = "rewrite "
@@ -114,10 +115,9 @@ def check_losses(found: Iterable[Rewriting]) -> None:
         ([name for one in found for name in one.changed], "the archive has other content now of"),
     ):
         if names:
-            more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
             msg = (
                 f"{what} {len(names):,} file{'s' * (len(names) > 1)} that the units to repair hold something of"
-                f" ({', '.join(names[:_MOST_NAMED])}{more}), which would be lost; nothing was changed: bring them back,"
+                f" ({several(names, _MOST_NAMED)}), which would be lost; nothing was changed: bring them back,"
                 " or go on without them with --accept-loss (the next run takes changed files as they are now)"
             )
             raise ArchiveError(msg)

@@ -78,10 +78,18 @@ def _list(folder: _Found, found: Listed, enter: Enter, root: Path) -> Iterator[_
                 _take(below, told, found)
             elif not enter(f"{below}/"):
                 found.others[f"{below}/"] = Other(OtherKind.LEFT_OUT, "a folder that is not looked into")
-            elif each.is_symlink() and Path(each.path).resolve().is_relative_to(root):
+            elif each.is_symlink() and _is_listed(Path(each.path).resolve(), root, enter):
                 found.others[f"{below}/"] = Other(OtherKind.LINK, "a link to a folder that is listed by itself")
             elif (told.st_dev, told.st_ino) not in above:
                 yield _Found(f"{below}/", each.path, above)
+
+
+def _is_listed(folder: Path, root: Path, enter: Enter) -> bool:
+    """Whether a folder is the root, or below it and looked into by its own name."""
+    if not folder.is_relative_to(root):
+        return False
+    parts = folder.relative_to(root).parts
+    return all(enter("/".join(parts[:end]) + "/") for end in range(1, len(parts) + 1))
 
 
 def _told(each: "os.DirEntry[str]") -> os.stat_result | None:

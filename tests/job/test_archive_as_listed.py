@@ -60,7 +60,7 @@ def test_files_that_are_gone_are_counted(chosen, tmp_path):
 @pytest.mark.usefixtures("chosen")
 def test_another_layout_does_not_take_the_archive_again(tmp_path):
     moved = with_archive(tmp_path, layout="auto")
-    with pytest.raises(PlanError, match="4 files stand in the store as those of another receiver"):
+    with pytest.raises(PlanError, match=r"as those of another receiver already .* and 1 more"):
         plan(moved)
     moved = with_archive(tmp_path, layout="auto", take_again=True)
     assert [each.receiver for each in plan(moved).receivers] == ["stat00sim"]

@@ -69,6 +69,14 @@ def test_another_name_of_a_folder_of_the_root_is_named_and_not_followed(root):
     assert set(listed(root).files) == {"a/b/two", "a/one", "top"}
 
 
+def test_another_name_of_a_folder_that_is_not_looked_into_is_followed(root):
+    (root / ".hidden" / "deep").mkdir(parents=True)
+    (root / ".hidden" / "deep" / "file").write_bytes(b"1")
+    (root / "seen").symlink_to(root / ".hidden" / "deep")
+    found = listed(root, enter=lambda folder: not folder.startswith("."))
+    assert set(found.files) == {"a/b/two", "a/one", "top", "seen/file"}
+
+
 def test_two_links_to_one_folder_outside_are_both_followed(root, tmp_path):
     (tmp_path / "disk2").mkdir()
     (tmp_path / "disk2" / "file").write_bytes(b"1")

@@ -32,6 +32,7 @@ from gnssice_batch.store.reading.shaping import (
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
 from gnssice_batch.store.repository import MAIN, Repository, no_such_branch, open_existing
 from gnssice_batch.store.versions import VersionName, snapshot_of
+from gnssice_batch.wording import several
 
 _GPS_EPOCH_NS: Final = int(np.datetime64("1980-01-06", "ns").astype(np.int64))
 _CHUNKS_ALONG_EPOCH: Final = 1_024
@@ -246,8 +247,7 @@ def _check_ends(group: zarr.Group, grid: Grid) -> None:
 
 
 def _listed(names: list[str], nothing: str = "") -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more or nothing
+    return several(names, _SHOWN) or nothing
 
 
 def _signals(group: zarr.Group) -> dict[str, xr.Variable]:

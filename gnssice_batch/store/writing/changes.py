@@ -8,6 +8,7 @@ import icechunk
 from zarr.core.sync import sync
 
 from gnssice_batch.model.template import JOINED, OBSERVED_COORDINATES, VARIABLES, GroupTemplate
+from gnssice_batch.wording import several
 
 _FROM_FILES: Final = (*OBSERVED_COORDINATES, *(spec.name for spec in JOINED))
 
@@ -97,6 +98,4 @@ def without_coordinates(units: Units, receivers: Iterable[str]) -> Units:
 def _some(indices: frozenset[tuple[int, ...]], what: str) -> str:
     if not indices:
         return ""
-    shown = ", ".join(str(index) for index in sorted(indices)[:3])
-    more = f" and {len(indices) - 3} more" if len(indices) > 3 else ""
-    return f" {len(indices)} chunks {what} ({shown}{more})"
+    return f" {len(indices)} chunks {what} ({several([str(index) for index in sorted(indices)])})"
