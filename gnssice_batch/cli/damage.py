@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from rich.console import Console
-
 from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.output import say
 from gnssice_batch.operate.integrity import Damaged, ScanReport
 from gnssice_batch.wording import several
 
@@ -13,20 +12,20 @@ REMEDY: Final = "gnssice-batch repair makes these write units again from the arc
 _MOST_SHOWN: Final = 20
 
 
-def show_scan(console: Console, report: ScanReport) -> None:
+def show_scan(report: ScanReport) -> None:
     """What reading every chunk of a store has come to."""
-    say(console, f"{count(report.chunks, 'chunk')} of {report.url} at {report.snapshot} were read")
-    show_damage(console, report.damaged)
+    say(f"{count(report.chunks, 'chunk')} of {report.url} at {report.snapshot} were read")
+    show_damage(report.damaged)
 
 
-def show_damage(console: Console, damaged: Sequence[Damaged]) -> None:
+def show_damage(damaged: Sequence[Damaged], *, to_errors: bool = False) -> None:
     """What of a store can't be read, with the files that reach into it; nothing where nothing is damaged."""
     if damaged:
-        say(console, "Damaged")
+        say("Damaged", to_errors=to_errors)
     for each in damaged[:_MOST_SHOWN]:
-        say(console, f"  {each.damage}{_from(each.files)}")
+        say(f"  {each.damage}{_from(each.files)}", to_errors=to_errors)
     if len(damaged) > _MOST_SHOWN:
-        say(console, f"  and {len(damaged) - _MOST_SHOWN:,} more: --json has them all")
+        say(f"  and {len(damaged) - _MOST_SHOWN:,} more: --json has them all", to_errors=to_errors)
 
 
 def damage_text(damaged: Sequence[Damaged]) -> str:
@@ -36,11 +35,6 @@ def damage_text(damaged: Sequence[Damaged]) -> str:
     mended = f": {REMEDY}" if len(lasting) < len(damaged) else ""
     beyond = "".join(f"; an earlier version may have {place}: gnssice-batch log" for place in lasting[:1])
     return f"the store is damaged in {places} (first {damaged[0].damage}){mended}{beyond}"
-
-
-def say(console: Console, text: str) -> None:
-    """A line as it is."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _from(files: Sequence[str]) -> str:

@@ -6,12 +6,11 @@ import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, ReportOption, SetOption, app, end_run, write_json
 from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gnssice_batch.operate.repair import RepairPlan
 
 _MOST_SHOWN: Final = 20
@@ -61,7 +60,7 @@ def repair(  # noqa: PLR0913 - one parameter per option
         if as_json_text:
             write_json({"dry_run": True, **found.as_json()}, STDOUT)
         else:
-            _show(found, Console(stderr=report_to == STDOUT))
+            _show(found, to_errors=report_to == STDOUT)
         begun = found.units and not dry_run
         report = repair_store(settings, found, progress, accept_loss=accept_loss) if begun else None
     if report is not None:
@@ -74,19 +73,19 @@ def repair(  # noqa: PLR0913 - one parameter per option
         end_run(report, settings.run)
 
 
-def _show(found: "RepairPlan", console: "Console") -> None:
-    from gnssice_batch.cli.damage import say, show_damage
+def _show(found: "RepairPlan", *, to_errors: bool) -> None:
+    from gnssice_batch.cli.damage import show_damage
 
-    show_damage(console, found.damaged)
+    show_damage(found.damaged, to_errors=to_errors)
     if not found.units:
-        say(console, "Nothing to make again")
+        say("Nothing to make again", to_errors=to_errors)
         return
     units, files = count(len(found.units), "write unit"), count(sum(found.files.values()), "file")
-    say(console, f"To make again: {units} from {files}")
+    say(f"To make again: {units} from {files}", to_errors=to_errors)
     for unit in found.units[:_MOST_SHOWN]:
-        say(console, f"  {unit}")
+        say(f"  {unit}", to_errors=to_errors)
     if len(found.units) > _MOST_SHOWN:
-        say(console, f"  and {len(found.units) - _MOST_SHOWN:,} more: --dry-run --json has them all")
+        say(f"  and {len(found.units) - _MOST_SHOWN:,} more: --dry-run --json has them all", to_errors=to_errors)
     for names, what in ((found.gone, "gone from the archive"), (found.changed, "changed in the archive since")):
         for name in names:
-            say(console, f"  {what}, what it gave would be lost: {name}")
+            say(f"  {what}, what it gave would be lost: {name}", to_errors=to_errors)

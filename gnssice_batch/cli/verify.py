@@ -65,12 +65,11 @@ def verify(  # noqa: PLR0913 - one parameter per option
         write_json(report.as_json(), STDOUT)
     else:
         tables.show_verification(Console(), report)
-        show_damage(Console(), report.damaged)
+        show_damage(report.damaged)
     _end(report)
 
 
 def _scan(settings: "Settings", receivers: "Sequence[str]", *, as_json_text: bool) -> None:
-    from rich.console import Console
 
     from gnssice_batch.cli.damage import damage_text, show_scan
     from gnssice_batch.cli.progress import progress_display
@@ -81,7 +80,7 @@ def _scan(settings: "Settings", receivers: "Sequence[str]", *, as_json_text: boo
     if as_json_text:
         write_json(report.as_json(), STDOUT)
     else:
-        show_scan(Console(), report)
+        show_scan(report)
     if report.damaged:
         raise StoreError(damage_text(report.damaged))
 

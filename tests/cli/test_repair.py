@@ -5,6 +5,10 @@ import json
 import pytest
 
 from gnssice_batch.cli import main
+from gnssice_batch.cli.damage import show_damage
+from gnssice_batch.model.damage import Damage
+from gnssice_batch.model.values import Span
+from gnssice_batch.operate.integrity import Damaged
 from tests.support.damage import chunks, everything, spoil
 from tests.support.published import FILES, FIRST, GROUP
 from tests.support.runs import DAY_ONE_S, head, name, rinex, span_s, write
@@ -82,3 +86,10 @@ def test_options_that_exclude_each_other(command):
     assert command("verify", "--store-only", "--full")[0] == 2
     assert command("repair", "--json")[0] == 2
     assert command("repair", "--receiver", "nobody")[0] == 5
+
+
+def test_names_that_steer_a_terminal_are_written_out(capsys):
+    show_damage([Damaged(Damage("rec", "SNR", 0, Span(0, 1), "a chunk is missing"), ("a\x1b[31m",))])
+    said = capsys.readouterr().out
+    assert "files a\\x1b[31m" in said
+    assert "\x1b" not in said
