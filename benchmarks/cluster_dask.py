@@ -20,6 +20,13 @@ _TASKS = 5_000
 _IDLE_S = 20.0
 _START_S = 900.0
 _FORK = bytes(600)
+_QUIET_WORKERS = {
+    "DASK_LOGGING__DISTRIBUTED": "warning",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "10s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+}
+"""Workers that look after themselves less often: a thousand share one process. What they send is the same."""
 
 
 def main(workers: int = _WORKERS, tasks: int = _TASKS) -> dict[str, float]:
@@ -49,7 +56,7 @@ def do(assignment: Assignment, _fork: bytes) -> PartitionOutcome:
 def _workers(port: int, count: int) -> Iterator[None]:
     """Workers in a process of their own; they wait for the scheduler."""
     command = [sys.executable, "-m", "benchmarks.cluster_workers", f"tcp://127.0.0.1:{port}", str(count)]
-    environment = {**os.environ, "DASK_LOGGING__DISTRIBUTED": "warning"}
+    environment = {**os.environ, **_QUIET_WORKERS}
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
         try:
             yield

@@ -232,6 +232,12 @@ class Reader(Section):
         description="Files that are larger, or unpack to more, are rejected; bytes, or with a unit.",
         validate_default=True,
     )
+    kept_bytes: int = Field(
+        256 << 20,
+        ge=0,
+        description="Observations that a worker keeps in memory of files it lays out later: of the sample, and of a "
+        "partition that meets new signals. In bytes; what does not fit is read again.",
+    )
     signal_overrides: Overrides = Field(
         default_factory=dict, description="By system: declared observation code to the RINEX 3 code it is read as."
     )

@@ -1,6 +1,6 @@
 """The bytes of a partition's files: each asked for once, also where they are read twice."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
@@ -12,13 +12,21 @@ from gnssice_batch.model.values import SourceFile
 
 
 class Fetching:
-    """Files fetched ahead in their order, and held on to until it is clear whether this process reads them again."""
+    """Files fetched ahead in their order, and held on to until it is clear whether this process reads them again.
 
-    def __init__(self, archive: ArchiveAccess, files: Iterable[SourceFile]) -> None:
+    Parameters
+    ----------
+    files
+        In the order in which they are wanted.
+    known
+        Those whose bytes nobody is going to want.
+    """
+
+    def __init__(self, archive: ArchiveAccess, files: Iterable[SourceFile], known: Container[SourceFile] = ()) -> None:
         self._archive = archive
         files = list(files)
         self._held = {file: kept for file in files if (kept := KEPT.take(archive, file))}
-        self._ahead = Ahead(archive, [file for file in files if file not in self._held])
+        self._ahead = Ahead(archive, [file for file in files if file not in self._held and file not in known])
 
     def __enter__(self) -> Self:
         """Begin to fetch."""

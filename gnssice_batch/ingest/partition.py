@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from gnssice_batch.ingest.align import (
 )
 from gnssice_batch.ingest.fetching import Fetching
 from gnssice_batch.ingest.joining import contested_slots, join_block, nothing_joined, standing
+from gnssice_batch.ingest.kept_readings import READINGS
 from gnssice_batch.ingest.opening import Fork, Opening
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, read_file, too_large
 from gnssice_batch.ingest.sources import Sources, by_first_unit
@@ -139,17 +141,19 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
     started = time.monotonic()
     context.hold_store()
     interval_ns = assignment.grid.interval_ns
+    wanted = [file for file in by_first_unit(assignment) if not too_large(file, context)]
+    kept = READINGS.take(context, wanted, interval_ns)
     with (
         scope(partition=assignment.partition.key),
-        Fetching(
-            context.archive, [file for file in by_first_unit(assignment) if not too_large(file, context)]
-        ) as files,
+        Fetching(context.archive, wanted, kept) as files,
         Opening(fork, assignment) as opening,
     ):
-        sources = Sources(assignment, lambda file: read_file(file, context, interval_ns, files.fetch))
+        read = partial(read_file, context=context, interval_ns=interval_ns, content_of=files.fetch)
+        sources = Sources(assignment, read, kept, context.kept_bytes)
         outcome = _written(assignment, opening, context, sources)
         if outcome.unknown_sids:
             files.keep()
+            READINGS.put(context, sources.read_in_vain())
         elif context.store and not context.store.local:
             written, size_bytes = opening.work.objects()
             TRAFFIC.note("PUT", written, sent_bytes=size_bytes)
@@ -230,7 +234,9 @@ def _aligned(task: _Task, unit: int, pending: Collection[int], *, again: bool) -
     state = _start(task, unit, again=again) if anyway else None
     for index in task.sources.reaching(unit):
         task.sources.get(index)
-        if not task.sources.unknown and task.sources.reaches(index, unit):
+        if task.sources.unknown:
+            state = None
+        elif task.sources.reaches(index, unit):
             state = state or _start(task, unit, again=again)
             _fill_from(task, state, index)
         task.sources.drop_unless_reaching(index, pending)

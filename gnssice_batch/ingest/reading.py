@@ -38,6 +38,8 @@ class ReadContext:
     """Receiver to its own signal overrides, the common ones included, where it has any."""
     store: Location | None = None
     """Where the forks belong to; they carry no credentials, so who opens one has to know how."""
+    kept_bytes: int = 256 << 20
+    """Memory of the observations that a process keeps of files it has read, to lay them out later."""
 
     def hold_store(self) -> None:
         """Let this process open forks of the store."""
@@ -144,6 +146,12 @@ def read_content(fetched: Fetched, context: ReadContext, interval_ns: int | None
             _log.error("%s: %s", file.uri, error.detail, exc_info=error.__cause__)
         facts = FileFacts(sha256=sha256, lines=error.lines, skipped=error.counts)
         return _rejected(file, facts, Refusal.of(error))
+
+
+def observations_bytes(result: ReadFile) -> int:
+    """Memory of the observations of a file: of what there is one of per satellite and epoch."""
+    arrays = (array for part in result.parts for array in (part.row_sv, part.value, part.lli, part.ssi))
+    return sum(array.nbytes for array in arrays)
 
 
 def other_marker(facts: FileFacts, wanted: str) -> Refusal | None:
@@ -254,8 +262,13 @@ def _checked(result: ReadFile, context: ReadContext, interval_ns: int | None) ->
     if facts.span is None:
         refusal = Refusal(Reason.OUT_OF_BOUNDS, "no epoch within grid.earliest and grid.latest")
         return _rejected(result.file, facts, refusal)
-    refusal = too_fast(facts, interval_ns) if interval_ns else None
-    return _rejected(result.file, facts, refusal) if refusal else result
+    return for_interval(result, interval_ns) if interval_ns else result
+
+
+def for_interval(result: ReadFile, interval_ns: int) -> ReadFile:
+    """A file that was read, refused if it is sampled faster than a grid of that interval."""
+    refusal = too_fast(result.facts, interval_ns)
+    return _rejected(result.file, result.facts, refusal) if refusal else result
 
 
 def _rejected(file: SourceFile, facts: FileFacts, refusal: Refusal) -> ReadFile:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
-from gnssice_batch.ingest.reading import ReadFile
+from gnssice_batch.ingest.reading import ReadFile, observations_bytes
 from gnssice_batch.model.values import Assignment, SourceFile, Span
 
 
@@ -13,12 +13,17 @@ class Sources:
 
     assignment: Assignment
     read: Callable[[SourceFile], ReadFile]
+    kept: dict[SourceFile, ReadFile] = field(default_factory=dict)
+    """Files that were read before; each is forgotten when it is wanted."""
+    spare_bytes: int = 0
+    """Memory of the observations that may be held of files no unit needs any more: in case all are read in vain."""
     results: dict[int, ReadFile] = field(default_factory=dict)
     """Every file read so far, without its observations."""
     unknown: set[str] = field(default_factory=set)
     """Signals of the files read so far that the group's axis lacks."""
     bytes_read: int = 0
     _held: dict[int, ReadFile] = field(default_factory=dict)
+    _let_go: list[ReadFile] = field(default_factory=list)
     _places: dict[str, int] = field(init=False)
     """Index of every signal on the group's axis."""
 
@@ -47,10 +52,12 @@ class Sources:
     def get(self, index: int) -> ReadFile:
         """A file with its observations, read again only if it was dropped."""
         if index not in self._held:
-            result = self.read(self.assignment.files[index])
+            result = self.kept.pop(self.assignment.files[index], None)
+            if result is None:
+                result = self.read(self.assignment.files[index])
+                self.bytes_read += result.size_bytes
             self._held[index] = result
             self.results[index] = replace(result, parts=())
-            self.bytes_read += result.size_bytes
             self.unknown |= result.sids.difference(self._places)
         return self._held[index]
 
@@ -66,12 +73,25 @@ class Sources:
         for index in range(len(self.assignment.files)):
             if index not in self.results:
                 self.get(index)
-                self._held.pop(index)
+                self._drop(index)
+
+    def read_in_vain(self) -> list[ReadFile]:
+        """What is held of the files, which have to be laid out again on an axis that has all their signals."""
+        return [*self._let_go, *self._held.values()]
 
     def drop_unless_reaching(self, index: int, units_to_come: Collection[int]) -> None:
         """Let go of a file's observations if it reaches none of the units to come."""
         if not any(unit in self._units(index) for unit in units_to_come):
-            self._held.pop(index, None)
+            self._drop(index)
+
+    def _drop(self, index: int) -> None:
+        """Let go of a file, at last where it is certain that no signal is unknown, or there is no room for it."""
+        dropped = self._held.pop(index, None)
+        if len(self.results) == len(self.assignment.files) and not self.unknown:
+            self._let_go.clear()
+        elif dropped and (size_bytes := observations_bytes(dropped)) <= self.spare_bytes:
+            self.spare_bytes -= size_bytes
+            self._let_go.append(dropped)
 
     def _units(self, index: int) -> range:
         """Write units a file reaches."""

@@ -8,6 +8,7 @@ from gnssice_batch import config
 from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.cluster.executor import Executor, Finished, Task, executor, with_retries
 from gnssice_batch.errors import GnssiceError, InterruptedRunError
+from gnssice_batch.ingest.kept_readings import READINGS
 from gnssice_batch.job.counting import Counting, Counts, Progress
 from gnssice_batch.job.interruption import Stop, stoppable
 from gnssice_batch.storage.traffic import TRAFFIC, Traffic
@@ -75,6 +76,7 @@ def execution(settings: config.Settings, progress: Progress | None = None) -> It
     told, run = Counting(progress or NoProgress()), settings.run
     with ExitStack() as stack:
         stack.callback(KEPT.forget)
+        stack.callback(READINGS.forget)
         TRAFFIC.take()
         stop = stack.enter_context(stoppable(run.grace_s))
         tasks = stack.enter_context(executor(settings.cluster, run.window))

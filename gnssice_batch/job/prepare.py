@@ -70,7 +70,7 @@ class Prepared:
     @property
     def totals(self) -> Totals:
         """What the plan costs."""
-        return totals(self.plans)
+        return totals(self.plans, self.context.kept_bytes)
 
 
 def prepare(

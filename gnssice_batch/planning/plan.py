@@ -67,7 +67,7 @@ class Totals:
     references: int
     """Chunk references the commit adds at most."""
     task_memory_bytes: int
-    """Largest memory of a task: the block of one write unit and the rows of its files."""
+    """Largest memory of a task: the block of one write unit, the rows of a file, and those that are kept of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +244,14 @@ def pending(assignments: Iterable[Assignment], done: Mapping[str, Collection[Sou
     )
 
 
-def totals(plans: Sequence[GroupPlan]) -> Totals:
-    """What these plans cost, before anything is run."""
+def totals(plans: Sequence[GroupPlan], kept_bytes: int = 0) -> Totals:
+    """What these plans cost, before anything is run.
+
+    Parameters
+    ----------
+    kept_bytes
+        Memory of the observations that a process keeps of files it has read.
+    """
     assignments = [(plan.template, assignment) for plan in plans for assignment in plan.assignments]
     files = {file.uri: file.size_bytes for _, assignment in assignments for file in assignment.files}
     return Totals(
@@ -254,7 +260,7 @@ def totals(plans: Sequence[GroupPlan]) -> Totals:
         partitions=len(assignments),
         write_units=sum(len(assignment.partition.stored_units) for _, assignment in assignments),
         references=sum(_references(plan) for plan in plans),
-        task_memory_bytes=max((_memory_bytes(*item) for item in assignments), default=0),
+        task_memory_bytes=max((_memory_bytes(*item, kept_bytes) for item in assignments), default=0),
     )
 
 
@@ -376,10 +382,12 @@ def _references(plan: GroupPlan) -> int:
     return units * columns * len(VARIABLES) + inner * len(EPOCH_COORDINATES) + axis
 
 
-def _memory_bytes(template: GroupTemplate, assignment: Assignment) -> int:
-    largest = max((file.size_bytes for file in assignment.files), default=0)
+def _memory_bytes(template: GroupTemplate, assignment: Assignment, kept_bytes: int) -> int:
+    sizes = [_ROWS_TO_FILE_BYTES * file.size_bytes for file in assignment.files]
+    largest = max(sizes, default=0)
     joins = bool(assignment.stored) or _overlap(assignment.spans)
-    return task_memory_bytes(template.grid, len(template.axis.sids), joins=joins) + _ROWS_TO_FILE_BYTES * largest
+    block = task_memory_bytes(template.grid, len(template.axis.sids), joins=joins)
+    return block + largest + min(kept_bytes, sum(sizes) - largest)
 
 
 def _overlap(spans: Iterable[Span]) -> bool:

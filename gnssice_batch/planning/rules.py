@@ -60,6 +60,7 @@ class Rules:
     groups: NewGroups
     limits: BreakerLimits
     sample_files: int
+    kept_bytes: int
     """Files per new receiver that are read before its group is made."""
     partition_units: int | None
     """Write units of a partition; None: what suits the files."""
@@ -82,7 +83,10 @@ class Rules:
         known = templates or {}
         bounds = {receiver: self.bounds(receiver, known.get(receiver)) for receiver in receivers}
         overrides = {receiver: self.overrides_of(receiver) for receiver in bounds}
-        return ReadContext(access(self.archive), self.options, bounds, overrides=overrides, store=self.store)
+        archive = access(self.archive)
+        return ReadContext(
+            archive, self.options, bounds, overrides=overrides, store=self.store, kept_bytes=self.kept_bytes
+        )
 
 
 def rules_of(settings: config.Settings, retry: Wish | None = None) -> Rules:
@@ -110,6 +114,7 @@ def rules_of(settings: config.Settings, retry: Wish | None = None) -> Rules:
         groups=_new_groups(settings),
         limits=BreakerLimits(run.breaker_files, run.breaker_fraction, run.on_error == "fail"),
         sample_files=run.sample_files,
+        kept_bytes=reader.kept_bytes,
         partition_units=run.partition_units,
         store=Location(repository_url(settings.store.url, settings.site), settings.store.storage_options),
         any_date=isinstance(retry, Retry) and Reason.IMPLAUSIBLE_DATE in retry.reasons,

@@ -10,6 +10,7 @@ import numpy as np
 from gnssice_batch.errors import ConfigError, PlanError, Reason
 from gnssice_batch.ingest.align import filled
 from gnssice_batch.ingest.fetching import Fetching
+from gnssice_batch.ingest.kept_readings import READINGS
 from gnssice_batch.ingest.reading import ReadContext, ReadFile, is_faster, read_file, too_fast, too_large
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.model.intervals import interval_of
@@ -74,6 +75,7 @@ def _surveyed(file: SourceFile, context: ReadContext) -> FileSurvey:
         result = read_file(file, context, content_of=files.fetch)
         if result.status is not Status.REJECTED:
             files.keep()
+            READINGS.put(context, [result])
     outcome = FileOutcome(file, result.status, result.facts, result.refusal)
     if result.status is Status.REJECTED or result.facts.span is None:
         return FileSurvey(outcome, frozenset(), 0)
