@@ -128,10 +128,10 @@ def _made(work: Work, prepared: Prepared, making: Making) -> Structure:
     previous = making.extended.result() if making.extended else None
     repository, journal, staged = work.repository, work.journal, work.begun.result().staged
     if previous or staged is None:
-        base, root = (previous.base, previous.root) if previous else (prepared.backlog.base(repository), "")
+        base = previous.base if previous else prepared.backlog.base(repository)
         work.structures += 1
         branch = staging_branch(journal.record.run, work.structures)
-        staged = stage(repository, base, branch, prepared.source_format, root)
+        staged = stage(repository, base, branch)
     wanted = StructureChange(tuple(making.templates.values()), prepared.source_format)
     structure = structure_on(repository, staged, wanted, previous)
     journal.keep_structure(structure)

@@ -120,7 +120,7 @@ class Start:
             self.journal.keep_surveyed(prepared.refused)
         staged = None
         if self.resumed.structure is None:
-            staged = stage(self.repository, base, staging_branch(self.run, 0), prepared.source_format)
+            staged = stage(self.repository, base, staging_branch(self.run, 0))
         return Begun(self.repository, self.journal, staged)
 
 

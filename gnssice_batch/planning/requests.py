@@ -111,7 +111,7 @@ def foreseen(
         file_gets=whole.files,
         archive_lists=lists,
         chunk_puts=sum(_chunks(plan, filled.get(plan.template.receiver)) for plan in plans),
-        commit_puts=_COMMIT * (1 + changed + new) + 2 * _BRANCH + (_PROBE + _NEW_REPOSITORY if new else 0),
+        commit_puts=_COMMIT * (1 + changed) + 2 * _BRANCH + (_PROBE + _NEW_REPOSITORY if new else 0),
         manifest_puts=sum(_manifests(plan, filled.get(plan.template.receiver)) for plan in plans),
         journal_puts=_JOURNAL + bool(refused) + whole.partitions,
         store_gets=_GETS_OF_A_RUN + reading,

@@ -1,4 +1,4 @@
-"""Metadata documents of arrays, many at a time, as Zarr writes them.
+"""Metadata documents of groups, of arrays many at a time, as Zarr writes them.
 
 Making, opening and resizing an array by Zarr takes a millisecond or two each; a network's first run makes ten thousand.
 """
@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import zarr
+from zarr.abc.store import Store
 from zarr.core.array import AsyncArray
 from zarr.core.buffer import cpu
+from zarr.core.group import AsyncGroup, GroupMetadata
 from zarr.core.sync import sync
-from zarr.storage import MemoryStore
+from zarr.storage import MemoryStore, StorePath
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.layout.codecs import ArrayEncoding
@@ -48,6 +50,14 @@ def document_of(dims: tuple[str, ...], encoded: ArrayEncoding, **words: Any) -> 
     return documents(group, ["array"])["array"]
 
 
+def make_group(store: Store, path: str, attributes: Mapping[str, Any] | None = None) -> zarr.Group:
+    """Make a group, and not those above it, as Zarr would: two forks that both make the root can't be merged."""
+    metadata = GroupMetadata(attributes=dict(attributes or {}))
+    where = StorePath(store, path)
+    sync(_put_documents(where, {"": metadata.to_dict()}))
+    return zarr.Group(AsyncGroup(metadata=metadata, store_path=where))
+
+
 def documents(group: zarr.Group, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Document]:
     """The documents of arrays of a group by name.
 
@@ -72,7 +82,7 @@ def documents(group: zarr.Group, names: Iterable[str], optional: Iterable[str] =
 
 def put_documents(group: zarr.Group, found: Mapping[str, Document]) -> None:
     """Write documents of arrays of a group; a new one makes an array, empty."""
-    sync(_put_all(group, found))
+    sync(_put_documents(group.store_path, found))
 
 
 def with_shape(document: Document, shape: tuple[int, ...]) -> Document:
@@ -89,6 +99,6 @@ async def _get_all(group: zarr.Group, names: Iterable[str]) -> list[Any]:
     return await asyncio.gather(*((group.store_path / name / _NAME).get() for name in names))
 
 
-async def _put_all(group: zarr.Group, found: Mapping[str, Document]) -> None:
+async def _put_documents(where: StorePath, found: Mapping[str, Document]) -> None:
     buffers = {name: cpu.Buffer.from_bytes(json.dumps(document).encode()) for name, document in found.items()}
-    await asyncio.gather(*((group.store_path / name / _NAME).set(buffer) for name, buffer in buffers.items()))
+    await asyncio.gather(*((where / name / _NAME).set(buffer) for name, buffer in buffers.items()))

@@ -17,7 +17,15 @@ from gnssice_batch.model.values import FileOutcome, Span, Status, Tally
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
-from gnssice_batch.store.layout.documents import Document, document_of, documents, opened, put_documents, with_shape
+from gnssice_batch.store.layout.documents import (
+    Document,
+    document_of,
+    documents,
+    make_group,
+    opened,
+    put_documents,
+    with_shape,
+)
 from gnssice_batch.store.layout.file_rows import (
     FILE_CHUNK_ROWS,
     NO_TIME,
@@ -58,8 +66,8 @@ class Provenance:
 
 def create_ledger(group: zarr.Group) -> None:
     """Make both empty tables of a receiver's group."""
-    group.create_group("metadata")
-    group.create_group(TABLE)
+    for path in ("metadata", TABLE):
+        make_group(group.store, f"{group.path}/{path}")
     create_rows(group)
     put_documents(group, {f"{TABLE}/{name}": _document(name, dtype) for name, dtype in TABLE_COLUMNS.items()})
 

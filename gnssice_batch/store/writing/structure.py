@@ -27,7 +27,7 @@ from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import create_arrays, layout_attributes, read_template
 from gnssice_batch.store.layout.columns import write_column
-from gnssice_batch.store.layout.documents import Document, documents, opened, put_documents, with_shape
+from gnssice_batch.store.layout.documents import Document, documents, make_group, opened, put_documents, with_shape
 from gnssice_batch.store.layout.foreign import foreign_arrays
 from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, STAGING, Repository, make_branch, remove_branch
 from gnssice_batch.store.together import together
@@ -52,8 +52,6 @@ class Structure:
     """The fork of the committed structure; each attempt of a task makes a copy of its own."""
     units: Units
     """Chunks the structure itself writes or moves."""
-    root: str = ""
-    """Snapshot of the base with the root group, which every structure of a run is made from; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,6 @@ class Staged:
     base: str
     """Snapshot of the target branch it was made on."""
     branch: str
-    root: str
-    """Snapshot of the base with the root group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +74,8 @@ class StructureChange:
 
 
 @as_store_errors()
-def stage(repository: Repository, base: str, staging: str, source_format: str, root: str = "") -> Staged:
-    """Make a staging branch in which the root group stands; readers of other branches see nothing of it.
+def stage(repository: Repository, base: str, staging: str) -> Staged:
+    """Make a staging branch; readers of other branches see nothing of it.
 
     Parameters
     ----------
@@ -87,19 +83,16 @@ def stage(repository: Repository, base: str, staging: str, source_format: str, r
         Snapshot the run was planned on.
     staging
         Name of the branch.
-    root
-        A snapshot of the base with the root group, where there is one.
     """
-    _branch(repository, staging, root or base)
-    return Staged(base, staging, root or _with_root(repository, staging, source_format))
+    _branch(repository, staging, base)
+    return Staged(base, staging)
 
 
 def make_structure(
     repository: Repository, base: str, staging: str, wanted: StructureChange, previous: Structure | None = None
 ) -> Structure:
     """Bring groups to their templates on a new staging branch, as `structure_on` does on one that is there."""
-    root = previous.root if previous else ""
-    return structure_on(repository, stage(repository, base, staging, wanted.source_format, root), wanted, previous)
+    return structure_on(repository, stage(repository, base, staging), wanted, previous)
 
 
 @as_store_errors()
@@ -127,12 +120,13 @@ def structure_on(
     change = fork_bytes(fork)
     units = changed_units(fork)
     if fork.has_uncommitted_changes:
+        ensure_root(session, wanted.source_format)
         session.merge(fork)
         with repository.lock:
             session.commit("structure of a run")
             repository.wrote(OBJECTS_OF_A_COMMIT + len(units))
         session = repository.handle.writable_session(staged.branch)
-    return Structure(staged.base, staged.branch, change, fork_bytes(session.fork()), units, staged.root)
+    return Structure(staged.base, staged.branch, change, fork_bytes(session.fork()), units)
 
 
 @repeatable
@@ -169,23 +163,11 @@ def is_available(repository: Repository, structure: Structure) -> bool:
 
 
 def ensure_root(session: icechunk.Session, source_format: str) -> None:
-    """Make the root group where there is none."""
+    """Make the root group where there is none, beside the structure and not in it, so that first runs can't clash."""
     try:
         zarr.open_group(session.store, mode="r", zarr_format=3)
     except FileNotFoundError:
         zarr.create_group(session.store, attributes={"source_format": source_format})
-
-
-def _with_root(repository: Repository, staging: str, source_format: str) -> str:
-    """The snapshot in which the root group stands: a structure does not make it, so that first runs can't clash."""
-    session = repository.handle.writable_session(staging)
-    ensure_root(session, source_format)
-    if not session.has_uncommitted_changes:
-        return str(session.snapshot_id)
-    with repository.lock:
-        root = str(session.commit("root group"))
-        repository.wrote(OBJECTS_OF_A_COMMIT)
-        return root
 
 
 def _apply(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
@@ -214,7 +196,7 @@ def _has_group(fork: icechunk.ForkSession, receiver: str) -> bool:
 
 
 def _create(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
-    group = zarr.create_group(fork.store, path=template.receiver, attributes=_attributes(template))
+    group = make_group(fork.store, template.receiver, _attributes(template))
     made = create_arrays(group, _COLUMNS_AND_VARIABLES, template)
     _write_signals(group, made, template)
     _write_epochs(opened(group, "epoch", made["epoch"]), template.grid, 0, template.grid.size)
@@ -223,7 +205,7 @@ def _create(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
 
 
 def _create_joined(group: zarr.Group, template: GroupTemplate) -> None:
-    group.create_group(JOINED[0].name.rpartition("/")[0])
+    make_group(group.store, f"{template.receiver}/{JOINED[0].name.rpartition('/')[0]}")
     create_arrays(group, JOINED, template)
 
 
