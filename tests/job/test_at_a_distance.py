@@ -98,7 +98,9 @@ def test_without_room_for_them_files_are_asked_for_again(tmp_path, object_server
     fill(place)
     between = proxy(place)
     chosen = settings(place.through(between.address))
-    chosen = chosen.model_copy(update={"archive": chosen.archive.model_copy(update={"kept_bytes": 0})})
+    nothing = {"kept_bytes": 0}
+    archive, reader = (section.model_copy(update=nothing) for section in (chosen.archive, chosen.reader))
+    chosen = chosen.model_copy(update={"archive": archive, "reader": reader})
     assert run(chosen).snapshot
     asked = [count for what, count in between.counts().objects.items() if "/archive/" in what]
     assert (len(asked), max(asked)) == (4, 2)
