@@ -31,13 +31,13 @@ MOST_STARTS = 8
 LONG = {
     "gone_for_a_minute": [Rule(Fault.GONE, first=120, seconds=60)],
     "gone_for_a_minute_at_the_begin": [Rule(Fault.GONE, first=3, seconds=60)],
-    "gone_for_a_minute_at_the_end": [Rule(Fault.GONE, ("PUT",), conditional=True, first=40, seconds=60)],
+    "gone_for_a_minute_at_the_end": [Rule(Fault.GONE, ("PUT",), first=185, seconds=60)],
     "stalls_of_ten_seconds": [
         Rule(Fault.STALL, first=first, seconds=10, kinds=kinds)
         for first, kinds in [(5, ("GET",)), (60, ("GET",)), (10, ("PUT",)), (70, ("PUT",)), (0, ("LIST",))]
     ],
     "credentials_expire": [Rule(Fault.EXPIRED, first=150, count=120)],
-    "credentials_expire_for_whoever_writes": [Rule(Fault.EXPIRED, ("PUT",), first=60, count=60)],
+    "credentials_expire_for_whoever_writes": [Rule(Fault.EXPIRED, ("PUT",), first=60, count=8)],
 }
 """What lasts longer than a schedule's faults, each on both storages."""
 
