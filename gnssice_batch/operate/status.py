@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -20,11 +21,8 @@ from gnssice_batch.store.reading.contents import (
     Snapshot,
     StoredGroup,
     branch_head,
-    group_bytes,
+    contents,
     history,
-    of_ledgers,
-    other_groups,
-    stored_groups,
 )
 from gnssice_batch.store.reading.size import repository_bytes
 from gnssice_batch.store.repository import Repository, no_such_branch, open_existing
@@ -84,20 +82,13 @@ def store_status(settings: config.Settings) -> StoreStatus:
     """
     target = target_of(settings)
     repository, branch = existing_repository(target), target.branch
-    sizes = group_bytes(repository, branch)
-    groups, present = stored_groups(repository, branch=branch), rules_of(settings).reader
-
-    def status(receiver: str, files: Columns) -> ReceiverStatus:
-        older = len(older_rows(groups[receiver].ledger, present))
-        return replace(_receiver_status(groups[receiver], files, sizes.get(receiver, 0)), older_reader=older)
-
-    receivers = of_ledgers(repository, sorted(groups), _COLUMNS, status, branch)
+    found = contents(repository, _COLUMNS, partial(_receiver_status, rules_of(settings).reader), branch)
     return StoreStatus(
         url=repository.url,
         snapshot=next(history(repository, branch)),
         stored_bytes=repository_bytes(repository),
-        receivers=tuple(receivers.values()),
-        other_groups=other_groups(repository, branch),
+        receivers=tuple(found.receivers.values()),
+        other_groups=found.others,
     )
 
 
@@ -157,7 +148,7 @@ def _receiver_json(one: ReceiverStatus) -> dict[str, object]:
     }
 
 
-def _receiver_status(group: StoredGroup, files: Columns, stored_bytes: int) -> ReceiverStatus:
+def _receiver_status(present: str, group: StoredGroup, files: Columns, stored_bytes: int) -> ReceiverStatus:
     grid = group.template.grid
     latest = latest_rows(files["uri"])
     statuses = Counter(str(status) for status in files["status"][latest].tolist())
@@ -172,7 +163,7 @@ def _receiver_status(group: StoredGroup, files: Columns, stored_bytes: int) -> R
         signals=len(group.template.axis.sids),
         files={str(status): statuses.get(str(status), 0) for status in Status},
         archive_bytes=int(files["size_bytes"][latest].sum()),
-        older_reader=0,
+        older_reader=len(older_rows(group.ledger, present)),
         stored_bytes=stored_bytes,
     )
 

@@ -11,6 +11,7 @@ from fsspec.asyn import sync
 
 from gnssice_batch.storage.conditional import REFUSED, Answer, Client, client
 from gnssice_batch.storage.filesystems import filesystem
+from gnssice_batch.storage.folder import as_os_errors
 from gnssice_batch.storage.location import Location
 
 _RIVALS: Final = 8
@@ -30,8 +31,10 @@ def faults_of_conditional_writes(where: Location) -> list[str]:
     opened, root = filesystem(where.url, where.options)
     rival = client(where.place.kind, opened)
     for number in range(_TRIALS):
+        keys = [f"{root}.probe-{uuid4().hex}" for _ in range(4)]
         try:
-            faults: list[str] = sync(opened.loop, _faults, rival, [f"{root}.probe-{uuid4().hex}" for _ in range(4)])
+            with as_os_errors():
+                faults: list[str] = sync(opened.loop, _faults, rival, keys)
         except _LostAnswerError:
             if number == _TRIALS - 1:
                 raise
@@ -45,25 +48,32 @@ class _LostAnswerError(OSError):
 
 
 async def _faults(rival: Client, keys: list[str]) -> list[str]:
-    new, missing, raced, swapped = keys
+    """Try, and remove what was written; where the server has not answered, as far as it does now."""
     try:
-        first = await rival.put(new, _content())
-        if not first.won:
-            if first.status in _UNABLE:
-                return [_unable(first, "If-None-Match")]
-            raise _unwritten(new, first)
-        falsely = partial(rival.put, content=_content(), if_match=_FALSE_ETAG)
-        tries = {
-            "a new object was written over, in spite of If-None-Match": rival.put(new, _content()),
-            "an object was written over in spite of If-Match with another ETag": falsely(new),
-            "an object was made in spite of If-Match": falsely(missing),
-        }
-        answers, *races = await asyncio.gather(
-            asyncio.gather(*tries.values()), _race(rival, raced), _race_for(rival, swapped)
-        )
-        return list(_passed(zip(tries, answers, strict=True))) or list(chain(*races))
-    finally:
-        await asyncio.gather(*(rival.remove(key) for key in keys))
+        faults = await _tried(rival, *keys)
+    except OSError:
+        await asyncio.gather(*(rival.remove(key) for key in keys), return_exceptions=True)
+        raise
+    await asyncio.gather(*(rival.remove(key) for key in keys))
+    return faults
+
+
+async def _tried(rival: Client, new: str, missing: str, raced: str, swapped: str) -> list[str]:
+    first = await rival.put(new, _content())
+    if not first.won:
+        if first.status in _UNABLE:
+            return [_unable(first, "If-None-Match")]
+        raise _unwritten(new, first)
+    falsely = partial(rival.put, content=_content(), if_match=_FALSE_ETAG)
+    tries = {
+        "a new object was written over, in spite of If-None-Match": rival.put(new, _content()),
+        "an object was written over in spite of If-Match with another ETag": falsely(new),
+        "an object was made in spite of If-Match": falsely(missing),
+    }
+    answers, *races = await asyncio.gather(
+        asyncio.gather(*tries.values()), _race(rival, raced), _race_for(rival, swapped)
+    )
+    return list(_passed(zip(tries, answers, strict=True))) or list(chain(*races))
 
 
 def _passed(answers: Any) -> Iterator[str]:

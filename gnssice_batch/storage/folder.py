@@ -52,7 +52,7 @@ class Folder:
         OSError
             When the storage does not answer.
         """
-        with _as_os_errors():
+        with as_os_errors():
             opened, root = self._open()
             path = f"{root}/{name}"
             if isinstance(opened, LocalFileSystem):
@@ -68,7 +68,7 @@ class Folder:
         OSError
             When the storage does not take it.
         """
-        with _as_os_errors():
+        with as_os_errors():
             opened, root = self._open()
             path = f"{root}/{name}"
             if not isinstance(opened, LocalFileSystem):
@@ -96,7 +96,7 @@ class Folder:
         """
         if not self.conditional:
             return self.read(name), ""
-        with _as_os_errors():
+        with as_os_errors():
             opened, root = self._open()
             found: tuple[bytes, str] = sync(opened.loop, client(place(self.url).kind, opened).get, f"{root}/{name}")
             return found
@@ -118,7 +118,7 @@ class Folder:
         if not self.conditional:
             self.write(name, content)
             return ""
-        with _as_os_errors():
+        with as_os_errors():
             opened, root = self._open()
             put = client(place(self.url).kind, opened).put
             answer = sync(opened.loop, put, f"{root}/{name}", content, if_match=version)
@@ -162,7 +162,7 @@ class Folder:
         OSError
             When the storage does not answer.
         """
-        with _as_os_errors():
+        with as_os_errors():
             opened, root = self._open()
             if isinstance(opened, LocalFileSystem):
                 return disk.listed(root, enter)
@@ -180,7 +180,7 @@ class Folder:
         OSError
             When the storage does not answer.
         """
-        with _as_os_errors():
+        with as_os_errors():
             opened, root = self._open()
             return bool(opened.isdir(root))
 
@@ -197,7 +197,7 @@ class Folder:
         OSError
             When the storage does not let it.
         """
-        with _as_os_errors():
+        with as_os_errors():
             opened, root = self._open()
             path = f"{root}/{name}".rstrip("/")
             if self.conditional and self._remove_singly(name, path, keeping):
@@ -220,7 +220,7 @@ class Folder:
         if not self.conditional:
             self.remove(name)
             return
-        with _as_os_errors():
+        with as_os_errors():
             opened, root = self._open()
             sync(opened.loop, client(place(self.url).kind, opened).remove, f"{root}/{name}")
 
@@ -297,7 +297,7 @@ def _check_removed(opened: Any, path: str) -> None:
 
 
 @contextmanager
-def _as_os_errors() -> Iterator[None]:
+def as_os_errors() -> Iterator[None]:
     """Raise whatever the libraries of object stores raise as `OSError`, without a secret in it."""
     try:
         yield

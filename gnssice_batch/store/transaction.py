@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ class Transaction:
     """What was committed; None as long as nothing was."""
     _mark: str = field(default_factory=lambda: uuid4().hex, init=False)
     _snapshot: str | None = field(default=None, init=False)
+    _refusals: int = field(default=0, init=False)
 
     def commit(self, message: str, metadata: Mapping[str, Any] | None = None) -> Version:
         """Publish everything that was written, as one version.
@@ -41,18 +43,14 @@ class Transaction:
         StoreError
             When nothing was written, or the storage fails; the message says whether anything is stored.
         """
-        base = self.session.snapshot_id
-        try:
-            with self.repository.lock:
-                self._snapshot = self.session.commit(
-                    message,
-                    metadata={**(metadata or {}), TRANSACTION: self._mark},
-                    rebase_with=icechunk.ConflictDetector(),
-                    rebase_tries=_REBASES,
-                )
-        except icechunk.IcechunkError as error:
-            self._snapshot = self._in_spite_of(error, base)
-        self.version = self._shown(self._snapshot)
+        base, snapshot = self.session.snapshot_id, None
+        while snapshot is None:
+            try:
+                snapshot = self._committed(message, {**(metadata or {}), TRANSACTION: self._mark})
+            except icechunk.IcechunkError as error:
+                snapshot = self._in_spite_of(error, base)
+        self._snapshot = snapshot
+        self.version = self._shown(snapshot)
         return self.version
 
     def rollback(self) -> None:
@@ -64,33 +62,43 @@ class Transaction:
         """Whether there is something that was neither committed nor given up."""
         return self._snapshot is None and self.session.has_uncommitted_changes
 
-    def _in_spite_of(self, error: icechunk.IcechunkError, base: str) -> str:
-        """The snapshot of a commit that failed, where only the answer to it was lost; else raise what happened."""
-        there = self._landed(error, base)
-        if there is not None:
-            return there
+    def _committed(self, message: str, metadata: Mapping[str, Any]) -> str:
+        with self.repository.lock:
+            return self.session.commit(
+                message, metadata=dict(metadata), rebase_with=icechunk.ConflictDetector(), rebase_tries=_REBASES
+            )
+
+    def _in_spite_of(self, error: icechunk.IcechunkError, base: str) -> str | None:
+        """The snapshot of a commit that failed, where only the answer to it was lost; else raise what happened.
+
+        None where another was faster and the server has refused this commit in words that Icechunk does not know: the
+        commit is to be made again, as Icechunk itself does where it knows them.
+        """
+        since = self._since(base, error)
+        there = [str(entry.id) for entry in since if entry.metadata.get(TRANSACTION) == self._mark]
+        if there:
+            return there[0]
         if isinstance(error, icechunk.ConflictError):
             said = first_line(error)
             msg = f"another writer has changed the same since this transaction began; nothing is stored: {said}"
             raise RunConflictError(msg) from error
+        self._refusals += 1
+        if self._refusals < _REBASES and since and since[0].id != self.session.snapshot_id:
+            return None
         msg = f"the transaction can't be committed, nothing is stored: {first_line(error)}"
         raise StoreError(msg) from error
 
-    def _landed(self, error: icechunk.IcechunkError, base: str) -> str | None:
-        """The snapshot with this transaction's mark that the branch leads to; what is older than the base has none."""
+    def _since(self, base: str, error: icechunk.IcechunkError) -> list[icechunk.SnapshotInfo]:
+        """What the branch has got since a snapshot, newest first."""
         try:
-            for entry in self.repository.handle.ancestry(branch=self.branch):
-                if entry.metadata.get(TRANSACTION) == self._mark:
-                    return str(entry.id)
-                if entry.id == base:
-                    return None
+            newer = self.repository.handle.ancestry(branch=self.branch)
+            return list(takewhile(lambda entry: entry.id != base, newer))
         except icechunk.IcechunkError as silent:
             msg = (
                 f"the commit failed ({first_line(error)}), and the storage does not say whether it is stored"
                 f" ({first_line(silent)}): look at list_versions() before you write it again"
             )
             raise StoreError(msg) from error
-        return None
 
     def _shown(self, snapshot: str) -> Version:
         try:

@@ -78,3 +78,11 @@ def test_an_answer_that_was_lost_is_no_proof_against_a_server(behind, first):
     between.begin(rules=[Rule(Fault.LOST_ANSWER, ("PUT",), conditional=True, first=first)])
     assert faults_of_conditional_writes(where) == []
     assert between.counts().faults == {"lost_answer": 1}
+
+
+@pytest.mark.parametrize("first", [1, 6])
+def test_a_server_that_goes_while_it_is_tried_is_no_error_of_a_library(behind, first):
+    where, between = behind
+    between.begin(rules=[Rule(Fault.GONE, ("PUT",), first=first, seconds=20)])
+    with pytest.raises(OSError, match=r"can't be made|onnect"):
+        faults_of_conditional_writes(where)

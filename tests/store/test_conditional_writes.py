@@ -1,7 +1,15 @@
 """Conditional writes are proven before the first commit: a server that ignores one holds no store."""
 
-import pytest
+import logging
+from functools import partial
 
+import icechunk
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+from gnssice_batch import IcechunkStore, run
 from gnssice_batch.cli.entry import exit_code, message
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.conditions import faults_of_conditional_writes
@@ -9,8 +17,10 @@ from gnssice_batch.storage.folder import folder_at
 from gnssice_batch.storage.location import location
 from gnssice_batch.store.conditional_writes import PROOF
 from gnssice_batch.store.repository import open_repository
+from tests.job.test_at_a_distance import FILES, fill, settings
+from tests.job.test_proof import At
 from tests.support.object_stores.careless import careless
-from tests.support.object_stores.stores import fresh
+from tests.support.object_stores.stores import fresh, icechunk_storage
 
 pytestmark = pytest.mark.processes
 
@@ -82,3 +92,59 @@ def test_a_bucket_that_is_not_there_is_no_fault_of_conditions(s3):
     with pytest.raises(StoreError, match=r"can't be opened for writing") as raised:
         open_repository(location("s3://no-such-bucket-at-all/x", s3.options))
     assert "does not honour" not in str(raised.value)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("word", [304, 404, 409, 412])
+class TestWhoeverIsSlower:
+    """Another commits between the request of a commit and the server, which says in its own word that it was late.
+
+    It says no more than that word; the last is the only one that Icechunk knows by itself.
+    """
+
+    @pytest.fixture
+    def late(self, s3, word):
+        """A store by way of a server that has its own word, and who is faster at the next commits, one each."""
+        faster = []
+
+        def before(command, path, headers):
+            moves = command == "PUT" and path.partition("?")[0].endswith("/repo")
+            if moves and "if-match" in map(str.lower, headers) and faster:
+                faster.pop()()
+
+        with careless(s3.address, answers={412: word}, before=before) as (address, _):
+            yield s3.through(address), faster
+
+    @staticmethod
+    def another(store, number):
+        """A commit that reaches the server by itself."""
+        repository = icechunk.Repository.open(icechunk_storage(store.below("site/rinex")))
+        session = repository.writable_session("main")
+        zarr.create_array(session.store, name=f"other_{number}", shape=(1,), dtype="i4")
+        session.commit("another was faster")
+
+    def test_a_transaction_goes_on_top(self, late, s3):
+        away, faster = late
+        store = IcechunkStore.open_or_create(f"{away.url}/site/rinex", dict(away.options))
+        for message, others in {"begun": 0, "own": 2}.items():
+            with store.transaction() as txn:
+                xr.Dataset({message: ("y", np.arange(4.0))}).to_zarr(store, mode="a")
+                faster += [partial(self.another, s3, number) for number in range(others)]
+                txn.commit(message)
+            assert not faster
+        said = [version.message for version in store.list_versions()]
+        assert said == ["begun", "another was faster", "another was faster", "own"]
+
+    def test_a_run_goes_on_top_and_does_not_start_again(self, late, s3, caplog):
+        away, faster = late
+        chosen = settings(away, store={"url": away.url, "storage_options": dict(away.options)})
+        (first, content), (second, later), *_ = FILES.items()
+        fill(s3, {first: content})
+        assert run(chosen).snapshot
+        fill(s3, {second: later})
+        others = [partial(self.another, s3, number) for number in range(2)]
+        with caplog.at_level(logging.INFO, "gnssice_batch"):
+            assert run(chosen, At("publish", lambda: faster.extend(others))).snapshot
+        assert not faster
+        assert "moved during the commit, trying again" in caplog.text
+        assert "going on from the journal" not in caplog.text

@@ -27,6 +27,7 @@ from gnssice_batch.store.layout.axis import grid_of, integer
 from gnssice_batch.store.layout.codecs import encoding
 from gnssice_batch.store.layout.damage import cells_of
 from gnssice_batch.store.layout.documents import Document, document_of, documents, opened, put_documents, with_shape
+from gnssice_batch.store.layout.short_arrays import short_arrays
 from gnssice_batch.store.together import together
 
 COVERAGE_ATTRIBUTES = ("time_coverage_start", "time_coverage_end", "first_epoch_ns", "last_epoch_ns")
@@ -124,11 +125,12 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         msg = f"group {group.path!r} has layout version {version}, this program writes {LAYOUT_VERSION}"
         raise StoreError(msg)
     found = documents(group, ("SNR", "sid", "glonass_fcn"), optional=[JOINED_SOURCE])
-    snr, sid, channels = (opened(group, name, found[name]) for name in ("SNR", "sid", "glonass_fcn"))
+    snr = opened(group, "SNR", found["SNR"])
     if snr.shards is None:
         msg = f"the arrays of group {group.path!r} are not sharded: another program has written over them"
         raise StoreError(msg)
-    axis = signal_axis([str(name) for name in cells_of(sid).tolist()])
+    along_sid = short_arrays(group, {name: found[name] for name in ("sid", "glonass_fcn")})
+    axis = signal_axis([str(name) for name in along_sid["sid"]])
     return GroupTemplate(
         receiver=group.path,
         grid=grid_of(attributes, snr),
@@ -137,7 +139,7 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         profile=str(attributes["encoding_profile"]),
         algorithm=str(attributes["encoding_algorithm"]),
         level=integer(attributes, "encoding_level"),
-        channels=_channels(axis.sids, channels),
+        channels=_channels(axis.sids, along_sid["glonass_fcn"]),
         attributes={name: value for name, value in attributes.items() if name not in _LAYOUT},
         joins=JOINED_SOURCE in found,
         tolerance_ns=integer(attributes, "tolerance_ns") if "tolerance_ns" in attributes else None,
@@ -148,9 +150,9 @@ def _tolerance(tolerance_ns: int | None) -> dict[str, object]:
     return {} if tolerance_ns is None else {"tolerance_s": tolerance_ns / SECOND_NS, "tolerance_ns": tolerance_ns}
 
 
-def _channels(sids: Sequence[str], stored: zarr.Array[Any]) -> dict[str, int]:
+def _channels(sids: Sequence[str], stored: Sequence[Any]) -> dict[str, int]:
     """By GLONASS satellite its channel."""
     if not any(sid.startswith("R") for sid in sids):
         return {}
-    channels = zip(sids, cells_of(stored).tolist(), strict=True)
+    channels = zip(sids, stored, strict=True)
     return {sid.partition("|")[0]: int(channel) for sid, channel in channels if channel != NO_FCN}

@@ -80,6 +80,19 @@ def documents(group: zarr.Group, names: Iterable[str], optional: Iterable[str] =
     return {name: json.loads(buffer.to_bytes()) for name, buffer in buffers.items() if buffer is not None}
 
 
+def groups_in(group: zarr.Group) -> dict[str, zarr.Group]:
+    """The groups directly in a group by name."""
+    names = sync(_names_in(group))
+    found = dict(zip(names, sync(_get_all(group, names)), strict=True))
+    read = {name: json.loads(buffer.to_bytes()) for name, buffer in found.items() if buffer is not None}
+    return {name: _group(group, name, document) for name, document in read.items() if document["node_type"] == "group"}
+
+
+def _group(parent: zarr.Group, name: str, document: Document) -> zarr.Group:
+    attributes = document.get("attributes", {})
+    return zarr.Group(AsyncGroup(GroupMetadata(attributes), store_path=parent.store_path / name))
+
+
 def put_documents(group: zarr.Group, found: Mapping[str, Document]) -> None:
     """Write documents of arrays of a group; a new one makes an array, empty."""
     sync(_put_documents(group.store_path, found))
@@ -93,6 +106,10 @@ def with_shape(document: Document, shape: tuple[int, ...]) -> Document:
 def opened(group: zarr.Group, name: str, document: Document) -> zarr.Array[Any]:
     """The array of a group that a document tells of."""
     return zarr.Array(AsyncArray(metadata=cast("Any", document), store_path=group.store_path / name))
+
+
+async def _names_in(group: zarr.Group) -> list[str]:
+    return [name async for name in group.store.list_dir(group.path) if name != _NAME]
 
 
 async def _get_all(group: zarr.Group, names: Iterable[str]) -> list[Any]:

@@ -8,7 +8,7 @@ that adds any replaces these arrays.
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,15 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
 from gnssice_batch.store.layout.damage import cells_of
-from gnssice_batch.store.layout.documents import Document, document_of, opened, put_documents, with_shape
+from gnssice_batch.store.layout.documents import (
+    Document,
+    document_of,
+    documents,
+    opened,
+    put_documents,
+    with_shape,
+)
+from gnssice_batch.store.layout.short_arrays import short_arrays
 from gnssice_batch.store.together import together
 
 PATH: Final = "metadata/files"
@@ -97,12 +105,12 @@ def _document() -> Document:
 def row_count(group: zarr.Group) -> int:
     """Rows of ``metadata/files`` of a receiver's group."""
     stored = _stored(group)
-    return int((stored if isinstance(stored, zarr.Array) else array(stored, "uri")).shape[0])
+    return int((stored["shape"] if _is_array(stored) else array(_table(group), "uri").shape)[0])
 
 
 def is_of_columns(group: zarr.Group) -> bool:
     """Whether the ledger is that of layout 1, an array for each column."""
-    return isinstance(_stored(group), zarr.Group)
+    return not _is_array(_stored(group))
 
 
 def read_files(group: zarr.Group, columns: Collection[str] = FILE_COLUMNS.keys()) -> Columns:
@@ -114,12 +122,13 @@ def read_files(group: zarr.Group, columns: Collection[str] = FILE_COLUMNS.keys()
         When a row is no JSON object, or there is no ledger.
     """
     stored = _stored(group)
-    if isinstance(stored, zarr.Group):
-        found = together(partial(_column, stored, name) for name in columns)
+    if not _is_array(stored):
+        table = _table(group)
+        found = together(partial(_column, table, name) for name in columns)
         return dict(zip(columns, found, strict=True))
     parts: dict[str, list[Any]] = {name: [] for name in columns}
     known: dict[Any, Any] = {}
-    for rows in _rows(stored):
+    for rows in _rows(group, stored):
         for name, values in parts.items():
             values.extend(_values(rows, name, known))
     return {name: _array(values, FILE_COLUMNS[name]) for name, values in parts.items()}
@@ -134,9 +143,10 @@ def read_row(group: zarr.Group, number: int) -> Row:
         When it is no JSON object.
     """
     stored = _stored(group)
-    if isinstance(stored, zarr.Group):
-        return next(rows_of_columns({name: _cell(stored, name, number) for name in FILE_COLUMNS}))
-    return _parsed([str(each) for each in cells_of(stored, slice(number, number + 1)).tolist()], stored, number)[0]
+    if _is_array(stored):
+        return _stored_rows(group, stored, number, number + 1)[0]
+    table = _table(group)
+    return next(rows_of_columns({name: _cell(table, name, number) for name in FILE_COLUMNS}))
 
 
 def rows_of_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[Row]:
@@ -176,28 +186,43 @@ def change_rows(rows: zarr.Array[Any], numbers: Iterable[int], change: Callable[
     return frozenset(by_chunk)
 
 
-def _stored(group: zarr.Group) -> zarr.Array[Any] | zarr.Group:
-    stored = group.get(PATH)
+def _stored(group: zarr.Group) -> Document:
+    """The document of the array, or of the group of columns that it is in layout 1."""
+    stored = documents(group, (), optional=[PATH]).get(PATH)
     if stored is None:
         msg = f"group {group.path!r} has no ledger {PATH}: it was not made by this job"
         raise StoreError(msg)
     return stored
 
 
-def _rows(stored: zarr.Array[Any]) -> Iterator[list[Row]]:
-    for first in range(0, stored.shape[0], _ROWS_AT_ONCE):
-        yield _read(stored, first, first + _ROWS_AT_ONCE)
+def _is_array(stored: Document) -> bool:
+    return bool(stored["node_type"] == "array")
+
+
+def _table(group: zarr.Group) -> zarr.Group:
+    """The columns of layout 1."""
+    return cast("zarr.Group", group[PATH])
+
+
+def _rows(group: zarr.Group, stored: Document) -> Iterator[list[Row]]:
+    for first in range(0, stored["shape"][0], _ROWS_AT_ONCE):
+        yield _stored_rows(group, stored, first, first + _ROWS_AT_ONCE)
+
+
+def _stored_rows(group: zarr.Group, stored: Document, first: int, end: int) -> list[Row]:
+    texts = short_arrays(group, {PATH: stored}, slice(first, end))[PATH]
+    return _parsed(texts, (group.store_path / PATH).path, first)
 
 
 def _read(stored: zarr.Array[Any], first: int, end: int) -> list[Row]:
-    return _parsed(cells_of(stored, slice(first, end)).tolist(), stored, first)
+    return _parsed(cells_of(stored, slice(first, end)).tolist(), stored.path, first)
 
 
-def _parsed(texts: Sequence[str], stored: zarr.Array[Any], first: int) -> list[Row]:
+def _parsed(texts: Sequence[str], path: str, first: int) -> list[Row]:
     try:
         rows: list[Row] = json.loads(f"[{','.join(texts)}]")
     except ValueError as error:
-        msg = f"rows {first} to {first + len(texts) - 1} of {stored.path} are no JSON objects: {error}"
+        msg = f"rows {first} to {first + len(texts) - 1} of {path} are no JSON objects: {error}"
         raise StoreError(msg) from error
     return rows
 

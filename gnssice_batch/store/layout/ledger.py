@@ -12,7 +12,7 @@ import zarr
 
 from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.model.values import HeaderFacts, Rank, Span, Status, rank
-from gnssice_batch.store.layout.file_rows import read_files, read_row
+from gnssice_batch.store.layout.file_rows import Columns, read_files, read_row
 
 TABLE: Final = "metadata/table"
 
@@ -51,6 +51,9 @@ _FIELDS: Final[Mapping[str, str]] = {
     "epochs": "epochs_read",
 }
 """Fields of `Ledger` and the columns of ``metadata/files`` that they are."""
+
+LEDGER_COLUMNS: Final = (*_FIELDS.values(), "reason", "skipped")
+"""Columns of ``metadata/files`` that a `Ledger` is made of."""
 
 CONSTANT_COLUMNS: Final = frozenset({"action", "attrs", "snapshot_id", "preprocessing"})
 """Columns of ``metadata/table`` that hold the same in every row: their fill value, of which nothing is stored."""
@@ -115,7 +118,11 @@ class Ledger:
 
 def read_ledger(group: zarr.Group) -> Ledger:
     """What planning needs of a receiver's ledger."""
-    columns = read_files(group, (*_FIELDS.values(), "reason", "skipped"))
+    return ledger_of(group, read_files(group, LEDGER_COLUMNS))
+
+
+def ledger_of(group: zarr.Group, columns: Columns) -> Ledger:
+    """What planning needs of a receiver's ledger, from columns that have been read, `LEDGER_COLUMNS` among them."""
     reason, reader, status = (columns[name] for name in ("reason", "reader", "status"))
     rejected = np.flatnonzero(status == Status.REJECTED.value)
     refusals = map(StoredRefusal, reason[rejected].tolist(), reader[rejected].tolist())

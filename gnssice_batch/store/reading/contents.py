@@ -1,6 +1,6 @@
 """The contents of a repository at one snapshot: groups, ledgers, history."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +15,11 @@ from gnssice_batch.store.damage import of_version
 from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.coverage import coverage
+from gnssice_batch.store.layout.documents import groups_in
 from gnssice_batch.store.layout.file_rows import Columns, read_files
 from gnssice_batch.store.layout.foreign import is_own
-from gnssice_batch.store.layout.ledger import Ledger, read_ledger
+from gnssice_batch.store.layout.ledger import LEDGER_COLUMNS, Ledger, ledger_of, read_ledger
+from gnssice_batch.store.reading.size import group_bytes
 from gnssice_batch.store.repository import MAIN, Repository, no_such_branch
 from gnssice_batch.store.together import together
 
@@ -39,6 +41,16 @@ class Snapshot:
     id: str
     written_at: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents[R]:
+    """What a version of a repository holds."""
+
+    receivers: Mapping[str, R]
+    """In their order."""
+    others: tuple[str, ...]
+    """The groups that other programs made, sorted."""
 
 
 @repeatable
@@ -69,7 +81,7 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
         When a group that says that this program made it is not what it makes.
     """
     with _root(repository, branch, snapshot) as root:
-        groups = {name: group for name, group in _groups(root) if is_own(group)}
+        groups = {name: group for name, group in _groups(root).items() if is_own(group)}
         found = together(partial(_stored_group, group) for group in groups.values())
         return dict(zip(groups, found, strict=True))
 
@@ -84,7 +96,7 @@ def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str |
         When there is no such branch.
     """
     with _root(repository, branch, snapshot) as root:
-        return tuple(sorted(name for name, group in _groups(root) if is_own(group)))
+        return tuple(sorted(name for name, group in _groups(root).items() if is_own(group)))
 
 
 @repeatable
@@ -97,7 +109,7 @@ def other_groups(repository: Repository, branch: str = MAIN, snapshot: str | Non
         When there is no such branch.
     """
     with _root(repository, branch, snapshot) as root:
-        return tuple(sorted(name for name, group in _groups(root) if not is_own(group)))
+        return tuple(sorted(name for name, group in _groups(root).items() if not is_own(group)))
 
 
 @repeatable
@@ -143,19 +155,37 @@ def history(repository: Repository, branch: str = MAIN) -> Iterator[Snapshot]:
 
 
 @repeatable
-def group_bytes(repository: Repository, branch: str = MAIN) -> dict[str, int]:
-    """Bytes of the stored chunks of each root group at the head of a branch, the ledger left out."""
+def contents[R](
+    repository: Repository, columns: Collection[str], call: Callable[[StoredGroup, Columns, int], R], branch: str = MAIN
+) -> Contents[R]:
+    """The groups at the head of a branch.
+
+    Parameters
+    ----------
+    call
+        Told of a receiver its group, these columns of its ledger, which are not kept, and the bytes of its arrays but
+        those of the ledger.
+
+    Raises
+    ------
+    StoreError
+        When there is no such branch, or a group that says that this program made it is not what it makes.
+    """
+
+    def made(group: zarr.Group) -> R:
+        template, files = read_template(group), read_files(group, {*LEDGER_COLUMNS, *columns})
+        stored = StoredGroup(template, ledger_of(group, files), coverage(group, template.grid))
+        return call(stored, files, group_bytes(group))
+
     with _root(repository, branch) as root:
-        groups = dict(_groups(root))
-        return dict(zip(groups, together(partial(_stored_bytes, group) for group in groups.values()), strict=True))
+        groups = _groups(root)
+        own = {name: group for name, group in sorted(groups.items()) if is_own(group)}
+        found = together(partial(made, group) for group in own.values())
+        return Contents(dict(zip(own, found, strict=True)), tuple(sorted(groups.keys() - own.keys())))
 
 
-def _groups(root: zarr.Group | None) -> Iterator[tuple[str, zarr.Group]]:
-    return root.groups() if root is not None else iter(())
-
-
-def _stored_bytes(group: zarr.Group) -> int:
-    return sum(array.nbytes_stored() for _, array in group.arrays())
+def _groups(root: zarr.Group | None) -> dict[str, zarr.Group]:
+    return groups_in(root) if root is not None else {}
 
 
 def _stored_group(group: zarr.Group) -> StoredGroup:

@@ -1,4 +1,9 @@
-"""The size of a repository on disk or in an object store."""
+"""The size of a repository on disk or in an object store, or of a group in it."""
+
+import asyncio
+
+import zarr
+from zarr.core.sync import sync
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.folder import folder_at
@@ -22,3 +27,19 @@ def repository_bytes(repository: Repository) -> int:
     except OSError as error:
         msg = f"the objects of {where.url} can't be listed: {error}"
         raise StoreError(msg) from error
+
+
+def group_bytes(group: zarr.Group) -> int:
+    """Bytes of what is stored in a receiver's group, its ledger left out."""
+    whole, ledger, document = sync(_sizes(group))
+    return whole - ledger - document
+
+
+async def _sizes(group: zarr.Group) -> list[int]:
+    store, path = group.store, group.path
+    parts = (
+        store.getsize_prefix(f"{path}/"),
+        store.getsize_prefix(f"{path}/metadata/"),
+        store.getsize(f"{path}/zarr.json"),
+    )
+    return list(await asyncio.gather(*parts))

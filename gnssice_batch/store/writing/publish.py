@@ -160,17 +160,20 @@ def _try(repository: Repository, branch: str, publication: Publication, ready: C
     try:
         snapshot = str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
     except icechunk.IcechunkError as error:
-        return _after_failure(repository, branch, publication, error)
+        return _after_failure(repository, branch, publication, session.snapshot_id, error)
     repository.wrote(OBJECTS_OF_A_COMMIT + arrays + len(ledgers))
     return snapshot
 
 
 def _after_failure(
-    repository: Repository, branch: str, publication: Publication, error: icechunk.IcechunkError
+    repository: Repository, branch: str, publication: Publication, base: str, error: icechunk.IcechunkError
 ) -> str | None:
-    """A lost answer is no failure: look whether the commit is there before anything is tried again."""
+    """A lost answer is no failure: look whether the commit is there before anything is tried again.
+
+    A branch that has moved says that another was faster, in whatever words the server has refused this commit.
+    """
     there = published_snapshot(repository, branch, publication.run, publication.structure.base)
-    if there or isinstance(error, icechunk.ConflictError):
+    if there or isinstance(error, icechunk.ConflictError) or repository.head(branch) != base:
         return there
     msg = f"the commit failed, readers still see the state before this run: {first_line(error)}"
     raise StoreError(msg) from error

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def careless(address, forgets=(), answers=None):
+def careless(address, forgets=(), answers=None, before=None):
     """Give the ``host:port`` of a server that hands requests on, and a list of what it has handed on.
 
     Parameters
@@ -16,7 +16,9 @@ def careless(address, forgets=(), answers=None):
     forgets
         Headers that it drops.
     answers
-        Status to another one that it gives instead.
+        Status to another one that it gives instead, without a word.
+    before
+        Called with method, path and headers of each request before it is handed on.
     """
     seen = []
 
@@ -27,12 +29,14 @@ def careless(address, forgets=(), answers=None):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name: value for name, value in self.headers.items() if name.lower() not in {"expect", *forgets}}
             seen.append((self.command, self.path, headers))
+            if before is not None:
+                before(self.command, self.path, headers)
             connection = http.client.HTTPConnection(*address.split(":"))
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             content = answer.read()
             status = (answers or {}).get(answer.status, answer.status)
-            content = b"" if status == HTTPStatus.NOT_MODIFIED else content
+            content = content if status == answer.status else b""
             self.send_response(status)
             for name, value in answer.getheaders():
                 if name.lower() not in {"transfer-encoding", "connection", "content-length"}:

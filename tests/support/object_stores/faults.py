@@ -95,10 +95,10 @@ def schedule(seed, requests, seconds=1.0, faults=6):
 
 
 def _drawn(draw, requests, seconds):
-    fault = draw.choice([each for each in Fault if each is not Fault.EXPIRED])
+    fault = draw.choice(list(Fault))
     first = draw.randrange(requests)
     if fault is Fault.LOST_ANSWER:
         return Rule(fault, ("PUT",), draw.randrange(max(requests // 10, 1)), conditional=True)
-    if fault is Fault.SLOW_DOWN:
+    if fault in {Fault.SLOW_DOWN, Fault.EXPIRED}:
         return Rule(fault, first=first, count=draw.randint(1, 8), seconds=seconds)
     return Rule(fault, first=first, seconds=seconds)

@@ -36,7 +36,8 @@ def installed():
 def command(name):
     """Return the command line that starts a server on any free port."""
     if name == "moto":
-        return [str(installed() / "moto" / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", "0"]
+        script = Path(__file__).with_name("moto") / "serve.py"
+        return [str(installed() / "moto" / "bin" / "python"), str(script), "-H", "127.0.0.1", "-p", "0"]
     script = installed() / "azurite" / "node_modules" / ".bin" / "azurite-blob"
     memory = ["--inMemoryPersistence", "--extentMemoryLimit", "2048"]
     return [str(script), "--blobHost", "127.0.0.1", "--blobPort", "0", *memory, "--skipApiVersionCheck",
