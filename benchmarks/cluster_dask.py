@@ -16,7 +16,7 @@ from gnssice_batch.cluster.indexed import connected
 from gnssice_batch.model.values import Assignment, PartitionOutcome
 
 _WORKERS = 1_000
-_TASKS = 5_000
+_TASKS = 3_000
 _IDLE_S = 20.0
 _START_S = 900.0
 _FORK = bytes(600)
