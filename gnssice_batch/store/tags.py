@@ -9,6 +9,33 @@ from gnssice_batch.store.repository import OBJECTS_OF_AN_UPDATE, Repository
 
 
 @repeatable
+def tags(repository: Repository) -> dict[str, str]:
+    """The tags by name, with the snapshots that they point at."""
+    return {tag: str(repository.handle.lookup_tag(tag)) for tag in sorted(repository.handle.list_tags())}
+
+
+@repeatable
+def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
+    """Tag a snapshot; a tag that is there already and says the same is fine.
+
+    Raises
+    ------
+    StoreError
+        When the tag is another snapshot's, or was deleted: tags never change.
+    """
+    try:
+        with repository.lock:
+            repository.handle.create_tag(tag, snapshot)
+            repository.wrote(OBJECTS_OF_AN_UPDATE)
+    except icechunk.IcechunkError as error:
+        there = tags(repository).get(tag)
+        if there != snapshot:
+            has = f"version {there} has it, and tags never change" if there else first_line(error)
+            msg = f"snapshot {snapshot} stands, but can't be tagged {tag!r}: {has}"
+            raise StoreError(msg) from error
+
+
+@repeatable
 def check_tag(repository: Repository, tag: str, free_for: str | None = None) -> None:
     """Find out whether a tag can be given, before the work for it begins.
 
@@ -30,22 +57,3 @@ def check_tag(repository: Repository, tag: str, free_for: str | None = None) -> 
             f"the repository {repository.url} has a tag {tag!r} already, of version {has}, and tags never change:"
             " choose another run.tag; nothing was published"
         )
-
-
-@repeatable
-def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
-    """Tag a snapshot; a tag that is there already and says the same is fine.
-
-    Raises
-    ------
-    StoreError
-        When the tag is another snapshot's, or was deleted: tags never change.
-    """
-    try:
-        with repository.lock:
-            repository.handle.create_tag(tag, snapshot)
-            repository.wrote(OBJECTS_OF_AN_UPDATE)
-    except icechunk.IcechunkError as error:
-        if tag not in repository.handle.list_tags() or repository.handle.lookup_tag(tag) != snapshot:
-            msg = f"snapshot {snapshot} is published, but can't be tagged {tag!r}: {first_line(error)}"
-            raise StoreError(msg) from error

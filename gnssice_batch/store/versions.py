@@ -10,6 +10,7 @@ import icechunk
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.repository import MAIN, Repository
+from gnssice_batch.store.tags import tags
 
 _SHORTEST_PREFIX: Final = 4
 TRANSACTION: Final = "gnssice_batch_transaction"
@@ -106,6 +107,18 @@ def versions(repository: Repository, branch: str = MAIN) -> list[Version]:
 
 
 @repeatable
+def versions_before(repository: Repository, snapshot: str) -> list[Version]:
+    """The versions that lead to a snapshot, oldest first, itself the last.
+
+    Raises
+    ------
+    StoreError
+        When there is no such snapshot.
+    """
+    return _versions(repository, repository.handle.ancestry(snapshot_id=snapshot))
+
+
+@repeatable
 def version_at(repository: Repository, snapshot: str) -> Version:
     """The version that a snapshot is, whatever has become of the branch it was committed on.
 
@@ -114,25 +127,18 @@ def version_at(repository: Repository, snapshot: str) -> Version:
     StoreError
         When there is no such snapshot.
     """
-    return _versions(repository, repository.handle.ancestry(snapshot_id=snapshot))[-1]
+    return versions_before(repository, snapshot)[-1]
 
 
 def _versions(repository: Repository, newest_first: Iterable[icechunk.SnapshotInfo]) -> list[Version]:
-    tags = _tags(repository.handle)
+    named: dict[str, tuple[str, ...]] = {}
+    for tag, snapshot in tags(repository).items():
+        named[snapshot] = (*named.get(snapshot, ()), tag)
     entries = [entry for entry in newest_first if entry.parent_id is not None]
     return [
-        Version._of(str(entry.id), _entry(number, entry, tags.get(entry.id, ())))  # noqa: SLF001 - made only here
+        Version._of(str(entry.id), _entry(number, entry, named.get(entry.id, ())))  # noqa: SLF001 - made only here
         for number, entry in enumerate(reversed(entries), 1)
     ]
-
-
-def _tags(handle: icechunk.Repository) -> dict[str, tuple[str, ...]]:
-    """Tags by the snapshot they point at."""
-    tags: dict[str, tuple[str, ...]] = {}
-    for tag in sorted(handle.list_tags()):
-        snapshot = handle.lookup_tag(tag)
-        tags[snapshot] = (*tags.get(snapshot, ()), tag)
-    return tags
 
 
 def _entry(number: int, found: icechunk.SnapshotInfo, tags: tuple[str, ...]) -> _Entry:

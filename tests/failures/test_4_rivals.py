@@ -13,6 +13,7 @@ from gnssice_batch.job.run import run
 from gnssice_batch.job.sealing import seal, unseal
 from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.model.values import Partition
+from gnssice_batch.operate.branches import rollback
 from gnssice_batch.operate.repair import Wanted, plan_repair, repair
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.planning.plan import prove_single_owners
@@ -24,9 +25,11 @@ from tests.failures.small import (
     Interrupt,
     States,
     check_as_in_one_run,
+    hold_same,
     hourly,
     interrupt,
     journal_files,
+    one_run,
     other_group,
     site,
 )
@@ -35,6 +38,8 @@ from tests.support.marks import most_heavy
 from tests.support.runs import DAY_ONE_S, messages, name, rinex, span_s, write
 
 OTHER = "other"
+EMPTY = "1CECHNKREP0F1RSTCMT0"
+"""The version that every repository begins with."""
 
 
 class TestTheSameRunIsStartedTwice:
@@ -268,6 +273,12 @@ class TestAnotherRunMovedTheBranchBetweenTwoSteps:
         assert moved
         groups = [GROUP, OTHER] if move == "another group" else [GROUP]
         check_as_in_one_run(sites.folder / move, sites.chosen, STORED | MINE | MOVES[move], *groups)
+
+    def test_the_branch_was_set_back(self, sites):
+        sites.states.bring_back("half done")
+        rollback(sites.chosen, EMPTY, force=True)
+        run(sites.chosen)
+        hold_same(sites.chosen, one_run(sites.folder / "set back", sites.chosen, MINE))
 
 
 class TestSomethingWasPlannedWrongly:

@@ -52,7 +52,7 @@ def conflicts(
     Parameters
     ----------
     base
-        An ancestor of that snapshot.
+        Where it does not lead to that snapshot, because the branch was set back, nothing of the work fits.
     wanted
         The groups that the work changes.
     units
@@ -60,6 +60,9 @@ def conflicts(
     """
     if session.snapshot_id == base:
         return Conflicts((), dict.fromkeys(units, ()))
+    if not any(entry.id == base for entry in repository.handle.ancestry(snapshot_id=session.snapshot_id)):
+        set_back = f"the branch was set back: {base}, which this run was planned on, does not lead to its head any more"
+        return Conflicts((set_back,), dict.fromkeys(units, (set_back,)))
     since = _changed_since(repository, base, session.snapshot_id)
     found = (_group_conflict(receiver, *wanted[receiver], _head_template(session, receiver)) for receiver in wanted)
     written = {key: _written(part, since) for key, part in units.items()}

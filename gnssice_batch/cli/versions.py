@@ -1,0 +1,180 @@
+"""The commands for versions: ``branch``, ``tag``, ``rollback``."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
+from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.output import say
+from gnssice_batch.cli.settings_file import load_logged, load_settings
+
+if TYPE_CHECKING:
+    from gnssice_batch.store.branches import Move
+    from gnssice_batch.store.versions import Version
+
+branch = typer.Typer(no_args_is_help=True, help="List, begin, delete or publish branches of the store.")
+tag = typer.Typer(no_args_is_help=True, help="List the tags of the store, or give one.")
+app.add_typer(branch, name="branch")
+app.add_typer(tag, name="tag")
+
+BranchArgument = Annotated[str, typer.Argument(metavar="BRANCH", help="Name of the branch.")]
+VersionArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[VERSION]", help="Its id or the beginning of that, a tag, a branch, or a time. Default: the newest."
+    ),
+]
+DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+
+@branch.command("list", epilog="Example: gnssice-batch branch list -c config/demo.yaml")
+def list_branches(
+    config_file: ConfigOption = None, overrides: SetOption = None, *, as_json_text: JsonFlag = False
+) -> None:
+    """List the branches, compared with the one that runs publish on."""
+    from gnssice_batch.operate.branches import list_branches as listed
+
+    settings = load_settings(config_file, overrides)
+    found = listed(settings)
+    if as_json_text:
+        write_json({"branches": [{**asdict(one), "written_at": one.written_at.isoformat()} for one in found]}, STDOUT)
+        return
+    for one in found:
+        apart = f"{one.ahead} ahead of {settings.run.branch}, {one.behind} behind" if one.ahead or one.behind else ""
+        said = [f"{one.written_at:%Y-%m-%d %H:%M}", repr(one.message), *filter(None, [apart])]
+        say(f"{one.name}  {one.head}  {', '.join(said)}")
+
+
+@branch.command("create", epilog="Example: gnssice-batch branch create trial -c config/demo.yaml")
+def create_branch(
+    name: BranchArgument, version: VersionArgument = None, config_file: ConfigOption = None, overrides: SetOption = None
+) -> None:
+    """Begin a branch, to run on it beside the published one (run.branch)."""
+    from gnssice_batch.operate.branches import create_branch as created
+
+    say(f"{name} begins at {created(load_logged(config_file, overrides), name, version)}")
+
+
+@branch.command("delete", epilog="Example: gnssice-batch branch delete trial -c config/demo.yaml")
+def delete_branch(name: BranchArgument, config_file: ConfigOption = None, overrides: SetOption = None) -> None:
+    """Delete a branch. What only it leads to is garbage from then on."""
+    from gnssice_batch.operate.branches import delete_branch as deleted
+
+    head = deleted(load_logged(config_file, overrides), name)
+    say(f"{name} is deleted; until gc, `branch create {name} {head}` takes it back")
+
+
+@branch.command("publish", epilog="Example: gnssice-batch branch publish trial -c config/demo.yaml --dry-run")
+def publish_branch(
+    name: BranchArgument,
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    onto: Annotated[str, typer.Option("--onto", metavar="BRANCH", help="The branch that is moved.")] = "main",
+    dry_run: DryRunFlag = False,
+    as_json_text: JsonFlag = False,
+) -> None:
+    """Show the readers of main what was made on another branch.
+
+    Ends with 6, and changes nothing, if main has versions that the branch lacks, or an unpublished run.
+    """
+    from gnssice_batch.operate.branches import publish_branch as published
+
+    move = published(load_logged(config_file, overrides), name, onto, dry_run=dry_run)
+    if as_json_text:
+        write_json({"dry_run": dry_run, **_as_json(move)}, STDOUT)
+        return
+    _show(move)
+    what = "would be at" if dry_run else "is at"
+    say(f"{onto} {what} {move.after}" if move.gained else f"{onto} has all of {name} already")
+
+
+@tag.command("list", epilog="Example: gnssice-batch tag list -c config/demo.yaml")
+def list_tags(config_file: ConfigOption = None, overrides: SetOption = None, *, as_json_text: JsonFlag = False) -> None:
+    """List the tags and the versions that they name."""
+    from gnssice_batch.operate.branches import list_tags as listed
+
+    found = listed(load_settings(config_file, overrides))
+    if as_json_text:
+        write_json({"tags": {name: _version(version) for name, version in found.items()}}, STDOUT)
+        return
+    for name, version in found.items():
+        say(f"{name}  {version}")
+    if not found:
+        say("no tags")
+
+
+@tag.command("create", epilog="Example: gnssice-batch tag create 2025.1 -c config/demo.yaml")
+def create_tag(
+    name: Annotated[str, typer.Argument(metavar="TAG", help="Its name, which never changes.")],
+    version: VersionArgument = None,
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+) -> None:
+    """Give a version a name that never changes, and keeps it from gc."""
+    from gnssice_batch.operate.branches import create_tag as created
+
+    say(f"{name} is {created(load_logged(config_file, overrides), name, version)}")
+
+
+@app.command(epilog="Example: gnssice-batch rollback 5V0F0WGZ -c config/demo.yaml --dry-run")
+def rollback(
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Its id or the beginning of that, a tag, a branch, or a time.")
+    ],
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    dry_run: DryRunFlag = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if a run is not published yet: it plans anew.")] = False,
+    as_json_text: JsonFlag = False,
+) -> None:
+    """Show readers an earlier version. What is taken back gets a tag, and comes back by rollback TAG.
+
+    The next run takes the files again that only later versions hold. Ends with 6, and changes nothing, while a run is
+    unpublished (see runs list).
+    """
+    from gnssice_batch.operate.branches import rollback as rolled_back
+
+    done = rolled_back(load_logged(config_file, overrides), version, dry_run=dry_run, force=force)
+    move = done.move
+    if as_json_text:
+        write_json({"dry_run": dry_run, **_as_json(move), "tag": done.tag}, STDOUT)
+        return
+    _show(move)
+    if move.before == move.after:
+        say(f"{move.branch} is at {move.after} already")
+        return
+    say(f"{move.branch} {'would be' if dry_run else 'is'} at {move.after}")
+    if done.tag and not dry_run:
+        say(f"undo with: rollback {done.tag}")
+
+
+def _show(move: "Move") -> None:
+    for sign, what, found in (("+", "shown", move.gained), ("-", "taken back", move.lost)):
+        if found:
+            say(f"{count(len(found), 'version')} {what}:")
+        for version in found:
+            say(f"  {sign} {version}")
+
+
+def _as_json(move: "Move") -> dict[str, object]:
+    return {
+        "branch": move.branch,
+        "before": move.before,
+        "after": move.after,
+        "gained": [_version(version) for version in move.gained],
+        "lost": [_version(version) for version in move.lost],
+    }
+
+
+def _version(version: "Version") -> dict[str, object]:
+    return {
+        "number": version.number,
+        "id": version.id,
+        "written_at": version.written_at.isoformat(),
+        "message": version.message,
+        "tags": list(version.tags),
+    }

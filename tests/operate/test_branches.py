@@ -1,0 +1,184 @@
+"""Branches begun, published and removed, versions set back and taken again, so that nothing is lost."""
+
+import json
+
+import pytest
+
+from gnssice_batch.cli import main
+from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
+from gnssice_batch.job.run import run
+from gnssice_batch.job.target import target_of
+from gnssice_batch.operate import branches
+from gnssice_batch.operate.branches import (
+    create_branch,
+    create_tag,
+    delete_branch,
+    list_branches,
+    list_tags,
+    publish_branch,
+    rollback,
+)
+from gnssice_batch.operate.open_runs import for_writing
+from gnssice_batch.store.branches import carry_out, move_to
+from tests.cli.test_runs import interrupted
+from tests.support.runs import DAY_ONE_S, head, name, rinex, settings, span_s, write
+
+GROUP = "rec"
+FILES = {hour: name(DAY_ONE_S + 3600 * hour, "01H") for hour in range(8)}
+
+
+def add(folder, *hours):
+    write(folder / "archive", {FILES[hour]: rinex(span_s(DAY_ONE_S + 3600 * hour, 1)) for hour in hours})
+
+
+def on(chosen, branch):
+    return chosen.model_copy(update={"run": chosen.run.model_copy(update={"branch": branch})})
+
+
+@pytest.fixture
+def chosen(tmp_path):
+    """A store of one version."""
+    add(tmp_path, 0)
+    made = settings(tmp_path)
+    run(made)
+    return made
+
+
+@pytest.fixture
+def tried(tmp_path, chosen):
+    """A branch with one version more than main."""
+    create_branch(chosen, "trial")
+    add(tmp_path, 1)
+    return run(on(chosen, "trial")).snapshot
+
+
+def test_a_branch_is_tried_and_published(chosen, tried):
+    before = head(chosen)
+    assert before != tried
+    found = {one.name: (one.head, one.ahead, one.behind) for one in list_branches(chosen)}
+    assert found == {"main": (before, 0, 0), "trial": (tried, 1, 0)}
+    assert [version.id for version in publish_branch(chosen, "trial", dry_run=True).gained] == [tried]
+    assert head(chosen) == before
+    assert [version.id for version in publish_branch(chosen, "trial").gained] == [tried]
+    assert head(chosen) == tried
+    assert publish_branch(chosen, "trial").gained == ()
+    assert run(chosen).snapshot is None
+
+
+def test_versions_of_main_are_not_lost(tmp_path, chosen, tried):
+    add(tmp_path, 2)
+    mine = run(chosen).snapshot
+    with pytest.raises(RunConflictError, match=f"'main' has versions that 'trial' lacks \\(2 {mine}"):
+        publish_branch(chosen, "trial")
+    assert (head(chosen), {one.name: one.behind for one in list_branches(chosen)}["trial"]) == (mine, 1)
+    assert tried
+
+
+def test_a_branch_that_is_moved_meanwhile_is_left(tmp_path, chosen, tried, monkeypatch):
+    def late(repository, move):
+        add(tmp_path, 2)
+        run(chosen)
+        carry_out(repository, move)
+
+    monkeypatch.setattr(branches, "carry_out", late)
+    with pytest.raises(RunConflictError, match="somebody has moved 'main'"):
+        publish_branch(chosen, "trial")
+    assert head(chosen) not in {tried, None}
+
+
+def test_what_is_taken_back_comes_back(tmp_path, chosen):
+    first = head(chosen)
+    add(tmp_path, 1, 2)
+    second = run(chosen).snapshot
+    assert rollback(chosen, first, dry_run=True).move.after == first
+    assert head(chosen) == second
+    done = rollback(chosen, first[:6])
+    assert ([version.id for version in done.move.lost], head(chosen)) == ([second], first)
+    assert {name: version.id for name, version in list_tags(chosen).items()} == {done.tag: second}
+    again = run(chosen)
+    assert sum(one.written.epochs for one in again.files[GROUP]) == 240
+    assert rollback(chosen, done.tag).move.after == second
+    assert head(chosen) == second
+    assert run(chosen).snapshot is None
+    assert rollback(chosen, second).tag is None
+
+
+def test_no_branch_is_moved_below_an_open_run(tmp_path, chosen):
+    first = head(chosen)
+    add(tmp_path, 1)
+    second = run(chosen).snapshot
+    create_branch(chosen, "trial")
+    add(tmp_path, 7)
+    run(on(chosen, "trial"))
+    add(tmp_path, 6)
+    interrupted(chosen, partitions=1)
+    for move in (lambda: rollback(chosen, first), lambda: publish_branch(chosen, "trial")):
+        with pytest.raises(RunConflictError, match=r"not published yet on 'main': 20.*runs abandon"):
+            move()
+    assert head(chosen) == second
+    delete_branch(chosen, "trial")
+    rollback(chosen, first, force=True)
+    assert head(chosen) == first
+    assert sum(one.written.epochs for one in run(chosen).files[GROUP]) == 360
+
+
+def test_names(chosen):
+    for wrong in ("main", "staging-20250101T000000-abcdef-0-12"):
+        for change in (create_branch, delete_branch):
+            with pytest.raises(ConfigError, match=wrong):
+                change(chosen, wrong)
+    create_branch(chosen, "trial")
+    with pytest.raises(StoreError, match="has a branch 'trial' already"):
+        create_branch(chosen, "trial")
+    with pytest.raises(StoreError, match=r"no branch 'other'; it has main, trial"):
+        publish_branch(chosen, "other")
+    with pytest.raises(StoreError, match="no version"):
+        create_branch(chosen, "other", "nothing")
+    assert delete_branch(chosen, "trial") == head(chosen)
+    assert [one.name for one in list_branches(chosen)] == ["main"]
+
+
+def test_a_tag_never_changes(tmp_path, chosen):
+    first = create_tag(chosen, "2025.1")
+    assert first.id == head(chosen)
+    add(tmp_path, 1)
+    run(chosen)
+    with pytest.raises(StoreError, match=f"can't be tagged '2025.1': version {first.id} has it"):
+        create_tag(chosen, "2025.1")
+    assert create_tag(chosen, "again", "2025.1").id == first.id
+
+
+def test_a_move_that_was_made_is_no_conflict(chosen, tried):
+    """The answer to it may have been lost."""
+    repository = for_writing(target_of(chosen))
+    move = move_to(repository, "main", tried)
+    carry_out(repository, move)
+    carry_out(repository, move)
+    assert head(chosen) == tried
+
+
+def test_the_commands(tmp_path, chosen, tried, capsys):
+    config = tmp_path / "settings.yaml"
+    config.write_text(json.dumps(chosen.model_dump(mode="json", exclude_unset=True)))
+
+    def said(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "-c", str(config)])
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    first = head(chosen)
+    assert "1 ahead of main, 0 behind" in said("branch", "list")
+    assert f"would be at {tried}" in said("branch", "publish", "trial", "--dry-run")
+    assert json.loads(said("branch", "publish", "trial", "--json"))["after"] == tried
+    assert "main has all of trial already" in said("branch", "publish", "trial")
+    shown = said("rollback", first)
+    assert "1 version taken back" in shown
+    undo = shown.split()[-1]
+    assert undo in said("tag", "list")
+    assert json.loads(said("rollback", undo, "--json"))["gained"][0]["id"] == tried
+    assert "2025.1 is 2" in said("tag", "create", "2025.1")
+    assert json.loads(said("tag", "list", "--json"))["tags"]["2025.1"]["number"] == 2
+    assert "trial begins at" not in said("branch", "delete", "trial")
+    assert "trial begins at 2" in said("branch", "create", "trial", "2025.1")
+    assert {one["name"] for one in json.loads(said("branch", "list", "--json"))["branches"]} == {"main", "trial"}
