@@ -139,18 +139,16 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
     started = time.monotonic()
     context.hold_store()
     interval_ns = assignment.grid.interval_ns
+    sources = Sources(assignment, lambda file: read_file(file, context, interval_ns, files.fetch))
+    wanted = [file for file in by_first_unit(assignment) if not too_large(file, context)]
     with (
         scope(partition=assignment.partition.key),
-        Fetching(
-            context.archive, [file for file in by_first_unit(assignment) if not too_large(file, context)]
-        ) as files,
+        Fetching(context.archive, wanted, sources.shared()) as files,
         Opening(fork, assignment) as opening,
     ):
-        sources = Sources(assignment, lambda file: read_file(file, context, interval_ns, files.fetch))
         outcome = _written(assignment, opening, context, sources)
-        if outcome.unknown_sids:
-            files.keep()
-        elif context.store and not context.store.local:
+        files.keep(None if outcome.unknown_sids else sources.shared())
+        if not outcome.unknown_sids and context.store and not context.store.local:
             written, size_bytes = opening.work.objects()
             TRAFFIC.note("PUT", written, sent_bytes=size_bytes)
     peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
