@@ -28,8 +28,7 @@ class Kept:
         with self._lock:
             self._pop(_key(archive, file))
             self._add(_key(archive, file), content)
-            while self._size_bytes > archive.kept_bytes:
-                self._pop(next(iter(self._files)))
+            self._make_room(archive)
 
     def ask(self, archive: ArchiveAccess, files: Iterable[SourceFile]) -> None:
         """Ask for files of an object store before they are wanted, as long as there is room for them."""
@@ -40,6 +39,24 @@ class Kept:
                     return
                 if _key(archive, file) not in self._files:
                     self._add(_key(archive, file), requests().submit(archive.fetch, file.uri))
+
+    def once(self, archive: ArchiveAccess, file: SourceFile) -> bytes:
+        """A file that several partitions read: kept, and fetched by the first of those that want it at a time.
+
+        Raises
+        ------
+        ArchiveError
+            When the archive does not give it.
+        """
+        if archive.folder.local or file.size_bytes > archive.kept_bytes:
+            return archive.fetch(file.uri)
+        mine, key = Future[bytes](), _key(archive, file)
+        with self._lock:
+            kept = self._pop(key)
+            kept = None if kept and kept.done() and kept.exception() else kept
+            self._add(key, kept or mine)
+            self._make_room(archive)
+        return kept.result() if kept else _settled(mine, archive, file)
 
     def take(self, archive: ArchiveAccess, file: SourceFile) -> Future[bytes] | None:
         """A file, which is kept no longer; None where it is not kept, or could not be had."""
@@ -57,6 +74,10 @@ class Kept:
         self._files[key] = file
         self._size_bytes += key[2]
 
+    def _make_room(self, archive: ArchiveAccess) -> None:
+        while self._size_bytes > archive.kept_bytes:
+            self._pop(next(iter(self._files)))
+
     def _pop(self, key: _Key) -> Future[bytes] | None:
         file = self._files.pop(key, None)
         self._size_bytes -= key[2] if file else 0
@@ -65,6 +86,17 @@ class Kept:
 
 KEPT: Final = Kept()
 """Of this process."""
+
+
+def _settled(request: Future[bytes], archive: ArchiveAccess, file: SourceFile) -> bytes:
+    """Fetch a file, and tell those who wait for it."""
+    try:
+        content = archive.fetch(file.uri)
+    except BaseException as error:
+        request.set_exception(error)
+        raise
+    request.set_result(content)
+    return content
 
 
 def _key(archive: ArchiveAccess, file: SourceFile) -> _Key:

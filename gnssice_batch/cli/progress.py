@@ -175,6 +175,7 @@ class Several:
         """How far the run is."""
         said = ending()
         said.run, said.files = counts.run, counts.files
+        said.planned, said.finished = counts.partitions_planned, counts.partitions.get("finished", 0)
         for each in self._told:
             each.counted(counts)
 

@@ -15,7 +15,7 @@ OPTION: Final = "--termination-log"
 VARIABLE: Final = "TERMINATION_LOG"
 MOST_BYTES: Final = 4096
 """What Kubernetes keeps of a termination message."""
-_EXIT_INTERRUPTED: Final = 130
+EXIT_INTERRUPTED: Final = 130
 _EXIT_UNEXPECTED: Final = 70
 
 
@@ -30,6 +30,12 @@ class Ending:
     """URL of the report."""
     files: Mapping[str, int] = field(default_factory=dict)
     """Files of the run by status."""
+    planned: int = 0
+    """Partitions of the run."""
+    finished: int = 0
+    """Those of them that are finished, and so journaled."""
+    told: bool = False
+    """Whether the message was shown as the last line already."""
 
 
 _ending: ContextVar[Ending] = ContextVar("ending")
@@ -56,7 +62,7 @@ def told_at_the_end(arguments: Sequence[str] | None = None) -> Iterator[Ending]:
         code = end.code
         raise
     except KeyboardInterrupt:
-        code = _EXIT_INTERRUPTED
+        code = EXIT_INTERRUPTED
         raise
     except BaseException:
         code = _EXIT_UNEXPECTED
@@ -64,7 +70,7 @@ def told_at_the_end(arguments: Sequence[str] | None = None) -> Iterator[Ending]:
     finally:
         _ending.reset(token)
         exit_code = code if isinstance(code, int) else int(code is not None)
-        if said.run:
+        if said.run and not said.told:
             _log_line(exit_code, said)
         if place:
             _write(place, message_line(exit_code, said))

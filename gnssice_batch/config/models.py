@@ -115,7 +115,8 @@ class Archive(Section):
         256 << 20,
         ge=0,
         description="Bytes of files from an object store that a worker keeps in memory because it will read them "
-        "again: those of the sample, and of partitions that met new signals. What does not fit is fetched again.",
+        "again: those of the sample, of partitions that met new signals, and those that reach into several partitions, "
+        "as a zip of many days does. What does not fit is fetched again.",
     )
     listing_requests: int = Field(
         AT_ONCE, ge=1, le=10_000, description="Requests under way while an archive in S3 or Azure is listed."

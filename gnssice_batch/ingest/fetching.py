@@ -1,6 +1,6 @@
 """The bytes of a partition's files: each asked for once, also where they are read twice."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
@@ -20,11 +20,20 @@ class Fetching:
         In the order in which they are wanted.
     known
         Those whose bytes nobody is going to want.
+    shared
+        Those that other partitions read too: they stay kept, and are fetched when they are wanted.
     """
 
-    def __init__(self, archive: ArchiveAccess, files: Iterable[SourceFile], known: Container[SourceFile] = ()) -> None:
+    def __init__(
+        self,
+        archive: ArchiveAccess,
+        files: Iterable[SourceFile],
+        known: Container[SourceFile] = (),
+        shared: Collection[SourceFile] = (),
+    ) -> None:
         self._archive = archive
-        files = list(files)
+        self._shared = frozenset(shared)
+        files = [file for file in files if file not in self._shared]
         self._held = {file: kept for file in files if (kept := KEPT.take(archive, file))}
         self._ahead = Ahead(archive, [file for file in files if file not in self._held and file not in known])
 
@@ -50,13 +59,20 @@ class Fetching:
         """
         if file in self._held:
             return self._held[file].result()
-        content = self._ahead.take(file)
+        content = KEPT.once(self._archive, file) if file in self._shared else self._ahead.take(file)
         if not self._archive.folder.local:
             self._held[file] = Future()
             self._held[file].set_result(content)
         return content
 
-    def keep(self) -> None:
-        """Keep the files in this process, for the partition is going to be done again."""
+    def keep(self, wanted: Container[SourceFile] | None = None) -> None:
+        """Keep files in this process, which reads them again.
+
+        Parameters
+        ----------
+        wanted
+            Which of them; None: all, for the partition is going to be done again.
+        """
         for file, content in self._held.items():
-            KEPT.put(self._archive, file, content)
+            if wanted is None or file in wanted:
+                KEPT.put(self._archive, file, content)

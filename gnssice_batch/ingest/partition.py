@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -143,16 +142,17 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
     interval_ns = assignment.grid.interval_ns
     wanted = [file for file in by_first_unit(assignment) if not too_large(file, context)]
     kept = READINGS.take(context, wanted, interval_ns)
+    sources = Sources(
+        assignment, lambda file: read_file(file, context, interval_ns, files.fetch), kept, context.kept_bytes
+    )
     with (
         scope(partition=assignment.partition.key),
-        Fetching(context.archive, wanted, kept) as files,
+        Fetching(context.archive, wanted, kept, sources.shared()) as files,
         Opening(fork, assignment) as opening,
     ):
-        read = partial(read_file, context=context, interval_ns=interval_ns, content_of=files.fetch)
-        sources = Sources(assignment, read, kept, context.kept_bytes)
         outcome = _written(assignment, opening, context, sources)
+        files.keep(None if outcome.unknown_sids else sources.shared())
         if outcome.unknown_sids:
-            files.keep()
             READINGS.put(context, sources.read_in_vain())
         elif context.store and not context.store.local:
             written, size_bytes = opening.work.objects()

@@ -79,6 +79,11 @@ class Sources:
         """What is held of the files, which have to be laid out again on an axis that has all their signals."""
         return [*self._let_go, *self._held.values()]
 
+    def shared(self) -> frozenset[SourceFile]:
+        """The files that reach beyond the partition, as read or as promised: other partitions read them too."""
+        holds, files = self.assignment.holds, self.assignment.files
+        return frozenset(file for index, file in enumerate(files) if not holds(self._span(index)))
+
     def drop_unless_reaching(self, index: int, units_to_come: Collection[int]) -> None:
         """Let go of a file's observations if it reaches none of the units to come."""
         if not any(unit in self._units(index) for unit in units_to_come):

@@ -136,6 +136,7 @@ def requests_of(prepared: Prepared) -> Requests:
         new=backlog.snapshot is None,
         filled={plan.template.receiver: arrays_filled(plan.template, prepared.surveys) for plan in plans},
         refused=len(prepared.refused),
+        kept_bytes=prepared.context.archive.kept_bytes,
     )
 
 

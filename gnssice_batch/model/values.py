@@ -166,6 +166,13 @@ class Assignment:
         """Ledger row to rank, of the files that cells of a unit may be from when it is begun."""
         return {} if self.rewritten is not None and unit in self.rewritten else dict(self.stored)
 
+    def holds(self, span: Span | None) -> bool:
+        """Whether no epoch of a span lies in a unit of another partition."""
+        if span is None:
+            return True
+        first, last = (self.grid.slot(ns) // self.grid.unit for ns in (span.first_ns, span.last_ns))
+        return self.partition.first_unit <= first and last < self.partition.first_unit + self.partition.units
+
     def leaves(self, unit: int) -> bool:
         """Whether files that reach a unit are only counted in it."""
         return self.rewritten is not None and unit not in self.rewritten

@@ -1,7 +1,9 @@
 """The requests that a run will make, as far as a plan can tell."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from types import MappingProxyType
 from typing import Final
 
@@ -35,7 +37,10 @@ class Requests:
     """
 
     file_gets: int = 0
-    """Source files fetched."""
+    """Source files fetched.
+
+    Each worker of a cluster may fetch one that several of its partitions read.
+    """
     archive_lists: int = 0
     chunk_puts: int = 0
     """Chunks of data variables, as wide and long as a write unit, where the files hold all variables.
@@ -78,7 +83,7 @@ class Requests:
         }
 
 
-def foreseen(
+def foreseen(  # noqa: PLR0913 - what a plan knows, in one place
     plans: Sequence[GroupPlan],
     listed: int,
     ledgers: Sequence[int],
@@ -86,6 +91,7 @@ def foreseen(
     new: bool,
     filled: Mapping[str, frozenset[str] | None] = MappingProxyType({}),
     refused: int = 0,
+    kept_bytes: int = 0,
 ) -> Requests:
     """The requests of a run that has these plans, of one round.
 
@@ -101,23 +107,33 @@ def foreseen(
         By receiver the arrays that its files give values to, as far as a sample tells; else all of them.
     refused
         Files that the sample has refused.
+    kept_bytes
+        A larger file is fetched for each partition that reads it.
     """
     whole, lists = totals(plans), max(1, -(-listed // _NAMES_OF_A_PAGE))
     reading = sum(-(-rows // (FILE_CHUNK_ROWS * LEDGER_CHUNKS_OF_A_MANIFEST)) for rows in ledgers)
     if not whole.partitions:
         return Requests(archive_lists=lists, store_gets=reading)
+    fetched = list(_fetched(plans, kept_bytes))
     changed = any(plan.changes_structure for plan in plans)
     return Requests(
-        file_gets=whole.files,
+        file_gets=len(fetched),
         archive_lists=lists,
         chunk_puts=sum(_chunks(plan, filled.get(plan.template.receiver)) for plan in plans),
         commit_puts=_COMMIT * (1 + changed) + 2 * _BRANCH + (_PROBE + _NEW_REPOSITORY if new else 0),
         manifest_puts=sum(_manifests(plan, filled.get(plan.template.receiver)) for plan in plans),
         journal_puts=_JOURNAL + bool(refused) + whole.partitions,
         store_gets=_GETS_OF_A_RUN + reading,
-        received_bytes=whole.size_bytes,
+        received_bytes=sum(fetched),
         sent_bytes=whole.size_bytes,
     )
+
+
+def _fetched(plans: Sequence[GroupPlan], kept_bytes: int) -> Iterator[int]:
+    """The sizes of all files, each as often as it is fetched."""
+    read = Counter(file for plan in plans for assignment in plan.assignments for file in assignment.files)
+    for file, partitions in read.items():
+        yield from repeat(file.size_bytes, partitions if file.size_bytes > kept_bytes else 1)
 
 
 def _chunks(plan: GroupPlan, filled: frozenset[str] | None) -> int:

@@ -4,12 +4,14 @@ import gzip
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import hatanaka
 import numpy as np
 
+from gnssice_batch.errors import ConfigError
 from gnssice_batch.simulate.observables import Observations, receiver_on, truth
 from gnssice_batch.simulate.plan import DAY_NS, SECOND_NS, SimulatedReceiver, SimulationPlan
 from gnssice_batch.simulate.text import body, header, moment
@@ -35,19 +37,47 @@ def simulate(target: Path, plan: SimulationPlan, written: Callable[[Path], None]
     -------
     list of Path
         The files, by receiver and time.
+
+    Raises
+    ------
+    ConfigError
+        When a file can't be written.
     """
 
     def write(work: tuple[SimulatedReceiver, int]) -> Path:
         receiver, start_ns = work
         path = target / file_path(plan, receiver, start_ns)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_packed(plan, _text(plan, receiver, start_ns)))
+        content = _packed(plan, _text(plan, receiver, start_ns))
+        with faults_as_config_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         if written is not None:
             written(path)
         return path
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with faults_as_config_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+    threads = ThreadPoolExecutor(os.cpu_count())
+    try:
         return list(threads.map(write, _files(plan)))
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def faults_as_config_errors(path: Path) -> Iterator[None]:
+    """Say in a sentence that a file or folder can't be written.
+
+    Raises
+    ------
+    ConfigError
+        With the reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"{path} can't be written: {error.strerror or error}"
+        raise ConfigError(message) from error
 
 
 def file_path(plan: SimulationPlan, receiver: SimulatedReceiver, start_ns: int) -> Path:

@@ -167,3 +167,46 @@ def test_a_partition_that_is_done_again_asks_for_nothing_again(archive):
         assert files.fetch(FILES[0]) == b"%010d" % 0
     assert sorted(archive.asked) == ["0", "1", "2", "3"]
     assert KEPT.take(archive, FILES[0]) is None
+
+
+def test_a_file_that_partitions_share_is_asked_for_once_also_at_the_same_time(archive):
+    archive.answers.clear()
+
+    def partition(_):
+        with Fetching(archive, FILES[:2], shared=FILES[:1]) as files:
+            return [files.fetch(one) for one in FILES[:2]]
+
+    with ThreadPoolExecutor(3) as partitions:
+        found = [partitions.submit(partition, number) for number in range(3)]
+        assert asked(archive, 4) == ["0", "1", "1", "1"]
+        archive.answers.set()
+        assert [one.result(10) for one in found] == [[b"%010d" % 0, b"%010d" % 1]] * 3
+    assert partition(None) == [b"%010d" % 0, b"%010d" % 1]
+    assert archive.asked.count("0") == 1
+    KEPT.forget()
+
+
+def test_a_shared_file_that_could_not_be_had_is_asked_for_again(archive):
+    nowhere = file("nowhere")
+    for _ in range(2):
+        with pytest.raises(ArchiveError), Fetching(archive, [nowhere], shared=[nowhere]) as files:
+            files.fetch(nowhere)
+    archive.folder.write("nowhere", b"found")
+    with Fetching(archive, [nowhere], shared=[nowhere]) as files:
+        assert files.fetch(nowhere) == b"found"
+    KEPT.forget()
+
+
+def test_a_shared_file_larger_than_all_that_may_be_kept_is_asked_for_each_time(archive):
+    large = file(0, 6 * SIZE)
+    for _ in range(2):
+        with Fetching(archive, [large], shared=[large]) as files:
+            assert files.fetch(large) == b"%010d" % 0
+    assert archive.asked == ["0", "0"]
+
+
+def test_only_what_other_partitions_read_is_kept(archive):
+    with Fetching(archive, FILES[:3]) as files:
+        assert [files.fetch(one) for one in FILES[:3]] == [b"%010d" % number for number in range(3)]
+        files.keep(frozenset(FILES[1:2]))
+    assert [bool(KEPT.take(archive, one)) for one in FILES[:3]] == [False, True, False]

@@ -232,9 +232,31 @@ def test_no_store_ends_with_5(call, settings):
         assert "the first run makes it" in err
 
 
-def test_what_nobody_foresaw_ends_with_70_and_a_traceback(call, tmp_path):
+@pytest.mark.parametrize("below", ["", "archive"])
+def test_a_folder_that_cant_be_written_is_told_in_a_sentence(call, tmp_path, below):
     (tmp_path / "in_the_way").write_text("")
-    code, _, err = call("simulate", tmp_path / "in_the_way" / "archive")
+    code, _, err = call("simulate", tmp_path / "in_the_way" / below)
+    assert code == 2
+    assert "in_the_way" in err
+    assert "can't be written" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_so_is_a_file_that_cant_be_written(call, tmp_path):
+    assert call("simulate", tmp_path / "made", "--days", "0.01")[0] == 0
+    (file, *_) = sorted((tmp_path / "made").rglob("*.gz"))
+    (tmp_path / "again" / file.relative_to(tmp_path / "made")).mkdir(parents=True)
+    code, _, err = call("simulate", tmp_path / "again", "--days", "0.01")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert f"{file.name} can't be written: Is a directory" in err
+
+
+def test_what_nobody_foresaw_ends_with_70_and_a_traceback(call, tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gnssice_batch.simulate.simulate", broken)
+    code, _, err = call("simulate", tmp_path / "archive")
     assert code == 70
     assert "Traceback" in err
 

@@ -1,5 +1,9 @@
 """Runs from an object store to an object store: what a local run makes, each file asked for once."""
 
+import io
+import tarfile
+import zipfile
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -104,3 +108,65 @@ def test_without_room_for_them_files_are_asked_for_again(tmp_path, object_server
     assert run(chosen).snapshot
     asked = [count for what, count in between.counts().objects.items() if "/archive/" in what]
     assert (len(asked), max(asked)) == (4, 2)
+
+
+DAYS = 5
+
+
+def members():
+    """Files of several days, the later ones with a signal that the earlier ones lack."""
+    for day in range(DAYS):
+        start_s = DAY_ONE_S + 86_400 * day
+        yield f"rec{day + 1:03d}0.25o", rinex(span_s(start_s, 24), svs=("G01", "G02") if day < 3 else ("G01", "E05"))
+
+
+def zipped():
+    with zipfile.ZipFile(packed := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in members():
+            archive.writestr(path, content)
+    return packed.getvalue()
+
+
+def tarred():
+    with tarfile.open(fileobj=(packed := io.BytesIO()), mode="w:gz") as archive:
+        for path, content in members():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+CONTAINERS = {"rec/STAT00XXX_R_20250010000_05D_30S_MO.rnx.zip": zipped, "rec/days.tar.gz": tarred}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("path", CONTAINERS)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_container_of_many_days_is_fetched_once_a_worker(path, workers, tmp_path, object_servers, proxy):
+    place = fresh("s3", tmp_path, object_servers("moto"))
+    fill(place, {path: CONTAINERS[path]()})
+    between = proxy(place)
+    cluster = {"kind": "local", "workers": workers} if workers else {}
+    store = {"url": str(tmp_path / "stores")}
+    report = run(settings(place.through(between.address), cluster=cluster, store=store))
+    assert report.snapshot
+    assert sum(outcome.written.epochs for outcome in report.files[GROUP]) == DAYS * 2880
+    asked = [count for what, count in between.counts().objects.items() if what.endswith(path.rpartition("/")[2])]
+    header = path == "rec/days.tar.gz"
+    assert header < sum(asked) <= max(workers, 1) + header
+    assert report.planned.file_gets == 1
+
+
+@pytest.mark.heavy
+def test_what_is_larger_than_all_that_may_be_kept_is_planned_for_as_it_is_fetched(tmp_path, object_servers, proxy):
+    place = fresh("s3", tmp_path, object_servers("moto"))
+    path = next(iter(CONTAINERS))
+    fill(place, {path: zipped()})
+    between = proxy(place)
+    store = {"url": str(tmp_path / "stores")}
+    chosen = settings(place.through(between.address), chunks={"epoch": 2880}, store=store)
+    chosen = chosen.model_copy(update={"archive": chosen.archive.model_copy(update={"kept_bytes": 1})})
+    report = run(chosen)
+    asked = [count for what, count in between.counts().objects.items() if what.endswith(path.rpartition("/")[2])]
+    assert report.planned.file_gets == DAYS
+    assert sum(asked) > DAYS, "the sample, and perhaps a partition that met a new signal"
