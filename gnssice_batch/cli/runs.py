@@ -110,6 +110,8 @@ def gc(
                 "manifests": found.manifests,
                 "chunks": found.chunks,
                 "size_bytes": found.size_bytes,
+                "listed_objects": found.objects,
+                "seconds": found.seconds,
             },
             STDOUT,
         )
@@ -117,6 +119,7 @@ def gc(
     say(f"{count(found.expired, 'version')} {'expired' if delete else 'would expire'}")
     objects = f"{count(found.chunks, 'chunk')}, {count(found.manifests, 'manifest')}"
     say(f"{objects}, {size(found.size_bytes)} {'deleted' if delete else 'would be deleted; --delete deletes'}")
+    say(f"{count(found.objects, 'object')} listed, {found.seconds:.1f} s")
 
 
 def _state(run: "OpenRun") -> str:

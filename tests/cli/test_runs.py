@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import socket
 import subprocess
 import sys
@@ -39,6 +40,7 @@ from tests.support.runs import (
     head,
     messages,
     name,
+    repository,
     rinex,
     settings,
     span_s,
@@ -356,5 +358,8 @@ def test_the_commands(call, chosen, other_process):
     assert call("runs", "abandon", name_of_run)[0] == 2
     code, out = call("gc", "--older-than", "0")
     assert "would be deleted" in out
-    assert json.loads(call("gc", "--older-than", "0", "--delete", "--json")[1])["chunks"] > 0
+    objects = sum(path.is_file() for path in repository(chosen).rglob("*"))
+    assert re.search(rf"^{objects} objects listed, \d+\.\d s$", out, re.MULTILINE)
+    deleted = json.loads(call("gc", "--older-than", "0", "--delete", "--json")[1])
+    assert (deleted["chunks"] > 0, deleted["listed_objects"], deleted["seconds"] > 0) == (True, objects, True)
     assert call("gc", "--older-than", "0")[1].splitlines()[1].startswith("0 chunks")

@@ -4,13 +4,15 @@ import base64
 import json
 import urllib.parse
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pytest
 import yaml
 
-from gnssice_batch import open_dataset
+from gnssice_batch import ArchiveError, ConfigError, IcechunkStore, StoreError, open_dataset
 from gnssice_batch.cli.entry import main
+from gnssice_batch.config import Settings
 from gnssice_batch.job import run as job_run
 from gnssice_batch.storage import credentials, filesystems
 from gnssice_batch.storage.folder import folder_at
@@ -147,6 +149,126 @@ def test_no_secret_is_written_or_printed_whatever_becomes_of_a_run(planted, tmp_
     said = capfd.readouterr()
     assert "***" in said.err
     check(where, tmp_path, said.out + said.err, secrets)
+
+
+PHASES = ("start_of", "find_backlog", "prepare", "ingest", "prove", "publish", "report_of", "kept")
+"""Of `job.run`, in their order."""
+
+
+@pytest.mark.heavy
+def test_whatever_phase_fails(planted, tmp_path, monkeypatch, capfd):
+    """Each fails with an error that shows everything, as libraries and this package raise it."""
+    store, options, _, secrets = planted
+    where = location(store.url, options)
+    for path, content in FILES.items():
+        folder_at(where).write(f"archive/{path}", content)
+    loud = ("run", "-c", settings_file(tmp_path, store, options), "--report", str(tmp_path / "report.json"))
+    monkeypatch.chdir(tmp_path)
+    raised = {RuntimeError: {70}, StoreError: {5}, ArchiveError: {3}}
+    for number, phase in enumerate(PHASES):
+        kind = list(raised)[number % len(raised)]
+
+        def fails(*_, kind=kind, **__):
+            raise kind(f"the worst of libraries shows {secrets} and {store.url}?sig={secrets[-1]}")
+
+        with monkeypatch.context() as context:
+            context.setattr(job_run, phase, fails)
+            assert started(*loud) in raised[kind], phase
+    assert started(*loud) == 0
+    said = capfd.readouterr()
+    assert said.err.count("***") >= len(PHASES)
+    check(where, tmp_path, said.out + said.err, secrets)
+
+
+def of_the_environment(store, keys):
+    """Return variables that give the keys of a storage, each kind in another way for archive and store."""
+    if store.kind == "s3":
+        return {f"AWS_{name.upper()}": secret for name, secret in keys.items()}
+    name, secret = next(iter(keys.items()))
+    part = "AccountKey" if name == "account_key" else "SharedAccessSignature"
+    connection = f"AccountName={store.options['account_name']};{part}={secret}"
+    own = {f"GNSSICE_{section}__STORAGE_OPTIONS__{name.upper()}": secret for section in ("ARCHIVE", "STORE")}
+    return own | {"AZURE_STORAGE_CONNECTION_STRING": connection}
+
+
+@pytest.mark.heavy
+def test_keys_of_the_environment_and_workers(planted, tmp_path, monkeypatch, capfd):
+    store, options, keys, secrets = planted
+    where = location(store.url, options)
+    for path, content in FILES.items():
+        folder_at(where).write(f"archive/{path}", content)
+    for name, secret in of_the_environment(store, keys).items():
+        monkeypatch.setenv(name, secret)
+    public = {name: value for name, value in options.items() if name not in keys}
+    config = settings_file(tmp_path, store, public, cluster={"kind": "local", "workers": 2, "dashboard_port": None})
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as context:
+        context.setattr(job_run, "publish", partial(_dies, secrets))
+        assert started("run", "-c", config) == 70
+    contents = check(where, tmp_path, "", secrets)
+    assert [key for key in contents if ".runs/" in key and "/partitions/" in key]
+    assert started("run", "-c", config, "--report", "report.json") == 0
+    missing = store.url.replace(store.bucket, "no-such-bucket-0123")
+    assert started("run", "-c", config, "--set", f"store.url={missing}") == 5
+    said = capfd.readouterr()
+    check(where, tmp_path, said.out + said.err, secrets)
+
+
+def _dies(secrets, *_, **__):
+    raise RuntimeError(f"the worst of libraries shows {secrets}")
+
+
+PASSWORD = "planted-password-0123456789"
+URLS = (
+    f"https://somebody:{PASSWORD}@host.invalid/archive",
+    f"https://host.invalid/archive?token={PASSWORD}",
+    f"s3://KEY:{PASSWORD}@bucket/x",
+    f"az://container/x?sv=2024-01-01&sig={PASSWORD}",
+    f"abfss://container@account.dfs.core.windows.net/x?sig={PASSWORD}",
+)
+
+
+@pytest.mark.parametrize("section", ["archive", "store"])
+@pytest.mark.parametrize("url", URLS, ids=lambda url: url.partition(":")[0])
+def test_a_url_with_a_secret_is_shown_nowhere(url, section, tmp_path, monkeypatch, capfd):
+    """Given in the file, after --set, in the environment, and to the Python interface."""
+    document = {"site": "site", "archive": {"url": "archive"}, "store": {"url": "stores"}}
+    plain, config = tmp_path / "plain.yaml", tmp_path / "settings.yaml"
+    plain.write_text(yaml.safe_dump(document))
+    config.write_text(yaml.safe_dump({**document, section: {"url": url}}))
+    monkeypatch.chdir(tmp_path)
+    for command in ("plan", "run", "status", "runs list"):
+        assert started(*command.split(), "-c", str(config)) == 2
+        assert started(*command.split(), "-c", str(plain), "--set", f"{section}.url={url}") == 2
+    with monkeypatch.context() as context:
+        context.setenv(f"GNSSICE_{section.upper()}__URL", url)
+        assert started("run", "-c", str(plain)) == 2
+    for call in (open_dataset, IcechunkStore.open_or_create, IcechunkStore.open):
+        with pytest.raises(ConfigError) as raised:
+            call(url)
+        assert PASSWORD not in str(raised.value)
+    said = capfd.readouterr()
+    assert PASSWORD not in said.out + said.err
+    written = (path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != config)
+    assert not [content for content in written if PASSWORD.encode() in content]
+
+
+def test_nothing_that_can_be_looked_at_shows_a_secret(planted):
+    store, options, _, secrets = planted
+    opened = IcechunkStore.open_or_create(f"{store.url}/mine", options)
+    chosen = Settings.model_validate(
+        {
+            "site": "site",
+            "archive": {"url": f"{store.url}/archive", "storage_options": options, "allow_static_credentials": True},
+            "store": {"url": f"{store.url}/stores", "storage_options": options, "allow_static_credentials": True},
+        }
+    )
+    folder = folder_at(location(store.url, options))
+    with opened.transaction() as txn:
+        looked_at = (opened, txn, txn.repository, chosen, folder, chosen.model_dump(), chosen.model_dump_json())
+        shown = "".join(f"{one!r} {one!s}" for one in looked_at)
+        txn.rollback()
+    assert not [form for secret in secrets for form in forms(secret) if form in shown.encode()]
 
 
 @pytest.mark.heavy

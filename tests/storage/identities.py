@@ -9,19 +9,28 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def identity_service(answer):
-    """Give the URL of a service that answers GET with JSON, and a list of the paths it was asked for."""
+    """Give the URL of a service that answers GET with JSON or a text, and a list of the paths it was asked for."""
     asked = []
 
     class Service(BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append((self.path, dict(self.headers)))
             found = answer(self.path)
-            body = json.dumps(found if found is not None else {"error": "no such identity"}).encode()
+            said = found if found is not None else {"error": "no such identity"}
+            body = said.encode() if isinstance(said, str) else json.dumps(said).encode()
             self.send_response(200 if found is not None else 400)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_PUT(self):
+            """Give the token of a session, as the metadata service of an instance does before it says anything."""
+            asked.append((self.path, dict(self.headers)))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(SESSION)))
+            self.end_headers()
+            self.wfile.write(SESSION)
 
         def log_message(self, *_):
             """Say nothing."""
@@ -56,4 +65,5 @@ def azure_token(token, life):
     return {**said, "resource": "https://storage.azure.com"}
 
 
+SESSION = b"a-session-of-the-metadata-service"
 HOUR = timedelta(hours=1)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from azure.identity import WorkloadIdentityCredential
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.redaction import redacted
@@ -18,7 +19,7 @@ from gnssice_batch.storage.options import StorageOptions
 from gnssice_batch.storage.urls import place
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.repository import open_repository
-from tests.storage.identities import HOUR, aws_keys, azure_token, identity_service
+from tests.storage.identities import HOUR, SESSION, aws_keys, azure_token, identity_service
 from tests.support.object_stores.stores import fresh
 
 pytestmark = pytest.mark.processes
@@ -100,6 +101,22 @@ class TestS3:
             assert secret not in redacted(f"{secret}!")
             assert secret not in repr(keys)
 
+    def test_role_of_an_instance(self, monkeypatch):
+        """As the metadata service of a machine gives it, to whoever has opened a session there."""
+
+        def answer(path):
+            return {"Code": "Success", **aws_keys(SECRET, HOUR)} if path.endswith("/gnssice") else "gnssice"
+
+        with identity_service(answer) as (url, asked):
+            monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+            monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)
+            keys = s3_keys(StorageOptions(region="us-east-1"))
+        assert (keys.secret_access_key, keys.session_token) == (SECRET, f"token-{SECRET}")
+        assert keys.expires_s > time.time()
+        assert {name.lower(): value for name, value in asked[-1][1].items()}[
+            "x-aws-ec2-metadata-token"
+        ] == SESSION.decode()
+
     @pytest.mark.heavy
     def test_are_got_once_for_a_thousand_tasks_and_again_only_when_they_end(self, monkeypatch, s3):
         lives = [timedelta(minutes=5), HOUR]
@@ -153,6 +170,25 @@ class TestAzure:
             assert len(asked) == 1
             assert parse_qs(urlsplit(asked[0][0]).query).get("client_id", [None]) == [client]
             assert SECRET not in repr(azure_arguments(place("az://c/x"), options))
+
+    @pytest.mark.parametrize("client", [None, "11111111-2222-3333-4444-555555555555"])
+    def test_workload_identity_of_a_pod(self, monkeypatch, tmp_path, client):
+        """What the webhook of AKS sets is found, and the option's client goes before the pod's."""
+        (tmp_path / "token").write_text("a-token-of-the-cluster")
+        monkeypatch.setenv("AZURE_CLIENT_ID", "00000000-0000-0000-0000-000000000000")
+        monkeypatch.setenv("AZURE_TENANT_ID", "99999999-0000-0000-0000-000000000000")
+        monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(tmp_path / "token"))
+        seen = []
+
+        def get_token(self, *scopes, **_):
+            seen.append((self._client._client_id, self._token_file_path, scopes))
+            return _Token(SECRET, time.time() + 3600)
+
+        monkeypatch.setattr(WorkloadIdentityCredential, "get_token", get_token)
+        access = azure_access(StorageOptions(account_name="myaccount", client_id=client))
+        assert (access.kind, access.secret) == ("token", SECRET)
+        wanted = client or "00000000-0000-0000-0000-000000000000"
+        assert seen == [(wanted, str(tmp_path / "token"), ("https://storage.azure.com/.default",))]
 
     def test_a_token_is_never_sent_in_clear(self, monkeypatch):
         with identity_service(lambda _: azure_token(SECRET, HOUR)) as (url, asked):

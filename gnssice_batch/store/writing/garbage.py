@@ -2,9 +2,10 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +34,10 @@ class Collected:
     manifests: int
     chunks: int
     size_bytes: int
+    objects: int = field(compare=False)
+    """Files or objects of the repository, all of which are listed to find those that nothing refers to."""
+    seconds: float = field(compare=False)
+    """How long it took."""
 
 
 def expirable(repository: Repository, cutoff: datetime) -> frozenset[str]:
@@ -61,8 +66,10 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
     StoreError
         When storage fails; what was deleted by then is gone, no version that is kept is harmed.
     """
+    started = time.monotonic()
     try:
         with repository.lock:
+            objects = len(folder_at(repository.location).entries())
             old = expirable(repository, cutoff)
             with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
                 if old or not dry_run:
@@ -75,7 +82,13 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
         message = f"{found.objects_failed_to_delete} objects of {repository.url} can't be deleted, try again"
         raise StoreError(message)
     return Collected(
-        len(old), found.snapshots_deleted, found.manifests_deleted, found.chunks_deleted, found.bytes_deleted
+        len(old),
+        found.snapshots_deleted,
+        found.manifests_deleted,
+        found.chunks_deleted,
+        found.bytes_deleted,
+        objects,
+        time.monotonic() - started,
     )
 
 
