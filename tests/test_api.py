@@ -14,7 +14,7 @@ from shutil import copytree
 import pytest
 
 import gnssice_batch
-from gnssice_batch.planning.rules import SOFTWARE
+from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.simulate import SimulationPlan, simulate
 
 PACKAGE = Path(gnssice_batch.__file__).parent

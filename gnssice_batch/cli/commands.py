@@ -177,13 +177,13 @@ def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_
     """
     from rich.console import Console
 
-    from gnssice_batch.cli import tables
+    from gnssice_batch.cli import store_tables
 
     found = api.status(load_settings(config_file, overrides))
     if as_json:
         write_json(found.as_json(), STDOUT)
     else:
-        tables.show_status(Console(), found)
+        store_tables.show_status(Console(), found)
 
 
 @app.command(epilog="Example: gnssice-batch log -c config/demo.yaml")
@@ -200,7 +200,7 @@ def log(
     """
     from rich.console import Console
 
-    from gnssice_batch.cli import tables
+    from gnssice_batch.cli import store_tables
     from gnssice_batch.job.target import target_of
     from gnssice_batch.operate.status import existing_repository
     from gnssice_batch.store.reading.contents import history
@@ -211,7 +211,7 @@ def log(
     if as_json:
         write_json({"branch": target.branch, "versions": [asdict(entry) for entry in entries]}, STDOUT)
     else:
-        tables.show_history(Console(), entries)
+        store_tables.show_history(Console(), entries)
 
 
 @app.command(epilog="Example: gnssice-batch inspect ZIMM00CHE_R_20210010000_01D_30S_MO.crx.gz")

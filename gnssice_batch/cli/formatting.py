@@ -37,7 +37,7 @@ def duration(seconds: float) -> str:
 
 def span(first_and_last: "Span | None") -> str:
     """``2025-01-01 00:00:00 to 2025-01-01 11:59:55``."""
-    from gnssice_batch.inspection.facts import moment
+    from gnssice_batch.inspection.moments import moment
 
     if first_and_last is None:
         return "none"

@@ -1,6 +1,6 @@
 """The results of commands as text that fits 80 columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich import box
@@ -8,26 +8,23 @@ from rich.console import Console
 from rich.table import Table
 
 from gnssice_batch.archive.skipped import SkippedFile, by_kind
+from gnssice_batch.cli.blocks import MOST_SHOWN, Facts, block, only_if, say_list, say_marked
 from gnssice_batch.cli.formatting import count, duration, outcome_text, shown, size, span
-from gnssice_batch.inspection.facts import KINDS, Gap, Inspection, Part, moment
+from gnssice_batch.cli.store_tables import older_reader, sampling
+from gnssice_batch.inspection.facts import KINDS, Gap, Inspection, Part
+from gnssice_batch.inspection.moments import moment
 from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
 from gnssice_batch.job.report import Proof, RunReport, all_reasons, refused_files
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.markers import told_apart
 from gnssice_batch.model.values import FileOutcome, Status
-from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
 from gnssice_batch.operate.verification import StoreReport
 from gnssice_batch.planning.changes import Change
 from gnssice_batch.planning.requests import Requests
 from gnssice_batch.rinex import Header
-from gnssice_batch.store.reading.contents import Snapshot
 
-_MOST_SHOWN: Final = 20
 _MOST_GAPS: Final = 5
 _MOST_REASONS: Final = 5
-_LABEL: Final = 14
-
-type Facts = Sequence[tuple[str, str]]
 
 
 def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False) -> None:
@@ -39,16 +36,16 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
         Name every skipped file, not only those that look like observations.
     """
     totals = found.totals
-    _block(
+    block(
         console,
         "Plan",
         [
             ("archive", found.archive),
             ("store", found.store),
             ("files", f"{totals.files:,} to take ({size(totals.size_bytes)}), {found.up_to_date:,} up to date"),
-            *_if(found.skipped_files, "skipped", _kinds(found.skipped_files)),
-            *_if(found.gone, "gone", _gone(found.gone)),
-            *_if(found.older_reader, "older reader", _older(found.older_reader)),
+            *only_if(found.skipped_files, "skipped", _kinds(found.skipped_files)),
+            *only_if(found.gone, "gone", _gone(found.gone)),
+            *only_if(found.older_reader, "older reader", older_reader(found.older_reader)),
             ("partitions", f"{totals.partitions:,}"),
             ("write units", f"{totals.write_units:,}"),
             ("references", f"{totals.references:,} at most"),
@@ -59,35 +56,35 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
         ],
     )
     for each in found.receivers:
-        _block(console, each.receiver + (" (new)" if each.new else ""), _plan_facts(each))
+        block(console, each.receiver + (" (new)" if each.new else ""), _plan_facts(each))
     _changes(console, "Changes in the sample", found.changes)
     _outcome_lines(console, "Rejected in the sample", found.refused)
-    _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in found.left_out.items()])
+    say_list(console, "Left out", [f"{receiver}: {why}" for receiver, why in found.left_out.items()])
     _markers(console, {each.receiver: each.markers for each in found.receivers})
     _skipped(console, found.skipped_files, named=all_skipped)
     if not found.receivers and not found.left_out:
-        _say(console, "Nothing to do: every file of the archive stands in the store.")
+        say_marked(console, "Nothing to do: every file of the archive stands in the store.")
 
 
 def show_report(console: Console, report: RunReport) -> None:
     """The end of a run: what was written, and what was rejected, left out or skipped."""
-    _block(
+    block(
         console,
         "Run",
         [
             ("store", report.url),
             ("snapshot", report.snapshot or "none: nothing to publish"),
-            *_if(report.tagged, "tag", _tagged(report)),
+            *only_if(report.tagged, "tag", _tagged(report)),
             ("partitions", f"{report.partitions:,}" + (f", {report.resumed:,} done earlier" if report.resumed else "")),
-            *_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
+            *only_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
-            *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
-            *_if(report.skipped_files, "skipped", _kinds(report.skipped_files)),
-            *_if(report.gone, "gone", _gone(report.gone)),
-            *_if(report.snapshot, "proven", _proven(report)),
-            *_if(report.proof.declined, "declined", _declined(report.proof)),
-            *_if(report.used, "requests", _used(report)),
-            *_if(report.peak_memory_bytes, "peak memory", f"{size(report.peak_memory_bytes)} of one process"),
+            *only_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
+            *only_if(report.skipped_files, "skipped", _kinds(report.skipped_files)),
+            *only_if(report.gone, "gone", _gone(report.gone)),
+            *only_if(report.snapshot, "proven", _proven(report)),
+            *only_if(report.proof.declined, "declined", _declined(report.proof)),
+            *only_if(report.used, "requests", _used(report)),
+            *only_if(report.peak_memory_bytes, "peak memory", f"{size(report.peak_memory_bytes)} of one process"),
         ],
     )
     if report.files:
@@ -95,7 +92,7 @@ def show_report(console: Console, report: RunReport) -> None:
     _failed(console, report.proof)
     _changes(console, "Changes over the files", report.changes)
     _outcome_lines(console, "Rejected or partially ingested", refused_files(report))
-    _list(console, "Left out", [f"{receiver}: {why}" for receiver, why in report.left_out.items()])
+    say_list(console, "Left out", [f"{receiver}: {why}" for receiver, why in report.left_out.items()])
     _markers(console, report.markers)
     _skipped(console, report.skipped_files)
 
@@ -139,37 +136,18 @@ def _declined(proof: Proof) -> str:
 
 def _failed(console: Console, proof: Proof) -> None:
     lines = [f"{count(number, 'file')}: {raised}" for raised, number in proof.failed.items()]
-    _list(console, "Warning: the second reader failed, and the first one has read these files again", lines)
-
-
-def show_status(console: Console, found: StoreStatus) -> None:
-    """The state of a repository."""
-    snapshot = f"{found.snapshot.id}, {found.snapshot.written_at}"
-    facts = [("store", found.url), ("snapshot", snapshot), ("size", f"{size(found.stored_bytes)}, all versions")]
-    facts += _if(found.other_groups, "not ours", ", ".join(found.other_groups))
-    _block(console, "Store", facts)
-    for receiver in found.receivers:
-        _block(console, receiver.receiver, _receiver_facts(receiver))
-
-
-def show_history(console: Console, entries: Iterable[Snapshot]) -> None:
-    """Snapshots, newest first."""
-    for entry in entries:
-        _say(console, f"[bold]{entry.id}[/]  {entry.written_at}")
-        _say(console, f"    {shown(entry.message)}")
+    say_list(console, "Warning: the second reader failed, and the first one has read these files again", lines)
 
 
 def show_inspection(console: Console, seen: Inspection, odd: Sequence[str]) -> None:
     """What the parser sees in one file."""
-    _block(console, seen.name, _file_facts(seen))
+    block(console, seen.name, _file_facts(seen))
     for part in seen.parts:
-        _block(
-            console, part.header.marker_name or "(no marker name)", [*_header_facts(part.header), *_body_facts(part)]
-        )
+        block(console, part.header.marker_name or "(no marker name)", [*_header_facts(part.header), *_body_facts(part)])
     if odd:
-        _say(console, "[bold]Odd[/]")
+        say_marked(console, "[bold]Odd[/]")
         for sentence in odd:
-            _say(console, f"  - {shown(sentence)}")
+            say_marked(console, f"  - {shown(sentence)}")
 
 
 def show_verification(console: Console, report: StoreReport) -> None:
@@ -180,13 +158,13 @@ def show_verification(console: Console, report: StoreReport) -> None:
         ("snapshot", report.snapshot),
         ("compared", f"{count(proof.files, 'file')} of {report.taken:,} taken, {count(proof.epochs, 'epoch')}"),
         ("read again by", _rereaders(proof) or "nothing"),
-        *_if(proof.declined, "declined", _declined(proof)),
+        *only_if(proof.declined, "declined", _declined(proof)),
         ("cells", f"{proof.cells:,}"),
         ("differences", f"{report.differences:,}" if report.differences else "none"),
     ]
-    _block(console, "Verified", facts)
+    block(console, "Verified", facts)
     _failed(console, proof)
-    _list(console, "Not compared", report.absent, "--json")
+    say_list(console, "Not compared", report.absent, "--json")
 
 
 def _requests(found: Requests) -> str:
@@ -214,35 +192,13 @@ def _plan_facts(each: ReceiverPlan) -> Facts:
     return [
         ("files", f"{each.files:,}, {size(each.size_bytes)}"),
         ("span", span(each.span)),
-        ("sampling", _sampling(grid.interval_ns / SECOND_NS, grid.phase_ns / SECOND_NS)),
+        ("sampling", sampling(grid.interval_ns / SECOND_NS, grid.phase_ns / SECOND_NS)),
         ("tolerance", f"{each.tolerance_ns / SECOND_NS:g} s"),
         ("signals", f"{each.signals:,} known before reading" if each.new else f"{each.signals:,}"),
         ("write unit", f"{count(grid.unit, 'epoch')}, {duration(grid.unit_ns / SECOND_NS)}{note}"),
         ("partitions", f"{each.partitions:,}, with {count(each.write_units, 'write unit')}"),
         *(("warning", sentence) for sentence in each.warnings),
     ]
-
-
-def _receiver_facts(receiver: ReceiverStatus) -> Facts:
-    filled = f" of {receiver.possible:,} ({receiver.filled / receiver.possible:.1%})" if receiver.possible else ""
-    files = ", ".join(f"{number:,} {status}" for status, number in receiver.files.items())
-    return [
-        ("span", span(receiver.span)),
-        ("sampling", _sampling(receiver.interval_s, receiver.phase_s)),
-        ("epochs filled", f"{receiver.filled:,}{filled}"),
-        ("signals", f"{receiver.signals:,}"),
-        ("files", f"{files} ({size(receiver.archive_bytes)})"),
-        *_if(receiver.older_reader, "older reader", _older(receiver.older_reader)),
-        ("size", size(receiver.stored_bytes)),
-    ]
-
-
-def _older(files: int) -> str:
-    return f"has read {count(files, 'file')}: gnssice-batch repair --older-reader reads them again"
-
-
-def _sampling(interval_s: float, phase_s: float) -> str:
-    return f"every {interval_s:g} s, phase {phase_s:g} s"
 
 
 def _outcomes(report: RunReport) -> Table:
@@ -268,50 +224,37 @@ def _kinds(files: Sequence[SkippedFile]) -> str:
 def _skipped(console: Console, files: Sequence[SkippedFile], *, named: bool = False) -> None:
     """The skipped files that look like observations, as a warning; all others where they are to be named."""
     lines = [f"{file.uri}: {file.why}" for file in files if file.observations]
-    _list(console, "Warning: skipped, though these look like observations", lines, "plan --skipped")
+    say_list(console, "Warning: skipped, though these look like observations", lines, "plan --skipped")
     if named:
         lines = [f"{file.kind.replace('_', ' ')}  {file.uri}: {file.why}" for file in files]
-        _list(console, "Skipped", lines, most=len(lines))
+        say_list(console, "Skipped", lines, most=len(lines))
 
 
 def _markers(console: Console, by_receiver: Mapping[str, Mapping[str, int]]) -> None:
     lines = [f"{receiver}: {text}" for receiver, markers in by_receiver.items() if (text := told_apart(markers))]
-    _list(console, "Warning: files of several markers in one receiver (archive.one_marker rejects them)", lines)
-
-
-def _list(
-    console: Console, heading: str, lines: Sequence[str], whole: str = "the JSON report", most: int = _MOST_SHOWN
-) -> None:
-    """A heading and at most so many lines; nothing where there are none."""
-    if not lines:
-        return
-    _say(console, f"[bold]{heading}[/]")
-    for line in lines[:most]:
-        _say(console, f"  {shown(line)}")
-    if len(lines) > most:
-        _say(console, f"  and {len(lines) - most:,} more: {whole} has them all")
+    say_list(console, "Warning: files of several markers in one receiver (archive.one_marker rejects them)", lines)
 
 
 def _outcome_lines(console: Console, heading: str, outcomes: Sequence[FileOutcome]) -> None:
     if not outcomes:
         return
-    _say(console, f"[bold]{heading}[/]")
-    for outcome in outcomes[:_MOST_SHOWN]:
-        _say(console, f"  {shown(outcome.file.uri)}")
-        _say(console, f"      {shown(_why(outcome))}")
-    if len(outcomes) > _MOST_SHOWN:
-        _say(console, f"  and {len(outcomes) - _MOST_SHOWN:,} more: the JSON report has them all")
+    say_marked(console, f"[bold]{heading}[/]")
+    for outcome in outcomes[:MOST_SHOWN]:
+        say_marked(console, f"  {shown(outcome.file.uri)}")
+        say_marked(console, f"      {shown(_why(outcome))}")
+    if len(outcomes) > MOST_SHOWN:
+        say_marked(console, f"  and {len(outcomes) - MOST_SHOWN:,} more: the JSON report has them all")
 
 
 def _changes(console: Console, heading: str, changes: Mapping[str, Sequence[Change]]) -> None:
     """What is other in some files than in those before them, a line each."""
     every = [(receiver, change) for receiver, of_receiver in changes.items() for change in of_receiver]
     if every:
-        _say(console, f"[bold]{heading}[/]")
-    for receiver, change in every[:_MOST_SHOWN]:
-        _say(console, f"  {shown(receiver)}: {shown(str(change))}")
-    if len(every) > _MOST_SHOWN:
-        _say(console, f"  and {len(every) - _MOST_SHOWN:,} more: the JSON report has them all")
+        say_marked(console, f"[bold]{heading}[/]")
+    for receiver, change in every[:MOST_SHOWN]:
+        say_marked(console, f"  {shown(receiver)}: {shown(str(change))}")
+    if len(every) > MOST_SHOWN:
+        say_marked(console, f"  and {len(every) - MOST_SHOWN:,} more: the JSON report has them all")
 
 
 def _why(outcome: FileOutcome) -> str:
@@ -327,8 +270,8 @@ def _file_facts(seen: Inspection) -> Facts:
     if seen.refusal:
         reasons = {str(reason): number for reason, number in seen.reasons.items()}
         facts.append(("because", outcome_text(seen.status, seen.refusal, reasons).removeprefix(f"{seen.status}: ")))
-        facts += _if(seen.refusal.first_bytes, "line begins", ascii(seen.refusal.first_bytes.decode("latin-1")))
-    return [*facts, *_if(seen.lines, "lines", f"{seen.lines:,}"), *_if(skipped, "skipped", skipped)]
+        facts += only_if(seen.refusal.first_bytes, "line begins", ascii(seen.refusal.first_bytes.decode("latin-1")))
+    return [*facts, *only_if(seen.lines, "lines", f"{seen.lines:,}"), *only_if(skipped, "skipped", skipped)]
 
 
 def _header_facts(header: Header) -> Facts:
@@ -350,7 +293,7 @@ def _body_facts(part: Part) -> Facts:
         ("last epoch", moment(part.last_100ns)),
         ("interval", f"{part.interval_s:g} s found, {stated} stated"),
         ("epochs", f"{part.epochs:,}"),
-        *_if(part.gaps, "gaps", _gaps(part.gaps)),
+        *only_if(part.gaps, "gaps", _gaps(part.gaps)),
         ("satellites", _satellites(part)),
         ("signals", f"{len(part.signals):,}"),
         ("values", values),
@@ -367,26 +310,3 @@ def _satellites(part: Part) -> str:
     systems = sorted({sv[0] for sv in part.satellites})
     numbers = (f"{sum(sv[0] == system for sv in part.satellites)} {system}" for system in systems)
     return f"{len(part.satellites)} ({', '.join(numbers)})"
-
-
-def _if(condition: object, name: str, text: str) -> list[tuple[str, str]]:
-    return [(name, text)] if condition else []
-
-
-def _block(console: Console, heading: str, facts: Facts) -> None:
-    """A heading and lines of name and text; what is too long for a terminal goes on below itself."""
-    _say(console, f"[bold]{shown(heading)}[/]")
-    if not console.is_terminal:
-        for name, text in facts:
-            _say(console, f"  {name:<{_LABEL}} {shown(text)}".rstrip())
-        return
-    table = Table.grid(padding=(0, 1))
-    table.add_column(min_width=_LABEL + 2)
-    table.add_column(overflow="fold")
-    for name, text in facts:
-        table.add_row(f"  {name}", shown(text))
-    console.print(table, highlight=False)
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
+from gnssice_batch.inspection.moments import moment
 from gnssice_batch.model.intervals import interval_of
 from gnssice_batch.model.reasons import ranked_reasons
 from gnssice_batch.model.values import Refusal, Status
@@ -24,7 +25,6 @@ from gnssice_batch.rinex import (
 )
 from gnssice_batch.rinex.containers.unpack import container_of, unpack_prefix
 from gnssice_batch.rinex.header.text import is_compact
-from gnssice_batch.rinex.primitives.time import as_datetime
 
 _TICKS_PER_S: Final = 10_000_000
 _PS_PER_S: Final = 1e12
@@ -129,12 +129,6 @@ def inspect(content: bytes, name: str, options: ReadOptions | None = None) -> In
     return Inspection(
         *packing, compact, status, _first_loss(reading), parts, reading.accounting.lines, dict(counts), reading.others
     )
-
-
-def moment(time_100ns: int) -> str:
-    """GPS time as ``2025-01-01 00:00:00``, with a fraction where there is one."""
-    text = as_datetime(time_100ns).isoformat(" ")
-    return text.rstrip("0") if "." in text else text
 
 
 def as_json(seen: Inspection, odd: Sequence[str]) -> dict[str, object]:

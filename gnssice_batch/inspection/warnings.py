@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from gnssice_batch.errors import Reason
-from gnssice_batch.inspection.facts import Inspection, Part, moment
+from gnssice_batch.inspection.facts import Inspection, Part
+from gnssice_batch.inspection.moments import moment
 from gnssice_batch.model.values import Status
 from gnssice_batch.rinex.names import NameHint, parse_name
 

@@ -93,11 +93,11 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         When archive or store can't be read, or do not fit together.
     """
     target, rules = target_of(settings), rules_of(settings)
-    with execution(settings, progress) as workers:
-        repository = open_existing(target.location)
-        if repository is None:
-            check_place(target)
-        backlog = find_backlog(rules, repository, target.branch)
+    repository = open_existing(target.location)
+    if repository is None:
+        check_place(target)
+    backlog = find_backlog(rules, repository, target.branch)
+    with execution(settings if backlog.files else _without_workers(settings), progress) as workers:
         prepared = prepare(backlog, rules, workers)
     strays = {uri for plan in prepared.plans for uri in plan.implausible}
     surveyed = (survey.outcome for survey in prepared.surveys)
@@ -117,6 +117,11 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         requests=requests_of(prepared),
         max_unpacked_bytes=settings.reader.max_unpacked_bytes,
     )
+
+
+def _without_workers(settings: config.Settings) -> config.Settings:
+    """The settings for tasks in this process: nothing is to be read, and workers take seconds to start."""
+    return settings.model_copy(update={"cluster": settings.cluster.model_copy(update={"kind": "inline"})})
 
 
 def _by_receiver(outcomes: Iterable[FileOutcome]) -> dict[str, tuple[FileOutcome, ...]]:

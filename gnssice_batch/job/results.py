@@ -17,7 +17,7 @@ from gnssice_batch.planning.backlog import Backlog
 from gnssice_batch.planning.changes import Change, changes
 from gnssice_batch.planning.markers import receiver_markers
 from gnssice_batch.planning.plan import prove_single_owners
-from gnssice_batch.planning.rules import SOFTWARE
+from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.store.writing.changes import Units, union
 from gnssice_batch.store.writing.ledger_rows import Provenance
 from gnssice_batch.store.writing.publish import GroupChange, Publication, SourcedRows

@@ -21,7 +21,7 @@ from gnssice_batch.job.target import Target, check_place
 from gnssice_batch.job.work import Begun, Work, work_of
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileOutcome
-from gnssice_batch.planning.rules import SOFTWARE
+from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.store.conditional_writes import prove as prove_server
 from gnssice_batch.store.repository import Repository, ensure_branch, open_repository, repository_exists
 from gnssice_batch.store.tags import check_tag, tag_snapshot

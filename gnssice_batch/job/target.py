@@ -1,16 +1,18 @@
 """Where a run publishes, looked up once."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gnssice_batch import config
-from gnssice_batch.planning.rules import Wish
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.options import StorageOptions
 from gnssice_batch.storage.urls import place
 from gnssice_batch.store.damage import check_free
 from gnssice_batch.store.repository import RepositoryOptions, repository_url
+
+if TYPE_CHECKING:
+    from gnssice_batch.planning.rules import Wish
 
 RETRY: Final = " again: "
 """Between the digest of the settings and what a run takes instead of what is new, in the record of such a run."""
@@ -38,7 +40,7 @@ class Target:
         return self.location.url
 
 
-def target_of(settings: config.Settings, retry: Wish | None = None) -> Target:
+def target_of(settings: config.Settings, retry: "Wish | None" = None) -> Target:
     """Where a run with these settings publishes.
 
     Parameters

@@ -15,7 +15,7 @@ from gnssice_batch.job.target import Target, check_place, target_of
 from gnssice_batch.model.grid import SECOND_NS, gps_datetime
 from gnssice_batch.model.values import Span, Status
 from gnssice_batch.planning.rewriting import older_rows
-from gnssice_batch.planning.rules import rules_of
+from gnssice_batch.planning.software import reader_name
 from gnssice_batch.store.layout.file_rows import Columns
 from gnssice_batch.store.reading.contents import (
     Snapshot,
@@ -82,7 +82,7 @@ def store_status(settings: config.Settings) -> StoreStatus:
     """
     target = target_of(settings)
     repository, branch = existing_repository(target), target.branch
-    found = contents(repository, _COLUMNS, partial(_receiver_status, rules_of(settings).reader), branch)
+    found = contents(repository, _COLUMNS, partial(_receiver_status, reader_name(settings)), branch)
     return StoreStatus(
         url=repository.url,
         snapshot=next(history(repository, branch)),

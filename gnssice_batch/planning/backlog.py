@@ -26,7 +26,8 @@ from gnssice_batch.planning.header_attributes import first_header, header_attrib
 from gnssice_batch.planning.plan import Retry, select
 from gnssice_batch.planning.presence import check_gone, check_not_empty, check_owners, gone
 from gnssice_batch.planning.rewriting import Rewrite, Rewriting, check_losses, rewriting
-from gnssice_batch.planning.rules import SOFTWARE, NewGroups, Rules, Wish
+from gnssice_batch.planning.rules import NewGroups, Rules, Wish
+from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.planning.survey import FileSurvey, channels, for_interval, sampling
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.file_rows import Columns

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from importlib.metadata import version
 
 from gnssice_batch import config
 from gnssice_batch.archive.listing import access
@@ -18,7 +17,8 @@ from gnssice_batch.planning.breaker import BreakerLimits
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rewriting import Rewrite
 from gnssice_batch.planning.sampling import STEADY_NS
-from gnssice_batch.rinex import READER_VERSION, ReadOptions
+from gnssice_batch.planning.software import reader_name
+from gnssice_batch.rinex import ReadOptions
 from gnssice_batch.storage.location import Location
 from gnssice_batch.store.repository import repository_url
 
@@ -27,8 +27,6 @@ _DAYS_AHEAD = timedelta(days=2)
 
 type Wish = Retry | Rewrite
 """What a run takes instead of what is new."""
-
-SOFTWARE = f"gnssice_batch {version('gnssice-batch')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ def rules_of(settings: config.Settings, retry: Wish | None = None) -> Rules:
             max_unpacked_bytes=reader.max_unpacked_bytes,
             signal_overrides=reader.signal_overrides,
         ),
-        reader=f"{SOFTWARE}, reader {READER_VERSION} {reader.kind}, decoder {reader.decoder}",
+        reader=reader_name(settings),
         strategy=Strategy.BEST if isinstance(retry, Rewrite) else Strategy(run.overlap),
         groups=_new_groups(settings),
         limits=BreakerLimits(run.breaker_files, run.breaker_fraction, run.on_error == "fail"),

@@ -67,7 +67,7 @@ def late(part):
     part.time_100ns[3:5] += 30 * 10**7
 
 
-first_reader = import_module("gnssice_batch.rinex.read")
+first_reader = import_module("gnssice_batch.rinex.reading")
 """The module, which the package's function of that name hides."""
 
 FAULTS = (one_more, shifted, exchanged, unlocked, unflagged, late)
