@@ -1,4 +1,4 @@
-"""Branches and tags of a store, changed so that no version and no unpublished run is lost."""
+"""Branches of a store, tags too, changed so that neither versions nor unpublished runs are lost."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

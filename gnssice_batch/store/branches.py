@@ -1,4 +1,4 @@
-"""Branches of a repository: how they stand to each other, and moved from one version to another."""
+"""Branches of a repository: compared with each other, moved from one version to another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

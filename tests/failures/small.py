@@ -20,6 +20,8 @@ from tests.support.runs import (
 )
 
 GROUP = "rec"
+EMPTY_REPOSITORY = "1CECHNKREP0F1RSTCMT0"
+"""The version that every repository begins with."""
 
 
 class Interrupt(Exception):  # noqa: N818 - it stands for the end of a process, which is none of our errors

@@ -20,16 +20,15 @@ from gnssice_batch.planning.plan import prove_single_owners
 from tests.failures.field import journaled, settings_of, write_settings
 from tests.failures.processes import coordinator, finished, wait_until
 from tests.failures.small import (
+    EMPTY_REPOSITORY,
     GROUP,
     Hook,
     Interrupt,
     States,
     check_as_in_one_run,
-    hold_same,
     hourly,
     interrupt,
     journal_files,
-    one_run,
     other_group,
     site,
 )
@@ -38,8 +37,6 @@ from tests.support.marks import most_heavy
 from tests.support.runs import DAY_ONE_S, messages, name, rinex, span_s, write
 
 OTHER = "other"
-EMPTY = "1CECHNKREP0F1RSTCMT0"
-"""The version that every repository begins with."""
 
 
 class TestTheSameRunIsStartedTwice:
@@ -276,9 +273,9 @@ class TestAnotherRunMovedTheBranchBetweenTwoSteps:
 
     def test_the_branch_was_set_back(self, sites):
         sites.states.bring_back("half done")
-        rollback(sites.chosen, EMPTY, force=True)
+        rollback(sites.chosen, EMPTY_REPOSITORY, force=True)
         run(sites.chosen)
-        hold_same(sites.chosen, one_run(sites.folder / "set back", sites.chosen, MINE))
+        check_as_in_one_run(sites.folder / "set back", sites.chosen, MINE)
 
 
 class TestSomethingWasPlannedWrongly:

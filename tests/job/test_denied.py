@@ -103,8 +103,8 @@ def test_a_run_that_outlives_its_tokens_ends_well(tmp_path, object_servers, prox
     between = proxy(store, *rules)
     keys = {"access_key_id", "secret_access_key"}
     options = {name: value for name, value in store.through(between.address).options.items() if name not in keys}
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     credentials.forget()

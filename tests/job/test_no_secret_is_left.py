@@ -197,8 +197,8 @@ def test_keys_of_the_environment_and_workers(planted, tmp_path, monkeypatch, cap
     where = location(store.url, options)
     for path, content in FILES.items():
         folder_at(where).write(f"archive/{path}", content)
-    for name, secret in of_the_environment(store, keys).items():
-        monkeypatch.setenv(name, secret)
+    for variable, secret in of_the_environment(store, keys).items():
+        monkeypatch.setenv(variable, secret)
     public = {name: value for name, value in options.items() if name not in keys}
     config = settings_file(tmp_path, store, public, cluster={"kind": "local", "workers": 2, "dashboard_port": None})
     monkeypatch.chdir(tmp_path)
