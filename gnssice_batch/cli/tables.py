@@ -1,6 +1,6 @@
 """The results of commands as text that fits 80 columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich import box
@@ -20,7 +20,6 @@ from gnssice_batch.operate.verification import StoreReport
 from gnssice_batch.planning.changes import Change
 from gnssice_batch.planning.requests import Requests
 from gnssice_batch.rinex import Header
-from gnssice_batch.store.reading.contents import Snapshot
 
 _MOST_SHOWN: Final = 20
 _MOST_GAPS: Final = 5
@@ -46,6 +45,7 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
             ("archive", found.archive),
             ("store", found.store),
             ("files", f"{totals.files:,} to take ({size(totals.size_bytes)}), {found.up_to_date:,} up to date"),
+            *_if(found.left, "left", _left(found.left)),
             *_if(found.skipped_files, "skipped", _kinds(found.skipped_files)),
             *_if(found.gone, "gone", _gone(found.gone)),
             *_if(found.older_reader, "older reader", _older(found.older_reader)),
@@ -66,7 +66,10 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
     _markers(console, {each.receiver: each.markers for each in found.receivers})
     _skipped(console, found.skipped_files, named=all_skipped)
     if not found.receivers and not found.left_out:
-        _say(console, "Nothing to do: every file of the archive stands in the store.")
+        elsewhere = (
+            "no file that was asked for is new" if found.left else "every file of the archive stands in the store"
+        )
+        _say(console, f"Nothing to do: {elsewhere}.")
 
 
 def show_report(console: Console, report: RunReport) -> None:
@@ -82,6 +85,7 @@ def show_report(console: Console, report: RunReport) -> None:
             *_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
             *_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
+            *_if(report.left, "left", _left(report.left)),
             *_if(report.skipped_files, "skipped", _kinds(report.skipped_files)),
             *_if(report.gone, "gone", _gone(report.gone)),
             *_if(report.snapshot, "proven", _proven(report)),
@@ -102,6 +106,10 @@ def show_report(console: Console, report: RunReport) -> None:
 
 def _tagged(report: RunReport) -> str:
     return f"given to {report.tagged}" + ("" if report.snapshot else ", the head of the branch, as nothing is new")
+
+
+def _left(number: int) -> str:
+    return f"{count(number, 'new file')} for a later run, as was asked for"
 
 
 def _gone(files: Sequence[str]) -> str:
@@ -150,13 +158,6 @@ def show_status(console: Console, found: StoreStatus) -> None:
     _block(console, "Store", facts)
     for receiver in found.receivers:
         _block(console, receiver.receiver, _receiver_facts(receiver))
-
-
-def show_history(console: Console, entries: Iterable[Snapshot]) -> None:
-    """Snapshots, newest first."""
-    for entry in entries:
-        _say(console, f"[bold]{entry.id}[/]  {entry.written_at}")
-        _say(console, f"    {shown(entry.message)}")
 
 
 def show_inspection(console: Console, seen: Inspection, odd: Sequence[str]) -> None:
