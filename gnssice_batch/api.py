@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from gnssice_batch.config import Settings
     from gnssice_batch.inspection.facts import Inspection
     from gnssice_batch.job.counting import Progress
@@ -56,7 +58,14 @@ def load_settings(
     return load(path, os.environ if environment is None else environment, overrides)
 
 
-def plan(settings: "Settings | str | Path", progress: "Progress | None" = None) -> "PlanSummary":
+def plan(
+    settings: "Settings | str | Path",
+    progress: "Progress | None" = None,
+    *,
+    receivers: Sequence[str] = (),
+    since: "date | None" = None,
+    limit: int | None = None,
+) -> "PlanSummary":
     """Show what a run would do, and what it would cost. Changes nothing.
 
     Where a receiver has no group yet, a sample of its files is read.
@@ -67,6 +76,12 @@ def plan(settings: "Settings | str | Path", progress: "Progress | None" = None) 
         Settings, or the path of a settings file.
     progress
         Told how the work goes on; None tells nobody.
+    receivers
+        Take only files of these receivers; empty is all of them.
+    since
+        Take only files that reach into this day (GPS time) or a later one.
+    limit
+        Take so many files at most, the oldest first.
 
     Returns
     -------
@@ -94,14 +109,22 @@ def plan(settings: "Settings | str | Path", progress: "Progress | None" = None) 
     ['canopy_01', 'reference_01']
     """
     from gnssice_batch.job.preview import preview
+    from gnssice_batch.planning.part import part_of
 
-    return preview(_settings(settings), progress)
+    return preview(_settings(settings), progress, part_of(receivers, since, limit))
 
 
-def run(settings: "Settings | str | Path", progress: "Progress | None" = None) -> "RunReport":
+def run(
+    settings: "Settings | str | Path",
+    progress: "Progress | None" = None,
+    *,
+    receivers: Sequence[str] = (),
+    since: "date | None" = None,
+    limit: int | None = None,
+) -> "RunReport":
     """Bring the store up to the archive: one commit with data, coordinates and ledger, or none if nothing is new.
 
-    A run that stopped is started again with the same settings: it resumes from its journal.
+    A run that stopped is started again with the same settings and arguments: it resumes from its journal.
 
     Parameters
     ----------
@@ -109,6 +132,12 @@ def run(settings: "Settings | str | Path", progress: "Progress | None" = None) -
         Settings, or the path of a settings file.
     progress
         Told how the work goes on; None tells nobody.
+    receivers
+        Take only files of these receivers; empty is all of them.
+    since
+        Take only files that reach into this day (GPS time) or a later one.
+    limit
+        Take so many files at most, the oldest first.
 
     Returns
     -------
@@ -130,8 +159,9 @@ def run(settings: "Settings | str | Path", progress: "Progress | None" = None) -
     True
     """
     from gnssice_batch.job.run import run as run_job
+    from gnssice_batch.planning.part import part_of
 
-    return run_job(_settings(settings), progress)
+    return run_job(_settings(settings), progress, part_of(receivers, since, limit))
 
 
 def status(settings: "Settings | str | Path") -> "StoreStatus":

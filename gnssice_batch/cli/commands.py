@@ -4,10 +4,7 @@ import json
 import os
 import re
 import sys
-from dataclasses import asdict
-from datetime import UTC, datetime
-from enum import StrEnum
-from itertools import islice
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,14 +12,24 @@ import typer
 
 from gnssice_batch import __version__, api
 from gnssice_batch.cli import termination
-from gnssice_batch.cli.formatting import count, size
+from gnssice_batch.cli.groups import EPILOG, INGEST, Grouped
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from typing import TypedDict
+
     from gnssice_batch.config import Run
     from gnssice_batch.job.report import RunReport
+
+    class _Part(TypedDict):
+        receivers: Sequence[str]
+        since: date | None
+        limit: int | None
+
 
 EXIT_REJECTED: Final = 1
 STDOUT: Final = "-"
@@ -30,23 +37,14 @@ _C1: Final = re.compile("[\x7f-\x9f\ud800-\udfff]")
 """Controls that JSON leaves as they are and terminals obey, halves of characters."""
 
 app = typer.Typer(
+    cls=Grouped,
     help="Turn an archive of GNSS RINEX observation files into one versioned array store per site.",
-    epilog="To try it: gnssice-batch simulate demo/archive, then plan, run and status with -c config/demo.yaml.",
+    epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Packing(StrEnum):
-    """Format and compression of simulated files."""
-
-    RNX = "rnx"
-    RNX_GZ = "rnx.gz"
-    CRX = "crx"
-    CRX_GZ = "crx.gz"
 
 
 ConfigOption = Annotated[
@@ -76,6 +74,16 @@ TerminationOption = Annotated[
         help=f"Also write how the run ended, as a line of JSON; default: the file in {termination.VARIABLE}.",
     ),
 ]
+ReceiverOption = Annotated[
+    list[str] | None, typer.Option("--receiver", metavar="RECEIVER", help="Only this receiver. Repeatable.")
+]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"], metavar="DATE", help="Only files that reach into this day (GPS time) or a later one."
+    ),
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="So many files at most, the oldest first.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -89,14 +97,17 @@ def version_or_help(
         raise typer.Exit
 
 
-@app.command(epilog="Example: gnssice-batch plan -c config/demo.yaml --json plan.json")
-def plan(
+@app.command(rich_help_panel=INGEST, epilog="Example: gnssice-batch plan -c config/demo.yaml --json plan.json")
+def plan(  # noqa: PLR0913 - one parameter per option
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     json_to: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Also write the plan as JSON; - is standard output.")
     ] = None,
     *,
+    receiver: ReceiverOption = None,
+    since: SinceOption = None,
+    limit: LimitOption = None,
     skipped: Annotated[
         bool, typer.Option("--skipped", help="Name every file that no receiver takes, and why.")
     ] = False,
@@ -113,14 +124,17 @@ def plan(
     settings = load_settings(config_file, overrides)
     check_writable("--json", json_to)
     with progress_display(settings.log) as progress:
-        found = api.plan(settings, progress)
+        found = api.plan(settings, progress, **part(receiver, since, limit))
     if json_to != STDOUT:
         tables.show_plan(Console(), found, all_skipped=skipped)
     if json_to:
         write_json(found.as_json(), json_to)
 
 
-@app.command(epilog="Example: gnssice-batch run -c config/demo.yaml --set cluster.kind=inline --report report.json")
+@app.command(
+    rich_help_panel=INGEST,
+    epilog="Example: gnssice-batch run -c config/demo.yaml --since 2025-01-01 --limit 1000 --report report.json",
+)
 def run(  # noqa: PLR0913 - one parameter per option
     config_file: ConfigOption = None,
     overrides: SetOption = None,
@@ -129,11 +143,16 @@ def run(  # noqa: PLR0913 - one parameter per option
     tag: TagOption = None,
     termination_log: TerminationOption = None,
     *,
+    receiver: ReceiverOption = None,
+    since: SinceOption = None,
+    limit: LimitOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing: the same as plan.")] = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Ingest what is new in the archive, in one commit.
 
-    If a run stops, start it again: it resumes where it stopped.
+    If a run stops, start it again with the same options: it resumes where it stopped. What --receiver, --since and
+    --limit leave out is taken by a later run; --json is --report -.
 
     \b
     Exit codes:
@@ -155,143 +174,24 @@ def run(  # noqa: PLR0913 - one parameter per option
     from gnssice_batch.cli.progress import run_display
 
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
+    report_to = STDOUT if as_json else report_to
     if dry_run:
-        plan(config_file, [*(overrides or ()), *chosen], report_to)
+        plan(config_file, [*(overrides or ()), *chosen], report_to, receiver=receiver, since=since, limit=limit)
         return
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
     check_writable("--report", report_to)
     check_writable(termination.OPTION, termination_log)
     with run_display(settings.log) as progress:
-        report = api.run(settings, progress)
+        report = api.run(settings, progress, **part(receiver, since, limit))
     tables.show_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
         write_json(report.as_json(), report_to)
     end_run(report, settings.run)
 
 
-@app.command(epilog="Example: gnssice-batch status -c config/demo.yaml")
-def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_json: JsonFlag = False) -> None:
-    """Show the span, signals, files and size of each receiver.
-
-    Reads the store only, at the head of run.branch.
-    """
-    from rich.console import Console
-
-    from gnssice_batch.cli import store_tables
-
-    found = api.status(load_settings(config_file, overrides))
-    if as_json:
-        write_json(found.as_json(), STDOUT)
-    else:
-        store_tables.show_status(Console(), found)
-
-
-@app.command(epilog="Example: gnssice-batch log -c config/demo.yaml")
-def log(
-    config_file: ConfigOption = None,
-    overrides: SetOption = None,
-    *,
-    most: Annotated[int | None, typer.Option("-n", min=1, metavar="N", help="Only the newest N versions.")] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """List the versions of the store, newest first.
-
-    From Python, open_dataset(url, receiver, version=ID) opens one of them.
-    """
-    from rich.console import Console
-
-    from gnssice_batch.cli import store_tables
-    from gnssice_batch.job.target import target_of
-    from gnssice_batch.operate.status import existing_repository
-    from gnssice_batch.store.reading.contents import history
-
-    settings = load_settings(config_file, overrides)
-    target = target_of(settings)
-    entries = islice(history(existing_repository(target), target.branch), most)
-    if as_json:
-        write_json({"branch": target.branch, "versions": [asdict(entry) for entry in entries]}, STDOUT)
-    else:
-        store_tables.show_history(Console(), entries)
-
-
-@app.command(epilog="Example: gnssice-batch inspect ZIMM00CHE_R_20210010000_01D_30S_MO.crx.gz")
-def inspect(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A RINEX file: any version, compressed or not.")],
-    *,
-    as_json: JsonFlag = False,
-) -> None:
-    """Show what the reader sees in one file, with warnings.
-
-    Exits with 1 if the file is rejected.
-    """
-    from rich.console import Console
-
-    from gnssice_batch.cli import tables
-    from gnssice_batch.model.values import Status
-
-    seen = api.inspect(file)
-    if as_json:
-        write_json(seen.as_json(), STDOUT)
-    else:
-        tables.show_inspection(Console(), seen, seen.warnings)
-    if seen.status is Status.REJECTED:
-        raise typer.Exit(EXIT_REJECTED)
-
-
-@app.command(epilog="Example: gnssice-batch simulate demo/archive --days 2 --interval 30 --damaged 2")
-def simulate(  # noqa: PLR0913 - one parameter per option
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to; created if missing.")],
-    *,
-    receivers: Annotated[int, typer.Option(min=1, help="Receivers, in pairs: one under trees, one in the open.")] = 2,
-    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = datetime(
-        2025, 1, 1, tzinfo=UTC
-    ),
-    days: Annotated[float, typer.Option(min=0, help="Length in days; fractions are allowed.")] = 1.0,
-    interval: Annotated[float, typer.Option(help="Seconds between epochs.")] = 30.0,
-    file_minutes: Annotated[float, typer.Option(help="Minutes per file.")] = 15.0,
-    systems: Annotated[str, typer.Option(help="Satellite systems, any of GRECJS.")] = "GREC",
-    packing: Annotated[Packing, typer.Option(help="Compact or plain RINEX, with or without gzip.")] = Packing.CRX_GZ,
-    damaged: Annotated[int, typer.Option(min=0, help="Number of files to damage, in ways found in archives.")] = 0,
-    seed: Annotated[int, typer.Option(help="The same seed writes the same archive.")] = 0,
-) -> None:
-    """Write a simulated archive.
-
-    It is physically plausible: satellites rise and set, trees weaken their signals, receivers fail now and then.
-    """
-    from gnssice_batch.simulate import SimulationPlan, network
-    from gnssice_batch.simulate import simulate as write_archive
-    from gnssice_batch.simulate.damage import damage
-
-    wanted = SimulationPlan(
-        network(receivers), start.date(), days, interval, file_minutes * 60, systems, packing.value, seed
-    )
-    files = write_archive(folder, wanted)
-    broken = damage(files, damaged)
-    told_damage = f", {len(broken)} of them damaged" if broken else ""
-    say(f"{count(len(files), 'file')}, {size(sum(f.stat().st_size for f in files))} in {folder}{told_damage}")
-
-
-@app.command(epilog="Example: gnssice-batch schema > settings.schema.json")
-def schema() -> None:
-    """Print the JSON schema of the settings."""
-    from gnssice_batch.config import json_schema
-
-    write_json(json_schema(), STDOUT)
-
-
-@app.command(epilog="Example: NUMBA_CACHE_DIR=/opt/kernels gnssice-batch warm")
-def warm() -> None:
-    """Compile the reader and cache the compiled code.
-
-    Later processes start faster. Meant for the build of a container image.
-    """
-    from gnssice_batch.ingest.warming import warm as compile_kernels
-
-    folder = compile_kernels()
-    if folder is None:
-        message = "no cache folder for compiled code is writable: set NUMBA_CACHE_DIR to one that is"
-        raise ConfigError(message)
-    say(f"Compiled code is cached in {folder}")
+def part(receivers: list[str] | None, since: datetime | None, limit: int | None) -> "_Part":
+    """Which of the new files are wanted, as `api.run` takes it."""
+    return {"receivers": receivers or (), "since": since.date() if since else None, "limit": limit}
 
 
 def end_run(report: "RunReport", limits: "Run") -> None:

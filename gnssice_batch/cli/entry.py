@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-import gnssice_batch.cli.init  # these register their commands
+import gnssice_batch.cli.doctor  # these register their commands
+import gnssice_batch.cli.init
+import gnssice_batch.cli.looking
 import gnssice_batch.cli.pods
 import gnssice_batch.cli.quarantine
 import gnssice_batch.cli.repair
 import gnssice_batch.cli.runs
+import gnssice_batch.cli.tools
 import gnssice_batch.cli.trim
 import gnssice_batch.cli.verify
 import gnssice_batch.cli.versions  # noqa: F401

@@ -14,6 +14,7 @@ from gnssice_batch.cli.commands import (
     app,
     run,
 )
+from gnssice_batch.cli.groups import PODS
 from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ConfigError
 
@@ -41,7 +42,9 @@ GraceOption = Annotated[
 _PATIENCE_S, _GRACE_S = 3600.0, 30.0
 
 
-@app.command(epilog="Example: gnssice-batch worker --scheduler tcp://127.0.0.1:8786 --memory-limit 4GiB")
+@app.command(
+    rich_help_panel=PODS, epilog="Example: gnssice-batch worker --scheduler tcp://127.0.0.1:8786 --memory-limit 4GiB"
+)
 def worker(
     scheduler: SchedulerOption,
     *,
@@ -69,7 +72,10 @@ def worker(
     work(Employment(scheduler, name or _own_name(), threads or 1, _size(memory_limit), patience, grace))
 
 
-@app.command(epilog="Example: gnssice-batch job -c settings.yaml --scheduler 'tcp://$(JOB_NAME)-0.service:8786'")
+@app.command(
+    rich_help_panel=PODS,
+    epilog="Example: gnssice-batch job -c settings.yaml --scheduler 'tcp://$(JOB_NAME)-0.service:8786'",
+)
 def job(  # noqa: PLR0913, PLR0917 - one parameter per option
     scheduler: SchedulerOption,
     config_file: ConfigOption = None,

@@ -59,29 +59,45 @@ class Pace:
 
 
 class Bar:
-    """A bar per stage on a terminal."""
+    """A bar per stage on a terminal: of the run's files where it is of files, else of tasks."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._pace = Pace()
         self._task = TaskID(0)
+        self._counts = Counts()
 
     def stage(self, name: str, tasks: int) -> None:
         """A stage of so many tasks begins; one without tasks has no end that can be told."""
         self._pace.begin(name, tasks)
         self._task = self._bars.add_task(name, total=tasks or None, rate="")
+        self._show()
 
     def finished(self, key: str, size_bytes: int) -> None:  # noqa: ARG002 - the bar shows no names
         """A task of the stage is over."""
         self._pace.add(size_bytes)
-        self._bars.update(self._task, advance=1, rate=self._pace.rate)
+        self._show()
 
     def counted(self, counts: Counts) -> None:
-        """The bar shows no more than the tasks."""
+        """How far the run is."""
+        self._counts = counts
+
+    def _show(self) -> None:
+        pace, counts = self._pace, self._counts
+        if of_files(pace.name, counts):
+            rate = f"{size(counts.bytes_read)} of {size(counts.bytes_planned)}, {size(pace.bytes_per_s)}/s"
+            self._bars.update(self._task, completed=counts.files_done, total=counts.files_planned, rate=rate)
+        elif pace.done:
+            self._bars.update(self._task, completed=pace.done, rate=pace.rate)
 
     def dashboard(self, url: str) -> None:
         """Say where the Dask dashboard is."""
         self._bars.console.print(f"Dask dashboard: {url}", highlight=False, soft_wrap=True)
+
+
+def of_files(stage: str, counts: Counts) -> bool:
+    """Whether a stage is the one that the run's counts of files are of."""
+    return stage == "ingest" and counts.files_planned > 0
 
 
 class Lines:
@@ -98,8 +114,8 @@ class Lines:
         """A stage of so many tasks begins; one without tasks has no end that can be told."""
         self._pace.begin(name, tasks)
         self._said, self._before = self._clock(), self._counts
-        of_files = f" of {count(self._files, 'file')}" if self._of_files and tasks else ""
-        self._log.info("%s: %s%s", name, count(tasks, "task") if tasks else "started", of_files)
+        planned = f"{count(self._files, 'file')}, {size(self._counts.bytes_planned)}" if self._of_files else ""
+        self._log.info("%s: %s", name, (planned or count(tasks, "task")) if tasks else "started")
 
     def finished(self, key: str, size_bytes: int) -> None:
         """A task of the stage is over."""
@@ -108,7 +124,8 @@ class Lines:
         self._log.debug("%s: done", pace.name, extra={"partition": key})
         if pace.done == pace.tasks:
             took = duration(pace.elapsed_s)
-            self._log.info("%s: all %d done in %s, %s", pace.name, pace.tasks, took, self._rate, extra=self._figures)
+            done = count(self._files, "file") if self._of_files else f"{pace.tasks}"
+            self._log.info("%s: all %s done in %s, %s", pace.name, done, took, self._rate, extra=self._figures)
         elif self._clock() - self._said >= _SECONDS_BETWEEN_LINES:
             self._said = self._clock()
             self._log.info("%s: %s", pace.name, self._how_far, extra=self._figures)
@@ -124,7 +141,7 @@ class Lines:
     @property
     def _of_files(self) -> bool:
         """Whether the stage is the one that the run's counts of files are of."""
-        return self._pace.name == "ingest" and self._counts.files_planned > 0
+        return of_files(self._pace.name, self._counts)
 
     @property
     def _files(self) -> int:
@@ -141,10 +158,11 @@ class Lines:
 
     @property
     def _how_far(self) -> str:
-        pace, files = self._pace, ""
-        if self._of_files:
-            files = f", {self._counts.files_done:,} of {count(self._files, 'file')}"
-        return f"{pace.done} of {pace.tasks}{files}, {self._rate}, about {duration(pace.left_s)} left"
+        pace, counts, left = self._pace, self._counts, f"about {duration(self._pace.left_s)} left"
+        if not self._of_files:
+            return f"{pace.done} of {pace.tasks}, {pace.rate}, {left}"
+        read = f"{size(counts.bytes_read)} of {size(counts.bytes_planned)}, {size(pace.bytes_per_s)}/s"
+        return f"{counts.files_done:,} of {count(self._files, 'file')}, {self._files_per_s:.3g} files/s, {read}, {left}"
 
     @property
     def _figures(self) -> dict[str, float]:

@@ -7,6 +7,7 @@ import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, end_run, write_json
 from gnssice_batch.cli.formatting import count, outcome_text
+from gnssice_batch.cli.groups import LOOK
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_settings
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_SHOWN: Final = 100
 
 quarantine = typer.Typer(no_args_is_help=True, help="List rejected files, or read them again.")
-app.add_typer(quarantine, name="quarantine")
+app.add_typer(quarantine, name="quarantine", rich_help_panel=LOOK)
 
 ReceiverOption = Annotated[
     list[str] | None, typer.Option("--receiver", metavar="RECEIVER", help="Only this receiver. Repeatable.")
@@ -59,6 +60,7 @@ def retry_refused(
     older_reader: Annotated[
         bool, typer.Option("--older-reader", help="Only files that another version of the reader rejected.")
     ] = False,
+    as_json_text: JsonFlag = False,
 ) -> None:
     """Read the rejected files again, and nothing else.
 
@@ -76,8 +78,10 @@ def retry_refused(
     wanted = retry_of(settings, receiver or (), reason or (), older_reader=older_reader)
     with run_display(settings.log) as progress:
         report = run(settings, progress, wanted)
-    tables.show_report(Console(), report)
-    say(f"{count(len(report.refused_again), 'file')} rejected again for the same reason")
+    tables.show_report(Console(stderr=as_json_text), report)
+    say(f"{count(len(report.refused_again), 'file')} rejected again for the same reason", to_errors=as_json_text)
+    if as_json_text:
+        write_json(report.as_json(), STDOUT)
     end_run(report, settings.run)
 
 

@@ -6,6 +6,7 @@ import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, ReportOption, SetOption, app, end_run, write_json
 from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.groups import MEND
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ConfigError, StoreError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_SHOWN: Final = 20
 
 
-@app.command(epilog="Example: gnssice-batch repair -c config/demo.yaml --dry-run")
+@app.command(rich_help_panel=MEND, epilog="Example: gnssice-batch repair -c config/demo.yaml --dry-run")
 def repair(  # noqa: PLR0913 - one parameter per option
     config_file: ConfigOption = None,
     overrides: SetOption = None,
@@ -51,20 +52,21 @@ def repair(  # noqa: PLR0913 - one parameter per option
     from gnssice_batch.operate.repair import Wanted, plan_repair
     from gnssice_batch.operate.repair import repair as repair_store
 
-    if as_json_text and not dry_run:
-        message = "--json shows what --dry-run finds; --report writes what a repair has done"
+    if as_json_text and report_to == STDOUT:
+        message = "--json and --report - both write to standard output: leave out one of them"
         raise ConfigError(message)
     settings = load_settings(config_file, overrides)
     with run_display(settings.log) as progress:
         found = plan_repair(settings, Wanted(receiver or (), full, older_reader), progress)
-        if as_json_text:
-            write_json({"dry_run": True, **found.as_json()}, STDOUT)
-        else:
+        if not as_json_text:
             _show(found, to_errors=report_to == STDOUT)
         begun = found.units and not dry_run
         report = repair_store(settings, found, progress, accept_loss=accept_loss) if begun else None
+    if as_json_text:
+        done = {} if report is None else {"report": report.as_json()}
+        write_json({"dry_run": dry_run, **found.as_json(), **done}, STDOUT)
     if report is not None:
-        tables.show_report(Console(stderr=report_to == STDOUT), report)
+        tables.show_report(Console(stderr=as_json_text or report_to == STDOUT), report)
         if report_to:
             write_json(report.as_json(), report_to)
     if found.not_mendable:

@@ -7,6 +7,7 @@ import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
 from gnssice_batch.cli.formatting import count, duration, size
+from gnssice_batch.cli.groups import LOOK, MEND
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_logged, load_settings
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from gnssice_batch.operate.open_runs import OpenRun
 
 runs = typer.Typer(no_args_is_help=True, help="List, show or abandon unpublished runs.")
-app.add_typer(runs, name="runs")
+app.add_typer(runs, name="runs", rich_help_panel=LOOK)
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run, from `runs list`.")]
 
@@ -70,6 +71,7 @@ def abandon_run(
             help="Even if a process is working on it: it stops when it next renews its lease, and publishes nothing.",
         ),
     ] = False,
+    as_json_text: JsonFlag = False,
 ) -> None:
     """Abandon a run: remove its journal and staging branches.
 
@@ -78,10 +80,13 @@ def abandon_run(
     from gnssice_batch.operate.open_runs import abandon
 
     abandon(load_logged(config_file, overrides), run, force=force)
-    say(f"{run} is abandoned; gc deletes what it wrote")
+    if as_json_text:
+        write_json({"abandoned": run}, STDOUT)
+    else:
+        say(f"{run} is abandoned; gc deletes what it wrote")
 
 
-@app.command(epilog="Example: gnssice-batch gc -c config/demo.yaml --older-than 30 --delete")
+@app.command(rich_help_panel=MEND, epilog="Example: gnssice-batch gc -c config/demo.yaml --older-than 30 --delete")
 def gc(
     config_file: ConfigOption = None,
     overrides: SetOption = None,

@@ -11,6 +11,7 @@ from gnssice_batch.errors import ConfigError
 
 if TYPE_CHECKING:
     from gnssice_batch.config import Settings
+    from gnssice_batch.job.target import Target
 
 NAME: Final = "gnssice.yaml"
 """Looked for in the current folder and those above it."""
@@ -36,6 +37,29 @@ def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Set
             raise
         message = f"{error}\nNo settings file was given: name one with --config FILE or in {VARIABLE}, or write {NAME}."
         raise ConfigError(message) from error
+
+
+def load_for_store(url: str | None, config_file: Path | None, overrides: list[str] | None) -> "tuple[Settings, Target]":
+    """The settings of a command that reads a store only, and the store: that of a URL, else that of the settings.
+
+    Parameters
+    ----------
+    url
+        Of a repository; settings say no more than how it is reached then, if they are named at all.
+
+    Raises
+    ------
+    ConfigError
+        One sentence per fault.
+    """
+    from gnssice_batch.job.target import at_url, target_of
+
+    if url is None:
+        settings = load_settings(config_file, overrides)
+        return settings, target_of(settings)
+    needed = [] if config_file else ["site=any", f"archive.url={url.rstrip('/')}/no-archive"]
+    settings = api.load_settings(config_file, [*needed, f"store.url={url}", *(overrides or ())])
+    return settings, at_url(target_of(settings), url)
 
 
 def load_logged(config_file: Path | None, overrides: list[str] | None) -> "Settings":

@@ -1,13 +1,10 @@
 """What a repository holds, as text that fits 80 columns."""
 
-from collections.abc import Iterable
-
 from rich.console import Console
 
-from gnssice_batch.cli.blocks import Facts, block, only_if, say_marked
-from gnssice_batch.cli.formatting import count, shown, size, span
+from gnssice_batch.cli.blocks import Facts, block, only_if
+from gnssice_batch.cli.formatting import count, size, span
 from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
-from gnssice_batch.store.reading.contents import Snapshot
 
 
 def show_status(console: Console, found: StoreStatus) -> None:
@@ -18,13 +15,6 @@ def show_status(console: Console, found: StoreStatus) -> None:
     block(console, "Store", facts)
     for receiver in found.receivers:
         block(console, receiver.receiver, _receiver_facts(receiver))
-
-
-def show_history(console: Console, entries: Iterable[Snapshot]) -> None:
-    """Snapshots, newest first."""
-    for entry in entries:
-        say_marked(console, f"[bold]{entry.id}[/]  {entry.written_at}")
-        say_marked(console, f"    {shown(entry.message)}")
 
 
 def _receiver_facts(receiver: ReceiverStatus) -> Facts:

@@ -43,6 +43,7 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
             ("archive", found.archive),
             ("store", found.store),
             ("files", f"{totals.files:,} to take ({size(totals.size_bytes)}), {found.up_to_date:,} up to date"),
+            *only_if(found.left, "left", _left(found.left)),
             *only_if(found.skipped_files, "skipped", _kinds(found.skipped_files)),
             *only_if(found.gone, "gone", _gone(found.gone)),
             *only_if(found.older_reader, "older reader", older_reader(found.older_reader)),
@@ -63,7 +64,10 @@ def show_plan(console: Console, found: PlanSummary, *, all_skipped: bool = False
     _markers(console, {each.receiver: each.markers for each in found.receivers})
     _skipped(console, found.skipped_files, named=all_skipped)
     if not found.receivers and not found.left_out:
-        say_marked(console, "Nothing to do: every file of the archive stands in the store.")
+        elsewhere = (
+            "no file that was asked for is new" if found.left else "every file of the archive stands in the store"
+        )
+        say_marked(console, f"Nothing to do: {elsewhere}.")
 
 
 def show_report(console: Console, report: RunReport) -> None:
@@ -79,6 +83,7 @@ def show_report(console: Console, report: RunReport) -> None:
             *only_if(report.set_aside, "set aside", f"{', '.join(report.set_aside)}: killed their workers"),
             ("read", f"{size(report.bytes_read)} in {duration(report.seconds)}"),
             *only_if(report.up_to_date, "up to date", count(report.up_to_date, "file")),
+            *only_if(report.left, "left", _left(report.left)),
             *only_if(report.skipped_files, "skipped", _kinds(report.skipped_files)),
             *only_if(report.gone, "gone", _gone(report.gone)),
             *only_if(report.snapshot, "proven", _proven(report)),
@@ -99,6 +104,10 @@ def show_report(console: Console, report: RunReport) -> None:
 
 def _tagged(report: RunReport) -> str:
     return f"given to {report.tagged}" + ("" if report.snapshot else ", the head of the branch, as nothing is new")
+
+
+def _left(number: int) -> str:
+    return f"{count(number, 'new file')} for a later run, as was asked for"
 
 
 def _gone(files: Sequence[str]) -> str:

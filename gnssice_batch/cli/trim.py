@@ -6,11 +6,12 @@ import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
 from gnssice_batch.cli.formatting import count, span
+from gnssice_batch.cli.groups import MEND
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_logged
 
 
-@app.command(epilog="Example: gnssice-batch trim -c config/demo.yaml --dry-run")
+@app.command(rich_help_panel=MEND, epilog="Example: gnssice-batch trim -c config/demo.yaml --dry-run")
 def trim(
     config_file: ConfigOption = None,
     overrides: SetOption = None,

@@ -6,20 +6,27 @@ import typer
 
 from gnssice_batch import api
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
-from gnssice_batch.cli.settings_file import load_settings
+from gnssice_batch.cli.groups import MEND
+from gnssice_batch.cli.settings_file import load_for_store, load_settings
 from gnssice_batch.errors import ArchiveError, ConfigError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gnssice_batch.config import Settings
+    from gnssice_batch.job.target import Target
     from gnssice_batch.operate.verification import StoreReport
 
 FILES_OF_A_SAMPLE: Final = 20
 
 
-@app.command(epilog="Example: gnssice-batch verify -c config/demo.yaml --full --receiver canopy_01")
+@app.command(
+    rich_help_panel=MEND, epilog="Example: gnssice-batch verify -c config/demo.yaml --full --receiver canopy_01"
+)
 def verify(  # noqa: PLR0913 - one parameter per option
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="A repository, with --store-only; default: of the settings.")
+    ] = None,
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     *,
@@ -55,10 +62,13 @@ def verify(  # noqa: PLR0913 - one parameter per option
     if store_only and (full or sample is not None):
         message = "--store-only compares nothing with the archive: leave out --sample and --full"
         raise ConfigError(message)
-    settings = load_settings(config_file, overrides)
+    if url is not None and not store_only:
+        message = "verify compares with the archive of the settings: give no URL, or --store-only with it"
+        raise ConfigError(message)
     if store_only:
-        _scan(settings, receiver or (), as_json_text=as_json_text)
+        _scan(*load_for_store(url, config_file, overrides), receiver or (), as_json_text=as_json_text)
         return
+    settings = load_settings(config_file, overrides)
     with progress_display(settings.log) as progress:
         report = api.verify(settings, None if full else sample or FILES_OF_A_SAMPLE, receiver or (), progress)
     if as_json_text:
@@ -69,14 +79,14 @@ def verify(  # noqa: PLR0913 - one parameter per option
     _end(report)
 
 
-def _scan(settings: "Settings", receivers: "Sequence[str]", *, as_json_text: bool) -> None:
+def _scan(settings: "Settings", target: "Target", receivers: "Sequence[str]", *, as_json_text: bool) -> None:
 
     from gnssice_batch.cli.damage import damage_text, show_scan
     from gnssice_batch.cli.progress import progress_display
     from gnssice_batch.operate.integrity import scan_store
 
     with progress_display(settings.log) as progress:
-        report = scan_store(settings, receivers, progress)
+        report = scan_store(settings, receivers, progress, target)
     if as_json_text:
         write_json(report.as_json(), STDOUT)
     else:

@@ -7,6 +7,7 @@ import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
 from gnssice_batch.cli.formatting import count
+from gnssice_batch.cli.groups import VERSIONS
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_logged, load_settings
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 branch = typer.Typer(no_args_is_help=True, help="List, begin, delete or publish branches of the store.")
 tag = typer.Typer(no_args_is_help=True, help="List the tags of the store, or give one.")
-app.add_typer(branch, name="branch")
-app.add_typer(tag, name="tag")
+app.add_typer(branch, name="branch", rich_help_panel=VERSIONS)
+app.add_typer(tag, name="tag", rich_help_panel=VERSIONS)
 
 BranchArgument = Annotated[str, typer.Argument(metavar="BRANCH", help="Name of the branch.")]
 VersionArgument = Annotated[
@@ -119,7 +120,7 @@ def create_tag(
     say(f"{name} is {created(load_logged(config_file, overrides), name, version)}")
 
 
-@app.command(epilog="Example: gnssice-batch rollback 5V0F0WGZ -c config/demo.yaml --dry-run")
+@app.command(rich_help_panel=VERSIONS, epilog="Example: gnssice-batch rollback 5V0F0WGZ -c config/demo.yaml --dry-run")
 def rollback(
     version: Annotated[
         str, typer.Argument(metavar="VERSION", help="Its id or the beginning of that, a tag, a branch, or a time.")

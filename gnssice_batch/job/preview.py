@@ -19,6 +19,7 @@ from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import Change, changes_json
 from gnssice_batch.planning.fixed import not_followed
 from gnssice_batch.planning.markers import receiver_markers
+from gnssice_batch.planning.part import Part
 from gnssice_batch.planning.plan import GroupPlan, Totals
 from gnssice_batch.planning.requests import Requests
 from gnssice_batch.planning.rewriting import older_rows
@@ -62,6 +63,8 @@ class PlanSummary:
     receivers: tuple[ReceiverPlan, ...]
     up_to_date: int
     """Files that are in the ledger already."""
+    left: int
+    """New or changed files that are left for a later run, which was asked for."""
     skipped_files: tuple[SkippedFile, ...]
     """Files that belong to no receiver."""
     gone: tuple[str, ...]
@@ -84,8 +87,13 @@ class PlanSummary:
         return as_json(self)
 
 
-def preview(settings: config.Settings, progress: Progress | None = None) -> PlanSummary:
+def preview(settings: config.Settings, progress: Progress | None = None, part: Part | None = None) -> PlanSummary:
     """Compare the archive with the store, read a sample where a group is new, and plan; nothing is changed.
+
+    Parameters
+    ----------
+    part
+        Of what is new take only this.
 
     Raises
     ------
@@ -96,7 +104,7 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
     repository = open_existing(target.location)
     if repository is None:
         check_place(target)
-    backlog = find_backlog(rules, repository, target.branch)
+    backlog = find_backlog(rules, repository, target.branch, part)
     with execution(settings if backlog.files else _without_workers(settings), progress) as workers:
         prepared = prepare(backlog, rules, workers)
     strays = {uri for plan in prepared.plans for uri in plan.implausible}
@@ -108,6 +116,7 @@ def preview(settings: config.Settings, progress: Progress | None = None) -> Plan
         totals=prepared.totals,
         receivers=tuple(_receiver(plan, settings, prepared) for plan in prepared.plans),
         up_to_date=backlog.up_to_date,
+        left=backlog.left,
         skipped_files=backlog.listing.skipped,
         gone=backlog.gone,
         older_reader=sum(len(older_rows(group.ledger, rules.reader)) for group in backlog.stored.values()),
@@ -151,6 +160,7 @@ def as_json(found: PlanSummary) -> dict[str, object]:
         "max_unpacked_bytes": found.max_unpacked_bytes,
         "requests": found.requests.as_json(),
         "up_to_date": found.up_to_date,
+        "left": found.left,
         "skipped": len(found.skipped_files),
         "skipped_by_kind": by_kind(found.skipped_files),
         "skipped_files": skipped_json(found.skipped_files),

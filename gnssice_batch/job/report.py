@@ -73,6 +73,8 @@ class RunReport:
     """Partitions that killed their workers; their files are rejected."""
     up_to_date: int = 0
     """Files that were in the ledger already."""
+    left: int = 0
+    """New or changed files that were left for a later run, which was asked for."""
     refused_again: tuple[FileOutcome, ...] = ()
     """Files that were read again and rejected for the same reason as before; not part of `files`."""
     skipped_files: tuple[SkippedFile, ...] = ()
@@ -206,6 +208,7 @@ def as_json(report: RunReport) -> dict[str, object]:
         "resumed": report.resumed,
         "set_aside": list(report.set_aside),
         "up_to_date": report.up_to_date,
+        "left": report.left,
         "refused_again": len(report.refused_again),
         "skipped": report.skipped,
         "skipped_by_kind": by_kind(report.skipped_files),

@@ -57,6 +57,7 @@ def up_to_date_report(prepared: Prepared, url: str, run: str) -> RunReport:
         snapshot=None,
         files=_unplanned_outcomes(prepared),
         up_to_date=prepared.backlog.up_to_date,
+        left=prepared.backlog.left,
         skipped_files=prepared.backlog.listing.skipped,
         gone=prepared.backlog.gone,
         left_out=left_out(prepared),

@@ -27,7 +27,7 @@ from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.writing.publish import Publication, publish
 from gnssice_batch.store.writing.structure import Structure
 
-_BASE_MEMORY_BYTES = 350 << 20
+BASE_MEMORY_BYTES = 350 << 20
 """A worker with its libraries loaded and nothing to do."""
 
 
@@ -135,7 +135,7 @@ def _check_memory(prepared: Prepared, tasks: Executor) -> None:
     ConfigError
         With both numbers, and the settings that change them.
     """
-    limit, needed = tasks.memory_bytes(), prepared.totals.task_memory_bytes + _BASE_MEMORY_BYTES
+    limit, needed = tasks.memory_bytes(), prepared.totals.task_memory_bytes + BASE_MEMORY_BYTES
     if limit is not None and needed > limit:
         msg = (
             f"a task needs about {needed >> 20} MiB and a worker may use {limit >> 20} MiB: raise cluster.memory_limit,"

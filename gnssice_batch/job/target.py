@@ -1,6 +1,6 @@
 """Where a run publishes, looked up once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from gnssice_batch import config
@@ -59,6 +59,12 @@ def target_of(settings: config.Settings, retry: "Wish | None" = None) -> Target:
         reports=_folder(location, run.report_url) if run.report_url else None,
         identity=settings.identity() + (f"{RETRY}{retry}" if retry else ""),
     )
+
+
+def at_url(target: Target, url: str) -> Target:
+    """A target with the repository of a URL, to be read there."""
+    location = Location(url.rstrip("/"), target.location.options)
+    return replace(target, location=location, journals=_folder(location, f"{location.url}.runs"))
 
 
 def check_place(target: Target) -> None:

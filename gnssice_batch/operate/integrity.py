@@ -11,7 +11,7 @@ from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import StoreError
 from gnssice_batch.job.counting import Progress
 from gnssice_batch.job.execution import Execution, execution, result_of
-from gnssice_batch.job.target import target_of
+from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.damage import Damage, DamagedError
 from gnssice_batch.model.grid import gps_datetime
 from gnssice_batch.model.values import Status
@@ -99,7 +99,10 @@ class _Scanned:
 
 
 def scan_store(
-    settings: config.Settings, receivers: Sequence[str] = (), progress: Progress | None = None
+    settings: config.Settings,
+    receivers: Sequence[str] = (),
+    progress: Progress | None = None,
+    target: Target | None = None,
 ) -> ScanReport:
     """Read every chunk of the store once: those that are missing, or do not match their checksum, are listed.
 
@@ -107,13 +110,15 @@ def scan_store(
     ----------
     receivers
         Those to look at; empty: all.
+    target
+        Another store than that of the settings.
 
     Raises
     ------
     StoreError
         When there is no store, or no such receiver.
     """
-    repository, snapshot, places = places_at_head(settings, receivers)
+    repository, snapshot, places = places_at_head(target or target_of(settings), receivers)
     with execution(settings, progress) as workers:
         return scanned(repository.url, snapshot, places, workers)
 
@@ -140,7 +145,7 @@ def scanned(url: str, snapshot: str, places: Iterable[Place], workers: Execution
     return ScanReport(url, snapshot, chunks, with_files(found, ledgers))
 
 
-def places_at_head(settings: config.Settings, wanted: Sequence[str]) -> tuple[Repository, str, list[Place]]:
+def places_at_head(target: Target, wanted: Sequence[str]) -> tuple[Repository, str, list[Place]]:
     """The repository, the head of its branch, and the receivers there that are to be looked at.
 
     Raises
@@ -148,7 +153,6 @@ def places_at_head(settings: config.Settings, wanted: Sequence[str]) -> tuple[Re
     StoreError
         When there is no store, or no such receiver.
     """
-    target = target_of(settings)
     repository = existing_repository(target)
     snapshot = repository.head(target.branch)
     there = stored_receivers(repository, target.branch, snapshot)

@@ -11,6 +11,7 @@ from gnssice_batch.errors import ConfigError, RunConflictError
 from gnssice_batch.job.journal import Journal, RunRecord, entries_of, open_journals
 from gnssice_batch.job.lease import Lease
 from gnssice_batch.job.target import RETRY, Target, target_of
+from gnssice_batch.planning.part import options_of_part
 from gnssice_batch.planning.rewriting import is_rewrite
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.repository import Repository, open_existing, open_repository
@@ -147,15 +148,16 @@ def _open_run(target: Target, repository: Repository | None, journal: Journal, s
     lease, record = journal.lease(), journal.record
     whole = bool(record.branch)
     identity, retry, wish = record.settings.partition(RETRY)
-    repairs = is_rewrite(wish)
+    repairs, part = is_rewrite(wish), options_of_part(wish)
+    again = "repair" if repairs else "quarantine retry" if retry and part is None else f"run {part or ''}".strip()
     return OpenRun(
         run=record.run,
         record=record if whole else None,
         lease=lease,
         at_work=bool(lease and lease.alive() and not lease.mine()),
         same_settings=(identity, record.branch) == (target.identity, target.branch),
-        retry=bool(retry) and not repairs,
-        goes_on_with="repair" if repairs else "quarantine retry" if retry else "run",
+        retry=again == "quarantine retry",
+        goes_on_with=again,
         snapshot=published_snapshot(repository, record.branch, record.run) if repository and whole else None,
         partitions=journal.finished(),
         size_bytes=size_bytes,

@@ -97,7 +97,7 @@ def plan_repair(settings: config.Settings, wanted: Wanted, progress: Progress | 
     ArchiveError, StoreError
         When archive or store can't be read.
     """
-    repository, snapshot, places = places_at_head(settings, wanted.receivers)
+    repository, snapshot, places = places_at_head(target_of(settings), wanted.receivers)
     with execution(settings, progress) as workers:
         damaged = scanned(repository.url, snapshot, places, workers).damaged
         differing = verified(settings, places, None, workers).differing if wanted.differing else {}

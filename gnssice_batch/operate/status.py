@@ -72,15 +72,20 @@ class StoreStatus:
         return as_json(self)
 
 
-def store_status(settings: config.Settings) -> StoreStatus:
+def store_status(settings: config.Settings, target: Target | None = None) -> StoreStatus:
     """Look at the repository that the settings name.
+
+    Parameters
+    ----------
+    target
+        Another one.
 
     Raises
     ------
     StoreError
         When there is none, or it can't be read.
     """
-    target = target_of(settings)
+    target = target or target_of(settings)
     repository, branch = existing_repository(target), target.branch
     found = contents(repository, _COLUMNS, partial(_receiver_status, reader_name(settings)), branch)
     return StoreStatus(

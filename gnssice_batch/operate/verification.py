@@ -14,6 +14,7 @@ from gnssice_batch.job.counting import Progress
 from gnssice_batch.job.execution import Execution, execution
 from gnssice_batch.job.proof import compare_all, drawn, proved
 from gnssice_batch.job.report import Proof
+from gnssice_batch.job.target import target_of
 from gnssice_batch.model.damage import Damage, DamagedError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import SourceFile, Span, Status, Tally
@@ -90,7 +91,7 @@ def verify_store(
     StoreError
         When there is no store, or no such receiver.
     """
-    repository, snapshot, places = places_at_head(settings, receivers)
+    repository, snapshot, places = places_at_head(target_of(settings), receivers)
     with execution(settings, progress) as workers:
         return replace(verified(settings, places, sample, workers), url=repository.url, snapshot=snapshot)
 

@@ -23,6 +23,7 @@ from gnssice_batch.model.template import (
 )
 from gnssice_batch.model.values import Overlap, SourceFile, Status, Strategy
 from gnssice_batch.planning.header_attributes import first_header, header_attributes
+from gnssice_batch.planning.part import Part
 from gnssice_batch.planning.plan import Retry, select
 from gnssice_batch.planning.presence import check_gone, check_not_empty, check_owners, gone
 from gnssice_batch.planning.rewriting import Rewrite, Rewriting, check_losses, rewriting
@@ -61,6 +62,8 @@ class Backlog:
     """By receiver what may be done to the epochs that are there."""
     reader: str
     """Program and reader of this run."""
+    left: int = 0
+    """New or changed files that are left for a later run, which was asked for."""
     gone: tuple[str, ...] = ()
     """Files that were taken and that the archive has no more."""
     rewriting: Mapping[str, Rewriting] = field(default_factory=dict)
@@ -95,6 +98,8 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
     ------
     ArchiveError, PlanError, RefusedError, StoreError
         As `list_files` and `stored_groups` say.
+    ConfigError
+        When receivers are asked for that the archive does not have.
     """
     listing = list_files(rules.archive, lambda: rules.limits.survey().check)
     snapshot = branch_head(repository, branch) or branch_head(repository, MAIN) if repository else None
@@ -103,6 +108,7 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
     ledgers = {receiver: group.ledger for receiver, group in stored.items()}
     refused = retry if isinstance(retry, Retry) else None
     chosen = {name: select(files, ledgers.get(name, Ledger()), refused) for name, files in by_receiver.items()}
+    chosen = retry.of(chosen) if isinstance(retry, Part) else chosen
     taken = {receiver: selection.files for receiver, selection in chosen.items() if selection.files}
     missing = gone(listing, ledgers)
     if not isinstance(retry, Rewrite):
@@ -123,6 +129,7 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
         refused={uri: why for selection in chosen.values() for uri, why in selection.refused.items()},
         overlaps=overlaps,
         reader=rules.reader,
+        left=sum(selection.left for selection in chosen.values()),
         gone=missing,
     )
     if not isinstance(retry, Rewrite):

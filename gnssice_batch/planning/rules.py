@@ -14,6 +14,7 @@ from gnssice_batch.model.grid import DAY_NS
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Strategy
 from gnssice_batch.planning.breaker import BreakerLimits
+from gnssice_batch.planning.part import Part
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rewriting import Rewrite
 from gnssice_batch.planning.sampling import STEADY_NS
@@ -25,7 +26,7 @@ from gnssice_batch.store.repository import repository_url
 _GPS_EPOCH = date(1980, 1, 6)
 _DAYS_AHEAD = timedelta(days=2)
 
-type Wish = Retry | Rewrite
+type Wish = Retry | Rewrite | Part
 """What a run takes instead of what is new."""
 
 

@@ -1,11 +1,42 @@
-"""Tags of a repository, which never change."""
+"""Names of versions: tags, which never change, branches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import icechunk
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.damage import first_line
 from gnssice_batch.store.faults import repeatable
-from gnssice_batch.store.repository import OBJECTS_OF_AN_UPDATE, Repository
+from gnssice_batch.store.repository import OBJECTS_OF_AN_UPDATE, STAGING, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The versions of a repository that have names."""
+
+    tags: Mapping[str, str]
+    """By tag the version."""
+    branches: Mapping[str, str]
+    """By branch its newest version."""
+
+    def tags_of(self, version: str) -> list[str]:
+        """The tags of a version."""
+        return [name for name, its in self.tags.items() if its == version]
+
+    def branches_of(self, version: str) -> list[str]:
+        """The branches that a version is the newest of."""
+        return [name for name, its in self.branches.items() if its == version]
+
+
+@repeatable
+def named_versions(repository: Repository) -> Named:
+    """The tags and branches of a repository, without those of unpublished runs."""
+    branches = sorted(name for name in repository.handle.list_branches() if not name.startswith(STAGING))
+    return Named(
+        tags(repository),
+        {name: repository.head(name) for name in branches},
+    )
 
 
 @repeatable

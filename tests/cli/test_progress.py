@@ -5,9 +5,10 @@ import logging
 import re
 
 import pytest
+from rich.progress import Progress
 
 from gnssice_batch import log
-from gnssice_batch.cli.progress import Lines, Pace, Several
+from gnssice_batch.cli.progress import Bar, Lines, Pace, Several
 from gnssice_batch.cli.termination import told_at_the_end
 from gnssice_batch.job.counting import Counts
 from gnssice_batch.job.run import run
@@ -32,11 +33,13 @@ def said(caplog):
 
     def tell(stage, tasks, files=0, step_s=1.0):
         with caplog.at_level(logging.INFO, "test_lines"):
-            lines.counted(Counts(files_planned=files))
+            lines.counted(Counts(files_planned=files, bytes_planned=files * 1000))
             lines.stage(stage, tasks)
             for number in range(1, tasks + 1):
                 now[0] += step_s
-                lines.counted(Counts(files_planned=files, files={"ok": number * files // tasks}))
+                done = number * files // tasks
+                planned = {"files_planned": files, "bytes_planned": files * 1000}
+                lines.counted(Counts(**planned, files={"ok": done}, bytes_read=done * 1000))
                 lines.finished("key", 1000)
         return caplog.messages
 
@@ -54,11 +57,25 @@ def test_lines_are_said_when_a_stage_begins_and_ends_and_every_half_minute(said,
 
 def test_files_are_counted_where_the_stage_is_of_files(said, caplog):
     messages = said("ingest", 70, files=700)
-    assert messages[0] == "ingest: 70 tasks of 700 files"
-    assert messages[1] == "ingest: 30 of 70, 300 of 700 files, 10 files/s, 30 kB, 1 kB/s, about 40 s left"
-    assert messages[3] == "ingest: all 70 done in 1.17 min, 10 files/s, 70 kB, 1 kB/s"
+    assert messages[0] == "ingest: 700 files, 700 kB"
+    assert messages[1] == "ingest: 300 of 700 files, 10 files/s, 300 kB of 700 kB, 1 kB/s, about 40 s left"
+    assert messages[3] == "ingest: all 700 files done in 1.17 min, 10 files/s, 70 kB, 1 kB/s"
     record = caplog.records[1]
     assert (record.done, record.total, record.files_per_s, record.left_s) == (300, 700, 10.0, 40)
+
+
+def test_a_bar_counts_files_and_bytes_where_the_stage_is_of_files():
+    bars = Progress(disable=True)
+    bar = Bar(bars)
+    bar.stage("survey", 3)
+    bar.finished("key", 1000)
+    assert (bars.tasks[0].completed, bars.tasks[0].total) == (1, 3)
+    bar.counted(Counts(files_planned=700, bytes_planned=700_000, files={"ok": 300}, bytes_read=300_000))
+    bar.stage("ingest", 70)
+    bar.finished("key", 1000)
+    task = bars.tasks[1]
+    assert (task.completed, task.total) == (300, 700)
+    assert task.fields["rate"].startswith("300 kB of 700 kB, ")
 
 
 def test_the_ending_knows_which_run_it_is_and_how_far():
