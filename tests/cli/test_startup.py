@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from gnssice_batch import run
 from tests.cli.test_commands import COMMANDS
+from tests.support.runs import DAY_ONE_S, name, rinex, settings, span_s, write
 
 HEAVY = {
     *("numba", "llvmlite", "numpy", "pandas", "xarray", "zarr", "numcodecs", "icechunk", "dask", "distributed"),
@@ -48,3 +50,15 @@ def test_help_of_a_command_loads_no_library_of_the_job(command):
 
 def test_the_version_loads_none_either():
     assert libraries(loaded("--version")) & HEAVY == set()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("command", ["status", "log"])
+def test_a_look_at_a_store_loads_neither_the_reader_nor_dask(command, tmp_path):
+    write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): rinex(span_s(DAY_ONE_S, 1))})
+    chosen = settings(tmp_path)
+    run(chosen)
+    words = tmp_path / "settings.json"
+    words.write_text(chosen.model_dump_json(exclude_defaults=True), encoding="utf-8")
+    reading = {"numba", "llvmlite", "dask", "distributed", "xarray", "hatanaka", "georinex"}
+    assert libraries(loaded(command, "-c", str(words))) & reading == set()

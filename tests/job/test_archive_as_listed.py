@@ -104,3 +104,11 @@ def test_a_name_that_is_no_utf8_is_taken_and_verified(tmp_path):
     assert statuses(report) == {"ok": 4}
     assert "rec/caf\\xe9.rnx" in set(ledger(str(repository(chosen)), "rec").uri)
     assert run(chosen).snapshot is None
+
+
+def test_a_plan_without_news_needs_no_workers(tmp_path):
+    write(tmp_path / "archive", {name(DAY_ONE_S, "01H"): rinex(span_s(DAY_ONE_S, 1))})
+    run(settings(tmp_path))
+    nobody = {"kind": "address", "address": "tcp://127.0.0.1:9", "connect_timeout_s": 1}
+    found = plan(settings(tmp_path, cluster=nobody))
+    assert (found.totals.files, found.up_to_date) == (0, 1)

@@ -1,6 +1,6 @@
 """GPS time as integers of 100 ns since 1980-01-06T00:00:00, from calendar dates of any RINEX time system."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -41,11 +41,6 @@ def to_gpst_100ns(calendar_100ns: int, time_system: str) -> int:
     """Return GPS time of a calendar time that is no leap second."""
     leaps = int(np.searchsorted(leap_table(), calendar_100ns, side="right")) if time_system == "GLO" else 0
     return calendar_100ns + shift_100ns(time_system) + leaps * SECOND_100NS
-
-
-def as_datetime(time_100ns: int) -> datetime:
-    """Return GPS time as a datetime without time zone, cut to microseconds."""
-    return GPS_EPOCH + timedelta(microseconds=time_100ns // 10)
 
 
 @kernel

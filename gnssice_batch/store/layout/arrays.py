@@ -26,7 +26,7 @@ from gnssice_batch.model.template import (
 from gnssice_batch.store.layout.axis import grid_of, integer
 from gnssice_batch.store.layout.codecs import encoding
 from gnssice_batch.store.layout.damage import cells_of
-from gnssice_batch.store.layout.documents import Document, document_of, documents, opened, put_documents, with_shape
+from gnssice_batch.store.layout.documents import Document, cutting, document_of, documents, put_documents, with_shape
 from gnssice_batch.store.layout.short_arrays import short_arrays
 from gnssice_batch.store.together import together
 
@@ -125,7 +125,7 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         msg = f"group {group.path!r} has layout version {version}, this program writes {LAYOUT_VERSION}"
         raise StoreError(msg)
     found = documents(group, ("SNR", "sid", "glonass_fcn"), optional=[JOINED_SOURCE])
-    snr = opened(group, "SNR", found["SNR"])
+    snr = cutting(found["SNR"])
     if snr.shards is None:
         msg = f"the arrays of group {group.path!r} are not sharded: another program has written over them"
         raise StoreError(msg)

@@ -7,9 +7,10 @@ import zarr
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import Grid
+from gnssice_batch.store.layout.documents import Cutting
 
 
-def grid_of(attributes: Mapping[str, object], snr: zarr.Array[Any]) -> Grid:
+def grid_of(attributes: Mapping[str, object], snr: zarr.Array[Any] | Cutting) -> Grid:
     """The grid of a group with these attributes and this data variable."""
     return Grid(
         interval_ns=integer(attributes, "interval_ns"),

@@ -10,7 +10,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import EPOCH_COORDINATES, JOINED, SID_COORDINATES, VARIABLES, joined_name
 from gnssice_batch.store.layout.arrays import array, create_arrays
 from gnssice_batch.store.layout.codecs import PROFILES, encoding
-from gnssice_batch.store.layout.documents import documents, opened, put_documents, with_shape
+from gnssice_batch.store.layout.documents import cutting, documents, opened, put_documents, with_shape
 from tests.support.templates import template
 
 SPECS = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES, *JOINED)
@@ -74,3 +74,11 @@ def test_an_array_that_is_not_there(group):
     create_arrays(group, SPECS[:2], template())
     with pytest.raises(StoreError, match="has no array 'epoch': it was not made by this job"):
         documents(group, ["SNR", "epoch"])
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_arrays_are_cut_up_as_zarr_says(group, spec):
+    made = template()
+    document = create_arrays(group, [spec], made)[spec.name]
+    found, by_zarr = cutting(document), opened(group, spec.name, document)
+    assert (found.shape, found.chunks, found.shards) == (by_zarr.shape, by_zarr.chunks, by_zarr.shards)

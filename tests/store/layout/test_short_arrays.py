@@ -1,0 +1,86 @@
+"""Short arrays decoded from their chunks, held against what Zarr reads."""
+
+import icechunk
+import numpy as np
+import pytest
+import zarr
+from zarr.codecs import BytesCodec, GzipCodec, ZstdCodec
+
+from gnssice_batch.model.damage import DamagedError
+from gnssice_batch.store.layout import short_arrays as module
+from gnssice_batch.store.layout.documents import documents
+from gnssice_batch.store.layout.short_arrays import short_arrays
+
+CHUNK = 4
+ZSTD = ZstdCodec(level=5, checksum=True)
+
+
+@pytest.fixture
+def group(tmp_path):
+    stored = icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "store")))
+    return zarr.create_group(stored.writable_session("main").store, path="rec")
+
+
+@pytest.fixture
+def past_zarr(monkeypatch):
+    """Refuse to let Zarr read."""
+
+    def refused(*_arguments):
+        pytest.fail("read by Zarr")
+
+    monkeypatch.setattr(module, "cells_of", refused)
+
+
+def made(group, values, dtype, **words):
+    words = {"compressors": (ZSTD,), "chunks": (CHUNK,), "fill_value": "" if dtype == "str" else -128} | words
+    one = group.create_array("one", shape=(len(values),), dtype=dtype, **words)
+    if len(values):
+        one[:] = np.array(values, np.dtypes.StringDType() if dtype == "str" else dtype)
+    return one
+
+
+def read(group, rows=slice(None)):
+    return short_arrays(group, documents(group, ["one"]), rows)["one"]
+
+
+@pytest.mark.parametrize("length", [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 2), slice(3, 6), slice(5, 100), slice(100, 200)])
+@pytest.mark.parametrize(("dtype", "of"), [("str", "ä{} |\n".format), ("int8", int)])
+@pytest.mark.usefixtures("past_zarr")
+def test_cells_are_those_that_zarr_reads(group, length, rows, dtype, of):
+    one = made(group, [of(number) for number in range(length)], dtype)
+    assert read(group, rows) == one[rows].tolist()
+
+
+@pytest.mark.usefixtures("past_zarr")
+def test_what_was_never_written_is_the_fill_value(group):
+    one = made(group, [], "int8")
+    one.resize((6,))
+    one[4] = 3
+    assert read(group) == [-128, -128, -128, -128, 3, -128]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"compressors": (GzipCodec(),)},
+        {"compressors": ()},
+        {"dtype": "<i4"},
+        {"dtype": "<i4", "serializer": BytesCodec(endian="big")},
+        {"shards": (3 * CHUNK,)},
+    ],
+)
+def test_what_is_stored_otherwise_is_read_by_zarr(group, words):
+    made(group, range(9), **{"dtype": "int8"} | words)
+    assert read(group) == list(range(9))
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing that was ever compressed", ZSTD])
+def test_a_chunk_that_does_not_decode_is_told(content):
+    group = zarr.create_group(zarr.storage.MemoryStore(), path="rec")
+    made(group, range(9), "int8")
+    chunks = group.store._store_dict
+    whole = chunks["rec/one/c/1"].to_bytes()
+    chunks["rec/one/c/1"] = type(chunks["rec/one/c/1"]).from_bytes(whole[:-3] if content is ZSTD else content)
+    with pytest.raises(DamagedError, match="one"):
+        read(group)
