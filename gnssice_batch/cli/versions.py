@@ -50,21 +50,34 @@ def list_branches(
 
 @branch.command("create", epilog="Example: gnssice-batch branch create trial -c config/demo.yaml")
 def create_branch(
-    name: BranchArgument, version: VersionArgument = None, config_file: ConfigOption = None, overrides: SetOption = None
+    name: BranchArgument,
+    version: VersionArgument = None,
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    as_json_text: JsonFlag = False,
 ) -> None:
     """Begin a branch, to run on it beside the published one (run.branch)."""
     from gnssice_batch.operate.branches import create_branch as created
 
-    say(f"{name} begins at {created(load_logged(config_file, overrides), name, version)}")
+    begins = created(load_logged(config_file, overrides), name, version)
+    _tell({"branch": name, "version": _version(begins)} if as_json_text else f"{name} begins at {begins}")
 
 
 @branch.command("delete", epilog="Example: gnssice-batch branch delete trial -c config/demo.yaml")
-def delete_branch(name: BranchArgument, config_file: ConfigOption = None, overrides: SetOption = None) -> None:
+def delete_branch(
+    name: BranchArgument,
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    as_json_text: JsonFlag = False,
+) -> None:
     """Delete a branch. What only it leads to is garbage from then on."""
     from gnssice_batch.operate.branches import delete_branch as deleted
 
     head = deleted(load_logged(config_file, overrides), name)
-    say(f"{name} is deleted; until gc, `branch create {name} {head}` takes it back")
+    told = f"{name} is deleted; until gc, `branch create {name} {head}` takes it back"
+    _tell({"deleted": name, "head": head} if as_json_text else told)
 
 
 @branch.command("publish", epilog="Example: gnssice-batch branch publish trial -c config/demo.yaml --dry-run")
@@ -113,11 +126,14 @@ def create_tag(
     version: VersionArgument = None,
     config_file: ConfigOption = None,
     overrides: SetOption = None,
+    *,
+    as_json_text: JsonFlag = False,
 ) -> None:
     """Give a version a name that never changes, and keeps it from gc."""
     from gnssice_batch.operate.branches import create_tag as created
 
-    say(f"{name} is {created(load_logged(config_file, overrides), name, version)}")
+    tagged = created(load_logged(config_file, overrides), name, version)
+    _tell({"tag": name, "version": _version(tagged)} if as_json_text else f"{name} is {tagged}")
 
 
 @app.command(rich_help_panel=VERSIONS, epilog="Example: gnssice-batch rollback 5V0F0WGZ -c config/demo.yaml --dry-run")
@@ -151,6 +167,14 @@ def rollback(
     say(f"{move.branch} {'would be' if dry_run else 'is'} at {move.after}")
     if done.tag and not dry_run:
         say(f"undo with: rollback {done.tag}")
+
+
+def _tell(found: dict[str, object] | str) -> None:
+    """Say a sentence, or write JSON."""
+    if isinstance(found, str):
+        say(found)
+    else:
+        write_json(found, STDOUT)
 
 
 def _show(move: "Move") -> None:

@@ -55,7 +55,7 @@ class Sources:
             result = self.kept.pop(self.assignment.files[index], None)
             if result is None:
                 result = self.read(self.assignment.files[index])
-                self.bytes_read += result.size_bytes
+            self.bytes_read += result.size_bytes
             self._held[index] = result
             self.results[index] = replace(result, parts=())
             self.unknown |= result.sids.difference(self._places)

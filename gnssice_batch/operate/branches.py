@@ -1,5 +1,6 @@
 """Branches of a store, tags too, changed so that neither versions nor unpublished runs are lost."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -120,7 +121,7 @@ def rollback(settings: config.Settings, version: str, *, dry_run: bool = False, 
     """
     target, repository = _opened(settings)
     move = move_to(repository, target.branch, snapshot_of(repository, version, target.branch))
-    tag = f"{_UNDO}{datetime.now(UTC):%Y%m%dT%H%M%S}" if move.lost else None
+    tag = f"{_UNDO}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}" if move.lost else None
     if not dry_run and move.before != move.after:
         if not force:
             _check_open_runs(target, target.branch)

@@ -103,8 +103,8 @@ def test_help_is_in_groups_with_an_example_and_the_exit_codes(call):
     out = call("--help")[1]
     headings = [line for line in out.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert headings == [
-        *("Options:", "From an archive to a store:", "Look at a store or a file:", "Mend and tidy a store:"),
-        *("Tools:", "For pods:"),
+        *("Options:", "From an archive to a store:", "Look at a store or a file:", "Versions of a store:"),
+        *("Mend and tidy a store:", "Tools:", "For pods:"),
     ]
     assert "gnssice-batch doctor" in out
     assert "130 Ctrl-C" in out

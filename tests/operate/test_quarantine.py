@@ -139,7 +139,7 @@ def test_a_newer_reader_makes_refused_files_eligible_when_asked(chosen, monkeypa
     """It takes them once: refused again, they are known to the new reader too."""
     older = retry_of(chosen, older_reader=True)
     assert run(chosen, retry=older).refused_again == ()
-    monkeypatch.setattr(gnssice_batch.planning.rules, "READER_VERSION", 99)
+    monkeypatch.setattr(gnssice_batch.planning.software, "READER_VERSION", 99)
     assert {file.older_reader for file in refused(chosen)} == {True}
     report = run(chosen, retry=retry_of(chosen, older_reader=True))
     assert report.snapshot
