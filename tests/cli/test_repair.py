@@ -84,7 +84,7 @@ def test_files_that_are_gone(command, published, tmp_path):
 
 def test_options_that_exclude_each_other(command):
     assert command("verify", "--store-only", "--full")[0] == 2
-    assert command("repair", "--json")[0] == 2
+    assert command("repair", "--json", "--report", "-")[0] == 2
     assert command("repair", "--receiver", "nobody")[0] == 5
 
 
