@@ -6,7 +6,9 @@ import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
 from gnssice_batch.cli.groups import INGEST
+from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_settings
+from gnssice_batch.cli.termination import ending
 
 _STYLES: Final = {"ok": "green", "note": "yellow", "bad": "red", "unknown": "dim"}
 
@@ -25,7 +27,12 @@ def doctor(config_file: ConfigOption = None, overrides: SetOption = None, *, as_
         write_json({"findings": [each.as_json() for each in findings]}, STDOUT)
     else:
         _show([(each.check, str(each.state), each.text) for each in findings])
-    raise typer.Exit(next((each.exit_code for each in findings if each.exit_code), 0))
+    for each in findings:
+        if each.exit_code:
+            said = f"a run would end with exit code {each.exit_code}: {each.check}: {each.text}"
+            ending().message = said
+            say(f"Error: {said}", to_errors=True, style="red")
+            raise typer.Exit(each.exit_code)
 
 
 def _show(rows: list[tuple[str, str, str]]) -> None:

@@ -21,6 +21,7 @@ READING = (
     ["status"],
     ["log"],
     ["plan"],
+    ["doctor"],
     ["quarantine", "list"],
     ["runs", "list"],
     ["gc", "--older-than", "1"],

@@ -90,6 +90,8 @@ def test_the_command_ends_as_the_run_would(tmp_path, chosen, capsys):
     with pytest.raises(SystemExit) as end:
         main(["doctor", "--json", *(word for each in options for word in ("--set", each))])
     assert end.value.code == 3
-    told = {one["check"]: one["state"] for one in json.loads(capsys.readouterr().out)["findings"]}
+    out, err = capsys.readouterr()
+    assert err.startswith("Error: a run would end with exit code 3: archive, plan: ")
+    told = {one["check"]: one["state"] for one in json.loads(out)["findings"]}
     assert told["archive, plan"] == "bad"
     assert told["store"] == "ok"

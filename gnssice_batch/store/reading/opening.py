@@ -22,6 +22,7 @@ from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.reading.regular_times import RegularTimes
 from gnssice_batch.store.reading.shaping import (
+    Whole,
     in_memory,
     masked,
     of_any_receiver,
@@ -105,8 +106,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     -------
     xarray.Dataset
         Data variables ``SNR Pseudorange Phase Doppler LLI SSI`` over ``(epoch, sid)``, everything else as coordinates.
-        Epochs are ``datetime64[ns]`` in GPS time; missing is NaN, and -1 in `LLI` and `SSI`. Dask chunks of several
-        variables do not always agree: `xarray.Dataset.unify_chunks` makes them.
+        Epochs are ``datetime64[ns]`` in GPS time; missing is NaN, and -1 in `LLI` and `SSI`. Dask chunks of its
+        variables agree; coordinates along ``sid`` are in memory, and stay there unless ``sid`` is cut anew.
 
     Raises
     ------
@@ -256,7 +257,7 @@ def _signals(group: zarr.Group) -> dict[str, xr.Variable]:
 
 
 def _in_memory(stored: zarr.Array[Any]) -> xr.Variable:
-    return xr.Variable("sid", in_memory(np.asarray(stored[:])), dict(stored.attrs))
+    return Whole("sid", in_memory(np.asarray(stored[:])), dict(stored.attrs))
 
 
 def _epochs(group: zarr.Group, grid: Grid, pandas_limit: int) -> xr.Coordinates:

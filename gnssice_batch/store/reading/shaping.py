@@ -1,7 +1,8 @@
 """A dataset in the form that a reader asks for: on given signals, masked, without what is of one receiver alone."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, override
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,27 @@ PER_EPOCH: Final = tuple(spec.name for spec in EPOCH_COORDINATES if spec.name !=
 _INDICATORS: Final = {spec.name: spec.fill for spec in VARIABLES if spec.dtype == "int8"}
 _STALE: Final = ("chunks", "shards", "preferred_chunks")
 _ALONG_SID: Final = {spec.name: spec for spec in SID_COORDINATES}
+
+
+class Whole(xr.Variable):
+    """A variable in memory that becomes dask chunks only where its own dimension is to be cut.
+
+    xarray would make one chunk of it, which does not agree with those of the data along the same dimension.
+    """
+
+    __slots__ = ()
+
+    @override
+    def to_base_variable(self) -> xr.Variable:
+        """Such a one again: this is how xarray takes a coordinate into a dataset."""
+        return self.copy(deep=False)
+
+    @override
+    def chunk(self, chunks: Any = MappingProxyType({}), *arguments: Any, **named: Any) -> Any:
+        """Cut it; as it is where nothing is said of its dimension."""
+        if isinstance(chunks, Mapping) and not any(name in chunks or name in named for name in self.dims):
+            return self.copy(deep=False)
+        return super().chunk(chunks, *arguments, **named)
 
 
 def on_signals(dataset: xr.Dataset, sids: Sequence[str]) -> xr.Dataset:
@@ -32,7 +54,7 @@ def _columns(dataset: xr.Dataset, sids: Sequence[str]) -> dict[str, xr.Variable]
     known = {sv: channel for sv, channel in channels if channel != unknown}
     columns = signal_columns(list(sids), known)
     return {
-        name: xr.Variable("sid", in_memory(values), dataset[name].attrs)
+        name: Whole("sid", in_memory(values), dataset[name].attrs)
         for name, values in columns.items()
         if name != "sid" and name in dataset.coords
     }
@@ -46,7 +68,8 @@ def in_memory(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 def with_text_objects(dataset: xr.Dataset) -> xr.Dataset:
     """A dataset whose text coordinates are Python objects."""
     text = {name: each.variable for name, each in dataset.coords.items() if each.dtype.kind == "U"}
-    return dataset.assign_coords({name: each.astype(object) for name, each in text.items()})
+    objects = {name: Whole(each.dims, each.values.astype(object), each.attrs) for name, each in text.items()}
+    return dataset.assign_coords(objects)
 
 
 def masked(dataset: xr.Dataset) -> xr.Dataset:

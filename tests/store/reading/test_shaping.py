@@ -33,8 +33,20 @@ def test_it_is_written_by_zarr_whole_and_in_part(url, tmp_path):
             assert copy.sid.values.tolist() == dataset.sid.values.tolist()
 
 
-def test_its_chunks_can_be_unified(url):
-    assert dict(open_dataset(url, "rec").chunk({}).unify_chunks().chunks)["epoch"]
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"trim": False}, {"mask": True}, {"text_objects": True}, {"per_epoch": False}, {"chunks": None},
+     {"chunks": {"epoch": 720}}, {"sids": ["G01|L1|C", "R03|G1|C", "E21|E1|C"]}],
+)  # fmt: skip
+def test_its_chunks_agree(url, more):
+    dataset = open_dataset(url, "rec", **more)
+    for same in (dataset, dataset.isel(epoch=slice(3, 50), sid=slice(1, 90)), dataset.sel(sid=dataset.sid[::3])):
+        whole = same.chunk({})
+        assert dict(whole.chunks) == dict(whole.unify_chunks().chunks)
+        assert whole.sv.values.tolist() == same.sv.values.tolist()
+    cut = dataset.chunk({"epoch": 7, "sid": 10})
+    assert (cut.chunks["epoch"][0], cut.chunks["sid"][0]) == (7, min(10, dataset.sizes["sid"]))
+    assert dict(dataset.chunk({"epoch": 7}).chunks)["epoch"][0] == 7
 
 
 def test_it_is_plotted_as_it_is(url):
