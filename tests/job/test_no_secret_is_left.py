@@ -181,7 +181,7 @@ def test_whatever_phase_fails(planted, tmp_path, monkeypatch, capfd):
 
 
 def of_the_environment(store, keys):
-    """Return variables that give the keys of a storage, each kind in another way for archive and store."""
+    """Return variables that give the keys of a storage: those of its own libraries, and our own."""
     if store.kind == "s3":
         return {f"AWS_{name.upper()}": secret for name, secret in keys.items()}
     name, secret = next(iter(keys.items()))
@@ -197,8 +197,8 @@ def test_keys_of_the_environment_and_workers(planted, tmp_path, monkeypatch, cap
     where = location(store.url, options)
     for path, content in FILES.items():
         folder_at(where).write(f"archive/{path}", content)
-    for name, secret in of_the_environment(store, keys).items():
-        monkeypatch.setenv(name, secret)
+    for variable, secret in of_the_environment(store, keys).items():
+        monkeypatch.setenv(variable, secret)
     public = {name: value for name, value in options.items() if name not in keys}
     config = settings_file(tmp_path, store, public, cluster={"kind": "local", "workers": 2, "dashboard_port": None})
     monkeypatch.chdir(tmp_path)

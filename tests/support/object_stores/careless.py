@@ -3,7 +3,6 @@
 import http.client
 import threading
 from contextlib import contextmanager
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
