@@ -6,9 +6,11 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from gnssice_batch.config import load
 from gnssice_batch.storage.options import StorageOptions
@@ -106,10 +108,31 @@ def test_azure_from_an_empty_container_to_a_dataset(tmp_path, object_servers, en
     opens("Azure", place, others, environment)
 
 
-def runs(section, place, folder, others):
-    """Run the commands of a section with its first settings; archive and stores are in one bucket."""
+@pytest.mark.processes
+@pytest.mark.heavy
+def test_azure_with_signatures_that_give_no_more_than_the_page_says(tmp_path, object_servers, environment):
+    archive, stores = (fresh("azure", tmp_path, object_servers("azurite")) for _ in range(2))
+    environment.setenv("AZURE_STORAGE_ENDPOINT", archive.options["endpoint_url"])
+    for name, place, permission in (("ARCHIVE_SAS", archive, "rl"), ("STORES_SAS", stores, "rcwdl")):
+        assert f"`{permission}` for a" in SECTIONS["Azure"]
+        environment.setenv(name, signature(place, permission))
+    others = {"mystorage": ACCOUNT, "my-stores": stores.bucket}
+    runs("Azure", archive, tmp_path, others, number=1)
+    environment.setenv("AZURE_STORAGE_SAS_TOKEN", signature(stores, "rl"))
+    opens("Azure", archive, others, environment)
+
+
+def signature(place, permission):
+    """Sign for a container, an hour."""
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    rights = ContainerSasPermissions.from_string(permission)
+    return generate_container_sas(ACCOUNT, place.bucket, account_key=KEY, permission=rights, expiry=ends)
+
+
+def runs(section, place, folder, others, number=0):
+    """Run the commands of a section with its first settings, or others; archive and stores are in one bucket or two."""
     text = SECTIONS[section]
-    (folder / "settings.yaml").write_text(replaced(settings(text)[0], place, others), encoding="utf-8")
+    (folder / "settings.yaml").write_text(replaced(settings(text)[number], place, others), encoding="utf-8")
     script = SECTIONS["AWS"] if section == MINIO else text
     commands = [line for block in blocks("sh", script) for line in block.splitlines() if line.startswith("gnssice-")]
     assert [shlex.split(command)[1] for command in commands] == ["simulate", "plan", "run", "status", "verify"]
@@ -142,7 +165,7 @@ def opens(section, place, others, environment):
 
 def replaced(text, place, others):
     """Return a block with names of the test in place of the page's."""
-    for name, other in {"my-archive": place.bucket, "my-stores": place.bucket, **others}.items():
+    for name, other in ({"my-archive": place.bucket, "my-stores": place.bucket} | others).items():
         text = text.replace(name, other)
     return text
 

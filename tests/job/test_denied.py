@@ -102,7 +102,7 @@ def test_a_run_that_outlives_its_tokens_ends_well(tmp_path, object_servers, prox
     rules = [Rule(Fault.EXPIRED, first=LIFE_REQUESTS, count=None, holding=f"token-{n:04d}-") for n in range(TOKENS)]
     between = proxy(store, *rules)
     keys = {"access_key_id", "secret_access_key"}
-    options = {name: value for name, value in store.through(between.address).options.items() if name not in keys}
+    options = {name_: value for name_, value in store.through(between.address).options.items() if name_ not in keys}
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))

@@ -181,7 +181,7 @@ def test_whatever_phase_fails(planted, tmp_path, monkeypatch, capfd):
 
 
 def of_the_environment(store, keys):
-    """Return variables that give the keys of a storage, each kind in another way for archive and store."""
+    """Return variables that give the keys of a storage: those of its own libraries, and our own."""
     if store.kind == "s3":
         return {f"AWS_{name.upper()}": secret for name, secret in keys.items()}
     name, secret = next(iter(keys.items()))

@@ -9,6 +9,10 @@ from gnssice_batch.cli.metrics import Metrics
 from gnssice_batch.config import Settings
 from gnssice_batch.job.preview import preview
 from gnssice_batch.job.run import run
+from gnssice_batch.model.template import OBSERVED_COORDINATES, SID_COORDINATES, VARIABLES
+from gnssice_batch.planning.requests import _COMMIT, _NEW_REPOSITORY, _PROBE
+from gnssice_batch.store.layout.ledger import CONSTANT_COLUMNS, TABLE_COLUMNS
+from tests.conftest import ROOT
 from tests.support.object_stores.stores import filesystem, fresh
 from tests.support.runs import DAY_ONE_S, rinex
 
@@ -103,3 +107,23 @@ def test_nothing_to_do(tmp_path, object_servers):
     found = preview(chosen).as_json()["requests"]
     assert found["PUT"] == found["sent_bytes"] == found["received_bytes"] == 0
     assert found["LIST"] == 1
+
+
+def test_the_numbers_of_the_page():
+    """Those that runs are held against above, and an example that follows from them."""
+    page = " ".join((ROOT / "docs" / "requests-and-cost.md").read_text(encoding="utf-8").split())
+    written = len(VARIABLES) + len(OBSERVED_COORDINATES) + 1 + len(TABLE_COLUMNS) - len(CONSTANT_COLUMNS)
+    axes = 2 * (len(SID_COORDINATES) + 1)
+    assert (
+        f"at most {written + axes} for a new receiver, {written + 2} for one whose epochs grow, {written} for" in page
+    )
+    assert f"| {_PROBE + _NEW_REPOSITORY} PUT, {_PROBE} of them to prove" in page
+    assert f"| commits | {_COMMIT} PUT each" in page
+    files, receivers, units = 1_000_000, 10, 5_209
+    assert units == -(-files // (2 * 96)), "two days of quarters of an hour"
+    puts = files / 1000 + len(VARIABLES) * units + (written + axes) * receivers + units + 50
+    assert f"so {files:,} GET and {round(puts, -3):,.0f} PUT" in page
+    gets_usd, puts_usd = files / 1000 * 0.0004, puts / 1000 * 0.005
+    assert f"{gets_usd:.2f} + {puts_usd:.2f} = {gets_usd + puts_usd:.2f} USD" in page
+    daily = 500 * (written + 2)
+    assert f"500 receivers take up to {daily:,} PUT, {daily / 1000 * 0.005:.2f} USD a day" in page

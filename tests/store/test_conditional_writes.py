@@ -126,11 +126,11 @@ class TestWhoeverIsSlower:
     def test_a_transaction_goes_on_top(self, late, s3):
         away, faster = late
         store = IcechunkStore.open_or_create(f"{away.url}/site/rinex", dict(away.options))
-        for name, others in {"begun": 0, "own": 2}.items():
+        for mine, others in {"begun": 0, "own": 2}.items():
             with store.transaction() as txn:
-                xr.Dataset({name: ("y", np.arange(4.0))}).to_zarr(store, mode="a")
+                xr.Dataset({mine: ("y", np.arange(4.0))}).to_zarr(store, mode="a")
                 faster += [partial(self.another, s3, number) for number in range(others)]
-                txn.commit(name)
+                txn.commit(mine)
             assert not faster
         said = [version.message for version in store.list_versions()]
         assert said == ["begun", "another was faster", "another was faster", "own"]
