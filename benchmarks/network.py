@@ -16,16 +16,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
 
+import zarr
+
 from benchmarks.figures import Figure, at_most
 from benchmarks.files import simulated
 from benchmarks.timing import in_child, total_bytes
+from gnssice_batch.config import Settings
+from gnssice_batch.job.target import target_of
 from gnssice_batch.simulate import SimulationPlan, network
+from gnssice_batch.store.repository import MAIN, open_repository
 
 TITLE = "A network, a file of 15 minutes each"
 
 _RECEIVERS: Final = 250
 _FILES: Final = 4
 _PERIOD_S: Final = 900
+_COMMITS: Final = 100
 _CHUNKS: Final = "chunks"
 
 
@@ -79,6 +85,7 @@ def _of_run(what: str, bar_s: float, found: Mapping[str, float], more: tuple[int
 def _questions(folder: Path, words: Mapping[str, Any]) -> Iterator[Figure]:
     path = folder / "settings.yaml"
     path.write_text(json.dumps(words), encoding="utf-8")
+    _commit(Settings.model_validate(words))
     for command, bar_s in (("status", 4), ("plan", 4), ("log", 2)):
         started, before = time.perf_counter(), os.times()
         subprocess.run(
@@ -86,8 +93,17 @@ def _questions(folder: Path, words: Mapping[str, Any]) -> Iterator[Figure]:
         )
         seconds, after = time.perf_counter() - started, os.times()
         busy = after.children_user + after.children_system - before.children_user - before.children_system
-        what = f"`{command}` without news, after three runs"
+        what = f"`{command}` without news, after three runs and {_COMMITS} commits more"
         yield at_most(what, seconds, bar_s, "s", f", {busy:.1f} s busy")
+
+
+def _commit(settings: Settings) -> None:
+    """Make the history as long as that of a day with a run each quarter of an hour."""
+    repository = open_repository(target_of(settings).location)
+    for number in range(_COMMITS):
+        session = repository.handle.writable_session(MAIN)
+        zarr.open_group(session.store, mode="r+").attrs["number"] = number
+        session.commit(f"version {number}")
 
 
 def _one_file() -> Iterator[Figure]:
