@@ -20,7 +20,7 @@ from gnssice_batch.model.template import VARIABLES
 from gnssice_batch.model.values import Span
 from gnssice_batch.store.layout.axis import grid_of
 
-_UNDECODABLE: Final = (ValueError, RuntimeError, EOFError, OSError, zlib.error)
+UNDECODABLE: Final = (ValueError, RuntimeError, EOFError, OSError, zlib.error)
 """What codecs raise of bytes that are not what they wrote; Icechunk's errors are none of these."""
 _BESIDE: Final = re.compile(r'path="([^"]*/)?(manifests|snapshots|transactions)/\w+"')
 """Icechunk's own files: what is wrong with these is no chunk's damage."""
@@ -41,12 +41,17 @@ def cells_of(one: zarr.Array[Any], rows: slice = _EVERYTHING) -> npt.NDArray[Any
         return np.asarray(one[rows])
 
 
+def tells_of_a_chunk(error: Exception) -> bool:
+    """Whether an error of Icechunk, or of a codec, says that a chunk is damaged, and not that a storage has failed."""
+    return _why(error) is not None
+
+
 @contextmanager
 def told_of(one: zarr.Array[Any], rows: slice = _EVERYTHING) -> Iterator[None]:
     """Turn what damage makes reading rows of an array raise in this context into `DamagedError`."""
     try:
         yield
-    except (icechunk.IcechunkError, *_UNDECODABLE) as error:
+    except (icechunk.IcechunkError, *UNDECODABLE) as error:
         found = damage_of(one, rows) if _why(error) else []
         if not found:
             raise
@@ -97,7 +102,7 @@ def _met(one: zarr.Array[Any], rows: slice) -> str | None:
     """What is wrong with the chunks of some rows; None for nothing."""
     try:
         one[rows]
-    except (icechunk.IcechunkError, *_UNDECODABLE) as error:
+    except (icechunk.IcechunkError, *UNDECODABLE) as error:
         why = _why(error)
         if why is None:
             raise

@@ -48,6 +48,11 @@ def document_of(dims: tuple[str, ...], encoded: ArrayEncoding, **words: Any) -> 
     return documents(group, ["array"])["array"]
 
 
+def group_document(attributes: Mapping[str, object]) -> Document:
+    """What Zarr makes of a group with these attributes."""
+    return {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
+
+
 def documents(group: zarr.Group, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Document]:
     """The documents of arrays of a group by name.
 
@@ -78,6 +83,12 @@ def put_documents(group: zarr.Group, found: Mapping[str, Document]) -> None:
 def with_shape(document: Document, shape: tuple[int, ...]) -> Document:
     """The document with another shape: the chunks of an array stay where they are."""
     return {**document, "shape": list(shape)}
+
+
+def unit_length(document: Document) -> int:
+    """Length of a shard along the first dimension; 0 of an array without shards."""
+    sharded = document["codecs"][0]["name"] == "sharding_indexed"
+    return int(document["chunk_grid"]["configuration"]["chunk_shape"][0]) if sharded else 0
 
 
 def opened(group: zarr.Group, name: str, document: Document) -> zarr.Array[Any]:
