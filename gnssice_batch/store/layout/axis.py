@@ -7,6 +7,7 @@ import zarr
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import Grid
+from gnssice_batch.store.layout.documents import Document
 
 
 def grid_of(attributes: Mapping[str, object], snr: zarr.Array[Any]) -> Grid:
@@ -18,6 +19,19 @@ def grid_of(attributes: Mapping[str, object], snr: zarr.Array[Any]) -> Grid:
         size=snr.shape[0],
         unit=cast("tuple[int, int]", snr.shards)[0],
         read_unit=snr.chunks[0],
+    )
+
+
+def grid_of_document(attributes: Mapping[str, object], snr: Document) -> Grid:
+    """The grid of a group with these attributes and the document of this data variable."""
+    grid, inner = snr["chunk_grid"]["configuration"], snr["codecs"][0]["configuration"]
+    return Grid(
+        interval_ns=integer(attributes, "interval_ns"),
+        phase_ns=integer(attributes, "phase_ns"),
+        origin_ns=integer(attributes, "origin_ns"),
+        size=snr["shape"][0],
+        unit=grid["chunk_shape"][0],
+        read_unit=inner["chunk_shape"][0],
     )
 
 
