@@ -46,10 +46,23 @@ class ReadContext:
         if self.store is not None:
             hold(self.store.url, self.store.options)
 
+    def of(self, receiver: str) -> "ReadContext":
+        """What a worker needs for files of one receiver: a task of a network does not carry what is told of all."""
+        return replace(
+            self,
+            bounds=_only(receiver, self.bounds),
+            markers=_only(receiver, self.markers),
+            overrides=_only(receiver, self.overrides),
+        )
+
     def options_of(self, receiver: str) -> ReadOptions:
         """How the files of a receiver are read."""
         own = self.overrides.get(receiver)
         return self.options if own is None else replace(self.options, signal_overrides=own)
+
+
+def _only[V](receiver: str, values: Mapping[str, V]) -> dict[str, V]:
+    return {receiver: values[receiver]} if receiver in values else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,8 +138,15 @@ def prove(
     chosen = written if level == "full" else sample_of(written, work.journal.record.run)
     made = [(work.templates[name], one) for name, one in rewriting.items() if name in work.templates]
     emptied = [(template, one.units(template.grid)) for template, one in made]
-    shared = (emptied_fork(work.structure.work_fork, emptied), context, strategy)
-    calls = (Task(f"verify/{done.partition.key}", verify_partition, (done, *shared)) for done in chosen)
+    base = emptied_fork(work.structure.work_fork, emptied)
+    calls = (
+        Task(
+            f"verify/{done.partition.key}",
+            verify_partition,
+            (done, base, context.of(done.partition.receiver), strategy),
+        )
+        for done in chosen
+    )
     compared = compare_all(calls, len(chosen), execution)
     _refuse_differences(compared, work)
     return proved(proof, compared)

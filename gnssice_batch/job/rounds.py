@@ -224,7 +224,7 @@ def _call(
     if making and here:
         fork = Later(partial(_work_fork, making), at_once=making.made is not None)
     near = Counter(filter(None, (work.readers.pop(file.uri, "") for file in current.files))).most_common(1)
-    arguments = (current, fork, prepared.context)
+    arguments = (current, fork, prepared.context.of(template.receiver))
     return Task(assignment.partition.key, ingest_partition, arguments, near[0][0] if near else "")
 
 

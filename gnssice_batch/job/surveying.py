@@ -103,7 +103,7 @@ class Surveying:
         if execution.tasks.here:
             KEPT.ask(self.context.archive, files)
         by_key = {f"survey/{file.uri}": file for file in files}
-        calls = (Task(key, survey_file, (file, self.context)) for key, file in by_key.items())
+        calls = (Task(key, survey_file, (file, self.context.of(file.receiver))) for key, file in by_key.items())
         for finished in execution.run(calls):
             surveys.append(_survey_of(finished, by_key[finished.key]))
             breaker.check([surveys[-1].outcome])

@@ -86,6 +86,12 @@ SID_COORDINATES: Final = (
 )  # fmt: skip
 """Coordinates along ``sid``."""
 
+OWN_SID_COORDINATES: Final = ("sid", "glonass_fcn")
+"""Those that tell what the name of a signal does not: itself, and a channel."""
+
+DERIVED_COORDINATES: Final = tuple(spec.name for spec in SID_COORDINATES if spec.name not in OWN_SID_COORDINATES)
+"""Those that follow from the names of the signals."""
+
 EPOCH_COORDINATES: Final = (
     _spec("epoch", "int64", ("epoch",), 0, long_name="Epoch", standard_name="time", short_name="epoch", axis="T",
           units=EPOCH_UNITS, calendar="proleptic_gregorian", time_system="GPS", time_system_name="GPS Time",

@@ -7,7 +7,7 @@ from itertools import repeat
 from types import MappingProxyType
 from typing import Final
 
-from gnssice_batch.model.template import OBSERVED_COORDINATES, SID_COORDINATES, VARIABLES
+from gnssice_batch.model.template import OBSERVED_COORDINATES, OWN_SID_COORDINATES, SID_COORDINATES, VARIABLES
 from gnssice_batch.planning.plan import GroupPlan, totals
 from gnssice_batch.store.layout.file_rows import FILE_CHUNK_ROWS
 from gnssice_batch.store.layout.ledger import CONSTANT_COLUMNS, TABLE_COLUMNS
@@ -147,11 +147,14 @@ def _count(names: Sequence[str], filled: frozenset[str] | None) -> int:
 
 
 def _manifests(plan: GroupPlan, filled: frozenset[str] | None) -> int:
-    """Arrays that change: the axes that grow, on the staging branch and when published, then all that files fill."""
+    """Arrays that change: the axes that grow, on the staging branch and when published, then all that files fill.
+
+    What follows from the names of signals is not on the staging branch.
+    """
     if not plan.assignments:
         return 0
     signals = plan.current is None or plan.current.axis != plan.template.axis
     epochs = plan.current is None or plan.current.grid != plan.template.grid
-    structure = signals * len(SID_COORDINATES) + epochs
+    structure = signals * (len(SID_COORDINATES) + len(OWN_SID_COORDINATES)) + 2 * epochs
     written = _count([*(spec.name for spec in VARIABLES), *OBSERVED_COORDINATES], filled)
-    return 2 * structure + written + _ROWS_OF_FILES + len(TABLE_COLUMNS) - len(CONSTANT_COLUMNS)
+    return structure + written + _ROWS_OF_FILES + len(TABLE_COLUMNS) - len(CONSTANT_COLUMNS)

@@ -1,6 +1,6 @@
 """The arrays of a group, created from its template, from which the template can be read back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, cast
 
@@ -58,12 +58,18 @@ def array(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 def create_arrays(group: zarr.Group, specs: Iterable[ArraySpec], template: GroupTemplate) -> dict[str, Document]:
     """Make empty arrays of a group with the template's shapes, chunks and codecs; their documents by name."""
+    made = array_documents(specs, template)
+    put_documents(group, made)
+    return made
+
+
+def array_documents(specs: Iterable[ArraySpec], template: GroupTemplate) -> dict[str, Document]:
+    """The documents of arrays with the template's shapes, chunks and codecs, by name."""
     made = {}
     for spec in specs:
         encoded = (template.profile, template.level, template.algorithm)
         document = _document(spec.name, template.chunks(spec), template.shards(spec), *encoded)
         made[spec.name] = with_shape(document, template.shape(spec))
-    put_documents(group, made)
     return made
 
 
@@ -111,6 +117,20 @@ def layout_attributes(template: GroupTemplate) -> dict[str, object]:
     }
 
 
+def check_layout(path: str, attributes: Mapping[str, object]) -> None:
+    """Refuse a group with these attributes that this program can't go on with.
+
+    Raises
+    ------
+    StoreError
+        When it was made by something else, or by a later version of the layout.
+    """
+    version = attributes.get("layout_version")
+    if version not in {LAYOUT_VERSION, *OLDER_LAYOUTS}:
+        msg = f"group {path!r} has layout version {version}, this program writes {LAYOUT_VERSION}"
+        raise StoreError(msg)
+
+
 def read_template(group: zarr.Group) -> GroupTemplate:
     """The template of a stored group.
 
@@ -120,10 +140,7 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         When the group was made by something else, or by another version of the layout.
     """
     attributes = dict(group.attrs)
-    version = attributes.get("layout_version")
-    if version not in {LAYOUT_VERSION, *OLDER_LAYOUTS}:
-        msg = f"group {group.path!r} has layout version {version}, this program writes {LAYOUT_VERSION}"
-        raise StoreError(msg)
+    check_layout(group.path, attributes)
     found = documents(group, ("SNR", "sid", "glonass_fcn"), optional=[JOINED_SOURCE])
     snr = cutting(found["SNR"])
     if snr.shards is None:

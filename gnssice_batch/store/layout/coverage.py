@@ -1,6 +1,6 @@
 """The time coverage of a group, kept as attributes so that nobody has to search a long axis."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import zarr
@@ -24,7 +24,12 @@ def coverage(group: zarr.Group, grid: Grid) -> Span | None:
 
 def told_coverage(group: zarr.Group) -> Span | None:
     """First and last epoch that a group holds, as its attributes say; None where they say nothing."""
-    first_ns, last_ns = group.attrs.get("first_epoch_ns"), group.attrs.get("last_epoch_ns")
+    return coverage_of(group.attrs)
+
+
+def coverage_of(attributes: Mapping[str, object]) -> Span | None:
+    """First and last epoch that a group with these attributes holds; None where they say nothing."""
+    first_ns, last_ns = attributes.get("first_epoch_ns"), attributes.get("last_epoch_ns")
     return Span(first_ns, last_ns) if isinstance(first_ns, int) and isinstance(last_ns, int) else None
 
 

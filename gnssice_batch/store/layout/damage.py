@@ -41,6 +41,11 @@ def cells_of(one: zarr.Array[Any], rows: slice = _EVERYTHING) -> npt.NDArray[Any
         return np.asarray(one[rows])
 
 
+def tells_of_a_chunk(error: Exception) -> bool:
+    """Whether an error of Icechunk, or of a codec, says that a chunk is damaged, and not that a storage has failed."""
+    return _why(error) is not None
+
+
 @contextmanager
 def told_of(one: zarr.Array[Any], rows: slice = _EVERYTHING) -> Iterator[None]:
     """Turn what damage makes reading rows of an array raise in this context into `DamagedError`."""

@@ -60,12 +60,14 @@ def document_of(dims: tuple[str, ...], encoded: ArrayEncoding, **words: Any) -> 
     return documents(group, ["array"])["array"]
 
 
-def make_group(store: Store, path: str, attributes: Mapping[str, Any] | None = None) -> zarr.Group:
-    """Make a group, and not those above it, as Zarr would: two forks that both make the root can't be merged."""
-    metadata = GroupMetadata(attributes=dict(attributes or {}))
-    where = StorePath(store, path)
-    sync(_put_documents(where, {"": metadata.to_dict()}))
-    return zarr.Group(AsyncGroup(metadata=metadata, store_path=where))
+def top_of(store: Store) -> zarr.Group:
+    """The root group of a store, there or not, to reach what is below it."""
+    return zarr.Group(AsyncGroup(GroupMetadata(), store_path=StorePath(store)))
+
+
+def group_document(attributes: Mapping[str, object]) -> Document:
+    """What Zarr makes of a group with these attributes."""
+    return {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
 
 
 def documents(group: zarr.Group, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Document]:
@@ -119,6 +121,12 @@ def put_documents(group: zarr.Group, found: Mapping[str, Document]) -> None:
 def with_shape(document: Document, shape: tuple[int, ...]) -> Document:
     """The document with another shape: the chunks of an array stay where they are."""
     return {**document, "shape": list(shape)}
+
+
+def unit_length(document: Document) -> int:
+    """Length of a shard along the first dimension; 0 of an array without shards."""
+    sharded = document["codecs"][0]["name"] == "sharding_indexed"
+    return int(document["chunk_grid"]["configuration"]["chunk_shape"][0]) if sharded else 0
 
 
 def opened(group: zarr.Group, name: str, document: Document) -> zarr.Array[Any]:

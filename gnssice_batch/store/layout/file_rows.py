@@ -85,13 +85,14 @@ _UNIQUE: Final = frozenset({"uri", "etag", "sha256"})
 
 def create_rows(group: zarr.Group, rows: int = 0) -> zarr.Array[Any]:
     """Make the array in a receiver's group, with room for so many rows."""
-    document = with_shape(_document(), (rows,))
+    document = with_shape(files_document(), (rows,))
     put_documents(group, {PATH: document})
     return opened(group, PATH, document)
 
 
 @cache
-def _document() -> Document:
+def files_document() -> Document:
+    """What Zarr makes of the array, of no row."""
     return document_of(
         ("file",),
         encoding("files", "str", profile="default", level=5),
@@ -159,8 +160,13 @@ def rows_of_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[Row]:
 
 def put_rows(rows: zarr.Array[Any], first: int, values: Sequence[Row]) -> None:
     """Write rows from a position on; the array has room for them."""
-    texts = [json.dumps(_without_nothing(row), separators=(",", ":"), default=np.generic.item) for row in values]
+    texts = texts_of(values)
     rows[first : first + len(texts)] = np.array(texts, np.dtypes.StringDType())
+
+
+def texts_of(rows: Iterable[Row]) -> list[str]:
+    """Rows as they are stored."""
+    return [json.dumps(_without_nothing(row), separators=(",", ":"), default=np.generic.item) for row in rows]
 
 
 def change_rows(rows: zarr.Array[Any], numbers: Iterable[int], change: Callable[[int, Row], None]) -> frozenset[int]:

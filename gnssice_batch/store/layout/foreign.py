@@ -1,6 +1,7 @@
 """What other programs have put beside the groups of this one, or into them."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 import zarr
@@ -20,13 +21,22 @@ def is_own(group: zarr.Group) -> bool:
     return "layout_version" in group.attrs
 
 
-def foreign_arrays(group: zarr.Group) -> tuple[str, ...]:
-    """The arrays of a group that lie along its axes and are none of this program's, by name.
+def foreign_arrays(root: zarr.Group, receivers: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """By receiver the arrays of its group that lie along its axes and are none of this program's, by name.
 
     They don't grow or move with the axes, and a reader can't open a group whose arrays are of different lengths.
     """
-    others = sorted(set(_names(group)) - _OWN)
-    return tuple(name for name in others if _lies_along(group.get(name)))
+    receivers = list(receivers)
+    names = sync(_names(root, receivers))
+    return {
+        receiver: found
+        for receiver, there in zip(receivers, names, strict=True)
+        if (others := sorted(set(there) - _OWN)) and (found := _along(root, receiver, others))
+    }
+
+
+def _along(root: zarr.Group, receiver: str, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if _lies_along(root.get(f"{receiver}/{name}")))
 
 
 def _lies_along(member: object) -> bool:
@@ -34,8 +44,8 @@ def _lies_along(member: object) -> bool:
     return not _AXES.isdisjoint(names)
 
 
-def _names(group: zarr.Group) -> Iterator[str]:
-    async def listed() -> list[str]:
-        return [name async for name in group.store.list_dir(group.store_path.path)]
+async def _names(root: zarr.Group, receivers: Iterable[str]) -> list[list[str]]:
+    async def listed(path: str) -> list[str]:
+        return [name async for name in root.store.list_dir(path)]
 
-    yield from sync(listed())
+    return await asyncio.gather(*(listed((root.store_path / receiver).path) for receiver in receivers))

@@ -1,7 +1,9 @@
 """The inner chunks of stored arrays as they are encoded, to tell without decoding which of them are the same."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+import google_crc32c
 import numpy as np
 import zarr
 from zarr.core.sync import sync
@@ -49,8 +51,50 @@ def _stored(one: zarr.Array[Any], index: tuple[int, ...]) -> bytes:
     return found.to_bytes() if found else b""
 
 
+def inner_chunks(shard: bytes | None, count: int, path: str) -> list[memoryview | bytes | None]:
+    """Every inner chunk of a shard in C order, as it is encoded; None for one that is not stored.
+
+    Parameters
+    ----------
+    count
+        How many there are.
+    path
+        Of the array.
+
+    Raises
+    ------
+    ValueError
+        When the shard is too short to have an index, or that is damaged.
+    """
+    if shard is None:
+        return [None] * count
+    begin = len(shard) - count * _ENTRY_BYTES - _CHECKSUM_BYTES
+    whole = memoryview(shard)
+    if begin < 0 or google_crc32c.value(shard[begin:-_CHECKSUM_BYTES]) != int.from_bytes(
+        shard[-_CHECKSUM_BYTES:], "little"
+    ):
+        msg = f"the index of a shard of {path} is damaged"
+        raise ValueError(msg)
+    index = np.frombuffer(shard, "<u8", 2 * count, begin).reshape(-1, 2).tolist()
+    return [None if offset == _ABSENT else whole[offset : offset + length] for offset, length in index]
+
+
+def shard_of(chunks: Sequence[memoryview | bytes | None]) -> bytes | None:
+    """The shard of inner chunks in C order; None where none is stored."""
+    if all(chunk is None for chunk in chunks):
+        return None
+    index, offset = np.full((len(chunks), 2), _ABSENT), 0
+    for number, chunk in enumerate(chunks):
+        if chunk is not None:
+            index[number] = offset, len(chunk)
+            offset += len(chunk)
+    entries = index.astype("<u8").tobytes()
+    checksum = google_crc32c.value(entries).to_bytes(_CHECKSUM_BYTES, "little")
+    return b"".join((*(chunk for chunk in chunks if chunk is not None), entries, checksum))
+
+
 def _inner_chunks(shard: bytes, one: zarr.Array[Any]) -> list[bytes]:
-    """Every inner chunk of a shard in C order.
+    """Every inner chunk of a shard in C order; absent ones are empty.
 
     Raises
     ------

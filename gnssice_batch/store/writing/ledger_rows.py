@@ -1,8 +1,8 @@
 """Rows of the ledger, appended by the very commit that writes the data they tell of."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -17,15 +17,7 @@ from gnssice_batch.model.values import FileOutcome, Span, Status, Tally
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
-from gnssice_batch.store.layout.documents import (
-    Document,
-    document_of,
-    documents,
-    make_group,
-    opened,
-    put_documents,
-    with_shape,
-)
+from gnssice_batch.store.layout.documents import Document, document_of, documents, put_documents, with_shape
 from gnssice_batch.store.layout.file_rows import (
     FILE_CHUNK_ROWS,
     NO_TIME,
@@ -33,10 +25,12 @@ from gnssice_batch.store.layout.file_rows import (
     Row,
     change_rows,
     create_rows,
-    is_of_columns,
+    files_document,
     put_rows,
     read_files,
+    row_count,
     rows_of_columns,
+    texts_of,
 )
 from gnssice_batch.store.layout.ledger import (
     LATER_COLUMNS,
@@ -45,9 +39,13 @@ from gnssice_batch.store.layout.ledger import (
     TABLE_COLUMNS,
     TABLE_FILLS,
     header_row,
-    table_of,
 )
-from gnssice_batch.store.together import together
+from gnssice_batch.store.layout.patches import Patches
+
+type Chunks = dict[str, frozenset[tuple[int, ...]]]
+"""By path of an array some of its chunks."""
+
+_EARLIER_COLUMNS = tuple(name for name in TABLE_COLUMNS if name not in LATER_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +64,44 @@ class Provenance:
 
 def create_ledger(group: zarr.Group) -> None:
     """Make both empty tables of a receiver's group."""
-    for path in ("metadata", TABLE):
-        make_group(group.store, f"{group.path}/{path}")
-    create_rows(group)
-    put_documents(group, {f"{TABLE}/{name}": _document(name, dtype) for name, dtype in TABLE_COLUMNS.items()})
+    group.create_group("metadata")
+    group.create_group(TABLE)
+    put_documents(group, ledger_documents())
+
+
+def ledger_documents() -> dict[str, Document]:
+    """The documents of the arrays of both tables, empty, by name."""
+    return {
+        PATH: files_document(),
+        **{f"{TABLE}/{name}": _document(name, kind) for name, kind in TABLE_COLUMNS.items()},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """What a run adds to a receiver's ledger, and takes from its rows."""
+
+    outcomes: Sequence[FileOutcome]
+    displaced: Mapping[int, Tally]
+    """Ledger row to what better files took from it."""
+    joined: Mapping[int, int] = MappingProxyType({})
+    """By older row, how many more of its epochs have another main source now."""
+    not_mixed: Mapping[int, int] = MappingProxyType({})
+    """By older row, how many of its displaced values no file gives: its file has lost something."""
+
+    def change(self, number: int, row: Row) -> None:
+        """Take from an older row what it has lost."""
+        _displace(row, self.displaced.get(number, Tally()), self.not_mixed.get(number, 0), self.joined.get(number, 0))
+
+    @property
+    def changed(self) -> Collection[int]:
+        """The older rows that have lost anything."""
+        return self.displaced.keys() | self.joined.keys() | self.not_mixed.keys()
+
+    @property
+    def taken(self) -> list[FileOutcome]:
+        """The files that canvodpy's table knows."""
+        return [one for one in self.outcomes if one.status is not Status.REJECTED]
 
 
 def append_files(
@@ -80,54 +112,101 @@ def append_files(
     joined: Mapping[int, int] = MappingProxyType({}),
     not_mixed: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
-    """Append one row a file to both tables, as `appending` says."""
-    together(appending(group, outcomes, provenance, displaced, joined, not_mixed).calls)
+    """Append one row a file to both tables of one receiver's group, as `append_rows` does."""
+    append_rows(group, {"": NewRows(outcomes, displaced, joined, not_mixed)}, provenance)
 
 
-@dataclass(frozen=True, slots=True)
-class Appending:
-    """Rows that are to be appended."""
-
-    calls: list[Callable[[], None]]
-    """They write the rows; all arrays are open."""
-    chunks: dict[str, frozenset[tuple[int, ...]]]
-    """By path of an array its chunks that are written."""
-
-
-def appending(
-    group: zarr.Group,
-    outcomes: Sequence[FileOutcome],
-    provenance: Provenance,
-    displaced: Mapping[int, Tally],
-    joined: Mapping[int, int] = MappingProxyType({}),
-    not_mixed: Mapping[int, int] = MappingProxyType({}),
-) -> Appending:
-    """Take from older rows what better files displaced, and make both tables longer by one row a file.
+def append_rows(root: zarr.Group, news: Mapping[str, NewRows], provenance: Provenance) -> Chunks:
+    """Take from older rows what better files displaced, and make both tables of receivers longer by one row a file.
 
     Parameters
     ----------
-    joined
-        By older row, how many more of its epochs have another main source now.
-    not_mixed
-        By older row, how many of its displaced values no file gives: its file has lost something.
+    root
+        The group that the receivers' groups are in.
+    news
+        By receiver.
+
+    Returns
+    -------
+    mapping
+        By path of an array its chunks that are written.
     """
-    older = is_of_columns(group)
-    files = _migrated(group) if older else array(group, PATH)
+    chunks: Chunks = {}
+    stored = documents(root, [_name(receiver, PATH) for receiver in news])
+    for receiver, its in news.items():
+        _change_older(root, receiver, its, chunks, migrates=not _is_array(stored[_name(receiver, PATH)]))
+    there = _documents(root, [receiver for receiver, its in news.items() if its.outcomes])
+    longer: dict[str, Document] = {}
+    cells: dict[str, tuple[int, npt.NDArray[Any]]] = {}
+    for receiver in (receiver for receiver, its in news.items() if its.outcomes):
+        for name, (first, values) in _columns(receiver, news[receiver], there, provenance).items():
+            longer[name] = with_shape(there[name], (first + len(values),))
+            if there[name]["data_type"] != "string" or (values != there[name]["fill_value"]).any():
+                cells[name] = first, values
+    put_documents(root, longer)
+    Patches(root, longer).write_each(cells, empties=True)
+    for name, (first, values) in cells.items():
+        length = there[name]["chunk_grid"]["configuration"]["chunk_shape"][0]
+        path = f"/{root.path}/{name}".replace("//", "/")
+        chunks[path] = chunks.get(path, frozenset()) | _chunks(first, len(values), length)
+    return chunks
 
-    def change(number: int, row: Row) -> None:
-        _displace(row, displaced.get(number, Tally()), not_mixed.get(number, 0), joined.get(number, 0))
 
-    changed = change_rows(files, displaced.keys() | joined.keys() | not_mixed.keys(), change)
-    first, rows = files.shape[0], [_file_row(outcome, provenance) for outcome in outcomes]
-    found = _table_rows(group, [one for one in outcomes if one.status is not Status.REJECTED], provenance)
-    rewritten = _chunks(0, first, FILE_CHUNK_ROWS) if older else frozenset((chunk,) for chunk in changed)
-    chunks = rewritten | _chunks(first, len(rows), FILE_CHUNK_ROWS)
-    if chunks:
-        found.chunks[f"/{files.path}"] = chunks
-    if rows:
-        files.resize((first + len(rows),))
-        found.calls.append(partial(put_rows, files, first, rows))
+def row_counts(root: zarr.Group, receivers: Iterable[str]) -> dict[str, int]:
+    """Rows of ``metadata/files`` of receivers."""
+    names = {receiver: f"{receiver}/{PATH}" for receiver in receivers}
+    found = documents(root, names.values())
+    return {
+        receiver: found[name]["shape"][0] if _is_array(found[name]) else row_count(_group(root, receiver))
+        for receiver, name in names.items()
+    }
+
+
+def _change_older(root: zarr.Group, receiver: str, its: NewRows, chunks: Chunks, *, migrates: bool) -> None:
+    """Bring the rows that are there to what they have to be."""
+    if migrates:
+        files = _migrated(_group(root, receiver))
+        chunks[f"/{files.path}"] = _chunks(0, files.shape[0], FILE_CHUNK_ROWS)
+    if its.changed:
+        files = array(_group(root, receiver), PATH)
+        changed = frozenset((chunk,) for chunk in change_rows(files, its.changed, its.change))
+        chunks[f"/{files.path}"] = chunks.get(f"/{files.path}", frozenset()) | changed
+
+
+def _documents(root: zarr.Group, receivers: Sequence[str]) -> dict[str, Document]:
+    """The documents of all arrays of ledgers; of those that older tables lack what they would be, of no row."""
+    wanted = [_name(receiver, PATH) for receiver in receivers]
+    wanted += [_name(receiver, TABLE, name) for receiver in receivers for name in _EARLIER_COLUMNS]
+    later = {_name(receiver, TABLE, name): name for receiver in receivers for name in LATER_COLUMNS}
+    found = documents(root, wanted, later)
+    return {name: _document(column, TABLE_COLUMNS[column]) for name, column in later.items()} | found
+
+
+def _columns(
+    receiver: str, its: NewRows, there: Mapping[str, Document], provenance: Provenance
+) -> dict[str, tuple[int, npt.NDArray[Any]]]:
+    """By array where its new values begin, and these."""
+    path, taken = _name(receiver, PATH), its.taken
+    texts = texts_of(_file_row(outcome, provenance) for outcome in its.outcomes)
+    found = {path: (there[path]["shape"][0], _cells(texts, "str"))}
+    if taken:
+        first = there[_name(receiver, TABLE, "index")]["shape"][0]
+        rows = [_table_row(first + number, outcome, provenance) for number, outcome in enumerate(taken)]
+        for name, dtype in TABLE_COLUMNS.items():
+            found[_name(receiver, TABLE, name)] = first, _cells([row[name] for row in rows], dtype)
     return found
+
+
+def _name(*parts: str) -> str:
+    return "/".join(filter(None, parts))
+
+
+def _is_array(document: Document) -> bool:
+    return bool(document["node_type"] == "array")
+
+
+def _group(root: zarr.Group, receiver: str) -> zarr.Group:
+    return zarr.open_group(root.store, path=_name(root.path, receiver), mode="r+") if receiver else root
 
 
 def _migrated(group: zarr.Group) -> zarr.Array[Any]:
@@ -148,36 +227,11 @@ def _document(name: str, dtype: str) -> Document:
     return document_of(("file",), codecs, dtype=dtype, chunks=(TABLE_CHUNK_ROWS,), fill_value=fill)
 
 
-def _table_rows(group: zarr.Group, taken: Sequence[FileOutcome], provenance: Provenance) -> Appending:
-    """The rows of files that were taken in canvodpy's table."""
-    if not taken:
-        return Appending([], {})
-    table = table_of(group)
-    there = documents(table, TABLE_COLUMNS.keys() - set(LATER_COLUMNS), LATER_COLUMNS)
-    first = there["index"]["shape"][0]
-    columns = {name: there.get(name) or _document(name, dtype) for name, dtype in TABLE_COLUMNS.items()}
-    longer = {name: with_shape(document, (first + len(taken),)) for name, document in columns.items()}
-    put_documents(table, longer)
-    rows = [_table_row(first + number, outcome, provenance) for number, outcome in enumerate(taken)]
-    found = Appending([], {})
-    for name, dtype in TABLE_COLUMNS.items():
-        column, cells = opened(table, name, longer[name]), _cells([row[name] for row in rows], dtype)
-        if dtype == "str" and (cells == column.fill_value).all():
-            continue
-        found.calls.append(partial(_put, column.with_config({"write_empty_chunks": True}), first, cells))
-        found.chunks[f"/{column.path}"] = _chunks(first, len(rows), (column.shards or column.chunks)[0])
-    return found
-
-
 def _chunks(first: int, rows: int, rows_of_a_chunk: int) -> frozenset[tuple[int, ...]]:
     """The chunks that rows are in."""
     return frozenset(
         (chunk,) for chunk in range(first // rows_of_a_chunk, -(-(first + rows) // rows_of_a_chunk) if rows else 0)
     )
-
-
-def _put(column: zarr.Array[Any], first: int, cells: npt.NDArray[Any]) -> None:
-    column[first:] = cells
 
 
 def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:

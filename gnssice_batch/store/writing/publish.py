@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import batched, chain
 from typing import Any, Final
 
@@ -21,10 +20,9 @@ from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
 from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
-from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, covered, told_coverage
-from gnssice_batch.store.layout.file_rows import row_count
+from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, coverage_of, covered
+from gnssice_batch.store.layout.documents import documents, put_documents
 from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, with_ledgers_inline
-from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import (
     Units,
     changed_units,
@@ -34,7 +32,8 @@ from gnssice_batch.store.writing.changes import (
     without_coordinates,
 )
 from gnssice_batch.store.writing.conflicts import conflicts
-from gnssice_batch.store.writing.ledger_rows import Appending, Provenance, appending
+from gnssice_batch.store.writing.ledger_rows import NewRows, Provenance, append_rows, row_counts
+from gnssice_batch.store.writing.signals import complete_signals
 from gnssice_batch.store.writing.structure import Structure, ensure_root
 
 _TRIES: Final = 10
@@ -42,7 +41,6 @@ _JITTER_S: Final = 0.2
 _RUN: Final = "run"
 _RECEIVERS_AT_ONCE: Final = 32
 """Whose ledger rows are held in memory."""
-_COLUMNS_AT_ONCE: Final = 64
 _NO_ROW: Final = NO_SOURCE - 1
 
 _log = logger(__name__)
@@ -150,11 +148,10 @@ def _try(repository: Repository, branch: str, publication: Publication, ready: C
     session = with_ledgers_inline(repository).writable_session(branch)
     _check_against_head(repository, session, publication)
     ensure_root(session, publication.source_format)
-    spans = together(partial(_held, session, receiver) for receiver in publication.groups)
-    held = dict(zip(publication.groups, spans, strict=True))
+    held = _held(session, publication.groups)
     merge(session, publication.structure, publication.forks)
     arrays = _check_units(session, publication)
-    ledgers = _complete(session, publication, held)
+    ledgers = {**complete_signals(session, publication.structure.units), **_complete(session, publication, held)}
     repository.wrote(*objects(session, ledgers))
     ready()
     try:
@@ -220,38 +217,45 @@ def _check_units(session: icechunk.Session, publication: Publication) -> int:
     return len(found)
 
 
-def _held(session: icechunk.Session, receiver: str) -> Span | None:
-    """The coverage of a group at the head: a structure, merged, brings that of the snapshot it was made on."""
-    try:
-        group = zarr.open_group(session.store, path=receiver, mode="r")
-    except FileNotFoundError:
-        return None
-    return told_coverage(group) or coverage(group, read_template(group).grid)
+def _held(session: icechunk.Session, receivers: Iterable[str]) -> dict[str, Span | None]:
+    """The coverage of groups at the head: a structure, merged, brings that of the snapshot it was made on."""
+    root = zarr.open_group(session.store, mode="r")
+    there = documents(root, (), receivers)
+    spans: dict[str, Span | None] = dict.fromkeys(receivers)
+    for receiver, document in there.items():
+        told = coverage_of(document.get("attributes", {}))
+        spans[receiver] = told or _searched(zarr.open_group(session.store, path=receiver, mode="r"))
+    return spans
+
+
+def _searched(group: zarr.Group) -> Span | None:
+    return coverage(group, read_template(group).grid)
 
 
 def _complete(session: icechunk.Session, publication: Publication, held: Mapping[str, Span | None]) -> Units:
     """Write the rows of the ledgers, and the coverage; the chunks of the ledgers that are written."""
     written: dict[str, frozenset[tuple[int, ...]]] = {}
+    root = zarr.open_group(session.store, mode="r+")
     for receivers in batched(publication.groups, _RECEIVERS_AT_ONCE):
-        groups = {receiver: zarr.open_group(session.store, path=receiver, mode="r+") for receiver in receivers}
-        rows = [_rows_of(group, publication, receiver) for receiver, group in groups.items()]
-        together(chain(*(each.calls for each in rows)), _COLUMNS_AT_ONCE)
-        written |= dict(chain(*(each.chunks.items() for each in rows)))
-        for receiver, group in groups.items():
-            change = publication.groups[receiver]
+        changes = {receiver: publication.groups[receiver] for receiver in receivers}
+        for receiver, rows in row_counts(root, receivers).items():
+            _renumber(root, changes[receiver], rows)
+        news = {receiver: _news(change) for receiver, change in changes.items()}
+        written |= append_rows(root, news, publication.provenance)
+        told = documents(root, receivers)
+        for receiver, change in changes.items():
             span = covered(held[receiver], (part.rows for part in change.epochs), change.template.grid)
-            group.update_attributes(coverage_attributes(span))
+            attributes = {**told[receiver].get("attributes", {}), **coverage_attributes(span)}
+            told[receiver] = {**told[receiver], "attributes": attributes}
+        put_documents(root, told)
     return written
 
 
-def _rows_of(group: zarr.Group, publication: Publication, receiver: str) -> Appending:
-    """What appends a receiver's rows; what they need of the rows before them is written."""
-    change = publication.groups[receiver]
-    _renumber(group, change, row_count(group))
-    return appending(group, change.files, publication.provenance, change.displaced, change.joined, change.not_mixed)
+def _news(change: GroupChange) -> NewRows:
+    return NewRows(change.files, change.displaced, change.joined, change.not_mixed)
 
 
-def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
+def _renumber(root: zarr.Group, change: GroupChange, first_row: int) -> None:
     """Write `source_file` again where the ledger gives a partition's files other rows than the plan foresaw.
 
     It does where another run's rows came first, or where a file of this run gets none.
@@ -262,6 +266,9 @@ def _renumber(group: zarr.Group, change: GroupChange, first_row: int) -> None:
         for part in change.epochs
         if any(ledger_rows.get(uri) != row for uri, row in zip(part.uris, part.foreseen, strict=True))
     ]
+    if not moved:
+        return
+    group = zarr.open_group(root.store, path=change.template.receiver, mode="r+")
     rows = ((part.rows.start, [_with_ledger_rows(part, ledger_rows)]) for part in moved)
     write_columns([array(group, "source_file")], rows, fresh=True)
     for part in moved:

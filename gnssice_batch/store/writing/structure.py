@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import batched
 from typing import Any
 
 import icechunk
@@ -16,6 +16,8 @@ from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import (
     EPOCH_COORDINATES,
     JOINED,
+    JOINED_SOURCE,
+    OWN_SID_COORDINATES,
     SID_COORDINATES,
     VARIABLES,
     ArraySpec,
@@ -25,16 +27,29 @@ from gnssice_batch.model.template import (
 from gnssice_batch.signals import MAPPING_VERSION
 from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.store.layout.arrays import create_arrays, layout_attributes, read_template
+from gnssice_batch.store.layout.arrays import array_documents, check_layout, layout_attributes
+from gnssice_batch.store.layout.axis import grid_of
 from gnssice_batch.store.layout.columns import write_column
-from gnssice_batch.store.layout.documents import Document, documents, make_group, opened, put_documents, with_shape
+from gnssice_batch.store.layout.documents import (
+    Document,
+    cutting,
+    documents,
+    group_document,
+    opened,
+    put_documents,
+    top_of,
+    with_shape,
+)
 from gnssice_batch.store.layout.foreign import foreign_arrays
+from gnssice_batch.store.layout.ledger import TABLE
+from gnssice_batch.store.layout.patches import Patches
 from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, STAGING, Repository, make_branch, remove_branch
-from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.changes import Units, changed_units
-from gnssice_batch.store.writing.ledger_rows import create_ledger
+from gnssice_batch.store.writing.ledger_rows import ledger_documents
 
 _EPOCHS_AT_ONCE = 1 << 21
+_GROUPS_AT_ONCE = 32
+_GROUPS = ("metadata", TABLE, JOINED_SOURCE.rpartition("/")[0])
 _COLUMNS_AND_VARIABLES = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
 
 
@@ -115,8 +130,8 @@ def structure_on(
     """
     session = repository.handle.writable_session(staged.branch)
     fork = fork_of(previous.change) if previous else session.fork()
-    for template in wanted.templates:
-        _apply(fork, template)
+    for some in batched(wanted.templates, _GROUPS_AT_ONCE):
+        _bring(fork, some)
     change = fork_bytes(fork)
     units = changed_units(fork)
     if fork.has_uncommitted_changes:
@@ -170,65 +185,117 @@ def ensure_root(session: icechunk.Session, source_format: str) -> None:
         zarr.create_group(session.store, attributes={"source_format": source_format})
 
 
-def _apply(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
-    if not _has_group(fork, template.receiver):
-        _create(fork, template)
-        return
-    group = zarr.open_group(fork.store, path=template.receiver, mode="r+")
-    if names := foreign_arrays(group):
+def _bring(fork: icechunk.ForkSession, templates: Sequence[GroupTemplate]) -> None:
+    """Make the groups of these templates that are not there, change the others."""
+    root = top_of(fork.store)
+    there = documents(root, (), [template.receiver for template in templates])
+    for receiver, document in there.items():
+        if document["node_type"] != "group":
+            msg = f"{receiver} is an array in this repository, not a receiver's group"
+            raise StoreError(msg)
+    _create(root, [template for template in templates if template.receiver not in there])
+    changed = [template for template in templates if template.receiver in there]
+    for receiver, names in foreign_arrays(root, there).items():
         msg = (
-            f"{template.receiver}: its axes have to grow, and {' and '.join(names)} over them, which another program"
+            f"{receiver}: its axes have to grow, and {' and '.join(names)} over them, which another program"
             " has added to the group, would not fit any more: move that to a group of its own"
         )
         raise PlanError([msg])
-    _change(fork, group, read_template(group), template)
+    _change(fork, root, {template.receiver: (there[template.receiver], template) for template in changed})
 
 
-def _has_group(fork: icechunk.ForkSession, receiver: str) -> bool:
-    try:
-        zarr.open_group(fork.store, path=receiver, mode="r")
-    except FileNotFoundError:
-        return False
-    except zarr.errors.ContainsArrayError as error:
-        msg = f"{receiver} is an array in this repository, not a receiver's group"
-        raise StoreError(msg) from error
-    return True
+def _create(root: zarr.Group, templates: Sequence[GroupTemplate]) -> None:
+    empty = group_document({})
+    groups = {template.receiver: group_document(_attributes(template)) for template in templates}
+    put_documents(root, groups | {f"{one.receiver}/{name}": empty for one in templates for name in _GROUPS})
+    made: dict[str, Document] = {}
+    for template in templates:
+        arrays = array_documents((*_COLUMNS_AND_VARIABLES, *JOINED), template) | ledger_documents()
+        made |= {f"{template.receiver}/{name}": document for name, document in arrays.items()}
+    put_documents(root, made)
+    _write_signals(root, made, templates)
+    for template in templates:
+        name = f"{template.receiver}/epoch"
+        _write_epochs(opened(root, name, made[name]), template.grid, 0, template.grid.size)
 
 
-def _create(fork: icechunk.ForkSession, template: GroupTemplate) -> None:
-    group = make_group(fork.store, template.receiver, _attributes(template))
-    made = create_arrays(group, _COLUMNS_AND_VARIABLES, template)
-    _write_signals(group, made, template)
-    _write_epochs(opened(group, "epoch", made["epoch"]), template.grid, 0, template.grid.size)
-    create_ledger(group)
-    _create_joined(group, template)
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a group is that is to be changed."""
+
+    grid: Grid
+    sids: tuple[str, ...]
+    joins: bool
 
 
-def _create_joined(group: zarr.Group, template: GroupTemplate) -> None:
-    make_group(group.store, f"{template.receiver}/{JOINED[0].name.rpartition('/')[0]}")
-    create_arrays(group, JOINED, template)
+def _change(fork: icechunk.ForkSession, root: zarr.Group, wanted: Mapping[str, tuple[Document, GroupTemplate]]) -> None:
+    """Bring groups to their templates; of each its document is given too."""
+    for receiver, (document, _) in wanted.items():
+        check_layout(receiver, document.get("attributes", {}))
+    there = documents(
+        root,
+        [f"{receiver}/{spec.name}" for receiver in wanted for spec in _COLUMNS_AND_VARIABLES],
+        [f"{receiver}/{spec.name}" for receiver in wanted for spec in JOINED],
+    )
+    stored = _stored(root, there, {receiver: document for receiver, (document, _) in wanted.items()})
+    made: dict[str, Document] = {}
+    groups: dict[str, Document] = {}
+    for receiver, (document, new) in wanted.items():
+        if not stored[receiver].joins:
+            groups[f"{receiver}/{_GROUPS[-1]}"] = group_document({})
+        groups[receiver] = group_document(
+            document["attributes"] | _attributes(new) | _named_anew(stored[receiver], new)
+        )
+        made |= _reshaped(new, there)
+    put_documents(root, groups)
+    put_documents(root, {name: document for name, document in made.items() if document != there.get(name)})
+    for receiver, (_, new) in wanted.items():
+        _move(fork, root, made, stored[receiver], new)
+    _write_signals(root, made, [new for receiver, (_, new) in wanted.items() if new.axis.sids != stored[receiver].sids])
 
 
-def _change(fork: icechunk.ForkSession, group: zarr.Group, old: GroupTemplate, new: GroupTemplate) -> None:
+def _stored(root: zarr.Group, there: Mapping[str, Document], groups: Mapping[str, Document]) -> dict[str, _Stored]:
+    names = {receiver: f"{receiver}/sid" for receiver in groups}
+    sids = Patches(root, there).read_each({name: range(there[name]["shape"][0]) for name in names.values()})
+    return {
+        receiver: _Stored(
+            grid_of(document["attributes"], cutting(there[f"{receiver}/{VARIABLES[0].name}"])),
+            tuple(sids[names[receiver]].tolist()),
+            f"{receiver}/{JOINED_SOURCE}" in there,
+        )
+        for receiver, document in groups.items()
+    }
+
+
+def _named_anew(stored: _Stored, new: GroupTemplate) -> dict[str, object]:
+    anew = new.axis.sids != stored.sids and "mapping_version" in new.attributes
+    return {"mapping_version": MAPPING_VERSION} if anew else {}
+
+
+def _reshaped(new: GroupTemplate, there: Mapping[str, Document]) -> dict[str, Document]:
+    """The documents of a group's arrays with the shapes of a template, those that it lacks among them."""
+    specs = {f"{new.receiver}/{spec.name}": spec for spec in (*_COLUMNS_AND_VARIABLES, *JOINED)}
+    lacking = array_documents([spec for name, spec in specs.items() if name not in there], new)
+    return {
+        name: with_shape(there[name], new.shape(spec)) if name in there else lacking[spec.name]
+        for name, spec in specs.items()
+    }
+
+
+def _move(
+    fork: icechunk.ForkSession, root: zarr.Group, made: Mapping[str, Document], old: _Stored, new: GroupTemplate
+) -> None:
+    """Move what a group holds where its axis begins earlier, and lengthen the epochs."""
+    if new.grid == old.grid:
+        return
     before = (old.grid.origin_ns - new.grid.origin_ns) // old.grid.unit_ns
-    specs = (*_COLUMNS_AND_VARIABLES, *(JOINED if old.joins else ()))
-    there = documents(group, [spec.name for spec in specs])
-    made = {spec.name: with_shape(there[spec.name], new.shape(spec)) for spec in specs}
-    put_documents(group, {name: document for name, document in made.items() if document != there[name]})
-    for spec in specs:
+    for spec in (*_COLUMNS_AND_VARIABLES, *(JOINED if old.joins else ())):
         if before and "epoch" in spec.dims:
             fork.shift_array(f"/{new.receiver}/{spec.name}", _offset(spec, new.grid, before))
-    if new.joins and not old.joins:
-        _create_joined(group, new)
-    if new.axis != old.axis:
-        _write_signals(group, made, new)
-    if new.grid != old.grid:
-        added_before = before * new.grid.unit
-        epoch = opened(group, "epoch", made["epoch"])
-        _write_epochs(epoch, new.grid, 0, added_before)
-        _write_epochs(epoch, new.grid, added_before + old.grid.size, new.grid.size)
-    named_anew = new.axis != old.axis and "mapping_version" in new.attributes
-    group.update_attributes(_attributes(new) | ({"mapping_version": MAPPING_VERSION} if named_anew else {}))
+    added_before = before * new.grid.unit
+    epoch = opened(root, f"{new.receiver}/epoch", made[f"{new.receiver}/epoch"])
+    _write_epochs(epoch, new.grid, 0, added_before)
+    _write_epochs(epoch, new.grid, added_before + old.grid.size, new.grid.size)
 
 
 def _attributes(template: GroupTemplate) -> dict[str, object]:
@@ -249,10 +316,10 @@ def _write_epochs(epoch: zarr.Array[Any], grid: Grid, start: int, stop: int) -> 
         write_column(epoch, first, grid.time_ns(0) + np.arange(first, last, dtype=np.int64) * grid.interval_ns)
 
 
-def _write_signals(group: zarr.Group, made: Mapping[str, Document], template: GroupTemplate) -> None:
-    columns = signal_columns(template.axis.sids, template.channels)
-    together(partial(_fill, opened(group, name, made[name]), column) for name, column in columns.items())
-
-
-def _fill(column: zarr.Array[Any], values: npt.NDArray[np.generic]) -> None:
-    column[:] = values
+def _write_signals(root: zarr.Group, made: Mapping[str, Document], templates: Sequence[GroupTemplate]) -> None:
+    """Write which signals stand where; what follows from that is written by the publication."""
+    cells: dict[str, tuple[int, npt.NDArray[Any]]] = {}
+    for template in templates:
+        columns = signal_columns(template.axis.sids, template.channels)
+        cells |= {f"{template.receiver}/{name}": (0, columns[name]) for name in OWN_SID_COORDINATES}
+    Patches(root, made).write_each(cells)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from typing import Any
 
@@ -15,23 +14,24 @@ from zarr.storage import StorePath
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import (
-    EPOCH_COORDINATES,
     JOINED,
+    JOINED_SOURCE,
     OBSERVED_COORDINATES,
     VARIABLES,
     GroupTemplate,
     digest,
 )
-from gnssice_batch.model.values import Assignment
+from gnssice_batch.model.values import NO_SOURCE, Assignment
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
-from gnssice_batch.store.layout.arrays import array, joined_cells, read_together
-from gnssice_batch.store.layout.columns import write_columns
-from gnssice_batch.store.layout.damage import cells_of, told_of
-from gnssice_batch.store.together import together
+from gnssice_batch.store.layout.documents import unit_length
+from gnssice_batch.store.layout.patches import Patches
 from gnssice_batch.store.writing.changes import changed_units, objects
 
 type Arrays = Mapping[str, npt.NDArray[Any]]
+
+_VARIABLES = tuple(spec.name for spec in VARIABLES)
+_JOINED = tuple(spec.name for spec in JOINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class WorkFork:
 
     fork: icechunk.ForkSession
     group: zarr.Group
+    arrays: Patches
 
     def objects(self) -> tuple[int, int]:
         """How many chunks have been written as objects of their own, and their bytes."""
@@ -61,10 +62,11 @@ def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     """
     copy = fork_of(fork)
     group = zarr.open_group(copy.store, path=assignment.partition.receiver, mode="r+")
-    _check_axes(group, assignment)
+    arrays = Patches.of(group, ("sid", *_VARIABLES, *OBSERVED_COORDINATES), _JOINED)
+    _check_axes(arrays, assignment)
     if assignment.rewritten:
         empty_units(group, assignment.grid, assignment.rewritten.intersection(assignment.partition.stored_units))
-    return WorkFork(copy, group)
+    return WorkFork(copy, group, arrays)
 
 
 def empty_units(group: zarr.Group, grid: Grid, units: Iterable[int]) -> None:
@@ -99,17 +101,20 @@ async def _delete_all(paths: Iterable[StorePath]) -> None:
 
 @repeatable
 def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays]:
-    """Data variables (epochs, S) and epoch coordinates (epochs,) of a span of the axis."""
-    rows = slice(start, start + epochs)
-    found = read_together(work.group, [spec.name for spec in (*VARIABLES, *EPOCH_COORDINATES)], rows)
-    coordinates = {spec.name: found.pop(spec.name) for spec in EPOCH_COORDINATES}
+    """Data variables (epochs, S) and `OBSERVED_COORDINATES` (epochs,) of a span of the axis."""
+    found = work.arrays.read((*_VARIABLES, *OBSERVED_COORDINATES), range(start, start + epochs))
+    coordinates = {name: found.pop(name) for name in OBSERVED_COORDINATES}
     return found, coordinates
 
 
 @repeatable
 def read_joined(work: WorkFork, start: int, epochs: int) -> Arrays:
     """Arrays of `JOINED` (epochs, S) by name of a span of the axis; none where no files were joined in it."""
-    return joined_cells(work.group, start, epochs)
+    rows = range(start, start + epochs)
+    if JOINED_SOURCE not in work.arrays.documents:
+        return {}
+    source = work.arrays.read([JOINED_SOURCE], rows)[JOINED_SOURCE]
+    return work.arrays.read(_JOINED, rows) if (source != NO_SOURCE).any() else {}
 
 
 @repeatable
@@ -118,7 +123,7 @@ def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
 
     The arrays go out together.
     """
-    together(partial(_write, array(work.group, name), start, block) for name, block in variables.items())
+    work.arrays.write(start, variables)
 
 
 @repeatable
@@ -130,24 +135,17 @@ def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh:
     fresh
         Whether nothing was ever written there: then none of these need to be removed.
     """
-    columns = [array(work.group, name) for name in OBSERVED_COORDINATES]
-    write_columns(columns, [(start, [coordinates[name] for name in OBSERVED_COORDINATES])], fresh=fresh)
+    work.arrays.write(start, coordinates, fresh=fresh)
 
 
-def _write(one: zarr.Array[Any], start: int, block: npt.NDArray[Any]) -> None:
-    rows = slice(start, start + len(block))
-    with told_of(one, rows):
-        one[rows] = block
-
-
-def _check_axes(group: zarr.Group, assignment: Assignment) -> None:
+def _check_axes(arrays: Patches, assignment: Assignment) -> None:
     key, planned = assignment.partition.key, assignment.axis
-    stored = [str(sid) for sid in cells_of(array(group, "sid"))[: len(planned.sids)].tolist()]
+    snr, signals = arrays.documents[VARIABLES[0].name], arrays.documents["sid"]["shape"][0]
+    stored = arrays.read(["sid"], range(min(signals, len(planned.sids))))["sid"].tolist()
     if digest(stored) != planned.digest:
         msg = f"{key}: the stored signal axis is not the one this partition was planned for; start the run again"
         raise StoreError(msg)
-    snr = array(group, "SNR")
-    found = (group.attrs["origin_ns"], snr.shape[0], (snr.shards or (0,))[0])
+    found = (arrays.group.attrs["origin_ns"], snr["shape"][0], unit_length(snr))
     wanted = (assignment.grid.origin_ns, assignment.grid.size, assignment.grid.unit)
     if found != wanted:
         msg = f"{key}: the stored epoch axis (origin, size, unit) is {found}, planned for {wanted}; start the run again"

@@ -20,7 +20,7 @@ from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.reading.cells import cells_of_fork
 from gnssice_batch.store.writing import publish as publishing
 from gnssice_batch.store.writing.changes import changed_units, coordinate_differences
-from gnssice_batch.store.writing.ledger_rows import append_files, appending
+from gnssice_batch.store.writing.ledger_rows import append_files, append_rows
 from tests.failures.small import GROUP, Hook, Interrupt, check_as_in_one_run, hourly, interrupt, journal_files, site
 from tests.support.runs import (
     DAY_ONE_S,
@@ -152,15 +152,15 @@ def test_every_try_numbers_anew(tmp_path, monkeypatch, renumbered):
     run(chosen)
     write(tmp_path / "archive", more := hourly(12, 18))
 
-    def beaten(group, outcomes, provenance, *displaced):
-        monkeypatch.setattr(publishing, "appending", appending)
+    def beaten(root, news, provenance):
+        monkeypatch.setattr(publishing, "append_rows", append_rows)
         session = _handle(chosen).writable_session("main")
         row_of_others = FileOutcome(SourceFile("rec/theirs", GROUP, 1, ""), Status.REJECTED, FileFacts())
         append_files(zarr.open_group(session.store, path=GROUP, mode="r+"), [row_of_others], provenance, {})
         session.commit("theirs")
-        return appending(group, outcomes, provenance, *displaced)
+        return append_rows(root, news, provenance)
 
-    monkeypatch.setattr(publishing, "appending", beaten)
+    monkeypatch.setattr(publishing, "append_rows", beaten)
     run(chosen)
     assert renumbered == [2 * UNIT, 3 * UNIT]
     assert messages(chosen)[1] == "theirs"

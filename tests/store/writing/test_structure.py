@@ -8,6 +8,7 @@ import zarr
 from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.model.template import (
+    DERIVED_COORDINATES,
     EPOCH_COORDINATES,
     JOINED,
     JOINED_SOURCE,
@@ -28,9 +29,11 @@ from gnssice_batch.store.layout.codecs import encoding, stored_codecs
 from gnssice_batch.store.repository import RepositoryOptions, make_branch, open_repository, remove_branch
 from gnssice_batch.store.writing.changes import changed_units, differences, union
 from gnssice_batch.store.writing.publish import merge
+from gnssice_batch.store.writing.signals import complete_signals
 from gnssice_batch.store.writing.structure import (
     StructureChange,
     discard_staging,
+    ensure_root,
     is_available,
     make_structure,
     staging_branch,
@@ -57,9 +60,10 @@ def structured(repository, *templates, previous=None, number=1):
 
 def publish(repository, structure, *forks):
     session = repository.handle.writable_session("main")
+    ensure_root(session, "rinex3")
     merge(session, structure, forks)
     changed = changed_units(session)
-    zarr.open_group(session.store, mode="a", attributes={"source_format": "rinex3"})
+    complete_signals(session, structure.units)
     session.commit("published")
     return changed
 
@@ -137,6 +141,14 @@ def test_the_stored_codecs_are_the_configured_ones(repository, profile):
             assert (names[-1], found[-1].level) == ("zstd", 7)
     compact = [codec.name for codec in stored_codecs(group["Phase"])]
     assert ("numcodecs.pcodec" in compact) == (profile == "compact")
+
+
+def test_what_follows_from_a_signals_name_is_not_on_the_staging_branch(repository):
+    structure = structured(repository, template())
+    assert "/rec/sid" in structure.units
+    assert not structure.units.keys() & {f"/rec/{name}" for name in DERIVED_COORDINATES}
+    publish(repository, structure)
+    assert np.asarray(group_of(repository)["sv"][:]).tolist() == ["G01"] * 3
 
 
 def test_the_axes_of_a_new_group(repository):
