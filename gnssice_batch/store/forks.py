@@ -1,6 +1,7 @@
 """Forks serialized without pickle: only what Icechunk itself keeps of one, none of it a secret."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import icechunk
@@ -58,22 +59,38 @@ def _check(content: bytes) -> None:
     Icechunk runs the function that gives a storage its credentials; a journal may be written by others.
     """
     try:
-        for found in _leaves(_before_changes(content)):
-            _check_leaf(*found)
+        _check_way(_before_changes(content))
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         msg = f"{len(content)} bytes are no fork of this version of icechunk: {first_line(error)}"
         raise StoreError(msg) from None
 
 
-def _before_changes(content: bytes) -> list[Any]:
+def _before_changes(content: bytes) -> bytes:
     """The parts of a session that come before what it has changed, which may be long."""
-    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, object_pairs_hook=tuple)
-    unpacker.feed(content)
+    unpacker = _unpacker(content)
     parts = unpacker.read_array_header()
     if parts != _PARTS:
         msg = f"{parts} parts instead of {_PARTS}"
         raise ValueError(msg)
-    return [unpacker.unpack() for _ in range(_BEFORE_CHANGES)]
+    for _ in range(_BEFORE_CHANGES):
+        unpacker.skip()
+    return content[: unpacker.tell()]
+
+
+@lru_cache(maxsize=64)
+def _check_way(before_changes: bytes) -> None:
+    """Check what comes before the changes; the forks of a run have the same bytes there, and may be 100,000."""
+    unpacker = _unpacker(before_changes)
+    unpacker.read_array_header()
+    for _ in range(_BEFORE_CHANGES):
+        for found in _leaves(unpacker.unpack()):
+            _check_leaf(*found)
+
+
+def _unpacker(content: bytes) -> msgpack.Unpacker:
+    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, object_pairs_hook=tuple)
+    unpacker.feed(content)
+    return unpacker
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

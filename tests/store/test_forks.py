@@ -11,6 +11,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.credentials import forget, hold
 from gnssice_batch.storage.location import location
+from gnssice_batch.store import forks
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.repository import RepositoryOptions, open_repository
 from gnssice_batch.store.storages import S3Fetcher, fetcher_of, storage
@@ -115,3 +116,11 @@ def _with_storage(content, pickled, form):
         ends.append(unpacker.tell())
     storage = msgpack.packb(form(pickled))
     return content[: ends[2]] + storage + content[ends[3] :]
+
+
+def test_what_the_forks_of_a_run_share_is_looked_at_once(tmp_path):
+    content = written_fork(open_repository(str(tmp_path / "rinex")))
+    forks._check_way.cache_clear()
+    for _ in range(9):
+        fork_of(fork_bytes(fork_of(content)))
+    assert forks._check_way.cache_info().misses == 1
