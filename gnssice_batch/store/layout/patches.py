@@ -19,11 +19,13 @@ from zarr.abc.store import Store
 from zarr.core.buffer import cpu, default_buffer_prototype
 from zarr.core.sync import sync
 
+from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.chunk_codecs import ChunkCodec, codec_of
 from gnssice_batch.store.layout.damage import UNDECODABLE, cells_of, tells_of_a_chunk, told_of
 from gnssice_batch.store.layout.documents import Document, documents
 from gnssice_batch.store.layout.shards import inner_chunks, shard_of
+from gnssice_batch.store.sending import Sending
 from gnssice_batch.store.together import together
 
 type Cells = npt.NDArray[Any]
@@ -83,6 +85,7 @@ class Patches:
     documents: Mapping[str, Document]
     _read: Chunks = field(default_factory=dict)
     """Shards that were read and not written since: their other chunks are needed when they are."""
+    _sending: Sending = field(default_factory=Sending, repr=False)
 
     @classmethod
     def of(cls, group: zarr.Group, names: Iterable[str], optional: Iterable[str] = ()) -> Self:
@@ -124,9 +127,16 @@ class Patches:
         found |= dict(zip(left, by_zarr, strict=True))
         return {name: found[name] for name in rows}
 
-    def write(self, start: int, arrays: Mapping[str, Cells], *, fresh: bool = False) -> None:
-        """Write rows of arrays from a position on, as `write_each` does."""
-        self.write_each({name: (start, cells) for name, cells in arrays.items()}, fresh=fresh)
+    def send(self, start: int, arrays: Mapping[str, Cells], *, fresh: bool = False) -> None:
+        """Write rows of arrays from a position on, as `write_each` does; chunks go out while the caller goes on.
+
+        What that raises is raised by a later call, by `finish` at the latest.
+        """
+        self._write({name: (start, cells) for name, cells in arrays.items()}, self._sending.begin, fresh=fresh)
+
+    def finish(self) -> None:
+        """Wait until everything is there that was sent."""
+        self._sending.finish()
 
     def write_each(
         self, arrays: Mapping[str, tuple[int, Cells]], *, fresh: bool = False, empties: bool = False
@@ -145,16 +155,30 @@ class Patches:
         DamagedError
             When the other chunks of a shard can't be told.
         """
+        self._write(arrays, _at_once, fresh=fresh, empties=empties)
+
+    def _write(
+        self,
+        arrays: Mapping[str, tuple[int, Cells]],
+        begin: Callable[[Callable[[], None]], None],
+        *,
+        fresh: bool,
+        empties: bool = False,
+    ) -> None:
         layouts = {name: self._layout(name) for name in arrays}
         known = {name: layout for name, layout in layouts.items() if layout}
         left = [name for name in arrays if name not in known]
         try:
-            sync(_put(self.group.store, self._written(arrays, known, fresh=fresh, empties=empties), fresh=fresh))
+            made = self._written(arrays, known, fresh=fresh, empties=empties)
         except (icechunk.IcechunkError, *UNDECODABLE) as error:
             if not tells_of_a_chunk(error):
                 raise
-            left = list(arrays)
+            made, left = {}, list(arrays)
             self._read.clear()
+        if made:
+            begin(lambda: _sent(self.group.store, made, fresh=fresh))
+        if left:
+            self.finish()
         together(partial(_write_by_zarr, array(self.group, name), *arrays[name]) for name in left)
 
     def _layout(self, name: str) -> _Layout | None:
@@ -169,6 +193,7 @@ class Patches:
         for key in self._read.keys() - keys:
             del self._read[key]
         missing = sorted(keys - self._read.keys())
+        self.finish()
         self._read.update(zip(missing, sync(_get(self.group.store, missing)), strict=True))
         return self._read
 
@@ -180,6 +205,8 @@ class Patches:
         patched = set() if fresh else {key for name, one in known.items() for key in _patched(one, spans[name])}
         before = {key: self._read.pop(key) for key in patched & self._read.keys()}
         missing = sorted(patched - before.keys())
+        if missing:
+            self.finish()
         before.update(zip(missing, sync(_get(self.group.store, missing)) if missing else (), strict=True))
         calls: dict[str, Callable[[], bytes | None]] = {}
         for name, one in known.items():
@@ -232,6 +259,15 @@ def _inner(one: _Layout, stored: bytes | None) -> list[Any]:
     if one.codec.shard is None:
         return [stored]
     return inner_chunks(stored, int(np.prod(one.grid())), one.path)
+
+
+@repeatable
+def _sent(store: Store, chunks: Chunks, *, fresh: bool) -> None:
+    sync(_put(store, chunks, fresh=fresh))
+
+
+def _at_once(call: Callable[[], None]) -> None:
+    call()
 
 
 async def _get(store: Store, keys: Iterable[str]) -> list[bytes | None]:

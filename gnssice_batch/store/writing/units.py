@@ -44,10 +44,12 @@ class WorkFork:
 
     def objects(self) -> tuple[int, int]:
         """How many chunks have been written as objects of their own, and their bytes."""
+        self.arrays.finish()
         return objects(self.fork, changed_units(self.fork))
 
     def as_bytes(self) -> bytes:
         """The fork with everything written into it, as the coordinator merges it."""
+        self.arrays.finish()
         return fork_bytes(self.fork)
 
 
@@ -121,9 +123,9 @@ def read_joined(work: WorkFork, start: int, epochs: int) -> Arrays:
 def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
     """Write data variables or `JOINED` of whole read units, all signals wide; all-missing chunks are not stored.
 
-    The arrays go out together.
+    The arrays go out together, while the caller goes on.
     """
-    work.arrays.write(start, variables)
+    work.arrays.send(start, variables)
 
 
 @repeatable
@@ -135,7 +137,7 @@ def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh:
     fresh
         Whether nothing was ever written there: then none of these need to be removed.
     """
-    work.arrays.write(start, coordinates, fresh=fresh)
+    work.arrays.send(start, coordinates, fresh=fresh)
 
 
 def _check_axes(arrays: Patches, assignment: Assignment) -> None:
