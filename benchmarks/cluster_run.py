@@ -77,6 +77,10 @@ class Simulated:
         self.seconds = self.cpu_seconds = 0.0
         self.partitions = self._finished_tasks = 0
 
+    def processes(self) -> int:
+        """No matter: nothing is asked of a storage."""
+        return 1
+
     def memory_bytes(self) -> int | None:
         """Nothing limits them."""
         return None

@@ -77,6 +77,9 @@ class Executor(Protocol):
     def memory_bytes(self) -> int | None:
         """What one task may use at most; None where nothing limits it."""
 
+    def processes(self) -> int:
+        """How many processes run tasks just now."""
+
 
 class InProcess:
     """One task after the other, here."""
@@ -96,6 +99,10 @@ class InProcess:
     def memory_bytes(self) -> int | None:
         """Nothing limits it but the machine."""
         return None
+
+    def processes(self) -> int:
+        """This one."""
+        return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +269,10 @@ class OnDask:
         shares = [int(worker["memory_limit"]) // worker["nthreads"] for worker in workers if worker["memory_limit"]]
         self._share_bytes = min(shares, default=self._share_bytes)
         return self._share_bytes
+
+    def processes(self) -> int:
+        """The workers that the scheduler knows, one at least."""
+        return max(1, len(self._client.nthreads()))
 
 
 def with_retries[R](

@@ -138,7 +138,7 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
         When the store is not the one the partition was planned for.
     """
     started = time.monotonic()
-    context.hold_store()
+    context.begin_task()
     interval_ns = assignment.grid.interval_ns
     wanted = [file for file in by_first_unit(assignment) if not too_large(file, context)]
     kept = READINGS.take(context, wanted, interval_ns)

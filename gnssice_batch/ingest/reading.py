@@ -20,6 +20,7 @@ from gnssice_batch.rinex.observations.indicators import differing_ssi
 from gnssice_batch.signals import split_sid
 from gnssice_batch.storage.credentials import hold
 from gnssice_batch.storage.location import Location
+from gnssice_batch.storage.patience import PATIENCE
 
 _log = logger(__name__)
 
@@ -40,9 +41,12 @@ class ReadContext:
     """Where the forks belong to; they carry no credentials, so who opens one has to know how."""
     kept_bytes: int = 256 << 20
     """Memory of the observations that a process keeps of files it has read, to lay them out later."""
+    processes: int = 1
+    """How many ask archive and store for their tasks."""
 
-    def hold_store(self) -> None:
-        """Let this process open forks of the store."""
+    def begin_task(self) -> None:
+        """Let this process open forks of the store; take its share of what storages are asked again, and no more."""
+        PATIENCE.share(self.processes)
         if self.store is not None:
             hold(self.store.url, self.store.options)
 

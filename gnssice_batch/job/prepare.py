@@ -98,7 +98,8 @@ def prepare(
     InterruptedRunError
         When the job was told to stop.
     """
-    context = rules.context(backlog.files)
+    processes = execution.tasks.processes()
+    context = replace(rules.context(backlog.files), processes=processes)
     known = {**{receiver: group.template for receiver, group in backlog.stored.items()}, **(made or {})}
     surveying = Surveying(backlog, rules, known, context, execution)
     sampled = surveying.sampled() + surveying.earlier(refused)
@@ -106,7 +107,7 @@ def prepare(
     surveying = replace(surveying, context=replace(context, markers=markers))
     surveyed = surveying.confirmed(with_one_marker(sampled, markers))
     surveys, templates = surveyed.surveys, surveyed.templates
-    context = replace(rules.context(backlog.files, templates), markers=markers)
+    context = replace(rules.context(backlog.files, templates), markers=markers, processes=processes)
     for receiver, why in surveyed.left_out.items():
         _log.error("left out: %s", why, extra={"receiver": receiver})
     _say_what_is_fixed(rules, {receiver: templates[receiver] for receiver in templates.keys() & backlog.stored.keys()})

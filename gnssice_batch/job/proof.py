@@ -53,7 +53,7 @@ def verify_partition(done: Done, base: bytes, context: ReadContext, strategy: St
         When the fork can't be read.
     """
     partition, outcome = done.partition, done.outcome
-    context.hold_store()
+    context.begin_task()
     stored = cells_of_fork(outcome.fork or base, partition.receiver)
     grid = stored.template.grid
     axes = Axes(grid, stored.template.axis.sids, context.bounds[partition.receiver])

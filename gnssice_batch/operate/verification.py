@@ -101,7 +101,8 @@ def verified(settings: config.Settings, places: Sequence[Place], sample: int | N
     found, damages = _receivers(places)
     names, templates = list(found), {name: receiver.stored.template for name, receiver in found.items()}
     rules = rules_of(settings)
-    context = replace(rules.context(names, templates), markers=made_with(rules, templates))
+    markers, processes = made_with(rules, templates), workers.tasks.processes()
+    context = replace(rules.context(names, templates), markers=markers, processes=processes)
     calls = [task for receiver in found.values() for task in _tasks(receiver, sample, context)]
     compared = compare_all(calls, len(calls), workers)
     counted = [_counted(receiver) for receiver in found.values()]

@@ -71,6 +71,7 @@ def survey_file(file: SourceFile, context: ReadContext) -> FileSurvey:
 
 
 def _surveyed(file: SourceFile, context: ReadContext) -> FileSurvey:
+    context.begin_task()
     with Fetching(context.archive, [] if too_large(file, context) else [file]) as files:
         result = read_file(file, context, content_of=files.fetch)
         if result.status is not Status.REJECTED:

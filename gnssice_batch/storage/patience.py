@@ -1,4 +1,4 @@
-"""How long a process waits before it asks a storage again: one budget for all its requests."""
+"""How long a process waits before it asks a storage again: one budget for all requests of all processes."""
 
 import random
 import threading
@@ -19,6 +19,9 @@ _OUTAGE_S: Final = 120.0
 _NEVER_ANSWERED_S: Final = 8.0
 """One that has never answered, whose address may be wrong, sooner."""
 _BUDGET: Final = 200.0
+"""Of all processes together, in requests that are made again."""
+_LEAST: Final = 5.0
+"""What a process has of it, however many there are."""
 _EARNED: Final = 0.5
 """What an answer adds to the budget; asking again costs 1."""
 
@@ -34,7 +37,7 @@ class Patience:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._budget = _BUDGET
+        self._budget = self._most = _BUDGET
         self._answered = False
         self._silent_since: float | None = None
         self._not_before = 0.0
@@ -43,7 +46,13 @@ class Patience:
         """Note that a server has done what it was asked."""
         with self._lock:
             self._answered, self._silent_since = True, None
-            self._budget = min(_BUDGET, self._budget + _EARNED)
+            self._budget = min(self._most, self._budget + _EARNED)
+
+    def share(self, processes: int) -> None:
+        """Have no more than a share of the budget: so many processes ask the same storages."""
+        with self._lock:
+            self._most = max(_LEAST, _BUDGET / max(processes, 1))
+            self._budget = min(self._budget, self._most)
 
     def pause_s(self, number: int, why: object, said_s: float = 0.0) -> float | None:
         """Seconds to wait before a request is made again, which the log shows; None: it is given up.

@@ -56,6 +56,19 @@ def test_no_server_can_make_it_wait_for_ever(patience):
     assert patience.pause_s(1, "503", said_s=86_400) <= 121
 
 
+def test_processes_share_one_budget(patience):
+    patience.share(20)
+    given = sum(len(pauses(patience)) for _ in range(100))
+    assert given == 10
+    for _ in range(100):
+        patience.answered()
+    assert sum(len(pauses(patience)) for _ in range(100)) == 10
+    patience.share(10_000)
+    for _ in range(100):
+        patience.answered()
+    assert sum(len(pauses(patience)) for _ in range(100)) == 5
+
+
 def test_the_budget_of_a_process_ends_and_is_earned_again(patience):
     given = sum(len(pauses(patience)) for _ in range(100))
     assert given == 200
