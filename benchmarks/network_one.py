@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.files import simulated
-from benchmarks.timing import forget_peak, peak_bytes, resident_bytes
+from benchmarks.timing import forget_peak, in_child, peak_bytes, resident_bytes
 from gnssice_batch.config import Settings
 from gnssice_batch.ingest import partition
 from gnssice_batch.job import rounds
@@ -22,21 +23,37 @@ _MOST = 0.9
 
 
 def main() -> dict[str, float]:
-    """Fill a unit but for its last files, add one so that all code is compiled, then another one that is measured."""
-    plan = SimulationPlan(network(2)[1:], days=_DAYS, outage_fraction=0.0)
-    files = sorted(simulated(plan).rglob("*.crx.gz"))
-    there = round(len(files) * _MOST)
+    """Fill a unit but for its last files, and add one of these in a process that has done nothing else."""
     with TemporaryDirectory() as folder:
-        archive = Path(folder, "archive", "rec")
-        archive.mkdir(parents=True)
-        libraries = resident_bytes()
-        for some in (files[:there], files[there : there + 1]):
-            _add(archive, some)
-            run(_settings(Path(folder)))
-        forget_peak()
-        _add(archive, files[there + 1 : there + 2])
-        found = _measured(_settings(Path(folder)))
-    return {**found, "peak": peak_bytes() - libraries}
+        in_child("network_one", folder, "fill")
+        return in_child("network_one", folder, "add")
+
+
+def fill(folder: Path) -> dict[str, float]:
+    """Take all files of the unit but the last."""
+    files = _files()
+    _add(folder, files[: _there(files)])
+    return {"files": run(_settings(folder)).partitions}
+
+
+def add(folder: Path) -> dict[str, float]:
+    """Take one file, so that all code is loaded, then another one that is measured."""
+    files, libraries = _files(), resident_bytes()
+    next_files = files[_there(files) :]
+    _add(folder, next_files[:1])
+    run(_settings(folder))
+    forget_peak()
+    _add(folder, next_files[1:2])
+    return {**_measured(_settings(folder)), "peak": peak_bytes() - libraries}
+
+
+def _files() -> list[Path]:
+    plan = SimulationPlan(network(2)[1:], days=_DAYS, outage_fraction=0.0)
+    return sorted(simulated(plan).rglob("*.crx.gz"))
+
+
+def _there(files: list[Path]) -> int:
+    return round(len(files) * _MOST)
 
 
 def _measured(settings: Settings) -> dict[str, float]:
@@ -60,7 +77,9 @@ def _measured(settings: Settings) -> dict[str, float]:
     return {"beyond": found["ingest_partition"] - found["read_file"], "run": report.seconds}
 
 
-def _add(archive: Path, files: list[Path]) -> None:
+def _add(folder: Path, files: list[Path]) -> None:
+    archive = folder / "archive" / "rec"
+    archive.mkdir(parents=True, exist_ok=True)
     for path in files:
         shutil.copy2(path, archive / path.name)
 
@@ -77,4 +96,4 @@ def _settings(folder: Path) -> Settings:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main()))
+    print(json.dumps({"fill": fill, "add": add}[sys.argv[2]](Path(sys.argv[1])) if sys.argv[1:] else main()))

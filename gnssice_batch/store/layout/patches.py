@@ -65,16 +65,25 @@ class _Layout:
 
     def parts(self, index: Index, rows: range) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:
         """Of the inner chunks of an object in which rows are: number, those cells in the array, and in the chunk."""
-        shape = self.codec.shape
         bounds = [(rows.start, rows.stop), *((0, size) for size in self.shape[1:])]
-        for number, at in enumerate(np.ndindex(*self.grid())):
-            begins = [i * outer + j * inner for i, outer, j, inner in zip(index, self.stored, at, shape, strict=True)]
-            ends = [begin + length for begin, length in zip(begins, shape, strict=True)]
-            cut = [(max(b, lo), min(e, hi)) for b, e, (lo, hi) in zip(begins, ends, bounds, strict=True)]
-            if all(low < high for low, high in cut):
-                here = tuple(slice(low - lo, high - lo) for (low, high), (lo, _) in zip(cut, bounds, strict=True))
-                inside = tuple(slice(low - b, high - b) for (low, high), b in zip(cut, begins, strict=True))
-                yield number, here, inside
+        lengths = zip(index, self.stored, self.codec.shape, bounds, strict=True)
+        along = [list(_cuts(at * stored, stored, inner, bound)) for at, stored, inner, bound in lengths]
+        grid = self.grid()
+        for cuts in product(*along):
+            numbers, here, inside = zip(*cuts, strict=True)
+            yield int(np.ravel_multi_index(numbers, grid)), here, inside
+
+
+def _cuts(begin: int, stored: int, inner: int, bound: tuple[int, int]) -> Iterator[tuple[int, slice, slice]]:
+    """Of the inner chunks along one dimension of an object that begins there: number, and what of a bound is in each.
+
+    The first slice counts from where the bound begins, the second from where the inner chunk does.
+    """
+    low, high = max(bound[0], begin), min(bound[1], begin + stored)
+    for number in range((low - begin) // inner, -(-(high - begin) // inner)):
+        first = begin + number * inner
+        cut = max(low, first), min(high, first + inner)
+        yield number, slice(cut[0] - bound[0], cut[1] - bound[0]), slice(cut[0] - first, cut[1] - first)
 
 
 @dataclass(frozen=True, slots=True)
