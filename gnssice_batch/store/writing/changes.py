@@ -1,6 +1,7 @@
 """The changes of a session or fork, as plain values to compare with the plan."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -30,13 +31,19 @@ def changed_units(session: icechunk.Session) -> Units:
 
 def objects(session: icechunk.Session, units: Units) -> tuple[int, int]:
     """How many of some chunks are objects of their own, and the bytes of these; the others are in manifests."""
+    sizes = sync(_sizes(session, [(path, index) for path, indices in units.items() for index in indices]))
+    return len(sizes), sum(sizes)
+
+
+async def _sizes(session: icechunk.Session, chunks: Sequence[tuple[str, tuple[int, ...]]]) -> list[int]:
+    """Bytes of those of some chunks that are objects of their own."""
+    kinds = await asyncio.gather(*(session.chunk_type_async(path, index) for path, index in chunks))
     mine = [
         f"{path.removeprefix('/')}/c/{'/'.join(map(str, index))}"
-        for path, indices in units.items()
-        for index in indices
-        if session.chunk_type(path, index) == icechunk.ChunkType.native
+        for (path, index), kind in zip(chunks, kinds, strict=True)
+        if kind == icechunk.ChunkType.native
     ]
-    return len(mine), sum(sync(session.store.getsize(key)) for key in mine)
+    return await asyncio.gather(*(session.store.getsize(key) for key in mine))
 
 
 def union(parts: Iterable[Units]) -> Units:

@@ -152,7 +152,8 @@ def _try(repository: Repository, branch: str, publication: Publication, ready: C
     merge(session, publication.structure, publication.forks)
     arrays = _check_units(session, publication)
     ledgers = {**complete_signals(session, publication.structure.units), **_complete(session, publication, held)}
-    repository.wrote(*objects(session, ledgers))
+    if not repository.location.local:
+        repository.wrote(*objects(session, ledgers))
     ready()
     try:
         snapshot = str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
