@@ -295,6 +295,23 @@ class Run(Section):
         return url
 
 
+class Maintain(Section):
+    """What the command maintain takes away."""
+
+    keep_days: float | None = Field(
+        None,
+        ge=0,
+        le=36500,
+        description="Versions older than this expire, but for the newest of each branch and tagged ones; null: none.",
+    )
+    garbage_days: float = Field(
+        1,
+        ge=0,
+        le=36500,
+        description="What no version refers to is deleted when it is older; no run may be open for longer.",
+    )
+
+
 class Log(Section):
     """What the operator sees while a run goes on."""
 
@@ -327,6 +344,7 @@ class Settings(Section):
         default_factory=lambda: {"Institution": ""}, description="Attributes of every group."
     )
     log: Log = Log()
+    maintain: Maintain = Maintain()
 
     @field_validator("attributes")
     @classmethod
@@ -360,6 +378,7 @@ class Settings(Section):
             exclude={
                 "cluster": True,
                 "log": True,
+                "maintain": True,
                 "archive": {
                     "ahead_bytes",
                     "kept_bytes",
