@@ -50,15 +50,15 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def garbage_text(found: "Collected", *, deleted: bool) -> str:
-    """What garbage collection has deleted, or would delete, in three lines."""
+def garbage_lines(found: "Collected", *, deleted: bool) -> tuple[str, ...]:
+    """What garbage collection has deleted, or would delete."""
     objects = ", ".join(
         (count(found.chunks, "chunk"), count(found.manifests, "manifest"), f"{found.copies:,} copies of the state")
     )
     return (
-        f"{count(found.expired, 'version')} {'expired' if deleted else 'would expire'}\n"
-        f"{objects}, {size(found.size_bytes)} {'deleted' if deleted else 'would be deleted'}\n"
-        f"{count(found.objects, 'object')} listed, {found.seconds:.1f} s"
+        f"{count(found.expired, 'version')} {'expired' if deleted else 'would expire'}",
+        f"{objects}, {size(found.size_bytes)} {'deleted' if deleted else 'would be deleted'}",
+        f"{count(found.objects, 'object')} listed, {found.seconds:.1f} s",
     )
 
 

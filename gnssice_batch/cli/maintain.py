@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
-from gnssice_batch.cli.formatting import count, garbage_text
+from gnssice_batch.cli.formatting import count, garbage_lines
 from gnssice_batch.cli.groups import MEND
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_logged
@@ -35,4 +35,5 @@ def maintain(
         return
     now = f"joined in {done.snapshot}" if done.snapshot else "would be joined" if done.manifests.scattered else "kept"
     say(f"{count(done.manifests.found, 'manifest')} of the newest version, {done.manifests.needed:,} needed: {now}")
-    say(garbage_text(done.collected, deleted=not dry_run))
+    for line in garbage_lines(done.collected, deleted=not dry_run):
+        say(line)

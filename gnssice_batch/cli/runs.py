@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
-from gnssice_batch.cli.formatting import count, duration, garbage_text, size
+from gnssice_batch.cli.formatting import count, duration, garbage_lines, size
 from gnssice_batch.cli.groups import LOOK, MEND
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_logged, load_settings
@@ -109,7 +109,8 @@ def gc(
     if as_json_text:
         write_json({"deleted": delete, **as_json(found)}, STDOUT)
         return
-    say(garbage_text(found, deleted=delete))
+    for line in garbage_lines(found, deleted=delete):
+        say(line)
     if not delete:
         say("--delete deletes")
 

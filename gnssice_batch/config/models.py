@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from gnssice_batch.config.cluster import Cluster
 from gnssice_batch.config.grid import Grid
 from gnssice_batch.config.looking import looks_below
+from gnssice_batch.config.maintain import Maintain
 from gnssice_batch.config.section import Section
 from gnssice_batch.config.values import (
     STATIC_KEYS,
@@ -293,23 +294,6 @@ class Run(Section):
         with _as_value_errors():
             refuse_secrets(url or "")
         return url
-
-
-class Maintain(Section):
-    """What the command maintain takes away."""
-
-    keep_days: float | None = Field(
-        None,
-        ge=0,
-        le=36500,
-        description="Versions older than this expire, but for the newest of each branch and tagged ones; null: none.",
-    )
-    garbage_days: float = Field(
-        1,
-        ge=0,
-        le=36500,
-        description="What no version refers to is deleted when it is older; no run may be open for longer.",
-    )
 
 
 class Log(Section):

@@ -1,9 +1,9 @@
 """A store that many small runs write to is kept small: readers see the same, open runs and named versions stay."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import icechunk
 import numpy as np
@@ -234,6 +234,18 @@ def test_the_newest_copies_of_the_state_stay_and_the_log_of_updates_can_be_read(
     assert all(one.updated_at >= other.updated_at for one, other in pairwise(updates))
 
 
+def test_a_state_that_is_lost_afterwards_is_the_newest_copy_put_back(chosen, tmp_path):
+    write(tmp_path / "archive", hours(1))
+    run(chosen)
+    maintain(chosen)
+    before = cells(chosen)
+    state = repository(chosen) / "repo"
+    state.unlink()
+    shutil.copy2(repository(chosen) / "overwritten" / min(copies(chosen)), state)
+    assert_equal(cells(chosen), before)
+    check_ledger(chosen, GROUP)
+
+
 @pytest.fixture
 def call(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
@@ -294,4 +306,3 @@ def test_many_small_runs_leave_hardly_more_than_one(tmp_path):
     after, single = (sum(everything(each).values()) for each in (many, one))
     assert (after <= 1.1 * single, after < before / 4) == (True, True), (before, after, single)
     assert verify_store(many, None).agrees
-    assert Path(repository(many)).is_dir()

@@ -92,15 +92,12 @@ def collect(
     started = time.monotonic()
     try:
         with repository.lock:
-            entries = folder_at(repository.location).entries()
-            old = expirable(repository, versions_before) if versions_before else frozenset()
-            with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
-                if versions_before and (old or not dry_run):
-                    handle.expire_snapshots(versions_before)
-                found = handle.garbage_collect(objects_before, dry_run=dry_run)
+            folder = folder_at(repository.location)
+            entries = folder.entries()
+            expired, found = _expire_and_collect(repository, objects_before, versions_before, dry_run=dry_run)
             copies = _old_copies(repository, entries, objects_before)
             if not dry_run:
-                together(partial(folder_at(repository.location).remove_file, name) for name in copies)
+                together(partial(folder.remove_file, name) for name in copies)
     except (icechunk.IcechunkError, OSError) as error:
         message = f"the garbage of {repository.url} can't be collected, its versions stand: {first_line(error)}"
         raise StoreError(message) from error
@@ -108,7 +105,7 @@ def collect(
         message = f"{found.objects_failed_to_delete} objects of {repository.url} can't be deleted, try again"
         raise StoreError(message)
     return Collected(
-        expired=len(old),
+        expired=expired,
         snapshots=found.snapshots_deleted,
         manifests=found.manifests_deleted,
         chunks=found.chunks_deleted,
@@ -117,6 +114,17 @@ def collect(
         objects=len(entries),
         seconds=time.monotonic() - started,
     )
+
+
+def _expire_and_collect(
+    repository: Repository, objects_before: datetime, versions_before: datetime | None, *, dry_run: bool
+) -> tuple[int, icechunk.GCSummary]:
+    """How many versions expire, and what Icechunk has deleted, or would."""
+    old = expirable(repository, versions_before) if versions_before else frozenset()
+    with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
+        if versions_before and (old or not dry_run):
+            handle.expire_snapshots(versions_before)
+        return len(old), handle.garbage_collect(objects_before, dry_run=dry_run)
 
 
 def _old_copies(repository: Repository, entries: Mapping[str, Entry], before: datetime) -> dict[str, int]:
