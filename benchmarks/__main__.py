@@ -8,7 +8,10 @@ from importlib import import_module
 from benchmarks.figures import show
 from benchmarks.timing import pin
 
-TOPICS = ("reader", "verification", "ingest", "opening", "startup", "scale", "network", "cluster", "object_stores")
+TOPICS = (
+    *("reader", "verification", "ingest", "opening", "startup", "scale", "network", "day_by_quarters", "cluster"),
+    "object_stores",
+)
 _ONE = "--here"
 
 

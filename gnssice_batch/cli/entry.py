@@ -9,6 +9,7 @@ from typing import Final
 import gnssice_batch.cli.doctor  # these register their commands
 import gnssice_batch.cli.init
 import gnssice_batch.cli.looking
+import gnssice_batch.cli.maintain
 import gnssice_batch.cli.pods
 import gnssice_batch.cli.quarantine
 import gnssice_batch.cli.repair

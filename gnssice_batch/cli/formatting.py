@@ -7,6 +7,7 @@ from gnssice_batch.visible import visible
 
 if TYPE_CHECKING:
     from gnssice_batch.model.values import Refusal, Span, Status
+    from gnssice_batch.store.writing.garbage import Collected
 
 _BYTES_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _DURATIONS_S: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -47,6 +48,18 @@ def span(first_and_last: "Span | None") -> str:
 def count(number: int, noun: str) -> str:
     """``1 file``, ``1,200 files``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def garbage_lines(found: "Collected", *, deleted: bool) -> tuple[str, ...]:
+    """What garbage collection has deleted, or would delete."""
+    objects = ", ".join(
+        (count(found.chunks, "chunk"), count(found.manifests, "manifest"), f"{found.copies:,} copies of the state")
+    )
+    return (
+        f"{count(found.expired, 'version')} {'expired' if deleted else 'would expire'}",
+        f"{objects}, {size(found.size_bytes)} {'deleted' if deleted else 'would be deleted'}",
+        f"{count(found.objects, 'object')} listed, {found.seconds:.1f} s",
+    )
 
 
 def outcome_text(status: "Status", refusal: "Refusal | None", reasons: Mapping[str, int]) -> str:

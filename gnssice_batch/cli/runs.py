@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
-from gnssice_batch.cli.formatting import count, duration, size
+from gnssice_batch.cli.formatting import count, duration, garbage_lines, size
 from gnssice_batch.cli.groups import LOOK, MEND
 from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_logged, load_settings
@@ -103,28 +103,16 @@ def gc(
     unpublished run needs what would be deleted (see runs list), nothing is deleted and the exit code is 5. A dry run
     copies the metadata of the store (no chunks) to a temporary folder and expires the old versions there.
     """
-    from gnssice_batch.operate.garbage import collect_garbage
+    from gnssice_batch.operate.garbage import as_json, collect_garbage
 
     found = collect_garbage(load_logged(config_file, overrides), timedelta(days=older_than), dry_run=not delete)
     if as_json_text:
-        write_json(
-            {
-                "deleted": delete,
-                "expired_versions": found.expired,
-                "snapshots": found.snapshots,
-                "manifests": found.manifests,
-                "chunks": found.chunks,
-                "size_bytes": found.size_bytes,
-                "listed_objects": found.objects,
-                "seconds": found.seconds,
-            },
-            STDOUT,
-        )
+        write_json({"deleted": delete, **as_json(found)}, STDOUT)
         return
-    say(f"{count(found.expired, 'version')} {'expired' if delete else 'would expire'}")
-    objects = f"{count(found.chunks, 'chunk')}, {count(found.manifests, 'manifest')}"
-    say(f"{objects}, {size(found.size_bytes)} {'deleted' if delete else 'would be deleted; --delete deletes'}")
-    say(f"{count(found.objects, 'object')} listed, {found.seconds:.1f} s")
+    for line in garbage_lines(found, deleted=delete):
+        say(line)
+    if not delete:
+        say("--delete deletes")
 
 
 def _state(run: "OpenRun") -> str:

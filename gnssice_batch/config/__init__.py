@@ -6,6 +6,7 @@ The only package that knows pydantic and YAML, and the only one that is handed t
 from gnssice_batch.config.cluster import Cluster
 from gnssice_batch.config.grid import Grid
 from gnssice_batch.config.loading import json_schema, load
+from gnssice_batch.config.maintain import Maintain
 from gnssice_batch.config.models import (
     Archive,
     Chunks,
@@ -27,6 +28,7 @@ __all__ = [
     "Grid",
     "Icechunk",
     "Log",
+    "Maintain",
     "Reader",
     "Receiver",
     "Run",

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from gnssice_batch.config.cluster import Cluster
 from gnssice_batch.config.grid import Grid
 from gnssice_batch.config.looking import looks_below
+from gnssice_batch.config.maintain import Maintain
 from gnssice_batch.config.section import Section
 from gnssice_batch.config.values import (
     STATIC_KEYS,
@@ -327,6 +328,7 @@ class Settings(Section):
         default_factory=lambda: {"Institution": ""}, description="Attributes of every group."
     )
     log: Log = Log()
+    maintain: Maintain = Maintain()
 
     @field_validator("attributes")
     @classmethod
@@ -360,6 +362,7 @@ class Settings(Section):
             exclude={
                 "cluster": True,
                 "log": True,
+                "maintain": True,
                 "archive": {
                     "ahead_bytes",
                     "kept_bytes",

@@ -1,5 +1,6 @@
 """Garbage collection that spares what unpublished runs need."""
 
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -28,24 +29,50 @@ def collect_garbage(settings: config.Settings, older_than: timedelta, *, dry_run
     if repository is None:
         raise no_repository(target)
     with repository.lock:
-        _check_open_runs(target, repository, cutoff)
-        return collect(repository, cutoff, dry_run=dry_run)
+        check_open_runs(target, repository, cutoff, expirable(repository, cutoff))
+        return collect(repository, cutoff, cutoff, dry_run=dry_run)
 
 
-def _check_open_runs(target: Target, repository: Repository, cutoff: datetime) -> None:
-    """Refuse what would take chunks or versions from a run that has a journal, or a staging branch."""
+def check_open_runs(target: Target, repository: Repository, objects_before: datetime, gone: AbstractSet[str]) -> None:
+    """Refuse what would take chunks or versions from a run that has a journal, or a staging branch.
+
+    Parameters
+    ----------
+    objects_before
+        When the objects that are to be deleted were written.
+    gone
+        Versions that are to expire.
+
+    Raises
+    ------
+    StoreError
+        When a run needs any of that.
+    """
     runs = {found.run: found.record for found in open_runs_at(target)}
     runs = dict.fromkeys(staged_runs(repository)) | runs
-    old = expirable(repository, cutoff)
     bases = together(partial(_bases, target, run, record) for run, record in runs.items())
     for (run, record), needed in zip(runs.items(), bases, strict=True):
         since = began(run, record)
-        if cutoff > since - CLOCKS or needed & old:
+        if objects_before > since - CLOCKS or needed & gone:
             message = (
                 f"run {run} is open since {since.isoformat(timespec='seconds')} and needs what would be deleted:"
                 f" finish it by starting it again, or give it up (runs abandon {run}), or name a longer time"
             )
             raise StoreError(message)
+
+
+def as_json(found: Collected) -> dict[str, object]:
+    """What was deleted, or would be, as plain JSON values."""
+    return {
+        "expired_versions": found.expired,
+        "snapshots": found.snapshots,
+        "manifests": found.manifests,
+        "chunks": found.chunks,
+        "state_copies": found.copies,
+        "size_bytes": found.size_bytes,
+        "listed_objects": found.objects,
+        "seconds": found.seconds,
+    }
 
 
 def _bases(target: Target, run: str, record: RunRecord | None) -> set[str]:

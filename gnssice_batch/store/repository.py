@@ -21,8 +21,8 @@ MAIN = "main"
 STAGING: Final = "staging-"
 """What the names of branches begin with on which runs prepare their structure."""
 
-_SPLIT_UNITS = 10_000
 LEDGER_CHUNKS_OF_A_MANIFEST: Final = 4
+_MANIFEST_LENGTHS: Final = {"epoch": 10_000, "file": LEDGER_CHUNKS_OF_A_MANIFEST}
 _PRELOADED = r"^/[^/]+/(sid|sv|system|band|code|freq_center|freq_min|freq_max|glonass_fcn)$"
 _PRELOADED_REFERENCES = 10_000
 _MANIFESTS_AT_ONCE = 64
@@ -352,9 +352,14 @@ def _manifests() -> icechunk.ManifestConfig:
     )
 
 
+def manifest_length(dimension: str) -> int | None:
+    """Chunks of an array along a dimension that are in one manifest; None: all."""
+    return _MANIFEST_LENGTHS.get(dimension)
+
+
 def _splitting() -> icechunk.ManifestSplittingConfig:
-    along_epoch, along_file = map(icechunk.ManifestSplitDimCondition.DimensionName, ("epoch", "file"))
-    lengths: dict[Any, int] = {along_epoch: _SPLIT_UNITS, along_file: LEDGER_CHUNKS_OF_A_MANIFEST}
+    named = icechunk.ManifestSplitDimCondition.DimensionName
+    lengths: dict[Any, int] = {named(dimension): length for dimension, length in _MANIFEST_LENGTHS.items()}
     return icechunk.ManifestSplittingConfig.from_dict({icechunk.ManifestSplitCondition.AnyArray(): lengths})
 
 

@@ -26,8 +26,9 @@ READING = (
     ["runs", "list"],
     ["gc", "--older-than", "1"],
     ["trim", "--dry-run"],
+    ["maintain", "--dry-run"],
 )
-WRITING = (["run"], ["quarantine", "retry"], ["trim"], ["runs", "abandon", "x"])
+WRITING = (["run"], ["quarantine", "retry"], ["trim"], ["maintain"], ["runs", "abandon", "x"])
 PLACES = ("archive.url", "store.url", "run.journal_url", "run.report_url")
 LEFT_OUT = ("cluster.address", "cluster.manifest", "log.metrics_port", "log.progress")
 """What would open ports."""

@@ -55,7 +55,8 @@ def call(sets, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [["log"], ["status"], ["verify"], ["quarantine", "list"], ["quarantine", "retry"], ["trim"]]
+    "command",
+    [["log"], ["status"], ["verify"], ["quarantine", "list"], ["quarantine", "retry"], ["trim"], ["maintain"]],
 )
 def test_a_branch_that_is_not_there_is_told_with_those_that_are(call, sets, command):
     code, out, err = call(*command, more=["run.branch=nope", "log.level=error"])

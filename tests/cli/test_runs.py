@@ -221,7 +221,8 @@ def test_what_it_guards_against(chosen):
     """Without the guard the chunks of an open run are gone, though its journal stands."""
     interrupted(chosen)
     written = chunks(chosen)
-    assert collect(for_writing(target_of(chosen)), datetime.now(UTC), dry_run=False).chunks == len(written)
+    now = datetime.now(UTC)
+    assert collect(for_writing(target_of(chosen)), now, now, dry_run=False).chunks == len(written)
     assert open_runs(chosen)[0].partitions == 2
 
 

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import time
 import zipfile
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 
 from gnssice_batch import open_dataset, run, verify
 from gnssice_batch.config import Settings
+from gnssice_batch.operate.maintenance import maintain
 from gnssice_batch.storage.folder import folder_at
 from gnssice_batch.storage.location import location
 from tests.support.marks import most_heavy
@@ -72,6 +74,31 @@ def test_a_store_is_the_same_wherever_it_lies(object_stores, local):
         assert np.isfinite(made["Phase"]).sum() == 8 * 720
     assert run(settings(object_stores)).snapshot is None
     assert verify(settings(object_stores)).agrees
+
+
+@pytest.mark.heavy
+def test_a_store_is_maintained_wherever_it_lies(object_stores):
+    chosen = settings(object_stores, maintain={"keep_days": 0, "garbage_days": 0})
+    repository = folder_at(location(f"{object_stores.url}/stores/site/rinex", object_stores.options))
+    for path, content in FILES.items():
+        fill(object_stores, {path: content})
+        run(chosen)
+    with dataset(object_stores) as made:
+        before = made.load()
+    there = repository.entries()
+    time.sleep(1.1)  # a listing tells whole seconds
+    told = maintain(chosen, dry_run=True)
+    assert repository.entries() == there
+    done = maintain(chosen)
+    assert done == told
+    assert (done.collected.expired, done.collected.manifests > 0, done.collected.copies >= 8) == (3, True, True)
+    left = repository.entries()
+    gone = {name: entry.size_bytes for name, entry in there.items() if name not in left}
+    assert sum(name.startswith("overwritten/") for name in gone) == done.collected.copies
+    assert sum(size for name, size in gone.items()) == done.collected.size_bytes
+    with dataset(object_stores) as made:
+        xr.testing.assert_identical(made.load(), before)
+    assert verify(chosen).agrees
 
 
 @pytest.mark.parametrize("kind", SERVER)

@@ -133,7 +133,14 @@ def test_no_secret_is_written_or_printed_whatever_becomes_of_a_run(planted, tmp_
     assert started("plan", *loud) == 0
     assert started("runs", "list", *loud) == 0
     assert started("run", *loud, "--report", "report.json") in {0, 1}
-    for command in (("status",), ("verify",), ("log",), ("quarantine", "list"), ("gc", "--older-than", "0")):
+    for command in (
+        ("status",),
+        ("verify",),
+        ("log",),
+        ("quarantine", "list"),
+        ("gc", "--older-than", "0"),
+        ("maintain",),
+    ):
         assert started(*command, *loud) == 0, command
     assert started("run", *loud) in {0, 1}
     wrong = [

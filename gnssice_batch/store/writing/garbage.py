@@ -3,25 +3,33 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import icechunk
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.storage.entries import Entry
 from gnssice_batch.storage.folder import folder_at
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.urls import local_path
 from gnssice_batch.store.faults import first_line
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.storages import storage
+from gnssice_batch.store.together import together
 
 _CHUNKS = "chunks"
 """Where Icechunk keeps chunks in a repository's folder."""
+_COPIES: Final = "overwritten/"
+"""Where Icechunk leaves a copy of the repository's state at every update of it; their names sort the newest first."""
+COPIES_KEPT: Final = 4
+"""The newest ones stay however old they are: damage of the state is mended with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class Collected:
     snapshots: int
     manifests: int
     chunks: int
+    copies: int
+    """Of the repository's state, one for every update of it."""
     size_bytes: int
     objects: int = field(compare=False)
     """Files or objects of the repository, all of which are listed to find those that nothing refers to."""
@@ -40,24 +50,37 @@ class Collected:
     """How long it took."""
 
 
-def expirable(repository: Repository, cutoff: datetime) -> frozenset[str]:
-    """Snapshots that leave the history: older than a time, neither the first nor what a branch or tag points at."""
+def expirable(repository: Repository, cutoff: datetime, moving: str | None = None) -> frozenset[str]:
+    """Snapshots that leave the history: older than a time, neither the first nor what a branch or tag points at.
+
+    Parameters
+    ----------
+    moving
+        A branch that will have a newer head by then.
+    """
     handle = repository.handle
-    kept = {handle.lookup_branch(branch) for branch in handle.list_branches()}
+    heads = {branch: handle.lookup_branch(branch) for branch in handle.list_branches()}
+    kept = {head for branch, head in heads.items() if branch != moving}
     kept |= {handle.lookup_tag(tag) for tag in handle.list_tags()}
     old = set()
-    for tip in kept:
+    for tip in kept | set(heads.values()):
         history = list(handle.ancestry(snapshot_id=tip))
         kept = kept | {history[-1].id}
         old |= {entry.id for entry in history if entry.written_at < cutoff}
     return frozenset(str(snapshot) for snapshot in old - kept)
 
 
-def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Collected:
-    """Expire what is older than a time, and delete what nothing refers to and is older too.
+def collect(
+    repository: Repository, objects_before: datetime, versions_before: datetime | None, *, dry_run: bool
+) -> Collected:
+    """Expire old versions, and delete old objects that nothing refers to, copies of the state among them.
 
     Parameters
     ----------
+    objects_before
+        What was written later is not deleted.
+    versions_before
+        Versions that were written later do not expire; None: none does.
     dry_run
         Expire and delete nothing, but count what would be: on a copy of the metadata, in a temporary folder.
 
@@ -69,12 +92,12 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
     started = time.monotonic()
     try:
         with repository.lock:
-            objects = len(folder_at(repository.location).entries())
-            old = expirable(repository, cutoff)
-            with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
-                if old or not dry_run:
-                    handle.expire_snapshots(cutoff)
-                found = handle.garbage_collect(cutoff, dry_run=dry_run)
+            folder = folder_at(repository.location)
+            entries = folder.entries()
+            expired, found = _expire_and_collect(repository, objects_before, versions_before, dry_run=dry_run)
+            copies = _old_copies(repository, entries, objects_before)
+            if not dry_run:
+                together(partial(folder.remove_file, name) for name in copies)
     except (icechunk.IcechunkError, OSError) as error:
         message = f"the garbage of {repository.url} can't be collected, its versions stand: {first_line(error)}"
         raise StoreError(message) from error
@@ -82,14 +105,42 @@ def collect(repository: Repository, cutoff: datetime, *, dry_run: bool) -> Colle
         message = f"{found.objects_failed_to_delete} objects of {repository.url} can't be deleted, try again"
         raise StoreError(message)
     return Collected(
-        len(old),
-        found.snapshots_deleted,
-        found.manifests_deleted,
-        found.chunks_deleted,
-        found.bytes_deleted,
-        objects,
-        time.monotonic() - started,
+        expired=expired,
+        snapshots=found.snapshots_deleted,
+        manifests=found.manifests_deleted,
+        chunks=found.chunks_deleted,
+        copies=len(copies),
+        size_bytes=found.bytes_deleted + sum(copies.values()),
+        objects=len(entries),
+        seconds=time.monotonic() - started,
     )
+
+
+def _expire_and_collect(
+    repository: Repository, objects_before: datetime, versions_before: datetime | None, *, dry_run: bool
+) -> tuple[int, icechunk.GCSummary]:
+    """How many versions expire, and what Icechunk has deleted, or would."""
+    old = expirable(repository, versions_before) if versions_before else frozenset()
+    with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
+        if versions_before and (old or not dry_run):
+            handle.expire_snapshots(versions_before)
+        return len(old), handle.garbage_collect(objects_before, dry_run=dry_run)
+
+
+def _old_copies(repository: Repository, entries: Mapping[str, Entry], before: datetime) -> dict[str, int]:
+    """Copies of the repository's state that are to go, with their sizes.
+
+    The log of updates goes on in the one that the state itself names, so that this one stays.
+    """
+    names = sorted(name for name in entries if name.startswith(_COPIES))
+    if len(names) <= COPIES_KEPT:
+        return {}
+    named = repository.handle.inspect_repo_info().get("repo_before_updates")
+    return {
+        name: entries[name].size_bytes
+        for name in names[COPIES_KEPT:]
+        if name != f"{_COPIES}{named}" and (entries[name].modified_s or before.timestamp()) < before.timestamp()
+    }
 
 
 @contextmanager
@@ -105,7 +156,7 @@ def _trial_copy(repository: Repository) -> Iterator[icechunk.Repository]:
 
 
 def _copy(place: Path, copy: Path) -> None:
-    shutil.copytree(place, copy, ignore=lambda inside, _: {_CHUNKS} if Path(inside) == place else set())
+    shutil.copytree(place, copy, ignore=lambda inside, _: {_CHUNKS, _COPIES[:-1]} if Path(inside) == place else set())
     if (place / _CHUNKS).is_dir():
         (copy / _CHUNKS).symlink_to(place / _CHUNKS)
 
@@ -114,6 +165,8 @@ def _download(where: Location, copy: Path) -> None:
     """Copy the metadata of an object store, with empty files as long and as old for its chunks."""
     folder = folder_at(where)
     for name, entry in folder.entries().items():
+        if name.startswith(_COPIES):
+            continue
         path = copy / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if name.startswith(f"{_CHUNKS}/"):
