@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import botocore.session
 import pytest
 import yaml
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
@@ -15,6 +16,7 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from gnssice_batch.config import load
 from gnssice_batch.storage.options import StorageOptions
 from tests.conftest import ROOT
+from tests.support.object_stores.servers import missing, running
 from tests.support.object_stores.stores import ACCOUNT, KEY, filesystem, fresh
 
 PAGE = (ROOT / "docs" / "object-stores.md").read_text(encoding="utf-8")
@@ -95,6 +97,62 @@ def test_s3_from_an_empty_bucket_to_a_dataset(section, tmp_path, object_servers,
     others = {"minio.storage.svc:9000": place.address, "eu-central-1": place.options["region"]}
     runs(section, place, tmp_path, others)
     opens("AWS" if section == MINIO else section, place, others, environment)
+
+
+@pytest.mark.processes
+@pytest.mark.heavy
+def test_the_policies_of_s3_are_enough_and_not_more(tmp_path, environment):
+    """On a server that holds everybody to a policy, once the buckets, the archive and the users are made."""
+    command_output(f"gnssice-batch {simulated_as_the_page_says()}", tmp_path)
+    files = sorted(path for path in (tmp_path / "archive").rglob("*") if path.is_file())
+    environment.setenv("INITIAL_NO_AUTH_ACTION_COUNT", str(2 + len(files) + 2 * 3))
+    if reason := missing("moto"):
+        pytest.skip(reason)
+    with running("moto", tmp_path / "servers") as address:
+        users = walled(f"http://{address}", tmp_path / "archive", files)
+        environment.setenv("AWS_ENDPOINT_URL", f"http://{address}")
+        (tmp_path / "settings.yaml").write_text(settings(SECTIONS["AWS"])[0], encoding="utf-8")
+        environment.setenv("GNSSICE_ARCHIVE__STORAGE_OPTIONS__ALLOW_HTTP", "true")
+        environment.setenv("GNSSICE_STORE__STORAGE_OPTIONS__ALLOW_HTTP", "true")
+        become(users["runner"], environment)
+        for command in ("run", "verify"):
+            command_output(f"gnssice-batch {command} -c settings.yaml", tmp_path)
+        become(users["reader"], environment)
+        command_output("gnssice-batch status -c settings.yaml", tmp_path)
+        done = subprocess.run(
+            [sys.executable, "-m", "gnssice_batch", "run", "-c", "settings.yaml"],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, "Access Denied" in done.stderr) == (3, True)
+
+
+def simulated_as_the_page_says():
+    """Return the words of the page that make an archive."""
+    (line,) = (line for line in SECTIONS["AWS"].splitlines() if line.startswith("gnssice-batch simulate"))
+    return line.partition(" ")[2]
+
+
+def walled(endpoint_url, archive, files):
+    """Make the buckets of the page, the archive, and users with its policies; return their keys."""
+    nobody = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nobody", "region_name": "eu-central-1"}
+    session = botocore.session.get_session()
+    s3, iam = (session.create_client(kind, endpoint_url=endpoint_url, **nobody) for kind in ("s3", "iam"))
+    for bucket in ("my-archive", "my-stores"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    for path in files:
+        s3.put_object(Bucket="my-archive", Key=f"rosalia/{path.relative_to(archive)}", Body=path.read_bytes())
+    users = {}
+    for name, policy in zip(("runner", "reader"), blocks("json", SECTIONS["AWS"]), strict=True):
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="of-the-page", PolicyDocument=policy)
+        users[name] = iam.create_access_key(UserName=name)["AccessKey"]
+    return users
+
+
+def become(user, environment):
+    """Have the keys of a user."""
+    environment.setenv("AWS_ACCESS_KEY_ID", user["AccessKeyId"])
+    environment.setenv("AWS_SECRET_ACCESS_KEY", user["SecretAccessKey"])
 
 
 @pytest.mark.processes
