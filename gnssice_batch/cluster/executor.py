@@ -133,13 +133,16 @@ class OnDask:
 
     here = False
 
-    def __init__(self, client: Client, ahead: int, patience: Patience, *, shown: bool = True) -> None:
+    def __init__(
+        self, client: Client, ahead: int, patience: Patience, *, shown: bool = True, expected: int = 1
+    ) -> None:
         self._client = client
         self._shown = shown
         self._ahead = ahead
         self._patience = patience
         self._counted_at = -_COUNT_AGAIN_S
-        self._slots = 1
+        self._slots = self._workers = 1
+        self._expected = expected
         self._alone_since: float | None = None
         self._share_bytes: int | None = None
 
@@ -257,7 +260,8 @@ class OnDask:
         if self._slots and time.monotonic() < self._counted_at + _COUNT_AGAIN_S:
             return True
         try:
-            self._slots = sum(self._client.nthreads().values())
+            threads = self._client.nthreads()
+            self._slots, self._workers = sum(threads.values()), len(threads)
         except (OSError, ValueError):
             return False
         self._counted_at = time.monotonic()
@@ -271,8 +275,15 @@ class OnDask:
         return self._share_bytes
 
     def processes(self) -> int:
-        """The workers that the scheduler knows, one at least."""
-        return max(1, len(self._client.nthreads()))
+        """The workers that the scheduler knows, or those that are to come where these are more.
+
+        Raises
+        ------
+        InterruptedRunError
+            When the scheduler is gone and does not come back.
+        """
+        self._room()
+        return max(1, self._expected, self._workers)
 
 
 def with_retries[R](
@@ -353,7 +364,9 @@ def _on_dask(settings: config.Cluster, window: int) -> Iterator[Executor]:
     scheduler_s = max(patience_s) if settings.kind == "operator" else settings.connect_timeout_s
     shown = settings.dashboard_port is not None or settings.kind == "address"
     with _connected(settings) as client:
-        yield OnDask(client, window, Patience(scheduler_s, settings.ready_timeout_s), shown=shown)
+        expected = 1 if settings.kind == "address" else settings.maximum_workers or settings.workers
+        patience = Patience(scheduler_s, settings.ready_timeout_s)
+        yield OnDask(client, window, patience, shown=shown, expected=expected)
 
 
 def _connected(settings: config.Cluster) -> AbstractContextManager[Client]:

@@ -59,6 +59,11 @@ class KeptReadings:
             if one is not None and one.how == _how(context, file)
         }
 
+    def room(self, context: ReadContext) -> int:
+        """Bytes that are left of what may be kept."""
+        with self._lock:
+            return max(0, context.kept_bytes - self._size_bytes)
+
     def forget(self) -> None:
         """Keep nothing any more."""
         with self._lock:

@@ -143,7 +143,7 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
     wanted = [file for file in by_first_unit(assignment) if not too_large(file, context)]
     kept = READINGS.take(context, wanted, interval_ns)
     sources = Sources(
-        assignment, lambda file: read_file(file, context, interval_ns, files.fetch), kept, context.kept_bytes
+        assignment, lambda file: read_file(file, context, interval_ns, files.fetch), kept, READINGS.room(context)
     )
     with (
         scope(partition=assignment.partition.key),

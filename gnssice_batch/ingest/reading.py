@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -166,9 +166,15 @@ def read_content(fetched: Fetched, context: ReadContext, interval_ns: int | None
 
 
 def observations_bytes(result: ReadFile) -> int:
-    """Memory of the observations of a file: of what there is one of per satellite and epoch."""
-    arrays = (array for part in result.parts for array in (part.row_sv, part.value, part.lli, part.ssi))
-    return sum(array.nbytes for array in arrays)
+    """Memory of the observations of a file, with the buffers that its arrays are views of."""
+    found: dict[int, int] = {}
+    for part in result.parts:
+        for item in fields(part):
+            array = getattr(part, item.name)
+            if isinstance(array, np.ndarray):
+                whole = array.base if isinstance(array.base, np.ndarray) else array
+                found[id(whole)] = whole.nbytes
+    return sum(found.values())
 
 
 def other_marker(facts: FileFacts, wanted: str) -> Refusal | None:

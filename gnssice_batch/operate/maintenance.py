@@ -11,8 +11,11 @@ from gnssice_batch.operate.open_runs import for_writing
 from gnssice_batch.operate.status import no_repository
 from gnssice_batch.store.reading.contents import branch_head
 from gnssice_batch.store.repository import no_such_branch
+from gnssice_batch.store.versions import version_at
 from gnssice_batch.store.writing.compaction import Manifests, manifests_of, rewrite_manifests
 from gnssice_batch.store.writing.garbage import Collected, collect, expirable
+
+_A_LITTLE = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Maintained:
 def maintain(settings: config.Settings, *, dry_run: bool = False) -> Maintained:
     """Join what is in pieces, in one commit at most, then expire and delete by the settings' section ``maintain``.
 
-    Readers see the same cells and ledgers as before.
+    Readers see the same cells and ledgers as before; a version that is replaced stays until the next time.
 
     Parameters
     ----------
@@ -54,8 +57,9 @@ def maintain(settings: config.Settings, *, dry_run: bool = False) -> Maintained:
         if head is None:
             raise no_such_branch(repository, target.branch)
         manifests = manifests_of(repository, head)
-        moving = target.branch if manifests.scattered else None
-        gone = expirable(repository, versions_before, moving) if versions_before else frozenset()
+        if manifests.scattered and versions_before:
+            versions_before = min(versions_before, version_at(repository, head).written_at - _A_LITTLE)
+        gone = expirable(repository, versions_before) if versions_before else frozenset()
         check_open_runs(target, repository, objects_before, gone)
         rewrites = manifests.scattered and not dry_run
         snapshot = rewrite_manifests(repository, target.branch) if rewrites else None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import zarr
 
+from gnssice_batch import open_dataset
 from gnssice_batch.cli import main
 from gnssice_batch.config import Maintain
 from gnssice_batch.errors import StoreError
@@ -20,6 +21,7 @@ from gnssice_batch.operate.maintenance import maintain
 from gnssice_batch.operate.open_runs import open_runs
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.store.repository import open_repository
+from gnssice_batch.store.versions import versions
 from gnssice_batch.store.writing.garbage import COPIES_KEPT, collect
 from tests.support.runs import (
     DAY_ONE_S,
@@ -191,14 +193,21 @@ def test_what_an_open_run_needs_is_not_taken_and_nothing_is_joined(chosen, tmp_p
     assert run(chosen).run == name_of_run
 
 
-def test_the_head_that_would_be_replaced_is_kept_for_a_run_that_was_planned_on_it(chosen, tmp_path):
-    """Its garbage would be old enough to stay; only the version would go."""
+def test_the_head_that_is_replaced_is_kept_for_who_reads_it_and_for_a_run_that_was_planned_on_it(chosen, tmp_path):
     scatter(chosen)
     write(tmp_path / "archive", hours(31))
-    name_of_run = interrupted(chosen)
+    name_of_run, before = interrupted(chosen), head(chosen)
+    aged = chosen.model_copy(update={"maintain": Maintain(keep_days=0, garbage_days=1)})
+    done = maintain(aged)
+    assert done.snapshot == head(chosen) != before
+    assert done.collected.expired == 1
+    with open_dataset(done.url, GROUP, version=before) as found:
+        assert found.SNR.notnull().any()
     with pytest.raises(StoreError, match=name_of_run):
-        maintain(chosen.model_copy(update={"maintain": Maintain(keep_days=0, garbage_days=1)}))
-    assert len(messages(chosen)) == 2
+        maintain(aged)
+    assert run(chosen).run == name_of_run
+    maintain(aged)
+    assert before not in [version.id for version in versions(open_repository(str(repository(chosen))))]
 
 
 def test_a_run_goes_on_over_manifests_that_were_joined_meanwhile(chosen, tmp_path):
@@ -267,7 +276,7 @@ def test_the_command(call, chosen, tmp_path):
     assert (code, "would be joined" in out, "would be deleted" in out) == (0, True, True)
     code, out, _ = call(chosen, "--json")
     found = json.loads(out)
-    assert (code, found["dry_run"], found["snapshot"], found["expired_versions"]) == (0, False, head(chosen), 2)
+    assert (code, found["dry_run"], found["snapshot"], found["expired_versions"]) == (0, False, head(chosen), 1)
     assert found["head_manifests"] > found["needed_manifests"] > 0
     code, out, _ = call(chosen)
     assert (code, "needed: kept" in out) == (0, True)

@@ -55,6 +55,7 @@ def test_what_a_call_raises_ends_the_others():
     with pytest.raises(StoreError, match="the disk is full"):
         sending.finish()
     assert made == []
-    sending.begin(lambda: made.append("later"))
-    sending.finish()
+    for again in (sending.finish, lambda: sending.begin(lambda: made.append("later"))):
+        with pytest.raises(StoreError, match="the disk is full"):
+            again()
     assert made == []

@@ -81,6 +81,8 @@ class ChunkCodec:
         """Whether cells are nothing but the fill value."""
         if self.dtype.kind in "fM" and self.fill != self.fill:
             return bool((np.isnat if self.dtype.kind == "M" else np.isnan)(cells).all())
+        if self.dtype.kind == "f" and self.fill == 0:
+            return not cells.any() and not np.signbit(cells).any()
         return bool((cells == self.fill).all())
 
 

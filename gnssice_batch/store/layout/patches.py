@@ -5,13 +5,12 @@ Of a shard the inner chunks that are not written stay the bytes they are. Arrays
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from typing import Any, Final, Self
 
-import icechunk
 import numpy as np
 import numpy.typing as npt
 import zarr
@@ -19,6 +18,7 @@ from zarr.abc.store import Store
 from zarr.core.buffer import cpu, default_buffer_prototype
 from zarr.core.sync import sync
 
+from gnssice_batch.errors import StoreError
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.chunk_codecs import ChunkCodec, codec_of
@@ -122,14 +122,15 @@ class Patches:
         layouts = {name: self._layout(name) for name in rows}
         known = {name: layout for name, layout in layouts.items() if layout}
         found: dict[str, Cells] = {}
+        self.finish()
         try:
             chunks = self._fetched(
                 {key for name, one in known.items() for key in map(one.key, one.indices(rows[name]))}
             )
             calls = [partial(_read, layout, rows[name], chunks) for name, layout in known.items()]
             found = dict(zip(known, _all_of(calls, sum(map(len, rows.values()))), strict=True))
-        except (icechunk.IcechunkError, *UNDECODABLE) as error:
-            if not tells_of_a_chunk(error):
+        except (StoreError, *UNDECODABLE) as error:
+            if not tells_of_a_chunk(_raised(error)):
                 raise
         left = [name for name in rows if name not in found]
         by_zarr = together(partial(_read_by_zarr, array(self.group, name), rows[name]) for name in left)
@@ -177,10 +178,14 @@ class Patches:
         layouts = {name: self._layout(name) for name in arrays}
         known = {name: layout for name, layout in layouts.items() if layout}
         left = [name for name in arrays if name not in known]
+        spans = {name: range(start, start + len(cells)) for name, (start, cells) in arrays.items()}
+        patched = set() if fresh else {key for name, one in known.items() for key in _patched(one, spans[name])}
+        if patched - self._read.keys():
+            self.finish()
         try:
-            made = self._written(arrays, known, fresh=fresh, empties=empties)
-        except (icechunk.IcechunkError, *UNDECODABLE) as error:
-            if not tells_of_a_chunk(error):
+            made = self._written(arrays, known, patched, empties=empties)
+        except (StoreError, *UNDECODABLE) as error:
+            if not tells_of_a_chunk(_raised(error)):
                 raise
             made, left = {}, list(arrays)
             self._read.clear()
@@ -202,21 +207,22 @@ class Patches:
         for key in self._read.keys() - keys:
             del self._read[key]
         missing = sorted(keys - self._read.keys())
-        self.finish()
-        self._read.update(zip(missing, sync(_get(self.group.store, missing)), strict=True))
+        self._read.update(zip(missing, _got(self.group.store, missing), strict=True))
         return self._read
 
     def _written(
-        self, arrays: Mapping[str, tuple[int, Cells]], known: Mapping[str, _Layout], *, fresh: bool, empties: bool
+        self,
+        arrays: Mapping[str, tuple[int, Cells]],
+        known: Mapping[str, _Layout],
+        patched: set[str],
+        *,
+        empties: bool,
     ) -> Chunks:
-        """What is to be stored."""
+        """What is to be stored; of objects that are patched, other cells stay."""
         spans = {name: range(start, start + len(cells)) for name, (start, cells) in arrays.items()}
-        patched = set() if fresh else {key for name, one in known.items() for key in _patched(one, spans[name])}
         before = {key: self._read.pop(key) for key in patched & self._read.keys()}
         missing = sorted(patched - before.keys())
-        if missing:
-            self.finish()
-        before.update(zip(missing, sync(_get(self.group.store, missing)) if missing else (), strict=True))
+        before.update(zip(missing, _got(self.group.store, missing), strict=True))
         calls: dict[str, Callable[[], bytes | None]] = {}
         for name, one in known.items():
             for index in one.indices(spans[name]):
@@ -271,8 +277,18 @@ def _inner(one: _Layout, stored: bytes | None) -> list[Any]:
 
 
 @repeatable
+def _got(store: Store, keys: Sequence[str]) -> list[bytes | None]:
+    return sync(_get(store, keys)) if keys else []
+
+
+@repeatable
 def _sent(store: Store, chunks: Chunks, *, fresh: bool) -> None:
     sync(_put(store, chunks, fresh=fresh))
+
+
+def _raised(error: Exception) -> Exception:
+    """What Icechunk itself has raised, where it was translated."""
+    return error.__cause__ if isinstance(error, StoreError) and isinstance(error.__cause__, Exception) else error
 
 
 def _at_once(call: Callable[[], None]) -> None:
@@ -288,13 +304,17 @@ async def _get(store: Store, keys: Iterable[str]) -> list[bytes | None]:
 async def _put(store: Store, chunks: Chunks, *, fresh: bool) -> None:
     sets = (store.set(key, cpu.Buffer.from_bytes(chunk)) for key, chunk in chunks.items() if chunk is not None)
     deletes = (store.delete(key) for key, chunk in chunks.items() if chunk is None and not fresh)
-    await asyncio.gather(*sets, *deletes)
+    ended = await asyncio.gather(*sets, *deletes, return_exceptions=True)
+    for error in filter(None, ended):
+        raise error
 
 
+@repeatable
 def _read_by_zarr(one: zarr.Array[Any], rows: range) -> Cells:
     return cells_of(one.with_config({"order": "F"}), slice(rows.start, rows.stop))
 
 
+@repeatable
 def _write_by_zarr(one: zarr.Array[Any], start: int, block: Cells) -> None:
     rows = slice(start, start + len(block))
     with told_of(one, rows):

@@ -50,20 +50,14 @@ class Collected:
     """How long it took."""
 
 
-def expirable(repository: Repository, cutoff: datetime, moving: str | None = None) -> frozenset[str]:
-    """Snapshots that leave the history: older than a time, neither the first nor what a branch or tag points at.
-
-    Parameters
-    ----------
-    moving
-        A branch that will have a newer head by then.
-    """
+def expirable(repository: Repository, cutoff: datetime) -> frozenset[str]:
+    """Snapshots that leave the history: older than a time, neither the first nor what a branch or tag points at."""
     handle = repository.handle
     heads = {branch: handle.lookup_branch(branch) for branch in handle.list_branches()}
-    kept = {head for branch, head in heads.items() if branch != moving}
+    kept = set(heads.values())
     kept |= {handle.lookup_tag(tag) for tag in handle.list_tags()}
     old = set()
-    for tip in kept | set(heads.values()):
+    for tip in frozenset(kept):
         history = list(handle.ancestry(snapshot_id=tip))
         kept = kept | {history[-1].id}
         old |= {entry.id for entry in history if entry.written_at < cutoff}

@@ -101,7 +101,6 @@ async def _delete_all(paths: Iterable[StorePath]) -> None:
         await path.delete()
 
 
-@repeatable
 def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays]:
     """Data variables (epochs, S) and `OBSERVED_COORDINATES` (epochs,) of a span of the axis."""
     found = work.arrays.read((*_VARIABLES, *OBSERVED_COORDINATES), range(start, start + epochs))
@@ -109,7 +108,6 @@ def read_epochs(work: WorkFork, start: int, epochs: int) -> tuple[Arrays, Arrays
     return found, coordinates
 
 
-@repeatable
 def read_joined(work: WorkFork, start: int, epochs: int) -> Arrays:
     """Arrays of `JOINED` (epochs, S) by name of a span of the axis; none where no files were joined in it."""
     rows = range(start, start + epochs)
@@ -119,7 +117,6 @@ def read_joined(work: WorkFork, start: int, epochs: int) -> Arrays:
     return work.arrays.read(_JOINED, rows) if (source != NO_SOURCE).any() else {}
 
 
-@repeatable
 def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
     """Write data variables or `JOINED` of whole read units, all signals wide; all-missing chunks are not stored.
 
@@ -128,7 +125,6 @@ def write_epochs(work: WorkFork, start: int, variables: Arrays) -> None:
     work.arrays.send(start, variables)
 
 
-@repeatable
 def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh: bool) -> None:
     """Write `OBSERVED_COORDINATES` of whole read units; chunks of nothing but the fill value are not stored.
 

@@ -177,3 +177,19 @@ def test_an_array_that_is_left_to_zarr_is_read_and_written(group, made):
     written(arrays, 0, {"source_file": cells})
     np.testing.assert_array_equal(stored(group, "source_file")[: cells.size], cells)
     np.testing.assert_array_equal(arrays.read(["source_file"], range(cells.size))["source_file"], cells)
+
+
+def test_what_is_late_is_waited_for_where_another_put_fails():
+    """Else it came after what is sent later, and put the old content in its place."""
+    over = []
+
+    class Slow:
+        async def set(self, key, _):
+            if key.endswith("fails"):
+                raise OSError("gone")
+            await asyncio.sleep(0.05)
+            over.append(key)
+
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(patches._put(Slow(), {"fails": b"1", "slow": b"2"}, fresh=True))
+    assert over == ["slow"]
