@@ -24,7 +24,7 @@ NOT_QUICK_MARKS = ("heavy", "processes", "corpus")
 """Marks of tests that ``--quick`` leaves out wherever they are."""
 ALL_SERVERS = "TEST_ALL_SERVERS"
 """Environment variable: where it is set, a test whose server can't be started fails and is not skipped."""
-PAUSES = ("gnssice_batch.storage.patience", "gnssice_batch.cluster.executor", "gnssice_batch.job.replanning")
+PAUSES = ("gnssice_batch.storage.patience", "gnssice_batch.cluster.retries", "gnssice_batch.job.replanning")
 """Modules that pause between tries, the first time for ``_FIRST_PAUSE_S``."""
 LONGEST_FIRST = (
     "failures/test_chaos_short.py",

@@ -129,7 +129,8 @@ def _age(run: "OpenRun") -> str:
 
 def _finished(run: "OpenRun") -> str:
     settings = "these settings" if run.same_settings else "other settings"
-    return f"{count(run.partitions, 'partition')} finished, {size(run.size_bytes)}, {settings}"
+    again = "" if run.goes_on_with == "run" else f", go on with {run.goes_on_with}"
+    return f"{count(run.partitions, 'partition')} finished, {size(run.size_bytes)}, {settings}{again}"
 
 
 def _facts(run: "OpenRun") -> list[tuple[str, str]]:

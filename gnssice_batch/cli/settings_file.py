@@ -1,7 +1,7 @@
 """The settings of a command: from the file that is named, or that is found."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "gnssice.yaml"
 """Looked for in the current folder and those above it."""
+_PATHS: Final = (("archive", "url"), ("store", "url"), ("run", "journal_url"), ("run", "report_url"))
 VARIABLE: Final = "GNSSICE_CONFIG"
 """Environment variable that names the settings file."""
 
@@ -31,12 +32,25 @@ def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Set
     if chosen and not config_file:
         say(f"settings: {chosen}", to_errors=True)
     try:
-        return api.load_settings(chosen, overrides or ())
+        settings = api.load_settings(chosen, overrides or ())
+        return settings if config_file or not chosen else _beside(settings, chosen.parent, overrides or ())
     except ConfigError as error:
         if chosen is not None:
             raise
         message = f"{error}\nNo settings file was given: name one with --config FILE or in {VARIABLE}, or write {NAME}."
         raise ConfigError(message) from error
+
+
+def _beside(settings: "Settings", folder: Path, overrides: Iterable[str]) -> "Settings":
+    """Settings whose relative paths are those of the folder of their file, wherever the command is given."""
+    given = {override.partition("=")[0] for override in overrides}
+    for section, name in _PATHS:
+        part = getattr(settings, section)
+        url = getattr(part, name)
+        if url and "://" not in url and f"{section}.{name}" not in given:
+            changed = part.model_copy(update={name: str(folder.absolute() / url)})
+            settings = settings.model_copy(update={section: changed})
+    return settings
 
 
 def load_for_store(url: str | None, config_file: Path | None, overrides: list[str] | None) -> "tuple[Settings, Target]":

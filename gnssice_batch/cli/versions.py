@@ -145,13 +145,18 @@ def rollback(
     overrides: SetOption = None,
     *,
     dry_run: DryRunFlag = False,
-    force: Annotated[bool, typer.Option("--force", help="Even if a run is not published yet: it plans anew.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Even if a run is not published yet, which plans anew; even to another line of versions."
+        ),
+    ] = False,
     as_json_text: JsonFlag = False,
 ) -> None:
     """Show readers an earlier version. What is taken back gets a tag, and comes back by rollback TAG.
 
     The next run takes the files again that only later versions hold. Ends with 6, and changes nothing, while a run is
-    unpublished (see runs list).
+    unpublished (see runs list), or if the branch never had that version.
     """
     from gnssice_batch.operate.branches import rollback as rolled_back
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from gnssice_batch import config
 from gnssice_batch.archive.kept import KEPT
-from gnssice_batch.cluster.executor import Executor, Finished, Task, executor, with_retries
+from gnssice_batch.cluster.executor import Executor, Finished, Task, executor
+from gnssice_batch.cluster.retries import with_retries
 from gnssice_batch.errors import GnssiceError, InterruptedRunError
 from gnssice_batch.ingest.kept_readings import READINGS
 from gnssice_batch.job.counting import Counting, Counts, Progress

@@ -49,15 +49,18 @@ def create_branch(settings: config.Settings, name: str, version: str | None = No
     StoreError
         When there is such a branch, or no such version.
     """
-    _check_name(name)
+    _check_branch(name)
     target, repository = _opened(settings)
     if name in repository.handle.list_branches():
         msg = f"the repository {repository.url} has a branch {name!r} already, at {repository.head(name)}"
         raise StoreError(msg)
-    snapshot = snapshot_of(repository, version or target.branch, target.branch)
+    if name in tags(repository):
+        msg = f"the repository {repository.url} has a tag {name!r}; a branch of that name could not be told from it"
+        raise StoreError(msg)
+    begins = _version(repository, target, version)
     with repository.lock:
-        make_branch(repository, name, snapshot)
-    return version_at(repository, snapshot)
+        make_branch(repository, name, begins.id)
+    return begins
 
 
 def delete_branch(settings: config.Settings, name: str) -> str:
@@ -72,7 +75,7 @@ def delete_branch(settings: config.Settings, name: str) -> str:
     RunConflictError
         When an unpublished run is to be published on it.
     """
-    _check_name(name)
+    _check_branch(name)
     target, repository = _opened(settings)
     head = head_of(repository, name)
     _check_open_runs(target, name)
@@ -110,17 +113,22 @@ def rollback(settings: config.Settings, version: str, *, dry_run: bool = False, 
     Parameters
     ----------
     force
-        Though runs are open: they find the branch moved, and plan anew.
+        Though runs are open: they find the branch moved, and plan anew. Though the version is of another line.
 
     Raises
     ------
     StoreError
         When there is no such version.
     RunConflictError
-        When an unpublished run is to be published on the branch, or somebody moves it meanwhile.
+        When the version is none that the branch has had, an unpublished run is to be published on the branch, or
+        somebody moves it meanwhile.
     """
     target, repository = _opened(settings)
     move = move_to(repository, target.branch, snapshot_of(repository, version, target.branch))
+    if move.gained and not (force or version.startswith(_UNDO)):
+        listed = ", ".join(map(str, move.gained))
+        msg = f"{target.branch!r} never had what {version!r} has ({listed}): branch publish shows what goes on from it"
+        raise RunConflictError(msg)
     tag = f"{_UNDO}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}" if move.lost else None
     if not dry_run and move.before != move.after:
         if not force:
@@ -151,10 +159,14 @@ def create_tag(settings: config.Settings, name: str, version: str | None = None)
     StoreError
         When another version has that name, or there is no such version.
     """
+    _check_name(name)
     target, repository = _opened(settings)
-    snapshot = snapshot_of(repository, version or target.branch, target.branch)
-    tag_snapshot(repository, name, snapshot)
-    return version_at(repository, snapshot)
+    if name in repository.handle.list_branches():
+        msg = f"the repository {repository.url} has a branch {name!r}; a tag of that name could not be told from it"
+        raise StoreError(msg)
+    tagged = _version(repository, target, version)
+    tag_snapshot(repository, name, tagged.id)
+    return tagged
 
 
 def _opened(settings: config.Settings) -> tuple[Target, Repository]:
@@ -165,7 +177,21 @@ def _opened(settings: config.Settings) -> tuple[Target, Repository]:
     return target, repository
 
 
+def _version(repository: Repository, target: Target, version: str | None) -> Version:
+    """The version that is named, else the newest of the settings' branch."""
+    branch = target.branch
+    head = snapshot_of(repository, version, branch) if version is not None else head_of(repository, branch)
+    return version_at(repository, head)
+
+
 def _check_name(name: str) -> None:
+    if not name or name != name.strip() or not name.isprintable():
+        msg = f"{name!r} is no name for a branch or a tag"
+        raise ConfigError(msg)
+
+
+def _check_branch(name: str) -> None:
+    _check_name(name)
     if name == MAIN:
         msg = f"{MAIN!r} is the branch that every repository has"
         raise ConfigError(msg)

@@ -21,6 +21,7 @@ from gnssice_batch.storage.urls import local_path
 from gnssice_batch.store.conditional_writes import is_proven, prove
 from gnssice_batch.store.reading.contents import branch_head, stored_groups
 from gnssice_batch.store.repository import Repository, open_existing
+from gnssice_batch.store.tags import check_tag
 
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
@@ -109,6 +110,8 @@ def _store(looked: _Looked) -> tuple[State, str]:
     if head is None:
         return State.OK, f"{target.url} has no branch {target.branch} yet: the next run makes it"
     groups = stored_groups(repository, head)
+    if target.tag:
+        check_tag(repository, target.tag, head)
     return State.OK, f"{target.url} at {head}, receivers: {len(groups)}; verify --store-only reads every chunk"
 
 

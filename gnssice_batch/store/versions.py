@@ -49,7 +49,7 @@ class Version(str):
 
     @property
     def number(self) -> int:
-        """1 for the first version of its branch."""
+        """1 for the first version of its branch; 0 for the empty one that every repository begins with."""
         return self._entry.number
 
     @property
@@ -127,7 +127,12 @@ def version_at(repository: Repository, snapshot: str) -> Version:
     StoreError
         When there is no such snapshot.
     """
-    return versions_before(repository, snapshot)[-1]
+    found = versions_before(repository, snapshot)
+    if found:
+        return found[-1]
+    first = repository.handle.lookup_snapshot(snapshot)
+    named = tuple(tag for tag, its in tags(repository).items() if its == snapshot)
+    return Version._of(str(first.id), _entry(0, first, named))  # noqa: SLF001 - made only here
 
 
 def _versions(repository: Repository, newest_first: Iterable[icechunk.SnapshotInfo]) -> list[Version]:
@@ -187,6 +192,8 @@ def _named(repository: Repository, name: str, branch: str) -> Iterator[str]:
         yield _as_of(repository, moment, branch)
     if not found and _is_there(handle, name):
         yield name
+    if not found and name.isdigit():
+        yield _numbered(repository, int(name), branch)
     what = f"{len(found)} versions whose ids begin with {name!r}" if found else f"no version {name!r}"
     raise StoreError(f"the repository {repository.url} has {what}; {_what_there_is(repository, branch)}")
 

@@ -11,6 +11,7 @@ from distributed import Client, KilledWorker, LocalCluster
 
 from gnssice_batch import config
 from gnssice_batch.cluster import executor as cluster
+from gnssice_batch.cluster import retries
 from gnssice_batch.cluster.dask_settings import SETTINGS
 from gnssice_batch.cluster.executor import (
     Finished,
@@ -19,8 +20,8 @@ from gnssice_batch.cluster.executor import (
     Patience,
     Task,
     executor,
-    with_retries,
 )
+from gnssice_batch.cluster.retries import with_retries
 from gnssice_batch.errors import ConfigError, GnssiceError, InterruptedRunError, Reason, StoreError
 from gnssice_batch.job import rounds
 from gnssice_batch.job.run import run
@@ -36,7 +37,7 @@ from tests.support.runs import messages, repository, stored, write
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """No pauses between tries."""
-    monkeypatch.setattr(cluster, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE_S", 0.001)
 
 
 @pytest.fixture(scope="module")

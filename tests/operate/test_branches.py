@@ -1,6 +1,7 @@
 """Branches begun, published and removed, versions set back and taken again, so that nothing is lost."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -18,9 +19,11 @@ from gnssice_batch.operate.branches import (
     publish_branch,
     rollback,
 )
+from gnssice_batch.operate.garbage import collect_garbage
 from gnssice_batch.operate.open_runs import for_writing
 from gnssice_batch.store.branches import carry_out, move_to
 from tests.cli.test_runs import interrupted
+from tests.failures.small import EMPTY_REPOSITORY
 from tests.support.runs import DAY_ONE_S, head, name, rinex, settings, span_s, write
 
 GROUP = "rec"
@@ -182,3 +185,50 @@ def test_the_commands(tmp_path, chosen, tried, capsys):
     assert "trial begins at" not in said("branch", "delete", "trial")
     assert "trial begins at 2" in said("branch", "create", "trial", "2025.1")
     assert {one["name"] for one in json.loads(said("branch", "list", "--json"))["branches"]} == {"main", "trial"}
+
+
+def test_what_every_repository_begins_with_is_a_version_too(chosen):
+    assert create_tag(chosen, "empty", EMPTY_REPOSITORY).number == 0
+    assert create_branch(chosen, "anew", EMPTY_REPOSITORY).id == EMPTY_REPOSITORY
+    assert list_tags(chosen)["empty"].tags == ("empty",)
+    assert {one.name: one.behind for one in list_branches(chosen)}["anew"] == 1
+
+
+def test_names_that_say_nothing_or_two_things(chosen):
+    for wrong in ("", " x", "x\ny"):
+        for change in (create_branch, create_tag):
+            with pytest.raises(ConfigError, match="no name"):
+                change(chosen, wrong)
+    create_branch(chosen, "trial")
+    create_tag(chosen, "2025.1")
+    with pytest.raises(StoreError, match="a branch 'trial'"):
+        create_tag(chosen, "trial")
+    with pytest.raises(StoreError, match="a branch 'main'"):
+        create_tag(chosen, "main")
+    with pytest.raises(StoreError, match=r"a tag '2025\.1'"):
+        create_branch(chosen, "2025.1")
+
+
+def test_a_rollback_does_not_publish_another_line(tmp_path, chosen, tried):
+    before = head(chosen)
+    with pytest.raises(RunConflictError, match="never had what 'trial' has"):
+        rollback(chosen, "trial")
+    assert head(chosen) == before
+    add(tmp_path, 2)
+    run(chosen)
+    assert rollback(chosen, "1").move.after == before
+    rollback(chosen, "trial", force=True)
+    assert head(chosen) == tried
+
+
+@pytest.mark.usefixtures("tried")
+def test_a_branch_that_goes_on_from_main_can_be_published_after_garbage_was_collected(tmp_path, chosen):
+    for hour in (2, 3):
+        add(tmp_path, hour)
+        run(on(chosen, "trial"))
+    collect_garbage(chosen, timedelta(0), dry_run=False)
+    assert {one.name: (one.ahead, one.behind) for one in list_branches(chosen)}["trial"] == (3, 0)
+    assert len(publish_branch(chosen, "trial").gained) == 3
+    collect_garbage(chosen, timedelta(0), dry_run=False)
+    delete_branch(chosen, "trial")
+    assert run(chosen).snapshot is None

@@ -20,7 +20,7 @@ from gnssice_batch.storage.folder import folder_at
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.urls import local_path
 from gnssice_batch.store.faults import first_line
-from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.repository import MAIN, Repository
 from gnssice_batch.store.storages import storage
 from gnssice_batch.store.together import together
 
@@ -50,9 +50,23 @@ class Collected:
     """How long it took."""
 
 
+def sparing(repository: Repository, cutoff: datetime) -> datetime:
+    """The latest time not after a cutoff up to which versions may expire so that no branch is cut off from ``main``.
+
+    A branch that goes on from the head of ``main`` could not be published any more.
+    """
+    handle = repository.handle
+    base = handle.lookup_branch(MAIN)
+    for branch in handle.list_branches():
+        history = {entry.id: entry.written_at for entry in handle.ancestry(branch=branch)}
+        if handle.lookup_branch(branch) != base and base in history:
+            cutoff = min(cutoff, history[base])
+    return cutoff
+
+
 def expirable(repository: Repository, cutoff: datetime) -> frozenset[str]:
     """Snapshots that leave the history: older than a time, neither the first nor what a branch or tag points at."""
-    handle = repository.handle
+    handle, cutoff = repository.handle, sparing(repository, cutoff)
     heads = {branch: handle.lookup_branch(branch) for branch in handle.list_branches()}
     kept = set(heads.values())
     kept |= {handle.lookup_tag(tag) for tag in handle.list_tags()}
@@ -117,7 +131,7 @@ def _expire_and_collect(
     old = expirable(repository, versions_before) if versions_before else frozenset()
     with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
         if versions_before and (old or not dry_run):
-            handle.expire_snapshots(versions_before)
+            handle.expire_snapshots(sparing(repository, versions_before))
         return len(old), handle.garbage_collect(objects_before, dry_run=dry_run)
 
 
