@@ -88,7 +88,7 @@ def test_a_run_and_what_it_leaves(call, settings, tmp_path):
     assert code == 0
     assert "not_rinex" in out
     assert "truncated" in out
-    assert re.search(r"INFO ingest: all \d+ done", err)
+    assert re.search(r"INFO ingest: all \d+ files done", err)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["snapshot"]
     assert len(report["refused_files"]) == 2

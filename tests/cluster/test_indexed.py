@@ -34,7 +34,7 @@ class TestPodsAreKilled:
         files = four_days()
         with IndexedJob(tmp_path, files) as job:
             worker, leader = job.pod(1), job.pod(0)
-            job.wait_for(0, "ingest: 16 tasks")
+            job.wait_for(0, "ingest: 16 files")
             working = max(family(worker), key=lambda each: each.memory_info().rss)
             assert working.pid != worker.pid
             working.kill()
@@ -46,7 +46,7 @@ class TestPodsAreKilled:
         files = four_days()
         with IndexedJob(tmp_path, files, ready_timeout_s=100) as job:
             worker, leader = job.pod(1), job.pod(0)
-            job.wait_for(0, "ingest: 16 tasks")
+            job.wait_for(0, "ingest: 16 files")
             for process in family(worker):
                 process.kill()
             job.wait_for(0, "no worker is left: waiting for another one, 100 s at most")
@@ -59,7 +59,7 @@ class TestPodsAreKilled:
         files = four_days()
         with IndexedJob(tmp_path, files) as job:
             worker, leader = job.pod(1), job.pod(0)
-            job.wait_for(0, "ingest: 16 tasks")
+            job.wait_for(0, "ingest: 16 files")
             for process in family(leader):
                 process.kill()
             leader.wait()
@@ -72,7 +72,7 @@ class TestPodsAreKilled:
     def test_without_a_worker_for_too_long_it_ends_with_7(self, tmp_path):
         with IndexedJob(tmp_path, four_days(), ready_timeout_s=25) as job:
             worker, leader = job.pod(1), job.pod(0)
-            job.wait_for(0, "ingest: 16 tasks")
+            job.wait_for(0, "ingest: 16 files")
             for process in family(worker):
                 process.kill()
             assert job.ended(leader, 0) == 7

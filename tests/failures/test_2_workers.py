@@ -119,7 +119,7 @@ class TestAWorkerIsToldToStop:
         files = hourly(*range(0, 96, 6))
         with IndexedJob(tmp_path, files) as job:
             leader, worker, _ = (job.pod(index) for index in (0, 1, 2))
-            job.wait_for(0, "ingest: 16 tasks")
+            job.wait_for(0, "ingest: 16 files")
             worker.terminate()
             assert job.ended(worker, 1) == 0
             assert "hands back" not in job.said(1)

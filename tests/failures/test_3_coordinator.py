@@ -106,7 +106,7 @@ class TestTheCoordinatorIsKilledWhilePartitionsAreDone(Killed):
 @pytest.mark.heavy
 class TestTheCoordinatorIsKilledWhileItMerges(Killed):
     phase = "merge"
-    lines = 60_000
+    lines = 20_000
 
     def test_nothing_is_read_again(self, course):
         assert messages(settings_of(course[1])) == []

@@ -362,8 +362,8 @@ class TestWhatNoFileGives:
     @pytest.mark.heavy
     def test_what_a_run_does_not_need_hinders_no_repair(self, beside):
         chosen, lose = beside
-        lose("freq_max")
+        lose("epoch")
         spoil(chunks(chosen)[0], "missing")
         plan, _ = mended(chosen)
         assert len(plan.units) == len(plan.not_mendable) == 1
-        assert [each.damage.array for each in scan_store(chosen).damaged] == ["freq_max"]
+        assert [each.damage.array for each in scan_store(chosen).damaged] == ["epoch"]
