@@ -10,7 +10,11 @@ _SETTINGS: Final[dict[str, Any]] = {
 """Tasks wait with the scheduler, so that none is stolen from the worker that has kept what it reads. One whose workers
 died twice is tried alone."""
 
-_ALLOCATION: Final = {"MALLOC_TRIM_THRESHOLD_": 128 << 20, "MALLOC_MMAP_THRESHOLD_": 32 << 20}
+_ALLOCATION: Final = {
+    "MALLOC_TRIM_THRESHOLD_": 64 << 20,
+    "MALLOC_MMAP_THRESHOLD_": 8 << 20,
+    "MALLOC_ARENA_MAX": 2,
+}
 """Memory in which a partition's blocks were is kept for the next one's: glibc, as Dask sets it, gives every array back
 that is freed, and a worker spends a third of its time on having its pages made anew."""
 

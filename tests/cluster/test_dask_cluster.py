@@ -80,8 +80,9 @@ def test_scheduler_and_workers_get_our_settings_where_the_manifest_says_nothing_
         "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "spawn",
         "DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING": "False",
         "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
-        "MALLOC_TRIM_THRESHOLD_": "134217728",
-        "MALLOC_MMAP_THRESHOLD_": "33554432",
+        "MALLOC_TRIM_THRESHOLD_": "67108864",
+        "MALLOC_MMAP_THRESHOLD_": "8388608",
+        "MALLOC_ARENA_MAX": "2",
     }
     assert environment(cluster, "scheduler")["DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING"] == "True"
 
