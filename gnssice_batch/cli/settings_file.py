@@ -33,7 +33,8 @@ def load_settings(config_file: Path | None, overrides: list[str] | None) -> "Set
         say(f"settings: {chosen}", to_errors=True)
     try:
         settings = api.load_settings(chosen, overrides or ())
-        return settings if config_file or not chosen else _beside(settings, chosen.parent, overrides or ())
+        searched = chosen and not config_file and not os.environ.get(VARIABLE)
+        return _beside(settings, chosen.parent, overrides or ()) if chosen and searched else settings
     except ConfigError as error:
         if chosen is not None:
             raise

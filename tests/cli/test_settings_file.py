@@ -50,6 +50,18 @@ def test_a_command_takes_it_and_says_so(folder, capsys):
     assert f"settings: {folder / NAME}\n" in errors
 
 
+def test_relative_paths_are_those_of_the_folder_of_a_file_that_was_found(folder, capsys, monkeypatch):
+    (folder / NAME).write_text(SETTINGS % ("archive", "stores"))
+    assert ended(capsys, "run")[0] == 0
+    assert (folder / "stores" / "s" / "rinex").is_dir()
+    assert not (folder / "deep" / "down" / "stores").exists()
+    assert ended(capsys, "plan", "--set", "store.url=elsewhere")[1].count("1 to take") == 1
+    monkeypatch.setenv(VARIABLE, str(folder / NAME))
+    assert ended(capsys, "status")[0] == 5
+    monkeypatch.chdir(folder)
+    assert ended(capsys, "status")[0] == 0
+
+
 def test_a_file_that_is_named_wins(folder, capsys):
     (folder / "other.yaml").write_text((folder / NAME).read_text().replace("site: s", "site: other"))
     code, said, errors = ended(capsys, "plan", "-c", str(folder / "other.yaml"))
