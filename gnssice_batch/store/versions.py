@@ -13,6 +13,8 @@ from gnssice_batch.store.repository import MAIN, Repository
 from gnssice_batch.store.tags import tags
 
 _SHORTEST_PREFIX: Final = 4
+_LONGEST_NUMBER: Final = 6
+"""What is longer is the id of a snapshot."""
 TRANSACTION: Final = "gnssice_batch_transaction"
 """Key in a commit's metadata under which a transaction finds its own commit again."""
 _INTERNAL: Final = frozenset({"__icechunk", TRANSACTION})
@@ -192,7 +194,7 @@ def _named(repository: Repository, name: str, branch: str) -> Iterator[str]:
         yield _as_of(repository, moment, branch)
     if not found and _is_there(handle, name):
         yield name
-    if not found and name.isdigit():
+    if not found and name.isdigit() and len(name) <= _LONGEST_NUMBER:
         yield _numbered(repository, int(name), branch)
     what = f"{len(found)} versions whose ids begin with {name!r}" if found else f"no version {name!r}"
     raise StoreError(f"the repository {repository.url} has {what}; {_what_there_is(repository, branch)}")
