@@ -1,29 +1,22 @@
 """Arrays of one dimension decoded from their chunks.
 
 Zarr's way to the cells of an array takes milliseconds of the processor, whatever its length, and of a network hundreds
-of short ones are read. What is not as this package writes it, or can't be read so, is read by Zarr.
+of short ones are read. What `chunk_codecs` does not know, or can't be read so, is read by Zarr.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import icechunk
-import numpy as np
 import zarr
-from numcodecs import VLenUTF8, Zstd
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
+from gnssice_batch.store.layout.chunk_codecs import ChunkCodec, codec_of
 from gnssice_batch.store.layout.damage import UNDECODABLE, cells_of
 from gnssice_batch.store.layout.documents import Document, opened
 
-_GRID: Final = "regular"
-_KEYS: Final = {"name": "default", "configuration": {"separator": "/"}}
-_TEXT: Final = ["vlen-utf8", "zstd"]
-_NUMBERS: Final = ["bytes", "zstd"]
-_ZSTD: Final = Zstd()
-_UTF8: Final = VLenUTF8()
 _EVERYTHING: Final = slice(None)
 
 
@@ -42,14 +35,14 @@ def short_arrays(group: zarr.Group, found: Mapping[str, Document], rows: slice =
     DamagedError
         When a chunk is missing or does not decode.
     """
-    plain = {name: document for name, document in found.items() if _is_plain(document)}
-    chunks = {name: _chunks(document, rows) for name, document in plain.items()}
+    codecs = {name: codec for name, document in found.items() if (codec := codec_of(document)) and _is_short(codec)}
+    chunks = {name: _chunks(found[name], codec, rows) for name, codec in codecs.items()}
     keys = [f"{name}/c/{number}" for name, numbers in chunks.items() for number in numbers]
     try:
         stored = dict(zip(keys, sync(_get(group, keys)), strict=True))
         decoded = {
-            name: _cells(document, rows, [stored[f"{name}/c/{number}"] for number in chunks[name]])
-            for name, document in plain.items()
+            name: _cells(found[name], codec, rows, [stored[f"{name}/c/{number}"] for number in chunks[name]])
+            for name, codec in codecs.items()
         }
     except (icechunk.IcechunkError, *UNDECODABLE):
         decoded = {}
@@ -61,41 +54,26 @@ def _by_zarr(group: zarr.Group, name: str, document: Document, rows: slice) -> l
     return cells
 
 
-def _is_plain(document: Document) -> bool:
-    """Whether its chunks are as this package writes them."""
-    named = [codec["name"] for codec in document["codecs"]]
-    known = {"string": _TEXT, "int8": _NUMBERS}.get(document["data_type"])
-    grid, keys = document["chunk_grid"]["name"], document["chunk_key_encoding"]
-    return named == known and (grid, keys) == (_GRID, _KEYS) and len(document["shape"]) == 1
+def _is_short(codec: ChunkCodec) -> bool:
+    """Whether chunks of one dimension are objects of their own."""
+    return len(codec.shape) == 1 and codec.shard is None
 
 
-def _length(document: Document) -> int:
+def _length(codec: ChunkCodec) -> int:
     """Cells of a chunk."""
-    return int(document["chunk_grid"]["configuration"]["chunk_shape"][0])
+    return codec.shape[0]
 
 
-def _chunks(document: Document, rows: slice) -> range:
+def _chunks(document: Document, codec: ChunkCodec, rows: slice) -> range:
     first, last, _ = rows.indices(document["shape"][0])
-    return range(first // _length(document), -(-max(first, last) // _length(document)))
+    return range(first // _length(codec), -(-max(first, last) // _length(codec)))
 
 
-def _cells(document: Document, rows: slice, chunks: Iterable[bytes | None]) -> list[Any]:
+def _cells(document: Document, codec: ChunkCodec, rows: slice, chunks: Iterable[bytes | None]) -> list[Any]:
     first, last, _ = rows.indices(document["shape"][0])
-    length = _length(document)
-    cells = [cell for chunk in chunks for cell in _decoded(document, chunk, length)]
-    begin = first // length * length
+    cells = [cell for chunk in chunks for cell in codec.decode(chunk).tolist()]
+    begin = first // _length(codec) * _length(codec)
     return cells[first - begin : last - begin]
-
-
-def _decoded(document: Document, chunk: bytes | None, length: int) -> Sequence[Any]:
-    if chunk is None:
-        return [document["fill_value"]] * length
-    content, kind = _ZSTD.decode(chunk), document["data_type"]
-    cells: list[Any] = (_UTF8.decode(content) if kind == "string" else np.frombuffer(content, kind)).tolist()
-    if len(cells) != length:
-        msg = f"a chunk has {len(cells)} cells, not {length}"
-        raise ValueError(msg)
-    return cells
 
 
 async def _get(group: zarr.Group, keys: Iterable[str]) -> list[bytes | None]:
