@@ -83,7 +83,10 @@ SinceOption = Annotated[
         formats=["%Y-%m-%d"], metavar="DATE", help="Only files that reach into this day (GPS time) or a later one."
     ),
 ]
-LimitOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="So many files at most, the oldest first.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="So many files at most, those that are oldest when it starts, or goes on."),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
