@@ -1,7 +1,7 @@
 """Forks serialized without pickle: only what Icechunk itself keeps of one, none of it a secret."""
 
+from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Final
 
 import icechunk
@@ -16,6 +16,8 @@ _PARTS: Final = 10
 _BEFORE_CHANGES: Final = 8
 """Parts of a session that say how the storage is reached; what was changed comes behind them."""
 _SHORT: Final = 16
+_checked: Final[deque[bytes]] = deque(maxlen=16)
+"""What was checked last and found good: parts that come before changes."""
 
 
 def fork_bytes(fork: icechunk.ForkSession) -> bytes:
@@ -56,13 +58,18 @@ def fork_of(content: bytes) -> icechunk.ForkSession:
 def _check(content: bytes) -> None:
     """Refuse a fork whose way to the storage holds a key, or a function that is not this program's.
 
-    Icechunk runs the function that gives a storage its credentials; a journal may be written by others.
+    Icechunk runs the function that gives a storage its credentials; a journal may be written by others. The way has no
+    end but its own, so what begins with one that was checked has the same; the forks of a run do, and may be 100,000.
     """
+    if content.startswith(tuple(_checked)):
+        return
     try:
-        _check_way(_before_changes(content))
+        way = _before_changes(content)
+        _check_way(way)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         msg = f"{len(content)} bytes are no fork of this version of icechunk: {first_line(error)}"
         raise StoreError(msg) from None
+    _checked.append(way)
 
 
 def _before_changes(content: bytes) -> bytes:
@@ -77,9 +84,7 @@ def _before_changes(content: bytes) -> bytes:
     return content[: unpacker.tell()]
 
 
-@lru_cache(maxsize=64)
 def _check_way(before_changes: bytes) -> None:
-    """Check what comes before the changes; the forks of a run have the same bytes there, and may be 100,000."""
     unpacker = _unpacker(before_changes)
     unpacker.read_array_header()
     for _ in range(_BEFORE_CHANGES):

@@ -118,9 +118,14 @@ def _with_storage(content, pickled, form):
     return content[: ends[2]] + storage + content[ends[3] :]
 
 
-def test_what_the_forks_of_a_run_share_is_looked_at_once(tmp_path):
+def test_what_the_forks_of_a_run_share_is_looked_at_once(tmp_path, monkeypatch):
     content = written_fork(open_repository(str(tmp_path / "rinex")))
-    forks._check_way.cache_clear()
+    checked, check = [], forks._check_way
+    monkeypatch.setattr(forks, "_check_way", lambda way: checked.append(way) or check(way))
+    forks._checked.clear()
     for _ in range(9):
         fork_of(fork_bytes(fork_of(content)))
-    assert forks._check_way.cache_info().misses == 1
+    assert len(checked) == 1
+    assert content.startswith(checked[0])
+    with pytest.raises(StoreError, match="not this program's"):
+        fork_of(_with_storage(content, pickle.dumps(Trap()), FORMS[0]))

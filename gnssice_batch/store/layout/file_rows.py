@@ -78,6 +78,7 @@ type Row = dict[str, Any]
 type Columns = dict[str, npt.NDArray[Any]]
 """By name one value a file: numbers, and objects for text; ``json`` as text, empty for nothing."""
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=np.generic.item)
 _ROWS_AT_ONCE: Final = 64 * FILE_CHUNK_ROWS
 _UNIQUE: Final = frozenset({"uri", "etag", "sha256"})
 """Text that hardly two rows share."""
@@ -166,7 +167,7 @@ def put_rows(rows: zarr.Array[Any], first: int, values: Sequence[Row]) -> None:
 
 def texts_of(rows: Iterable[Row]) -> list[str]:
     """Rows as they are stored."""
-    return [json.dumps(_without_nothing(row), separators=(",", ":"), default=np.generic.item) for row in rows]
+    return [_ENCODER.encode(_without_nothing(row)) for row in rows]
 
 
 def change_rows(rows: zarr.Array[Any], numbers: Iterable[int], change: Callable[[int, Row], None]) -> frozenset[int]:
@@ -254,20 +255,31 @@ def _array(values: Sequence[Any], kind: str) -> npt.NDArray[Any]:
 
 def _nothing(name: str) -> Any:
     """What a column holds where a row says nothing."""
+    return _NOTHINGS[name][1]
+
+
+def _nothings(name: str) -> tuple[Any, ...]:
+    """The values of a column that say nothing."""
     if name in TIME_COLUMNS:
-        return NO_TIME
-    return "" if FILE_COLUMNS[name] in {"str", "json"} else 0
+        return None, NO_TIME
+    match FILE_COLUMNS[name]:
+        case "json":
+            return None, "", "{}", {}
+        case "str":
+            return None, ""
+        case _:
+            return None, 0
+
+
+_NOTHINGS: Final = {name: _nothings(name) for name in FILE_COLUMNS}
 
 
 def _says_nothing(name: str, value: Any) -> bool:
-    if name not in FILE_COLUMNS:
-        return False
-    empty = FILE_COLUMNS[name] == "json" and value in ("{}", {})
-    return empty or value is None or value == _nothing(name)
+    return value in _NOTHINGS.get(name, ())
 
 
 def _without_nothing(row: Row) -> Row:
-    return {name: value for name, value in row.items() if not _says_nothing(name, value)}
+    return {name: value for name, value in row.items() if value not in _NOTHINGS.get(name, ())}
 
 
 def _told(value: Any, kind: str) -> Any:
