@@ -15,17 +15,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import zarr
 from isal import igzip
 from numcodecs import BZ2, FixedScaleOffset, Zstd
 from numcodecs.pcodec import PCodec
 
 from benchmarks.figures import Figure, at_most
-from benchmarks.files import AJAC, RACT, observation_files
+from benchmarks.files import AJAC, RACT, observation_files, simulated
 from benchmarks.timing import measure, ratio, total_bytes
 from gnssice_batch.config import Settings
 from gnssice_batch.job.run import run
 from gnssice_batch.model.template import SID_READ_UNIT, VARIABLES
+from gnssice_batch.simulate import SimulationPlan, network
 from gnssice_batch.store.reading.opening import open_dataset
+from gnssice_batch.store.repository import open_repository
 
 TITLE = "Ingest: whole runs in one process on one core, and what they leave on disk"
 
@@ -40,8 +43,10 @@ def figures() -> Iterator[Figure]:
     """Every figure of ingesting."""
     with TemporaryDirectory() as folder:
         for profile in ("default", "compact"):
-            if AJAC.is_dir():
-                yield from _against_floor(Path(folder), profile)
+            for what, archive in (("AJAC", AJAC), ("ract", RACT)):
+                if archive.is_dir():
+                    yield from _against_floor(Path(folder), profile, f"{what}, {profile}, two days", archive, 2.5)
+        yield from _against_floor(Path(folder), "default", "simulated, default, 60 days", _sixty_days(), 1.6)
         for name, archive in (("AJAC", AJAC), ("ract", RACT)):
             for profile in ("compact", "default"):
                 for unit in (_UNIT, 34_560):
@@ -67,31 +72,39 @@ def repository_folder(folder: Path) -> Path:
     return folder / "benchmark" / "rinex"
 
 
-def _against_floor(folder: Path, profile: str) -> Iterator[Figure]:
+def _sixty_days() -> Path:
+    """Daily files of one receiver at 30 s."""
+    plan = SimulationPlan(network(2)[1:], days=60, interval_s=30.0, period_s=86_400.0, outage_fraction=0.0)
+    return simulated(plan)
+
+
+def _against_floor(folder: Path, profile: str, what: str, archive: Path, bar: float) -> Iterator[Figure]:
     numbers = count()
     kept = folder / "kept"
-    run(settings(kept, AJAC, profile, _UNIT))
-    contents = [path.read_bytes() for path in observation_files(AJAC)]
+    run(settings(kept, archive, profile, _UNIT))
+    contents = [path.read_bytes() for path in sorted(archive.rglob("*.gz"))]
     chunks = list(_chunks(kept))
     shutil.rmtree(kept)
     seconds = measure(
         {
-            "run": lambda: run(settings(folder / str(next(numbers)), AJAC, profile, _UNIT)),
+            "run": lambda: run(settings(folder / str(next(numbers)), archive, profile, _UNIT)),
             "floor": partial(_floor, contents, chunks, profile),
         },
         _REPEATS,
     )
     for number in range(next(numbers)):
         shutil.rmtree(folder / str(number))
-    yield Figure(f"AJAC, {profile}: run of two station-days", str(seconds["run"]))
-    yield Figure(f"AJAC, {profile}: floor, gunzip and encoding of the same arrays", str(seconds["floor"]))
-    yield at_most(f"AJAC, {profile}: run against the floor", ratio(seconds["run"], seconds["floor"]), 4, "x")
+    yield Figure(f"{what}: run", str(seconds["run"]))
+    yield Figure(f"{what}: floor, gunzip and encoding of the same arrays", str(seconds["floor"]))
+    yield at_most(f"{what}: run against the floor", ratio(seconds["run"], seconds["floor"]), bar, "x")
 
 
 def _chunks(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Every inner chunk that a run has stored, epoch-major as the dense block holds it."""
-    dataset = open_dataset(str(repository_folder(folder)), "receiver_01", chunks=None)
-    read_unit = dataset.SNR.encoding["chunks"][0]
+    place = str(repository_folder(folder))
+    dataset = open_dataset(place, "receiver_01", chunks=None)
+    stored = open_repository(place).handle.readonly_session("main").store
+    read_unit = zarr.open_array(stored, path="receiver_01/SNR", mode="r").chunks[0]
     for spec in VARIABLES:
         values = dataset[spec.name].values
         for start in range(0, values.shape[0], read_unit):

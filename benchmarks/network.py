@@ -1,6 +1,7 @@
 """A network of stations, a file each every quarter of an hour: what a run costs follows its news.
 
-Every run is a process of its own with two workers beside it (``cluster.kind: local``). Objects and bytes of a commit
+Every run is a process of its own with two workers beside it (``cluster.kind: local``), at the end also from S3 to S3 at a
+distance; ``TEST_S3_SERVER`` names a server (``key:secret@host:port``) to take for moto, which is slow itself. Objects and bytes of a commit
 are those that it adds to the repository's folder; "beside data" is all of them but the chunks.
 """
 
@@ -18,6 +19,7 @@ from typing import Any, Final, Self
 
 import zarr
 
+from benchmarks import network_distance
 from benchmarks.figures import Figure, at_most
 from benchmarks.files import simulated
 from benchmarks.timing import in_child, total_bytes
@@ -71,6 +73,7 @@ def figures() -> Iterator[Figure]:
             yield from _of_run(f"{what}, {size / 1e6:.0f} MB", bar_s, found, stored.beyond(before))
         yield from _questions(Path(folder), words)
     yield from _one_file()
+    yield from network_distance.figures(files)
 
 
 def _of_run(what: str, bar_s: float, found: Mapping[str, float], more: tuple[int, int, int]) -> Iterator[Figure]:

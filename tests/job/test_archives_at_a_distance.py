@@ -17,6 +17,8 @@ pytestmark = [
 
 ARCHIVES = {"ract": RACT, "ajac": AJAC}
 FILES = {"ract": 120, "ajac": 2}
+THREADS = {"s3": 4, "azure": 1}
+"""Tasks of a worker at a time."""
 PER_RUN = ["run", "read_at", "etag"]
 """Columns of the ledger that say when and by whom a file was taken, and what its storage says of it."""
 PER_GROUP = ["Created"]
@@ -64,7 +66,8 @@ def test_every_cell_is_that_of_a_local_run(kind, local, shared_data, tmp_path, o
     name, (expected, rows) = local
     place = fresh(kind, tmp_path, object_servers(SERVER[kind]))
     fill(place, name, shared_data)
-    chosen = settings(place, cluster={"kind": "local", "workers": 2, "dashboard_port": None})
+    workers = {"kind": "local", "workers": 2, "threads_per_worker": THREADS[kind], "dashboard_port": None}
+    chosen = settings(place, cluster=workers)
     report = run(chosen)
     assert report.snapshot
     assert len(report.files[name]) == len(rows) == FILES[name]
