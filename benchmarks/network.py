@@ -1,8 +1,8 @@
 """A network of stations, a file each every quarter of an hour: what a run costs follows its news.
 
-Every run is a process of its own with two workers beside it (``cluster.kind: local``), at the end also from S3 to S3 at a
-distance; ``TEST_S3_SERVER`` names a server (``key:secret@host:port``) to take for moto, which is slow itself. Objects and bytes of a commit
-are those that it adds to the repository's folder; "beside data" is all of them but the chunks.
+Every run is a process of its own with two workers beside it (``cluster.kind: local``). Objects and bytes of a commit
+are those that it adds to the repository's folder; "beside data" is all of them but the chunks. At the end the same from
+S3 to S3 at a distance, where ``TEST_S3_SERVER`` (``key:secret@host:port``) names a server that is faster than moto.
 """
 
 import json
