@@ -24,14 +24,20 @@ type Fork = bytes | Later
 
 
 class Opening:
-    """Copies of a work fork, the first opened beside other work; a partition that writes nothing waits for none."""
+    """Copies of a work fork, the first opened beside other work; a partition that writes nothing waits for none.
 
-    def __init__(self, fork: Fork, assignment: Assignment) -> None:
+    Parameters
+    ----------
+    ahead
+        Whether to open it before it is asked for: worth it where that waits for a store at a distance.
+    """
+
+    def __init__(self, fork: Fork, assignment: Assignment, *, ahead: bool = True) -> None:
         self._fork, self._assignment = fork, assignment
         self._pool = ThreadPoolExecutor(1, "fork")
         self._opened: Future[tuple[bytes, WorkFork]] | None = None
         self._before: WorkFork | None = None
-        if isinstance(fork, bytes) or fork.at_once:
+        if ahead and (isinstance(fork, bytes) or fork.at_once):
             self._begin()
 
     def __enter__(self) -> Self:

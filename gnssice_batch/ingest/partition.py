@@ -148,13 +148,13 @@ def ingest_partition(assignment: Assignment, fork: Fork, context: ReadContext) -
     with (
         scope(partition=assignment.partition.key),
         Fetching(context.archive, wanted, kept, sources.shared()) as files,
-        Opening(fork, assignment) as opening,
+        Opening(fork, assignment, ahead=context.store_is_far) as opening,
     ):
         outcome = _written(assignment, opening, context, sources)
         files.keep(None if outcome.unknown_sids else sources.shared())
         if outcome.unknown_sids:
             READINGS.put(context, sources.read_in_vain())
-        elif context.store and not context.store.local:
+        elif context.store_is_far:
             written, size_bytes = opening.work.objects()
             TRAFFIC.note("PUT", written, sent_bytes=size_bytes)
     peak_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB

@@ -44,6 +44,11 @@ class ReadContext:
     processes: int = 1
     """How many ask archive and store for their tasks."""
 
+    @property
+    def store_is_far(self) -> bool:
+        """Whether the store is in an object store."""
+        return self.store is not None and not self.store.local
+
     def begin_task(self) -> None:
         """Let this process open forks of the store; take its share of what storages are asked again, and no more."""
         PATIENCE.share(self.processes)

@@ -34,6 +34,13 @@ def test_a_fork_that_is_not_made_yet_is_asked_for_when_something_is_to_be_writte
     assert asked == [1]
 
 
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_fork_that_is_there_is_opened_ahead_only_where_the_store_is_far(fork, ahead):
+    with Opening(fork, assignment(template()), ahead=ahead) as opening:
+        assert (opening._opened is not None) is ahead
+        assert opening.work.group.path == template().receiver
+
+
 def test_a_fork_of_other_axes_is_refused_where_it_is_wanted(fork):
     with (
         Opening(fork, assignment(template(units=3))) as opening,
