@@ -25,9 +25,8 @@ def compare(target: Target, before: str, after: str | None = None) -> Difference
     """
     repository, branch = existing_repository(target), target.branch
     first = snapshot_of(repository, before, branch)
-    return difference(
-        repository, first, head_of(repository, branch) if after is None else snapshot_of(repository, after, branch)
-    )
+    second = head_of(repository, branch) if after is None else snapshot_of(repository, after, branch)
+    return difference(repository, first, second)
 
 
 def as_json(found: Difference) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Chunks that are not the same in two versions of a group, counted and weighed: of none of them a byte is read."""
+"""Chunks that are not the same in two versions of a group, counted without reading any."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -31,12 +31,15 @@ class Change:
         return bool(self.added or self.changed or self.removed)
 
 
+NOTHING: Final = Change()
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkChange:
     """The chunks of some arrays, earlier and later."""
 
-    chunks: Change = Change()
-    size_bytes: Change = Change()
+    chunks: Change = NOTHING
+    size_bytes: Change = NOTHING
     """Of these chunks; of the changed ones, later."""
     changed_before: int = 0
     """Size of the changed ones, earlier."""

@@ -18,7 +18,7 @@ from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.documents import groups_in, top_of
 from gnssice_batch.store.layout.file_rows import PATH
 from gnssice_batch.store.layout.foreign import is_own
-from gnssice_batch.store.reading.chunk_changes import Change, ChunkChange, Index, Shift, array_change
+from gnssice_batch.store.reading.chunk_changes import NOTHING, Change, ChunkChange, Index, Shift, array_change
 from gnssice_batch.store.reading.ledger_changes import LedgerChange, ledger_change
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.versions import Version, version_at, versions_before
@@ -40,12 +40,12 @@ class GroupDifference:
     own: bool
     """Whether it is a receiver's; of a group of another program only the chunks are told."""
     chunks: ChunkChange
-    epochs: Change = Change()
+    epochs: Change = NOTHING
     """Epochs that hold observations now and did not, that are from another file, that hold none any more: by the
     sums of the ledger's rows, what one file lost and another gained being from another file."""
-    signals: Change = Change()
+    signals: Change = NOTHING
     """The changed ones are of GLONASS satellites whose channel is another."""
-    files: Change = Change()
+    files: Change = NOTHING
     """Rows of the ledger: new ones, those that better files took something from, those that are gone."""
 
     def reversed(self) -> "GroupDifference":
@@ -140,7 +140,7 @@ def _record(found: icechunk.Diff) -> _Record:
     replaced = moved.union(found.deleted_groups, found.deleted_arrays)
     touched = replaced.union(found.new_groups, found.new_arrays, found.updated_groups, found.updated_arrays)
     chunks = found.updated_chunks
-    return _Record(chunks, touched.union(chunks), frozenset(replaced))
+    return _Record(chunks, frozenset(touched.union(chunks)), frozenset(replaced))
 
 
 def _side(repository: Repository, snapshot: str) -> _Side:
@@ -165,7 +165,7 @@ def _group(name: str, old: _Side, new: _Side, record: _Record) -> GroupDifferenc
     parts = [_own(name, one, other, record) for one, other in pairs]
     shifts = parts[0].shifts if len(parts) == 1 else {}
     chunks = _chunks(old, new, name, record, shifts)
-    epochs, signals, files = (sum(each, Change()) for each in zip(*(part.counts for part in parts), strict=True))
+    epochs, signals, files = (sum(each, NOTHING) for each in zip(*(part.counts for part in parts), strict=True))
     return GroupDifference(name, state, any(part.own for part in parts), chunks, epochs, signals, files)
 
 
@@ -174,7 +174,7 @@ class _Own:
     """What is told of a receiver's group."""
 
     own: bool
-    counts: tuple[Change, Change, Change] = (Change(), Change(), Change())
+    counts: tuple[Change, Change, Change] = (NOTHING, NOTHING, NOTHING)
     """Epochs, signals, files."""
     shifts: Mapping[str, Shift] = field(default_factory=dict)
     """By path of an array."""
@@ -186,7 +186,9 @@ def _own(name: str, before: zarr.Group | None, after: zarr.Group | None, record:
         return _Own(own=False)
     was, now = (read_template(group) if group is not None else None for group in (before, after))
     ledger = ledger_change(before, after, _rows_touched(name, record))
-    return _Own(True, (ledger.epochs, _signals(was, now), ledger.files), _shifts(was, now, ledger, record))
+    return _Own(
+        own=True, counts=(ledger.epochs, _signals(was, now), ledger.files), shifts=_shifts(was, now, ledger, record)
+    )
 
 
 def _rows_touched(name: str, record: _Record) -> set[int] | None:
@@ -209,8 +211,8 @@ def _shifts(
 ) -> dict[str, Shift]:
     """How the arrays of a receiver moved where its axis did, of which Icechunk says that all of it was written.
 
-    Then only what the ledger tells of was. That the axis has moved, there and back too, shows in its own chunks: nothing
-    else touches those that are there.
+    Then only what the ledger tells of was. That the axis has moved, there and back too, shows in its own chunks:
+    nothing else touches those that are there.
     """
     if was is None or now is None:
         return {}

@@ -1,4 +1,4 @@
-"""Rows of a ledger that are not the same in two versions of a group, and the epochs that they stand for."""
+"""Rows of a ledger that are not the same in two versions of a group."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from gnssice_batch.store.layout.file_rows import (
     read_files_in,
     row_count,
 )
-from gnssice_batch.store.reading.chunk_changes import Change
+from gnssice_batch.store.reading.chunk_changes import NOTHING, Change
 
 _COUNTS: Final = ("epochs_written", "epochs_joined", "observations_written", "status")
 """What of a row changes after it was written."""
@@ -28,10 +28,10 @@ _COLUMNS: Final = (*_COUNTS, "first_epoch", "last_epoch")
 class LedgerChange:
     """What became of a ledger from an earlier version to a later one."""
 
-    files: Change = Change()
+    files: Change = NOTHING
     """Rows that are new, rows whose file has lost something to a better one or is otherwise accounted for, rows that
     are gone."""
-    epochs: Change = Change()
+    epochs: Change = NOTHING
     """Epochs that a file gives and none gave before, that another file gives now, that none gives any more."""
     spans: tuple[Span, ...] = ()
     """Of the files of new rows."""

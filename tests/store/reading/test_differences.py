@@ -95,7 +95,11 @@ def chunks_of(chosen, snapshot, group):
     return found
 
 
-def counted(old, new, shift=lambda path: 0):
+def nowhere(_):
+    return 0
+
+
+def counted(old, new, shift=nowhere):
     """What is different between chunks, those that are the same in another place moved."""
     moved = {(path, (index[0] + shift(path), *index[1:])): data for (path, index), data in old.items()}
     both = moved.keys() & new.keys()
@@ -156,7 +160,7 @@ def test_an_axis_that_begins_earlier(chosen, tmp_path, monkeypatch, one_by_one):
     assert found.chunks.chunks.changed < 30
 
 
-def test_an_axis_that_is_cut_back(chosen, tmp_path):
+def test_an_axis_that_is_cut_back(chosen):
     def stretched(session, root):
         del session
         group = root[GROUP]
@@ -178,7 +182,7 @@ def test_an_axis_that_is_cut_back(chosen, tmp_path):
 
 
 @pytest.mark.heavy
-def test_groups_that_come_and_go(chosen, tmp_path):
+def test_groups_that_come_and_go(chosen):
     empty = next(iter(reversed(list(open_existing(str(repository(chosen))).handle.ancestry(branch="main"))))).id
     first = head(chosen)
     found = compared(chosen, empty, first)[GROUP]
