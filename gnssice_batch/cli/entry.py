@@ -12,6 +12,7 @@ import gnssice_batch.cli.history
 import gnssice_batch.cli.init
 import gnssice_batch.cli.looking
 import gnssice_batch.cli.maintain
+import gnssice_batch.cli.migrate
 import gnssice_batch.cli.pods
 import gnssice_batch.cli.quarantine
 import gnssice_batch.cli.repair

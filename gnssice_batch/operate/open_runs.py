@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from gnssice_batch import config
-from gnssice_batch.errors import ConfigError, RunConflictError
+from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.job.journal import Journal, RunRecord, entries_of, open_journals
 from gnssice_batch.job.lease import Lease
 from gnssice_batch.job.target import RETRY, Target, target_of
@@ -189,6 +189,32 @@ def began(run: str, record: RunRecord | None) -> datetime:
         return datetime.strptime(run.partition("-")[0], _STAMP).replace(tzinfo=UTC)
     except ValueError:
         return UNKNOWN
+
+
+def check_none_open(target: Target, repository: Repository, why: str, done: str) -> None:
+    """Refuse what can't be done while a run is open that is not published yet.
+
+    Parameters
+    ----------
+    why
+        What the run is or was, so that it can't.
+    done
+        What was not done then.
+
+    Raises
+    ------
+    StoreError
+        When there is one.
+    """
+    journaled = {found.run: found for found in open_runs_at(target)}
+    unpublished = {run for run, found in journaled.items() if found.snapshot is None}
+    runs = sorted(unpublished | (staged_runs(repository) - journaled.keys()))
+    if runs:
+        message = (
+            f"run {runs[0]} is open and {why}: finish it by starting it again, or give it up (runs abandon {runs[0]});"
+            f" nothing was {done}"
+        )
+        raise StoreError(message)
 
 
 def for_writing(target: Target) -> Repository | None:
