@@ -14,7 +14,8 @@ from gnssice_batch.job.target import RETRY, Target, target_of
 from gnssice_batch.planning.part import options_of_part
 from gnssice_batch.planning.rewriting import is_rewrite
 from gnssice_batch.storage.folder import Folder
-from gnssice_batch.store.repository import Repository, open_existing, open_repository
+from gnssice_batch.store.reading.contents import branch_head, not_for_writing
+from gnssice_batch.store.repository import MAIN, Repository, open_existing, open_repository
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.publish import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, staged_runs
@@ -218,7 +219,16 @@ def check_none_open(target: Target, repository: Repository, why: str, done: str)
 
 
 def for_writing(target: Target) -> Repository | None:
-    """The repository with its lock; None where there is none, as none is made for this."""
-    if open_existing(target.location) is None:
+    """The repository with its lock; None where there is none, as none is made for this.
+
+    Raises
+    ------
+    StoreError
+        When another program or a later version of this one made what its branch holds.
+    """
+    there = open_existing(target.location)
+    if there is None:
         return None
+    if why := not_for_writing(there, target.branch if branch_head(there, target.branch) else MAIN):
+        raise StoreError(why)
     return open_repository(target.location, target.options)
