@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _EXAMPLE: Final = "Example: gnssice-batch versions -n 5 stores/demo/rinex"
 
 
-@app.command("log", hidden=True, epilog=_EXAMPLE)
+@app.command("log", rich_help_panel=VERSIONS, help="The same as versions.", epilog=_EXAMPLE)
 @app.command("versions", rich_help_panel=VERSIONS, epilog=_EXAMPLE)
 def list_versions(
     url: StoreArgument = None,
