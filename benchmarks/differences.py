@@ -32,6 +32,8 @@ _DAYS = 3_653
 _FILES_OF_A_DAY = 24
 _RECEIVERS = ("canopy_01", "reference_01")
 _REPEATS = 3
+_VALUE = 2
+"""The fill value of no array: of that no chunk would be stored."""
 _BAR_S = 2
 
 
@@ -80,7 +82,7 @@ def _write(session: icechunk.Session, group: zarr.Group, template: GroupTemplate
         array = group[name]
         assert isinstance(array, zarr.Array)
         cube = array.ndim > 1
-        array[first * grid.unit : first * grid.unit + grid.read_unit] = np.asarray(len(units) % 7, array.dtype)
+        array[first * grid.unit : first * grid.unit + grid.read_unit] = np.asarray(_VALUE, array.dtype)
         times, below = (1, "/0") if cube else (chunks_of_a_unit, "")
         places = [
             f"{template.receiver}/{name}/c/{number}{below}" for number in range(first * times, (units[-1] + 1) * times)
