@@ -9,7 +9,18 @@ from benchmarks.figures import show
 from benchmarks.timing import pin
 
 TOPICS = (
-    *("reader", "verification", "ingest", "opening", "startup", "scale", "network", "day_by_quarters", "cluster"),
+    *(
+        "reader",
+        "verification",
+        "ingest",
+        "opening",
+        "differences",
+        "startup",
+        "scale",
+        "network",
+        "day_by_quarters",
+        "cluster",
+    ),
     "object_stores",
 )
 _ONE = "--here"

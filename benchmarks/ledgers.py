@@ -32,7 +32,7 @@ _PERIOD_NS = 900 * SECOND_NS
 _START_NS = 7_644 * DAY_NS
 """Just before the first file of the archive that is planned."""
 _SIGNALS = {"G": ("L1|C", "L5|Q"), "E": ("E1|C", "E5a|Q")}
-_SIDS = tuple(f"{each}{sv:02d}|{signal}" for each in _SIGNALS for sv in range(1, 31) for signal in _SIGNALS[each])
+SIDS = tuple(f"{each}{sv:02d}|{signal}" for each in _SIGNALS for sv in range(1, 31) for signal in _SIGNALS[each])
 
 
 def ledgers() -> Path:
@@ -49,7 +49,7 @@ def ledgers() -> Path:
 
 def _build(folder: Path) -> None:
     repository = open_repository(str(folder))
-    templates = [_template(receiver(number)) for number in range(RECEIVERS)]
+    templates = [template_of(receiver(number)) for number in range(RECEIVERS)]
     structure = make_structure(repository, repository.head(), "staging", StructureChange(templates, "rinex3"))
     handle = repository.handle
     handle.reset_branch("main", handle.lookup_branch(structure.branch))
@@ -60,17 +60,18 @@ def _build(folder: Path) -> None:
         group = zarr.open_group(session.store, path=template.receiver, mode="r+")
         grid = template.grid
         group.update_attributes(coverage_attributes(Span(grid.time_ns(0), grid.time_ns(grid.size - 1))))
-        append_files(group, [_outcome(template.receiver, row) for row in range(FILES // RECEIVERS)], provenance, {})
+        append_files(group, [outcome(template.receiver, row) for row in range(FILES // RECEIVERS)], provenance, {})
     session.commit("ledgers")
 
 
-def _template(name: str) -> GroupTemplate:
+def template_of(name: str, units: int = _UNITS) -> GroupTemplate:
+    """A receiver's, with an axis of so many write units of two days."""
     grid = empty_grid(_INTERVAL_S * SECOND_NS, 0, _UNIT, _START_NS)
     return GroupTemplate(
         receiver=name,
-        grid=replace(grid, size=_UNITS * grid.unit),
-        axis=signal_axis(_SIDS),
-        shard_sids=shard_width(len(_SIDS)),
+        grid=replace(grid, size=units * grid.unit),
+        axis=signal_axis(SIDS),
+        shard_sids=shard_width(len(SIDS)),
         profile="default",
         algorithm="zstd",
         level=5,
@@ -79,7 +80,7 @@ def _template(name: str) -> GroupTemplate:
     )
 
 
-def _outcome(name: str, row: int) -> FileOutcome:
+def outcome(name: str, row: int) -> FileOutcome:
     """A file of a quarter of an hour that was taken before, under a name that the archive does not have any more."""
     first = _START_NS + row * _PERIOD_NS
     uri = f"{name}/old/scal{row:06d}.crx.gz"

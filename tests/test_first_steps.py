@@ -45,7 +45,7 @@ def test_the_walk_from_an_archive_to_a_plot(tmp_path):
     assert (folder / "snr.png").read_bytes().startswith(b"\x89PNG")
     assert "for a later run" in said["run --limit"]
     assert "2 to take" not in said["plan"]
-    assert len(re.findall(r"tag|branch main", said["log"])) == 1
+    assert len(re.findall(r"tag|branch main", said["versions"])) == 1
     assert "bad" not in said["doctor"]
 
 

@@ -33,7 +33,7 @@ def damage_text(damaged: Sequence[Damaged]) -> str:
     lasting = [each.damage.place for each in damaged if not each.damage.mendable]
     places = "1 place" if len(damaged) == 1 else f"{len(damaged):,} places"
     mended = f": {REMEDY}" if len(lasting) < len(damaged) else ""
-    beyond = "".join(f"; an earlier version may have {place}: gnssice-batch log" for place in lasting[:1])
+    beyond = "".join(f"; an earlier version may have {place}: gnssice-batch versions" for place in lasting[:1])
     return f"the store is damaged in {places} (first {damaged[0].damage}){mended}{beyond}"
 
 

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-import gnssice_batch.cli.doctor  # these register their commands
+import gnssice_batch.cli.diff  # these register their commands
+import gnssice_batch.cli.doctor
+import gnssice_batch.cli.history
 import gnssice_batch.cli.init
 import gnssice_batch.cli.looking
 import gnssice_batch.cli.maintain
+import gnssice_batch.cli.migrate
 import gnssice_batch.cli.pods
 import gnssice_batch.cli.quarantine
 import gnssice_batch.cli.repair

@@ -95,6 +95,9 @@ def gc(
     delete: Annotated[
         bool, typer.Option("--delete/--dry-run", help="Delete, or only count what would be deleted.")
     ] = False,
+    keep_versions: Annotated[
+        bool, typer.Option("--keep-versions", help="Let no version expire: delete only what nothing refers to.")
+    ] = False,
     as_json_text: JsonFlag = False,
 ) -> None:
     """Expire old versions and delete unreferenced objects.
@@ -105,7 +108,8 @@ def gc(
     """
     from gnssice_batch.operate.garbage import as_json, collect_garbage
 
-    found = collect_garbage(load_logged(config_file, overrides), timedelta(days=older_than), dry_run=not delete)
+    settings, age = load_logged(config_file, overrides), timedelta(days=older_than)
+    found = collect_garbage(settings, age, dry_run=not delete, keep_versions=keep_versions)
     if as_json_text:
         write_json({"deleted": delete, **as_json(found)}, STDOUT)
         return

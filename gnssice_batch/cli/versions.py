@@ -1,6 +1,7 @@
-"""The commands for versions: ``branch``, ``tag``, ``rollback``."""
+"""The commands for versions: ``branch``, ``tag``, ``rollback``, ``expire``."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -172,6 +173,32 @@ def rollback(
     say(f"{move.branch} {'would be' if dry_run else 'is'} at {move.after}")
     if done.tag and not dry_run:
         say(f"undo with: rollback {done.tag}")
+
+
+@app.command(rich_help_panel=VERSIONS, epilog="Example: gnssice-batch expire --older-than 90 -c config/demo.yaml")
+def expire(
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Keep what is younger than this.")],
+    dry_run: DryRunFlag = False,
+    as_json_text: JsonFlag = False,
+) -> None:
+    """Let old versions leave the history. gc deletes then what only they held.
+
+    The newest version of each branch, tagged ones and those that a branch goes on from are kept. If an unpublished run
+    was planned on one of the others (see runs list), nothing is changed and the exit code is 5.
+    """
+    from gnssice_batch.operate.garbage import expire_versions
+
+    settings, age = load_logged(config_file, overrides), timedelta(days=older_than)
+    gone = expire_versions(settings, age, dry_run=dry_run)
+    if as_json_text:
+        write_json({"dry_run": dry_run, "expired": [_version(version) for version in gone]}, STDOUT)
+        return
+    for version in gone:
+        say(f"  - {version}")
+    say(f"{count(len(gone), 'version')} {'would expire' if dry_run else 'expired'}")
 
 
 def _tell(found: dict[str, object] | str) -> None:

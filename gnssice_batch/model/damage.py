@@ -59,7 +59,7 @@ class DamagedError(StoreError):
         self.damages = tuple(damages)
         first, more = self.damages[0], len(self.damages) - 1
         ending = f" (and {more} more)" if more else ""
-        remedy = _MENDED if first.mendable else "an earlier version may still have it: gnssice-batch log"
+        remedy = _MENDED if first.mendable else "an earlier version may still have it: gnssice-batch versions"
         super().__init__(f"the store is damaged, {first}{ending}; {remedy}")
 
     @override

@@ -3,6 +3,7 @@
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Final
 
 from gnssice_batch import config
 from gnssice_batch.errors import StoreError
@@ -12,12 +13,44 @@ from gnssice_batch.operate.open_runs import CLOCKS, began, for_writing, journal_
 from gnssice_batch.operate.status import no_repository
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.together import together
-from gnssice_batch.store.writing.garbage import Collected, collect, expirable
+from gnssice_batch.store.versions import Version
+from gnssice_batch.store.writing.garbage import Collected, collect, expirable, expire
 from gnssice_batch.store.writing.structure import staged_runs
 
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
-def collect_garbage(settings: config.Settings, older_than: timedelta, *, dry_run: bool = True) -> Collected:
+
+def expire_versions(settings: config.Settings, older_than: timedelta, *, dry_run: bool = False) -> tuple[Version, ...]:
+    """Let versions older than so much leave the history; nothing is deleted.
+
+    Returns
+    -------
+    tuple of Version
+        Those that have expired, or would, oldest first.
+
+    Raises
+    ------
+    StoreError
+        When there is no repository, when storage fails, or when an open run was planned on one of them.
+    """
+    target = target_of(settings)
+    repository, cutoff = for_writing(target), datetime.now(UTC) - older_than
+    if repository is None:
+        raise no_repository(target)
+    with repository.lock:
+        check_open_runs(target, repository, _NEVER, expirable(repository, cutoff))
+        return expire(repository, cutoff, dry_run=dry_run)
+
+
+def collect_garbage(
+    settings: config.Settings, older_than: timedelta, *, dry_run: bool = True, keep_versions: bool = False
+) -> Collected:
     """Expire versions older than so much, and delete what nothing refers to.
+
+    Parameters
+    ----------
+    keep_versions
+        Let none expire.
 
     Raises
     ------
@@ -29,8 +62,9 @@ def collect_garbage(settings: config.Settings, older_than: timedelta, *, dry_run
     if repository is None:
         raise no_repository(target)
     with repository.lock:
-        check_open_runs(target, repository, cutoff, expirable(repository, cutoff))
-        return collect(repository, cutoff, cutoff, dry_run=dry_run)
+        gone = frozenset() if keep_versions else expirable(repository, cutoff)
+        check_open_runs(target, repository, cutoff, gone)
+        return collect(repository, cutoff, None if keep_versions else cutoff, dry_run=dry_run)
 
 
 def check_open_runs(target: Target, repository: Repository, objects_before: datetime, gone: AbstractSet[str]) -> None:

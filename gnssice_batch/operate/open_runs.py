@@ -7,14 +7,15 @@ from functools import partial
 from typing import Final
 
 from gnssice_batch import config
-from gnssice_batch.errors import ConfigError, RunConflictError
+from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.job.journal import Journal, RunRecord, entries_of, open_journals
 from gnssice_batch.job.lease import Lease
 from gnssice_batch.job.target import RETRY, Target, target_of
 from gnssice_batch.planning.part import options_of_part
 from gnssice_batch.planning.rewriting import is_rewrite
 from gnssice_batch.storage.folder import Folder
-from gnssice_batch.store.repository import Repository, open_existing, open_repository
+from gnssice_batch.store.reading.contents import branch_head, not_for_writing
+from gnssice_batch.store.repository import MAIN, Repository, open_existing, open_repository
 from gnssice_batch.store.together import together
 from gnssice_batch.store.writing.publish import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, staged_runs
@@ -191,8 +192,43 @@ def began(run: str, record: RunRecord | None) -> datetime:
         return UNKNOWN
 
 
+def check_none_open(target: Target, repository: Repository, why: str, done: str) -> None:
+    """Refuse what can't be done while a run is open that is not published yet.
+
+    Parameters
+    ----------
+    why
+        What the run is or was, so that it can't.
+    done
+        What was not done then.
+
+    Raises
+    ------
+    StoreError
+        When there is one.
+    """
+    journaled = {found.run: found for found in open_runs_at(target)}
+    unpublished = {run for run, found in journaled.items() if found.snapshot is None}
+    runs = sorted(unpublished | (staged_runs(repository) - journaled.keys()))
+    if runs:
+        message = (
+            f"run {runs[0]} is open and {why}: finish it by starting it again, or give it up (runs abandon {runs[0]});"
+            f" nothing was {done}"
+        )
+        raise StoreError(message)
+
+
 def for_writing(target: Target) -> Repository | None:
-    """The repository with its lock; None where there is none, as none is made for this."""
-    if open_existing(target.location) is None:
+    """The repository with its lock; None where there is none, as none is made for this.
+
+    Raises
+    ------
+    StoreError
+        When another program or a later version of this one made what its branch holds.
+    """
+    there = open_existing(target.location)
+    if there is None:
         return None
+    if why := not_for_writing(there, target.branch if branch_head(there, target.branch) else MAIN):
+        raise StoreError(why)
     return open_repository(target.location, target.options)

@@ -13,7 +13,7 @@ from gnssice_batch.errors import ConfigError, Reason
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.reasons import ranked_reasons
 from gnssice_batch.model.values import Status, Tally
-from gnssice_batch.operate.status import existing_repository, latest_rows
+from gnssice_batch.operate.status import latest_rows, own_repository
 from gnssice_batch.planning.plan import Retry
 from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.layout.file_rows import Columns
@@ -75,7 +75,7 @@ def refused(
         When there is no repository, or it can't be read.
     """
     target = target_of(settings)
-    repository, branch = existing_repository(target), target.branch
+    repository, branch = own_repository(target), target.branch
     known = stored_receivers(repository, branch)
     _check("receiver", receivers, known)
     _check("reason", reasons, [str(reason) for reason in Reason])
@@ -111,7 +111,7 @@ def retry_of(
         When there is no repository, or it can't be read.
     """
     target = target_of(settings)
-    _check("receiver", receivers, stored_receivers(existing_repository(target), target.branch))
+    _check("receiver", receivers, stored_receivers(own_repository(target), target.branch))
     _check("reason", reasons, [str(reason) for reason in Reason])
     return Retry(frozenset(reasons), frozenset(receivers), rules_of(settings).reader if older_reader else None)
 

@@ -23,6 +23,7 @@ from gnssice_batch.store.reading.contents import (
     branch_head,
     contents,
     history,
+    not_for_writing,
 )
 from gnssice_batch.store.reading.size import repository_bytes
 from gnssice_batch.store.repository import Repository, no_such_branch, open_existing
@@ -110,6 +111,20 @@ def existing_repository(target: Target) -> Repository:
         raise no_repository(target)
     if branch_head(repository, target.branch) is None:
         raise no_such_branch(repository, target.branch)
+    return repository
+
+
+def own_repository(target: Target) -> Repository:
+    """Likewise, where its head is of this program.
+
+    Raises
+    ------
+    StoreError
+        Also when only other programs, or a later version of this one, have made what it holds.
+    """
+    repository = existing_repository(target)
+    if why := not_for_writing(repository, target.branch):
+        raise StoreError(why)
     return repository
 
 

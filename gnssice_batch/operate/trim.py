@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gnssice_batch import config
-from gnssice_batch.errors import StoreError
-from gnssice_batch.job.target import Target, target_of
+from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import gps_datetime
-from gnssice_batch.operate.open_runs import for_writing, open_runs_at
+from gnssice_batch.operate.open_runs import check_none_open, for_writing
 from gnssice_batch.operate.status import no_repository
 from gnssice_batch.store.reading.contents import branch_head
-from gnssice_batch.store.repository import Repository, no_such_branch
-from gnssice_batch.store.writing.structure import staged_runs
+from gnssice_batch.store.repository import no_such_branch
 from gnssice_batch.store.writing.trimming import TrimmedAxis, trim_axes
 
 
@@ -49,7 +47,7 @@ def trim(settings: config.Settings, *, dry_run: bool = False) -> TrimReport:
         raise no_such_branch(repository, target.branch)
     with repository.lock:
         if not dry_run:
-            _check_open_runs(target, repository)
+            check_none_open(target, repository, "was planned for the axes as they are", "trimmed")
         snapshot, axes = trim_axes(repository, target.branch, dry_run=dry_run)
     return TrimReport(repository.url, snapshot, axes)
 
@@ -61,18 +59,6 @@ def as_json(report: TrimReport) -> dict[str, object]:
         "snapshot": report.snapshot,
         "receivers": {receiver: _axis_json(axis) for receiver, axis in report.receivers.items()},
     }
-
-
-def _check_open_runs(target: Target, repository: Repository) -> None:
-    journaled = {found.run: found for found in open_runs_at(target)}
-    unpublished = {run for run, found in journaled.items() if found.snapshot is None}
-    runs = sorted(unpublished | (staged_runs(repository) - journaled.keys()))
-    if runs:
-        message = (
-            f"run {runs[0]} is open and was planned for the axes as they are: finish it by starting it again, or give"
-            f" it up (runs abandon {runs[0]}); nothing was trimmed"
-        )
-        raise StoreError(message)
 
 
 def _axis_json(axis: TrimmedAxis) -> dict[str, object]:

@@ -37,6 +37,7 @@ from gnssice_batch.store.reading.contents import (
     StoredGroup,
     branch_head,
     first_snapshot,
+    not_for_writing,
     of_ledgers,
     other_groups,
     stored_groups,
@@ -115,7 +116,7 @@ def find_backlog(rules: Rules, repository: Repository | None, branch: str, retry
         check_not_empty(listing, rules.archive)
         check_gone(missing, ledgers, rules.archive)
         if repository and snapshot:
-            _check_groups(taken.keys() - stored.keys(), repository, snapshot)
+            _check_groups(taken.keys() - stored.keys(), repository, snapshot, first=not stored)
         check_owners((file for files in taken.values() for file in files), ledgers, rules.archive)
     overlaps = dict.fromkeys(taken, Overlap(rules.strategy))
     if rules.strategy is Strategy.APPEND:
@@ -179,8 +180,10 @@ def _written(_: str, columns: Columns) -> npt.NDArray[np.int64]:
     return columns["epochs_written"].astype(np.int64)
 
 
-def _check_groups(new: Collection[str], repository: Repository, snapshot: str) -> None:
-    """Refuse new receivers whose names groups of other programs have."""
+def _check_groups(new: Collection[str], repository: Repository, snapshot: str, *, first: bool) -> None:
+    """Refuse new receivers in a repository of another program, and those whose names groups of others have."""
+    if new and first and (why := not_for_writing(repository, snapshot=snapshot)):
+        raise PlanError([why])
     meeting = sorted({*new} & {*other_groups(repository, snapshot=snapshot)}) if new else []
     if meeting:
         raise PlanError(

@@ -96,7 +96,7 @@ def carry_out(repository: Repository, move: Move) -> None:
             return
         if head == move.before:
             raise
-        msg = f"somebody has moved {move.branch!r} to {head} meanwhile; nothing was changed: look at log, try again"
+        msg = f"somebody has moved {move.branch!r} to {head} meanwhile; nothing was changed: see versions, try again"
         raise RunConflictError(msg) from error
 
 

@@ -126,8 +126,8 @@ def check_free(url: str) -> None:
 def _what_to_do(url: str) -> str:
     rollback = f"IcechunkStore.open_or_create({url!r}).rollback(VERSION)" if url else "IcechunkStore.rollback"
     return (
-        "Everything else stands: restore that part from a copy, or go back to an earlier version (gnssice-batch log"
-        f" lists them) with {rollback} in Python, and run again, which takes what that version lacks."
+        "Everything else stands: restore that part from a copy, or go back to an earlier version (gnssice-batch"
+        f" versions lists them) with {rollback} in Python, and run again, which takes what that version lacks."
     )
 
 

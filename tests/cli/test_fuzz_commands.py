@@ -20,15 +20,18 @@ MOST_LINES = 5
 READING = (
     ["status"],
     ["log"],
+    ["diff", "1"],
     ["plan"],
     ["doctor"],
     ["quarantine", "list"],
     ["runs", "list"],
     ["gc", "--older-than", "1"],
+    ["expire", "--older-than", "1", "--dry-run"],
+    ["migrate", "--dry-run"],
     ["trim", "--dry-run"],
     ["maintain", "--dry-run"],
 )
-WRITING = (["run"], ["quarantine", "retry"], ["trim"], ["maintain"], ["runs", "abandon", "x"])
+WRITING = (["run"], ["quarantine", "retry"], ["trim"], ["maintain"], ["migrate"], ["runs", "abandon", "x"])
 PLACES = ("archive.url", "store.url", "run.journal_url", "run.report_url")
 LEFT_OUT = ("cluster.address", "cluster.manifest", "log.metrics_port", "log.progress")
 """What would open ports."""

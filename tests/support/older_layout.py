@@ -29,9 +29,22 @@ def put_back(group: zarr.Group) -> zarr.Group:
     return table
 
 
-def put_back_stored(settings, receiver: str) -> None:
+def put_back_oldest(group: zarr.Group) -> None:
+    """As `put_back`, and without all else that programs of layout 1 made only later; no files may be joined in it."""
+    put_back(group)
+    joined = group["metadata/joined"]
+    assert (np.asarray(joined["source_file"][:]) == -1).all()
+    del group["metadata/joined"]
+    for name in ("preprocessing", "epochs"):
+        del group[f"metadata/table/{name}"]
+    later = {"time_coverage_start", "time_coverage_end", "first_epoch_ns", "last_epoch_ns", "tolerance_s"}
+    kept = {name: value for name, value in group.attrs.items() if name not in later | {"tolerance_ns"}}
+    group.attrs.put(kept)
+
+
+def put_back_stored(settings, receiver: str, how=put_back) -> None:
     """Commit a stored group as it would have been."""
     store = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(settings))))
     session = store.writable_session("main")
-    put_back(zarr.open_group(session.store, path=receiver, mode="r+"))
+    how(zarr.open_group(session.store, path=receiver, mode="r+"))
     session.commit("as it was")

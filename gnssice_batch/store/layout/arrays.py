@@ -126,9 +126,12 @@ def check_layout(path: str, attributes: Mapping[str, object]) -> None:
         When it was made by something else, or by a later version of the layout.
     """
     version = attributes.get("layout_version")
-    if version not in {LAYOUT_VERSION, *OLDER_LAYOUTS}:
-        msg = f"group {path!r} has layout version {version}, this program writes {LAYOUT_VERSION}"
-        raise StoreError(msg)
+    if version in {LAYOUT_VERSION, *OLDER_LAYOUTS}:
+        return
+    if version is None:
+        raise StoreError(f"group {path!r} was not made by gnssice-batch: it says no layout version")
+    msg = f"group {path!r} has layout version {version}, this program knows those up to {LAYOUT_VERSION}"
+    raise StoreError(f"{msg}: use the version of gnssice-batch that has written it; nothing was changed")
 
 
 def read_template(group: zarr.Group) -> GroupTemplate:

@@ -94,10 +94,16 @@ def documents(group: zarr.Group, names: Iterable[str], optional: Iterable[str] =
 
 def groups_in(group: zarr.Group) -> dict[str, zarr.Group]:
     """The groups directly in a group by name."""
+    return members_in(group)[0]
+
+
+def members_in(group: zarr.Group) -> tuple[dict[str, zarr.Group], tuple[str, ...]]:
+    """The groups directly in a group by name, and the names of the arrays there."""
     names = sync(_names_in(group))
     found = dict(zip(names, sync(_get_all(group, names)), strict=True))
     read = {name: json.loads(buffer.to_bytes()) for name, buffer in found.items() if buffer is not None}
-    return {name: _group(group, name, document) for name, document in read.items() if document["node_type"] == "group"}
+    groups = {name: _group(group, name, each) for name, each in read.items() if each["node_type"] == "group"}
+    return groups, tuple(sorted(read.keys() - groups))
 
 
 def _group(parent: zarr.Group, name: str, document: Document) -> zarr.Group:

@@ -136,6 +136,25 @@ def read_files(group: zarr.Group, columns: Collection[str] = FILE_COLUMNS.keys()
     return {name: _array(values, FILE_COLUMNS[name]) for name, values in parts.items()}
 
 
+def read_files_in(group: zarr.Group, columns: Collection[str], chunks: Iterable[int]) -> tuple[list[int], Columns]:
+    """The numbers of the rows in some chunks of ``metadata/files``, and columns of these rows; not of layout 1.
+
+    Raises
+    ------
+    StoreError
+        When a row is no JSON object, or there is no ledger.
+    """
+    stored, numbers = _stored(group), list[int]()
+    parts: dict[str, list[Any]] = {name: [] for name in columns}
+    for chunk in sorted(chunks):
+        first = chunk * FILE_CHUNK_ROWS
+        rows = _stored_rows(group, stored, first, first + FILE_CHUNK_ROWS) if first < stored["shape"][0] else []
+        numbers += range(first, first + len(rows))
+        for name, values in parts.items():
+            values.extend(_values(rows, name, {}))
+    return numbers, {name: _array(values, FILE_COLUMNS[name]) for name, values in parts.items()}
+
+
 def read_row(group: zarr.Group, number: int) -> Row:
     """One row; without the values that say nothing.
 

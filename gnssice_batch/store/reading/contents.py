@@ -13,15 +13,16 @@ from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Span
 from gnssice_batch.store.damage import of_version
 from gnssice_batch.store.faults import as_store_errors, repeatable
-from gnssice_batch.store.layout.arrays import read_template
+from gnssice_batch.store.layout.arrays import check_layout, read_template
 from gnssice_batch.store.layout.coverage import coverage
-from gnssice_batch.store.layout.documents import groups_in
+from gnssice_batch.store.layout.documents import members_in
 from gnssice_batch.store.layout.file_rows import Columns, read_files
 from gnssice_batch.store.layout.foreign import is_own
 from gnssice_batch.store.layout.ledger import LEDGER_COLUMNS, Ledger, ledger_of, read_ledger
 from gnssice_batch.store.reading.size import group_bytes
 from gnssice_batch.store.repository import MAIN, Repository, no_such_branch
 from gnssice_batch.store.together import together
+from gnssice_batch.wording import several
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Contents[R]:
     receivers: Mapping[str, R]
     """In their order."""
     others: tuple[str, ...]
-    """The groups that other programs made, sorted."""
+    """The groups that other programs made, sorted; the first is ``/`` where arrays are in none."""
 
 
 @repeatable
@@ -81,7 +82,7 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
         When a group that says that this program made it is not what it makes.
     """
     with _root(repository, branch, snapshot) as root:
-        groups = {name: group for name, group in _groups(root).items() if is_own(group)}
+        groups, _ = _members(root)
         found = together(partial(_stored_group, group) for group in groups.values())
         return dict(zip(groups, found, strict=True))
 
@@ -96,12 +97,14 @@ def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str |
         When there is no such branch.
     """
     with _root(repository, branch, snapshot) as root:
-        return tuple(sorted(name for name, group in _groups(root).items() if is_own(group)))
+        return tuple(sorted(_members(root)[0]))
 
 
 @repeatable
 def other_groups(repository: Repository, branch: str = MAIN, snapshot: str | None = None) -> tuple[str, ...]:
     """The groups that other programs made at the head of a branch, or at a snapshot, sorted.
+
+    The first of them is ``/`` where there are arrays in none.
 
     Raises
     ------
@@ -109,7 +112,26 @@ def other_groups(repository: Repository, branch: str = MAIN, snapshot: str | Non
         When there is no such branch.
     """
     with _root(repository, branch, snapshot) as root:
-        return tuple(sorted(name for name, group in _groups(root).items() if not is_own(group)))
+        return _members(root)[1]
+
+
+@repeatable
+def not_for_writing(repository: Repository, branch: str = MAIN, snapshot: str | None = None) -> str:
+    """Why this program does not write to a version of a repository, in a sentence; empty where it does.
+
+    It does not where only other programs have put anything into it, or a later version of itself.
+    """
+    with _root(repository, branch, snapshot) as root:
+        own, others = _members(root)
+    if others and not own:
+        msg = f"the repository {repository.url} was not made by gnssice-batch, canvodpy or xarray may have: it holds"
+        return f"{msg} {several(others)} and no receiver of ours; nothing was written, choose another store.url or site"
+    try:
+        for name, group in own.items():
+            check_layout(name, dict(group.attrs))
+    except StoreError as error:
+        return f"the repository {repository.url}: {error}"
+    return ""
 
 
 @repeatable
@@ -178,14 +200,16 @@ def contents[R](
         return call(stored, files, group_bytes(group))
 
     with _root(repository, branch) as root:
-        groups = _groups(root)
-        own = {name: group for name, group in sorted(groups.items()) if is_own(group)}
+        own, others = _members(root)
         found = together(partial(made, group) for group in own.values())
-        return Contents(dict(zip(own, found, strict=True)), tuple(sorted(groups.keys() - own.keys())))
+        return Contents(dict(zip(own, found, strict=True)), others)
 
 
-def _groups(root: zarr.Group | None) -> dict[str, zarr.Group]:
-    return groups_in(root) if root is not None else {}
+def _members(root: zarr.Group | None) -> tuple[dict[str, zarr.Group], tuple[str, ...]]:
+    """The groups of this program by name, and the names of those of others."""
+    groups, arrays = members_in(root) if root is not None else ({}, ())
+    own = {name: group for name, group in sorted(groups.items()) if is_own(group)}
+    return own, (*(["/"] if arrays else []), *sorted(groups.keys() - own.keys()))
 
 
 def _stored_group(group: zarr.Group) -> StoredGroup:
@@ -198,6 +222,7 @@ def _group(root: zarr.Group | None, receiver: str) -> zarr.Group:
     if not isinstance(group, zarr.Group):
         msg = f"the repository has no receiver {receiver!r}"
         raise StoreError(msg)
+    check_layout(receiver, dict(group.attrs))
     return group
 
 

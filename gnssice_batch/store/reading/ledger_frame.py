@@ -9,6 +9,7 @@ import pandas as pd
 
 from gnssice_batch.model.grid import GPS_EPOCH
 from gnssice_batch.store.faults import repeatable
+from gnssice_batch.store.layout.arrays import check_layout
 from gnssice_batch.store.layout.file_rows import FILE_COLUMNS, NO_TIME, TIME_COLUMNS, read_files
 from gnssice_batch.store.reading.opening import group_at
 from gnssice_batch.store.repository import MAIN
@@ -69,7 +70,9 @@ def ledger(
     >>> int(files.epochs_written.sum())
     360
     """
-    columns = read_files(group_at(url, group, version, branch, storage_options))
+    member = group_at(url, group, version, branch, storage_options)
+    check_layout(member.path, dict(member.attrs))
+    columns = read_files(member)
     return pd.DataFrame({name: _values(name, column) for name, column in columns.items()})
 
 

@@ -20,6 +20,8 @@ from gnssice_batch.store.damage import first_line, of_version
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
+from gnssice_batch.store.layout.foreign import is_own
+from gnssice_batch.store.reading.foreign import as_it_is
 from gnssice_batch.store.reading.regular_times import RegularTimes
 from gnssice_batch.store.reading.shaping import (
     Whole,
@@ -72,7 +74,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     url
         Repository: a local path, ``file://``, ``s3://bucket/prefix`` or ``az://container/prefix``.
     group
-        Receiver, e.g. ``canopy_01``; without one the error names those that there are.
+        Receiver, e.g. ``canopy_01``; without one the error names those that there are. A group that another program
+        made, canvodpy or xarray, is given as xarray opens it, with a warning.
     version
         Tag, snapshot id or its beginning, number of a version, `Version`, or a time: the last version that was there
         then; None: what the branch holds now.
@@ -114,8 +117,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     ConfigError
         When there is no storage for such a URL.
     StoreError
-        When there is no such repository, version or group, (the message says what there is),
-        or when the group was made by something else.
+        When there is no such repository, version or group, (the message says what there is), when a later version of
+        this program made the group, or when another program made it and it can't be opened.
 
     Examples
     --------
@@ -130,6 +133,9 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     where = location(url, storage_options)
     session, member = _opened(where, group, version, branch)
     with of_version(where.url, session.snapshot_id):
+        if not is_own(member):
+            wishes = {"sids": sids is not None, "mask": mask, "per_epoch": not per_epoch, "text_objects": text_objects}
+            return as_it_is(session, member, where.url, {} if isinstance(chunks, str) else chunks, wishes)
         found = _dataset(session, member, where, chunks, pandas_limit=pandas_limit, trim=trim)
         found = found if sids is None else on_signals(found, sids)
         found = masked(found) if mask else found
@@ -229,12 +235,17 @@ def _group(session: icechunk.Session, name: str) -> zarr.Group:
     except FileNotFoundError:
         msg = "the repository is empty: nothing was published in this version"
         raise StoreError(msg) from None
-    member = root.get(name) if name.strip("/") else None
+    member = root.get(name) if name.strip("/") else _with_arrays(root)
     if not isinstance(member, zarr.Group):
         wanted = f"the repository has no group {name!r}" if name else "say which receiver"
         msg = f"{wanted}; it has {_listed(sorted(root.group_keys()), 'none')}"
         raise StoreError(msg)
     return member
+
+
+def _with_arrays(root: zarr.Group) -> zarr.Group | None:
+    """The root where another program has put arrays into it, which this one never does."""
+    return root if any(True for _ in root.array_keys()) else None
 
 
 def _check_ends(group: zarr.Group, grid: Grid) -> None:

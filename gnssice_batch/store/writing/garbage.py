@@ -19,10 +19,11 @@ from gnssice_batch.storage.entries import Entry
 from gnssice_batch.storage.folder import folder_at
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.urls import local_path
-from gnssice_batch.store.faults import first_line
-from gnssice_batch.store.repository import MAIN, Repository
+from gnssice_batch.store.faults import as_store_errors, first_line
+from gnssice_batch.store.repository import MAIN, OBJECTS_OF_AN_UPDATE, Repository
 from gnssice_batch.store.storages import storage
 from gnssice_batch.store.together import together
+from gnssice_batch.store.versions import Version, versions_before
 
 _CHUNKS = "chunks"
 """Where Icechunk keeps chunks in a repository's folder."""
@@ -76,6 +77,33 @@ def expirable(repository: Repository, cutoff: datetime) -> frozenset[str]:
         kept = kept | {history[-1].id}
         old |= {entry.id for entry in history if entry.written_at < cutoff}
     return frozenset(str(snapshot) for snapshot in old - kept)
+
+
+def expire(repository: Repository, cutoff: datetime, *, dry_run: bool) -> tuple[Version, ...]:
+    """Let versions older than a time leave the history, or only tell which would, oldest first.
+
+    The caller holds the repository's lock.
+
+    Raises
+    ------
+    StoreError
+        When storage fails; all versions stand then.
+    """
+    with as_store_errors(repository.url):
+        gone = expirable(repository, cutoff)
+        found = {version.id: version for version in _all_versions(repository) if version.id in gone}
+        if gone and not dry_run:
+            repository.handle.expire_snapshots(sparing(repository, cutoff))
+            repository.wrote(OBJECTS_OF_AN_UPDATE)
+    return tuple(sorted(found.values(), key=lambda version: version.written_at))
+
+
+def _all_versions(repository: Repository) -> Iterator[Version]:
+    """What branches and tags lead to, some of it more than once."""
+    handle = repository.handle
+    tips = {handle.lookup_branch(branch) for branch in handle.list_branches()}
+    for tip in tips | {handle.lookup_tag(tag) for tag in handle.list_tags()}:
+        yield from versions_before(repository, tip)
 
 
 def collect(

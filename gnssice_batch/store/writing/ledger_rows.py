@@ -39,6 +39,7 @@ from gnssice_batch.store.layout.ledger import (
     TABLE_COLUMNS,
     TABLE_FILLS,
     header_row,
+    table_of,
 )
 from gnssice_batch.store.layout.patches import Patches
 
@@ -162,10 +163,33 @@ def row_counts(root: zarr.Group, receivers: Iterable[str]) -> dict[str, int]:
     }
 
 
+def replace_columns(group: zarr.Group) -> zarr.Array[Any]:
+    """The array of the files' rows, made of the columns of a ledger of layout 1, which it replaces."""
+    rows = list(rows_of_columns(read_files(group)))
+    del group[PATH]
+    files = create_rows(group, len(rows))
+    put_rows(files, 0, rows)
+    group.update_attributes({"layout_version": LAYOUT_VERSION})
+    return files
+
+
+def lacking_columns(group: zarr.Group) -> tuple[str, ...]:
+    """The columns that canvodpy's table of a receiver lacks, because an older program made it."""
+    table = table_of(group)
+    return tuple(name for name in LATER_COLUMNS if name not in table)
+
+
+def complete_table(group: zarr.Group) -> None:
+    """Give canvodpy's table the columns that it lacks; in the rows that it has they are their fill values."""
+    rows = array(table_of(group), "index").shape
+    made = {f"{TABLE}/{name}": _document(name, TABLE_COLUMNS[name]) for name in lacking_columns(group)}
+    put_documents(group, {name: with_shape(document, rows) for name, document in made.items()})
+
+
 def _change_older(root: zarr.Group, receiver: str, its: NewRows, chunks: Chunks, *, migrates: bool) -> None:
     """Bring the rows that are there to what they have to be."""
     if migrates:
-        files = _migrated(_group(root, receiver))
+        files = replace_columns(_group(root, receiver))
         chunks[f"/{files.path}"] = _chunks(0, files.shape[0], FILE_CHUNK_ROWS)
     if its.changed:
         files = array(_group(root, receiver), PATH)
@@ -207,16 +231,6 @@ def _is_array(document: Document) -> bool:
 
 def _group(root: zarr.Group, receiver: str) -> zarr.Group:
     return zarr.open_group(root.store, path=_name(root.path, receiver), mode="r+") if receiver else root
-
-
-def _migrated(group: zarr.Group) -> zarr.Array[Any]:
-    """The array of the files' rows, made of the columns of a ledger of layout 1, which it replaces."""
-    rows = list(rows_of_columns(read_files(group)))
-    del group[PATH]
-    files = create_rows(group, len(rows))
-    put_rows(files, 0, rows)
-    group.update_attributes({"layout_version": LAYOUT_VERSION})
-    return files
 
 
 @cache

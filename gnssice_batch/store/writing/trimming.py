@@ -14,6 +14,7 @@ from gnssice_batch.store.damage import of_version
 from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.layout.arrays import array, layout_attributes, read_template
 from gnssice_batch.store.layout.coverage import coverage_attributes, searched_coverage
+from gnssice_batch.store.layout.foreign import is_own
 from gnssice_batch.store.repository import Repository
 
 
@@ -58,7 +59,7 @@ def _trimmed(repository: Repository, branch: str, *, dry_run: bool) -> tuple[str
     except FileNotFoundError:
         return None, {}
     axes: dict[str, TrimmedAxis] = {}
-    for receiver, group in sorted(root.groups()):
+    for receiver, group in sorted((name, group) for name, group in root.groups() if is_own(group)):
         template = read_template(group)
         axes[receiver] = axis = _needed(group, template.grid)
         if not dry_run:

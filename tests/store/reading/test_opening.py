@@ -213,8 +213,8 @@ class TestRefusals:
         with pytest.raises(StoreError, match="nothing was published"):
             open_dataset(str(tmp_path / "rinex"), "canopy_01")
 
-    def test_a_group_of_another_make(self, store):
-        with pytest.raises(StoreError, match="layout version None"):
+    def test_a_group_inside_a_receiver(self, store):
+        with pytest.raises(StoreError, match="is a part of the receiver 'canopy_01'"):
             open_dataset(store, "canopy_01/metadata")
 
     def test_a_storage_we_do_not_have(self):
