@@ -1,4 +1,4 @@
-"""The coordinate of an epoch axis whose times are computed, which what can be said without all of them does not load."""
+"""The coordinate of an epoch axis whose times are computed, not loaded to say what follows from their rule."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -18,7 +18,7 @@ _WITHIN: Final[Mapping[str, tuple[int, int]]] = MappingProxyType({"min": (0, 1),
 
 
 class LongVariable(xr.Variable):
-    """A coordinate that is not computed only to be compared, named, loaded with others, cut into chunks or made coarser."""
+    """A coordinate that is not computed only to be compared, named, cut, made coarser, or loaded with others."""
 
     __slots__ = ()
 

@@ -54,7 +54,9 @@ OPERATIONS = {
     "integrate": lambda ds: ds.SNR.fillna(0).integrate("epoch", datetime_unit="s"),
     "cumsum": lambda ds: ds.SNR.cumsum("epoch"),
     "dropna": lambda ds: ds.SNR.sel(sid="G01|L1|C").dropna("epoch"),
-    "interpolate a gap": lambda ds: ds.SNR.isel(epoch=slice(9)).load().where(ds.epoch.dt.second > 20).interpolate_na("epoch"),
+    "interpolate a gap": lambda ds: (
+        ds.SNR.isel(epoch=slice(9)).load().where(ds.epoch.dt.second > 20).interpolate_na("epoch")
+    ),
     "first and last": lambda ds: xr.Dataset({"first": ds.epoch.min(), "last": ds.epoch.max("epoch")}),
     "mean time": lambda ds: ds.epoch.mean(),
     "idxmax": lambda ds: ds.SNR.fillna(0).idxmax("epoch"),
@@ -113,7 +115,8 @@ def test_as_on_a_pandas_index(short, name):
 def test_tables_sizes_and_names_as_on_a_pandas_index(short):
     lazy, plain = short
     pd.testing.assert_frame_equal(
-        lazy.sel(epoch=MORNING).to_dataframe().sort_index(axis=1), plain.sel(epoch=MORNING).to_dataframe().sort_index(axis=1)
+        lazy.sel(epoch=MORNING).to_dataframe().sort_index(axis=1),
+        plain.sel(epoch=MORNING).to_dataframe().sort_index(axis=1),
     )
     assert lazy.nbytes == plain.nbytes
     assert lazy.chunks == plain.chunks
@@ -130,7 +133,9 @@ def test_a_coordinate_is_named_by_its_times_alone_whatever_was_loaded(short):
     assert name != tokenize(lazy.isel(epoch=slice(1, None)).epoch.variable)
     assert name != tokenize(lazy.epoch.assign_attrs(long_name="Other").variable)
     assert lazy.chunk(epoch=100).epoch.chunks is None
-    assert lazy.load().epoch.variable.times_ns == lazy.compute().epoch.variable.times_ns == lazy.xindexes["epoch"].times_ns
+    assert (
+        lazy.load().epoch.variable.times_ns == lazy.compute().epoch.variable.times_ns == lazy.xindexes["epoch"].times_ns
+    )
     assert not lazy.epoch.variable.equals(lazy.isel(epoch=slice(1, None)).epoch.variable)
 
 
