@@ -1,4 +1,4 @@
-"""The accessor ``dataset.gnss``: what is asked of observations again and again."""
+"""The accessor ``dataset.gnss``: what is often asked of observations."""
 
 from collections.abc import Iterable
 from typing import Final, Literal

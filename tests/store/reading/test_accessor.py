@@ -48,7 +48,7 @@ class TestRealFile:
 
     def test_frequencies_are_exact(self, real):
         frequency_hz = real.gnss.frequency_hz
-        for sid, wanted in {"G02|L1|C": L1, "G02|L2|W": L2, "G03|L5|Q": 1176.45e6, "E02|E5b|Q": 1207.14e6}.items():
+        for sid, wanted in {"G02|L1|C": L1, "G02|L2|W": L2, "E02|E1|C": L1, "E02|E5a|Q": 1176.45e6}.items():
             assert float(frequency_hz.sel(sid=sid)) == wanted
             assert float(real.gnss.wavelength_m.sel(sid=sid)) == LIGHT / wanted
         glonass = frequency_hz.sel(sid=real.band == "G1")
@@ -74,7 +74,7 @@ class TestRealFile:
 
     def test_two_codes_of_a_band_have_to_be_told_apart(self, real):
         with pytest.raises(
-            ValueError, match=r"G\d\d has more than one signal of 'L1' \(.*C.*\): say which, such as L1\|C"
+            ValueError, match=r"G\d\d has more than one signal of 'L[12]' \(.*C.*\): say which, such as L[12]\|"
         ):
             real.gnss.geometry_free("L1", "L2")
         assert real.gnss.by_system("E").gnss.geometry_free("E1", "E5a").sizes["sv"] > 3
