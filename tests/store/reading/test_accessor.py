@@ -74,7 +74,7 @@ class TestRealFile:
 
     def test_two_codes_of_a_band_have_to_be_told_apart(self, real):
         with pytest.raises(
-            ValueError, match=r"G\d\d has more than one signal of 'L[12]' \(.*C.*\): say which, such as L[12]\|"
+            ValueError, match=r"G\d\d has more than one signal of 'L[12]' \(.*, .*\): say which, such as L[12]\|"
         ):
             real.gnss.geometry_free("L1", "L2")
         assert real.gnss.by_system("E").gnss.geometry_free("E1", "E5a").sizes["sv"] > 3
