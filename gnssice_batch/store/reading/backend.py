@@ -55,6 +55,9 @@ class GnssiceBackend(BackendEntrypoint):
             chunks=None if sids is None else "auto", sids=sids, mask=mask, per_epoch=per_epoch, trim=trim,
             storage_options=storage_options,
         )  # fmt: skip
+        for variable in found.variables.values():
+            if variable.chunks is not None:
+                variable.encoding["preferred_chunks"] = dict(zip(variable.dims, variable.chunks, strict=True))
         return found.drop_vars(drop_variables or [], errors="ignore")
 
     @override

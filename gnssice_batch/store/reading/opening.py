@@ -1,6 +1,7 @@
 """A receiver's group as a lazy xarray Dataset: nothing that grows with time is loaded."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -156,9 +157,12 @@ def _dataset(
     dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
     dataset.encoding["source"] = where.url
     without_chunks_of_the_store(dataset.variables.values())
+    span = coverage(member, grid)
+    found = _covered(_ordered(dataset), span, grid, trim=trim)
     if chunks is None:
-        _prefer(dataset, dask_chunks(grid, distant=not where.local))
-    return _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
+        first = grid.slot(span.first_ns) if span is not None and trim else 0
+        _prefer(found, first, dask_chunks(grid, distant=not where.local))
+    return found
 
 
 def group_at(
@@ -190,11 +194,14 @@ def _chunks(chunks: Chunks, grid: Grid, *, distant: bool) -> dict[str, int] | No
     return dask_chunks(grid, distant=distant) if isinstance(chunks, str) else dict(chunks)
 
 
-def _prefer(dataset: xr.Dataset, chunks: Mapping[str, int]) -> None:
-    """Say to `xarray.open_dataset` what ``chunks={}`` is."""
+def _prefer(dataset: xr.Dataset, first: int, chunks: Mapping[str, int]) -> None:
+    """Say to `xarray.open_dataset` what ``chunks={}`` is, of a dataset that begins somewhere on the axis."""
+    along, size = chunks["epoch"], dataset.sizes["epoch"]
+    ends = [0, *range(along - first % along, size, along), size]
+    whole = {**chunks, "epoch": tuple(end - start for start, end in pairwise(ends))}
     for variable in dataset.variables.values():
         if "epoch" in variable.dims:
-            variable.encoding["preferred_chunks"] = {str(dim): chunks[str(dim)] for dim in variable.dims}
+            variable.encoding["preferred_chunks"] = {str(dim): whole[str(dim)] for dim in variable.dims}
 
 
 def _opened(

@@ -14,7 +14,7 @@ from gnssice_batch import IcechunkStore, StoreError, open_dataset
 from gnssice_batch.store.reading.backend import GnssiceBackend
 from tests.conftest import ROOT
 from tests.support.published import GROUP, ingested
-from tests.support.runs import repository
+from tests.support.runs import DAY_ONE_S, name, repository, rinex, span_s
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,19 @@ def test_is_what_open_dataset_gives(url):
     cut = opened(url, group=GROUP, chunks={})
     assert cut.chunks == plain.chunks
     assert opened(url, group=GROUP, chunks={"epoch": 1440}).SNR.chunks[0][0] == 1440
+    sids = ["E21|E1|C", "G01|L1|C"]
+    of_some = opened(url, group=GROUP, chunks={}, sids=sids)
+    assert of_some.chunks == open_dataset(url, GROUP, sids=sids).chunks
     assert type(cut.xindexes["epoch"]) is type(plain.xindexes["epoch"])
+
+
+def test_chunks_are_whole_write_units_also_where_the_data_begin_within_one(tmp_path):
+    start_s = DAY_ONE_S + 7 * 3600
+    chosen, _ = ingested(tmp_path, {name(start_s, "12H"): rinex(span_s(start_s, 12))})
+    url = str(repository(chosen))
+    plain = open_dataset(url, GROUP)
+    assert plain.chunks["epoch"] == (600, 720, 120)
+    assert opened(url, group=GROUP, chunks={}).chunks == plain.chunks
 
 
 def test_passes_on_what_is_wanted(url, tmp_path):
