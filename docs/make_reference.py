@@ -29,8 +29,8 @@ PAGES = {
     "store": (
         "The store",
         (
-            "open_dataset ledger IcechunkStore Transaction Version status verify StoreStatus ReceiverStatus Snapshot"
-            " StoreReport"
+            "open_dataset GnssAccessor ledger IcechunkStore Transaction Version status verify StoreStatus"
+            " ReceiverStatus Snapshot StoreReport"
         ),
     ),
     "files": ("One file", "inspect Inspection Part Gap Header"),

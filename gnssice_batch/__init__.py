@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gnssice_batch.planning.plan import Totals
     from gnssice_batch.rinex.header.values import Header
     from gnssice_batch.store.icechunk_store import IcechunkStore
+    from gnssice_batch.store.reading.accessor import GnssAccessor
     from gnssice_batch.store.reading.contents import Snapshot
     from gnssice_batch.store.reading.ledger_frame import ledger
     from gnssice_batch.store.reading.opening import open_dataset
@@ -48,6 +49,7 @@ __all__ = [
     "FileFacts",
     "FileOutcome",
     "Gap",
+    "GnssAccessor",
     "GnssiceError",
     "Grid",
     "Header",
@@ -109,6 +111,7 @@ _PLACES = {
     "planning.plan": "Totals",
     "rinex.header.values": "Header",
     "store.icechunk_store": "IcechunkStore",
+    "store.reading.accessor": "GnssAccessor",
     "store.reading.contents": "Snapshot",
     "store.reading.ledger_frame": "ledger",
     "store.reading.opening": "open_dataset",

@@ -1,21 +1,16 @@
 """Branches of a store, tags too, changed so that neither versions nor unpublished runs are lost."""
 
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
 
 from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.operate.open_runs import for_writing, open_runs_at
 from gnssice_batch.operate.status import existing_repository, no_repository
-from gnssice_batch.store.branches import Branch, Move, branches, carry_out, head_of, move_to
+from gnssice_batch.store.branches import UNDO, Branch, Move, branches, carry_out, head_of, move_to, undo_tag
 from gnssice_batch.store.repository import MAIN, STAGING, Repository, make_branch, remove_branch
 from gnssice_batch.store.tags import tag_snapshot, tags
 from gnssice_batch.store.versions import Version, snapshot_of, version_at
-
-_UNDO: Final = "before-rollback-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +120,11 @@ def rollback(settings: config.Settings, version: str, *, dry_run: bool = False, 
     """
     target, repository = _opened(settings)
     move = move_to(repository, target.branch, snapshot_of(repository, version, target.branch))
-    if move.gained and not (force or version.startswith(_UNDO)):
+    if move.gained and not (force or version.startswith(UNDO)):
         listed = ", ".join(map(str, move.gained))
         msg = f"{target.branch!r} never had what {version!r} has ({listed}): branch publish shows what goes on from it"
         raise RunConflictError(msg)
-    tag = f"{_UNDO}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}" if move.lost else None
+    tag = undo_tag() if move.lost else None
     if not dry_run and move.before != move.after:
         if not force:
             _check_open_runs(target, target.branch)

@@ -1,15 +1,29 @@
 """Branches of a repository: compared with each other, moved from one version to another."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import icechunk
 
-from gnssice_batch.errors import RunConflictError
+from gnssice_batch.errors import RunConflictError, StoreError
 from gnssice_batch.store.faults import as_store_errors, repeatable
-from gnssice_batch.store.repository import OBJECTS_OF_AN_UPDATE, STAGING, Repository, no_such_branch
-from gnssice_batch.store.versions import Version, versions_before
+from gnssice_batch.store.repository import (
+    MAIN,
+    OBJECTS_OF_AN_UPDATE,
+    STAGING,
+    Repository,
+    make_branch,
+    no_such_branch,
+    remove_branch,
+)
+from gnssice_batch.store.tags import tag_snapshot
+from gnssice_batch.store.versions import Version, VersionName, snapshot_of, versions_before
+
+UNDO: Final = "before-rollback-"
+"""What the tags begin with that keep what a rollback has taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,95 @@ def carry_out(repository: Repository, move: Move) -> None:
             raise
         msg = f"somebody has moved {move.branch!r} to {head} meanwhile; nothing was changed: see versions, try again"
         raise RunConflictError(msg) from error
+
+
+def begin_branch(repository: Repository, name: str, snapshot: str) -> None:
+    """Begin a branch at a snapshot.
+
+    Raises
+    ------
+    StoreError
+        When there is a branch or a tag of that name, or only runs make branches of such a name.
+    """
+    _check_not_of_runs(name)
+    for kind, names in (("branch", repository.handle.list_branches()), ("tag", repository.handle.list_tags())):
+        if name in names:
+            msg = f"the repository {repository.url} has a {kind} {name!r} already"
+            raise StoreError(msg)
+    with repository.lock:
+        make_branch(repository, name, snapshot)
+
+
+def end_branch(repository: Repository, name: str) -> str:
+    """Remove a branch; the snapshot that it pointed at.
+
+    Raises
+    ------
+    StoreError
+        When there is no such branch, or it is ``main`` or a run's.
+    """
+    _check_not_of_runs(name)
+    if name == MAIN:
+        msg = f"{MAIN!r} is the branch that every repository has"
+        raise StoreError(msg)
+    head = head_of(repository, name)
+    with repository.lock:
+        remove_branch(repository, name)
+    return head
+
+
+def go_on(repository: Repository, branch: str, after: str) -> Move:
+    """Move a branch to a version that goes on from it: compared and set, so that no version is lost.
+
+    Raises
+    ------
+    RunConflictError
+        When the branch has versions that would be lost, or somebody moves it meanwhile.
+    """
+    move = move_to(repository, branch, after)
+    if move.lost:
+        listed = ", ".join(map(str, move.lost))
+        msg = f"{branch!r} has versions that {after} does not go on from ({listed}): nothing was changed"
+        raise RunConflictError(msg)
+    if move.gained:
+        carry_out(repository, move)
+    return move
+
+
+def go_back(repository: Repository, branch: str, version: VersionName) -> str | None:
+    """Let a branch show an earlier version of its own; the tag that keeps what is taken back, None if nothing is.
+
+    That tag itself brings back what was taken.
+
+    Raises
+    ------
+    StoreError
+        When there is no such version.
+    RunConflictError
+        When the branch never had that version, or somebody moves it meanwhile.
+    """
+    move = move_to(repository, branch, snapshot_of(repository, version, branch))
+    undoes = str.startswith(version, UNDO) if isinstance(version, str) else False
+    if move.gained and not undoes:
+        msg = f"{branch!r} never had {', '.join(map(str, move.gained))}: nothing was changed"
+        raise RunConflictError(msg)
+    tag = undo_tag() if move.lost else None
+    if tag:
+        tag_snapshot(repository, tag, move.before)
+    if move.before != move.after:
+        carry_out(repository, move)
+    return tag
+
+
+def undo_tag() -> str:
+    """A new name for what a rollback takes back."""
+    return f"{UNDO}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _check_not_of_runs(name: str) -> None:
+    if name.startswith(STAGING):
+        msg = f"{name!r} is, or may become, the branch of a run"
+        raise StoreError(msg)
 
 
 def _branch(repository: Repository, name: str, known: frozenset[str]) -> Branch:

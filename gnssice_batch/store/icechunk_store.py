@@ -15,11 +15,12 @@ from zarr.storage import WrapperStore
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.location import location
+from gnssice_batch.store.branches import begin_branch, end_branch, go_back, go_on
 from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.repository import MAIN, Repository, ensure_branch, open_existing, open_repository
-from gnssice_batch.store.tags import tag_snapshot
+from gnssice_batch.store.tags import named_versions, tag_snapshot, tags
 from gnssice_batch.store.transaction import Transaction
-from gnssice_batch.store.versions import Version, VersionName, snapshot_of, versions
+from gnssice_batch.store.versions import Version, VersionName, snapshot_of, version_at, versions
 
 _LAYOUT = "layout_version"
 
@@ -190,33 +191,68 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
         """
         tag_snapshot(self._writable(), name, self._snapshot(version))
 
+    def list_tags(self) -> dict[str, Version]:
+        """The tags with the versions that they name."""
+        return {name: version_at(self.repository, its) for name, its in tags(self.repository).items()}
+
+    def list_branches(self) -> dict[str, Version]:
+        """The branches with their newest versions, without those of unpublished runs."""
+        named = named_versions(self.repository).branches
+        return {name: version_at(self.repository, its) for name, its in named.items()}
+
     @as_store_errors()
     def create_branch(self, name: str, version: VersionName | None = None) -> None:
-        """Begin a branch at a version, or at the newest one.
+        """Begin a branch at a version, or at the newest one; ``open_or_create(storage, branch=name)`` writes to it.
 
         Raises
         ------
         StoreError
-            When there is such a branch.
+            When there is a branch or a tag of that name.
         """
-        repository, snapshot = self._writable(), self._snapshot(version)
-        with repository.lock:
-            repository.handle.create_branch(name, snapshot)
+        begin_branch(self._writable(), name, self._snapshot(version))
 
     @as_store_errors()
-    def rollback(self, version: VersionName) -> None:
-        """Let the branch end at an earlier version; later ones stay reachable by their ids.
+    def delete_branch(self, name: str) -> str:
+        """Remove a branch other than ``main`` and this store's own; the version that it showed, which takes it back.
 
         Raises
         ------
         StoreError
-            When there is no such version, or another writer has moved the branch.
+            When there is no such branch, or it must stay.
         """
-        repository = self._writable()
-        with repository.lock:
-            head, snapshot = repository.head(self.branch), self._snapshot(version)
-            repository.handle.reset_branch(self.branch, snapshot, from_snapshot_id=head)
-        self._store = _newest(repository, self.branch)
+        if name == self.branch:
+            msg = f"{name!r} is the branch of this store: delete it from a store on another one"
+            raise StoreError(msg)
+        return end_branch(self._writable(), name)
+
+    def publish(self, onto: str = MAIN) -> list[Version]:
+        """Let another branch go on to the newest version of this one; the versions that it shows anew, oldest first.
+
+        Raises
+        ------
+        StoreError
+            When there is no such branch.
+        RunConflictError
+            When that branch has versions that this one lacks, or somebody moves it meanwhile.
+        """
+        return list(go_on(self._writable(), onto, self._snapshot(None)).gained)
+
+    @as_store_errors()
+    def rollback(self, version: VersionName) -> str | None:
+        """Let the branch end at an earlier version of its own; what is taken back comes back by the tag returned.
+
+        Unpublished runs are not looked for, as the command ``rollback`` does: they find it moved, and plan anew.
+
+        Raises
+        ------
+        StoreError
+            When there is no such version.
+        RunConflictError
+            When the branch never had that version, or another writer has moved it.
+        """
+        tag = go_back(self._writable(), self.branch, version)
+        self._store = _newest(self.repository, self.branch)
+        return tag
 
     @property
     def repository(self) -> Repository:

@@ -270,6 +270,45 @@ class TestVersions:
         assert [version.message for version in store.list_versions()] == ["number 0", "after"]
         assert self.salt(store, made[2].id) == 2
 
+    def test_taken_back_and_taken_back_again(self, three):
+        store, made = three
+        tag = store.rollback(made[0])
+        assert store.list_tags() == {tag: made[2], "v1.0": made[0]}
+        assert store.rollback(tag) is None
+        assert store.list_versions() == made
+        assert store.rollback(made[2]) is None
+        with pytest.raises(RunConflictError, match="'trial' never had 3 "):
+            IcechunkStore.open_or_create(store.repository.url, branch="trial").rollback(made[2])
+
+    def test_branches_are_published_and_deleted(self, three):
+        store, made = three
+        assert store.list_branches() == {"main": made[2], "trial": made[1]}
+        trial = IcechunkStore.open_or_create(store.repository.url, branch="trial")
+        other = commit(trial, day("2024-01-15", 7), "on trial", mode="w")
+        with pytest.raises(RunConflictError, match=r"'main' has versions that .* 'number 2'"):
+            trial.publish()
+        store.rollback(made[1])
+        assert trial.publish() == [other]
+        assert trial.publish() == []
+        assert self.salt(store, None) == 7
+        with pytest.raises(StoreError, match="the branch of this store"):
+            trial.delete_branch("trial")
+        assert store.delete_branch("trial") == other
+        assert list(store.list_branches()) == ["main"]
+        store.create_branch("trial", other)
+        for name, words in (
+            ("trial", "a branch 'trial' already"),
+            ("v1.0", "a tag 'v1.0' already"),
+            ("staging-x", "run"),
+        ):
+            with pytest.raises(StoreError, match=words):
+                store.create_branch(name)
+        for name in ("main", "nothing", "staging-x"):
+            with pytest.raises(StoreError, match=name):
+                trial.delete_branch(name)
+        with pytest.raises(PermissionError, match="read-only"):
+            IcechunkStore.open(store.repository.url).publish()
+
     def test_a_tag_never_changes(self, three):
         store, made = three
         with pytest.raises(StoreError, match="can't be tagged"):

@@ -1,6 +1,7 @@
 """A receiver's group as a lazy xarray Dataset: nothing that grows with time is loaded."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,6 +22,7 @@ from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.layout.foreign import is_own
+from gnssice_batch.store.reading.accessor import GnssAccessor
 from gnssice_batch.store.reading.foreign import as_it_is
 from gnssice_batch.store.reading.regular_times import RegularTimes
 from gnssice_batch.store.reading.shaping import (
@@ -44,6 +46,8 @@ _WIDEST_VALUE_BYTES: Final = 8
 _SHOWN: Final = 10
 _ALONG_SID: Final = tuple(spec.name for spec in SID_COORDINATES)
 _CF_TIME: Final = ("units", "calendar")
+
+xr.register_dataset_accessor("gnss")(GnssAccessor)  # type: ignore[no-untyped-call]
 
 type Chunks = Mapping[str, int] | Literal["auto"] | None
 
@@ -159,7 +163,12 @@ def _dataset(
     dataset = lazy.assign_coords(_epochs(member, grid, pandas_limit)).assign_coords(_signals(member))
     dataset.encoding["source"] = where.url
     without_chunks_of_the_store(dataset.variables.values())
-    return _covered(_ordered(dataset), coverage(member, grid), grid, trim=trim)
+    span = coverage(member, grid)
+    found = _covered(_ordered(dataset), span, grid, trim=trim)
+    if chunks is None:
+        first = grid.slot(span.first_ns) if span is not None and trim else 0
+        _prefer(found, first, dask_chunks(grid, distant=not where.local))
+    return found
 
 
 def group_at(
@@ -191,15 +200,32 @@ def _chunks(chunks: Chunks, grid: Grid, *, distant: bool) -> dict[str, int] | No
     return dask_chunks(grid, distant=distant) if isinstance(chunks, str) else dict(chunks)
 
 
+def _prefer(dataset: xr.Dataset, first: int, chunks: Mapping[str, int]) -> None:
+    """Say to `xarray.open_dataset` what ``chunks={}`` is, of a dataset that begins somewhere on the axis."""
+    along, size = chunks["epoch"], dataset.sizes["epoch"]
+    ends = [0, *range(along - first % along, size, along), size]
+    whole = {**chunks, "epoch": tuple(end - start for start, end in pairwise(ends))}
+    for variable in dataset.variables.values():
+        if "epoch" in variable.dims:
+            variable.encoding["preferred_chunks"] = {str(dim): whole[str(dim)] for dim in variable.dims}
+
+
 def _opened(
     where: Location, group: str, version: VersionName | None, branch: str
 ) -> tuple[icechunk.Session, zarr.Group]:
-    session = _session(_repository(where), version, branch)
+    session = _session(opened_repository(where), version, branch)
     with of_version(where.url, session.snapshot_id):
         return session, _group(session, group)
 
 
-def _repository(where: Location) -> Repository:
+def opened_repository(where: Location) -> Repository:
+    """Open a repository for reading.
+
+    Raises
+    ------
+    StoreError
+        When there is none; the message says what there is.
+    """
     repository = open_existing(where, portable=True)
     if repository is None:
         raise StoreError(f"there is no repository at {where.url}" + (_beside(where.url) if where.local else ""))

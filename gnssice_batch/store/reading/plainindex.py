@@ -23,19 +23,8 @@ class SortedAsPandasIndex(type):
         return hash(PandasIndex)
 
 
-class LongVariable(xr.Variable):
-    """A coordinate that is not computed only to find that another one is longer or shorter."""
-
-    __slots__ = ()
-
-    @override
-    def equals(self, other: Any, *args: Any, **options: Any) -> bool:
-        """Whether dimensions and values are equal."""
-        return bool(self.shape == other.shape and super().equals(other, *args, **options))  # type: ignore[no-untyped-call]
-
-
 class PlainVariable(xr.IndexVariable):
-    """Such a one with a pandas index."""
+    """A coordinate that is not compared with another one that is longer or shorter."""
 
     __slots__ = ()
 

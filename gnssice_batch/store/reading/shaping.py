@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, override
+from typing import Any, Final, cast, override
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from xarray.coding.variables import CFMaskCoder
 
 from gnssice_batch.model.template import EPOCH_COORDINATES, SID_COORDINATES, VARIABLES, signal_columns
 
@@ -73,9 +74,17 @@ def with_text_objects(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def masked(dataset: xr.Dataset) -> xr.Dataset:
-    """A dataset whose indicators are NaN where there are none, as float32."""
-    found = {name: dataset[name].where(dataset[name] != fill) for name, fill in _INDICATORS.items() if name in dataset}
+    """A dataset whose indicators are NaN where there are none, as float32; lazy also without dask."""
+    found = {name: _masked(dataset[name].variable, fill) for name, fill in _INDICATORS.items() if name in dataset}
     return dataset.assign(found)
+
+
+def _masked(indicator: xr.Variable, fill: object) -> xr.Variable:
+    coded = indicator.copy(deep=False)
+    coded.attrs, coded.encoding = {**indicator.attrs, "_FillValue": np.int8(cast("int", fill))}, {}
+    decoded: xr.Variable = CFMaskCoder().decode(coded)
+    decoded.encoding = {}
+    return decoded
 
 
 def of_any_receiver(dataset: xr.Dataset) -> xr.Dataset:

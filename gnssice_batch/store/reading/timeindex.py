@@ -14,7 +14,8 @@ import xarray as xr
 from xarray.core.indexing import IndexSelResult
 from xarray.indexes import CoordinateTransform, CoordinateTransformIndex, Index, PandasIndex
 
-from gnssice_batch.store.reading.plainindex import LongVariable, PlainEpochIndex, SortedAsPandasIndex
+from gnssice_batch.store.reading.longvariable import LongVariable
+from gnssice_batch.store.reading.plainindex import PlainEpochIndex, SortedAsPandasIndex
 from gnssice_batch.store.reading.regular_times import Method, RegularTimes
 from gnssice_batch.store.reading.timelabels import Moments, bound, moments_ns, named, resolution_ns
 
