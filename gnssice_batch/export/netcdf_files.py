@@ -1,0 +1,140 @@
+"""One NetCDF4 file of a stored receiver: the same dataset as `open_dataset` gives."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from gnssice_batch.errors import ConfigError
+from gnssice_batch.export.pieces import parts
+from gnssice_batch.export.sinks import replaced
+from gnssice_batch.export.values import Choice, Exported, Origin, Piece
+from gnssice_batch.model.grid import Grid
+from gnssice_batch.model.template import (
+    EPOCH_COORDINATES,
+    NON_INDEX_COORDINATES,
+    SID_COORDINATES,
+    SID_READ_UNIT,
+    VALUES,
+    VARIABLES,
+    ArraySpec,
+    signal_columns,
+)
+from gnssice_batch.model.values import NO_SOURCE, Span
+from gnssice_batch.store.layout.coverage import coverage_attributes
+from gnssice_batch.store.reading.cells import StoredCells
+
+if TYPE_CHECKING:
+    from netCDF4 import Dataset
+
+_LEVEL: Final = 4
+_LEFT_OUT: Final = frozenset({"_FillValue", "dtype"})
+
+
+def write_netcdf(
+    path: Path,
+    stored: StoredCells,
+    piece: Piece,
+    origin: Origin,
+    choice: Choice,  # noqa: ARG001 - all formats are called alike
+    part_done: Callable[[], None],
+) -> Exported:
+    """Write a file; nothing stands at its path before it is whole.
+
+    Raises
+    ------
+    ConfigError
+        When the library for it is not installed.
+    """
+    held = _held(stored, piece)
+    with replaced(path) as unfinished:
+        with _new(unfinished) as file:
+            _define(file, stored, held, origin)
+            values = _fill(file, stored, held, part_done)
+        size_bytes = unfinished.stat().st_size
+    grid = stored.template.grid
+    epochs = sum(int((stored.sources(span) != NO_SOURCE).sum()) for span in parts(held, grid))
+    return Exported(path, _span(grid, held), epochs, values, size_bytes)
+
+
+def _held(stored: StoredCells, piece: Piece) -> Piece:
+    """The epochs from the first to the last that holds anything."""
+    bounds: list[int] = []
+    for span in parts(piece, stored.template.grid):
+        there = np.flatnonzero(stored.sources(span) != NO_SOURCE)
+        if there.size:
+            bounds = [*bounds[:1], span.start + int(there[0]), span.start + int(there[-1])]
+    return Piece(range(bounds[0], bounds[-1] + 1), piece.start_ns, piece.period_ns)
+
+
+def _new(path: Path) -> "Dataset":
+    try:
+        import netCDF4  # noqa: PLC0415 - only who asks for it needs it
+    except ImportError as error:
+        message = "NetCDF files need the library netCDF4: pip install 'gnssice-batch[export]'"
+        raise ConfigError(message) from error
+    return netCDF4.Dataset(path, "w", format="NETCDF4")
+
+
+def _define(file: "Dataset", stored: StoredCells, held: Piece, origin: Origin) -> None:
+    template = stored.template
+    file.createDimension("epoch", len(held.epochs))
+    file.createDimension("sid", len(template.axis.sids))
+    told = {**template.attributes, **coverage_attributes(_span(template.grid, held))}
+    told |= {"source_store": origin.url, "source_receiver": origin.receiver, "source_version": origin.snapshot}
+    file.setncatts({name: _plain(value) for name, value in told.items()})
+    columns = signal_columns(template.axis.sids, template.channels)
+    for spec in SID_COORDINATES:
+        made = _variable(file, spec, template.grid)
+        made[:] = columns[spec.name].astype(object) if spec.dtype == "str" else columns[spec.name]
+    for spec in (*EPOCH_COORDINATES, *VARIABLES):
+        _variable(file, spec, template.grid)
+
+
+def _variable(file: "Dataset", spec: ArraySpec, grid: Grid) -> Any:
+    sizes = {"epoch": min(grid.read_unit, len(file.dimensions["epoch"])), "sid": SID_READ_UNIT}
+    chunks = [min(sizes[dim], max(1, len(file.dimensions[dim]))) for dim in spec.dims]
+    if spec.dtype == "str":
+        made = file.createVariable(spec.name, str, spec.dims)
+    else:
+        packing = {"compression": "zlib", "complevel": _LEVEL, "shuffle": True, "chunksizes": chunks}
+        fill = {"fill_value": spec.fill} if spec.name in VALUES else {}
+        made = file.createVariable(spec.name, spec.dtype, spec.dims, **packing, **fill)
+    made.setncatts({name: _plain(value) for name, value in spec.attributes.items() if name not in _LEFT_OUT})
+    if len(spec.dims) > 1:
+        made.coordinates = " ".join(NON_INDEX_COORDINATES)
+    made.set_auto_maskandscale(False)
+    return made
+
+
+def _fill(file: "Dataset", stored: StoredCells, held: Piece, part_done: Callable[[], None]) -> int:
+    """Write the epochs part by part; return the number of values."""
+    values = 0
+    for span in parts(held, stored.template.grid):
+        cells = stored.read(span)
+        rows = slice(span.start - held.epochs.start, span.stop - held.epochs.start)
+        for spec in (*EPOCH_COORDINATES, *VARIABLES):
+            file[spec.name][rows] = cells[spec.name]
+        values += sum(int((~np.isnan(cells[name])).sum()) for name in VALUES)
+        part_done()
+    return values
+
+
+def _span(grid: Grid, held: Piece) -> Span:
+    return Span(grid.time_ns(held.epochs[0]), grid.time_ns(held.epochs[-1]))
+
+
+def _plain(value: object) -> object:
+    """An attribute as NetCDF takes it."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (list, tuple)):
+        return _row(list(value))
+    return value if isinstance(value, (str, int, float)) else str(value)
+
+
+def _row(values: list[Any]) -> object:
+    if all(isinstance(one, str) for one in values):
+        return values
+    return np.array(values)

@@ -1,0 +1,149 @@
+"""A receiver of the store exported into a folder."""
+
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Final
+
+from gnssice_batch.errors import ConfigError, StoreError
+from gnssice_batch.export.origins import COLUMNS
+from gnssice_batch.export.values import (
+    Choice,
+    Compression,
+    Exported,
+    ExportReport,
+    Format,
+    Origin,
+    Withheld,
+)
+from gnssice_batch.export.writing import Exporter, Told
+from gnssice_batch.job.target import Target
+from gnssice_batch.model.grid import gps_datetime
+from gnssice_batch.model.values import HeaderFacts, Span
+from gnssice_batch.operate.status import existing_repository
+from gnssice_batch.store.layout.coverage import coverage
+from gnssice_batch.store.reading.cells import cells_of_snapshot
+from gnssice_batch.store.reading.contents import stored_receivers
+from gnssice_batch.store.versions import VersionName, snapshot_of
+from gnssice_batch.visible import visible
+
+_RINEX: Final = (Format.RINEX3, Format.RINEX2)
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nobody is told how far an export is."""
+
+    def stage(self, name: str, tasks: int) -> None:
+        """Nothing is done."""
+
+    def finished(self, key: str, size_bytes: int) -> None:
+        """Nothing is done."""
+
+
+def export_receiver(
+    target: Target,
+    receiver: str,
+    folder: Path,
+    choice: Choice,
+    version: VersionName | None = None,
+    told: Told | None = None,
+) -> ExportReport:
+    """Write a receiver as it is at one version, file by file.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+    version
+        None: what the branch of the target holds now.
+
+    Raises
+    ------
+    ConfigError
+        When the choice asks for what there is not, or the folder can't be written.
+    StoreError
+        When there is no such repository, version or receiver.
+    """
+    check(choice)
+    repository = existing_repository(target)
+    snapshot = repository.head(target.branch) if version is None else snapshot_of(repository, version, target.branch)
+    there = stored_receivers(repository, target.branch, snapshot)
+    if receiver not in there:
+        msg = f"the store has no receiver {receiver!r} in version {snapshot}; it has {', '.join(there) or 'none'}"
+        raise StoreError(msg)
+    stored = cells_of_snapshot(repository.location, snapshot, receiver)
+    written_at = repository.handle.lookup_snapshot(snapshot).written_at.astimezone(UTC)
+    origin = Origin(repository.url, receiver, snapshot, written_at.isoformat(timespec="seconds"), "", HeaderFacts())
+    held = coverage(stored.group, stored.template.grid)
+    exporter = Exporter(stored, stored.ledger(COLUMNS), origin, choice, made(folder), told or Quiet())
+    files = list(exporter.files(held)) if held else []
+    return ExportReport(
+        url=repository.url,
+        snapshot=snapshot,
+        receiver=receiver,
+        format=choice.format,
+        files=tuple(one for one in files if isinstance(one, Exported)),
+        withheld=tuple(one for one in files if isinstance(one, Withheld)),
+    )
+
+
+def check(choice: Choice) -> None:
+    """Refuse a choice of which nothing can come.
+
+    Raises
+    ------
+    ConfigError
+        With one sentence.
+    """
+    if choice.format not in _RINEX and choice.compression is not Compression.NONE:
+        message = f"{choice.format} is packed in itself: --compress is for RINEX"
+        raise ConfigError(message)
+    if choice.since_ns is not None and choice.until_ns is not None and choice.since_ns >= choice.until_ns:
+        message = "--since is not before --until"
+        raise ConfigError(message)
+
+
+def made(folder: Path) -> Path:
+    """A folder, made where it is missing.
+
+    Raises
+    ------
+    ConfigError
+        When it can't be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the folder {folder} can't be made: {error.strerror}"
+        raise ConfigError(message) from error
+    return folder
+
+
+def as_json(report: ExportReport) -> dict[str, object]:
+    """The report as plain JSON values."""
+    return {
+        "url": report.url,
+        "version": report.snapshot,
+        "receiver": report.receiver,
+        "format": str(report.format),
+        "files": [
+            {
+                "path": visible(str(one.path)),
+                **_span_json(one.span),
+                "epochs": one.epochs,
+                "values": one.values,
+                "size_bytes": one.size_bytes,
+                "notes": {str(note): number for note, number in one.notes.items()},
+            }
+            for one in report.files
+        ],
+        "withheld": [
+            {"path": visible(str(one.path)), **_span_json(one.span), "why": str(one.why), "detail": one.detail}
+            for one in report.withheld
+        ],
+    }
+
+
+def _span_json(span: Span) -> dict[str, object]:
+    return {"first_epoch": str(gps_datetime(span.first_ns)), "last_epoch": str(gps_datetime(span.last_ns))}
