@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 import gnssice_batch.cli.doctor  # these register their commands
+import gnssice_batch.cli.export
 import gnssice_batch.cli.init
 import gnssice_batch.cli.looking
 import gnssice_batch.cli.maintain

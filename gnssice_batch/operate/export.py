@@ -3,31 +3,24 @@
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Final
 
 from gnssice_batch.errors import ConfigError, StoreError
-from gnssice_batch.export.origins import COLUMNS
-from gnssice_batch.export.values import (
+from gnssice_batch.exports.origins import COLUMNS
+from gnssice_batch.exports.values import (
     Choice,
-    Compression,
     Exported,
     ExportReport,
-    Format,
     Origin,
     Withheld,
 )
-from gnssice_batch.export.writing import Exporter, Told
+from gnssice_batch.exports.writing import Exporter, Told
 from gnssice_batch.job.target import Target
-from gnssice_batch.model.grid import gps_datetime
-from gnssice_batch.model.values import HeaderFacts, Span
+from gnssice_batch.model.values import HeaderFacts
 from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.reading.cells import cells_of_snapshot
 from gnssice_batch.store.reading.contents import stored_receivers
 from gnssice_batch.store.versions import VersionName, snapshot_of
-from gnssice_batch.visible import visible
-
-_RINEX: Final = (Format.RINEX3, Format.RINEX2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +54,10 @@ def export_receiver(
     Raises
     ------
     ConfigError
-        When the choice asks for what there is not, or the folder can't be written.
+        When the folder can't be made, or a library for the format is missing.
     StoreError
         When there is no such repository, version or receiver.
     """
-    check(choice)
     repository = existing_repository(target)
     snapshot = repository.head(target.branch) if version is None else snapshot_of(repository, version, target.branch)
     there = stored_receivers(repository, target.branch, snapshot)
@@ -88,22 +80,6 @@ def export_receiver(
     )
 
 
-def check(choice: Choice) -> None:
-    """Refuse a choice of which nothing can come.
-
-    Raises
-    ------
-    ConfigError
-        With one sentence.
-    """
-    if choice.format not in _RINEX and choice.compression is not Compression.NONE:
-        message = f"{choice.format} is packed in itself: --compress is for RINEX"
-        raise ConfigError(message)
-    if choice.since_ns is not None and choice.until_ns is not None and choice.since_ns >= choice.until_ns:
-        message = "--since is not before --until"
-        raise ConfigError(message)
-
-
 def made(folder: Path) -> Path:
     """A folder, made where it is missing.
 
@@ -118,32 +94,3 @@ def made(folder: Path) -> Path:
         message = f"the folder {folder} can't be made: {error.strerror}"
         raise ConfigError(message) from error
     return folder
-
-
-def as_json(report: ExportReport) -> dict[str, object]:
-    """The report as plain JSON values."""
-    return {
-        "url": report.url,
-        "version": report.snapshot,
-        "receiver": report.receiver,
-        "format": str(report.format),
-        "files": [
-            {
-                "path": visible(str(one.path)),
-                **_span_json(one.span),
-                "epochs": one.epochs,
-                "values": one.values,
-                "size_bytes": one.size_bytes,
-                "notes": {str(note): number for note, number in one.notes.items()},
-            }
-            for one in report.files
-        ],
-        "withheld": [
-            {"path": visible(str(one.path)), **_span_json(one.span), "why": str(one.why), "detail": one.detail}
-            for one in report.withheld
-        ],
-    }
-
-
-def _span_json(span: Span) -> dict[str, object]:
-    return {"first_epoch": str(gps_datetime(span.first_ns)), "last_epoch": str(gps_datetime(span.last_ns))}

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from gnssice_batch import __version__
-from gnssice_batch.export.columns import Observable, scaled
-from gnssice_batch.export.times import calendar_of
-from gnssice_batch.export.types2 import VERSION as VERSION_2
-from gnssice_batch.export.values import Origin
+from gnssice_batch.exports.columns import Observable, scaled
+from gnssice_batch.exports.times import calendar_of
+from gnssice_batch.exports.types2 import VERSION as VERSION_2
+from gnssice_batch.exports.values import Origin
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import HeaderFacts
 

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.export.cells import PHASE
-from gnssice_batch.export.survey import ABSENT, KINDS, Found
+from gnssice_batch.exports.cells import PHASE
+from gnssice_batch.exports.survey import ABSENT, KINDS, Found
 from gnssice_batch.model.values import SignalAxis
 from gnssice_batch.signals import SYSTEMS, columns, split_sid
 

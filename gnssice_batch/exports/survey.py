@@ -5,8 +5,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.export.cells import PHASE, PSEUDORANGE
-from gnssice_batch.export.values import Records
+from gnssice_batch.exports.cells import PHASE, PSEUDORANGE
+from gnssice_batch.exports.values import Records
 from gnssice_batch.rinex.primitives.jit import kernel
 
 ABSENT: Final = -1

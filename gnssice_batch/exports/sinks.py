@@ -11,7 +11,7 @@ from typing import IO, Final, Protocol
 import hatanaka
 from isal import igzip
 
-from gnssice_batch.export.values import Compression
+from gnssice_batch.exports.values import Compression, Why, WithheldError
 
 CHUNK_BYTES: Final = 4 << 20
 """Text that is packed at a time: of a CRINEX file each such part begins anew."""
@@ -72,7 +72,7 @@ class _Compact:
         """Take whole epochs."""
         if len(self._under_way) >= _UNDER_WAY:
             self._take()
-        self._under_way.append(self._threads.submit(hatanaka.rnx2crx, self._header + text))
+        self._under_way.append(self._threads.submit(_compact, self._header + text))
 
     def finish(self) -> None:
         """Write what is under way."""
@@ -88,6 +88,13 @@ class _Compact:
             self._file.write(b"\n".join((first, dated, rest)))
             self._has_header = True
         self._file.write(memoryview(packed)[end:])
+
+
+def _compact(text: bytes) -> bytes:
+    try:
+        return bytes(hatanaka.rnx2crx(text))
+    except hatanaka.HatanakaException as error:
+        raise WithheldError(Why.NOT_COMPACT, f"rnx2crx makes no CRINEX of it ({error}): use none or gz") from error
 
 
 @contextmanager

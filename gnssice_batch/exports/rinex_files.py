@@ -8,17 +8,17 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.export import text2, text3
-from gnssice_batch.export.columns import Layout, Observable, in_kernel, layout, observables
-from gnssice_batch.export.headers import Content, header2, header3
-from gnssice_batch.export.pieces import parts
-from gnssice_batch.export.records import Block, records_of
-from gnssice_batch.export.sinks import CHUNK_BYTES, Sink, replaced, sink
-from gnssice_batch.export.slips import ImpliedSlips
-from gnssice_batch.export.survey import ABSENT, LEVELS, Found, look_at, nothing_found
-from gnssice_batch.export.times import calendars
-from gnssice_batch.export.types2 import types_of
-from gnssice_batch.export.values import (
+from gnssice_batch.exports import text2, text3
+from gnssice_batch.exports.columns import Layout, Observable, in_kernel, layout, observables
+from gnssice_batch.exports.headers import Content, header2, header3
+from gnssice_batch.exports.pieces import parts
+from gnssice_batch.exports.records import Block, records_of
+from gnssice_batch.exports.sinks import CHUNK_BYTES, Sink, replaced, sink
+from gnssice_batch.exports.slips import ImpliedSlips
+from gnssice_batch.exports.survey import ABSENT, LEVELS, Found, look_at, nothing_found
+from gnssice_batch.exports.times import calendars
+from gnssice_batch.exports.types2 import types_of
+from gnssice_batch.exports.values import (
     Choice,
     Exported,
     Format,

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.export.pieces import parts
-from gnssice_batch.export.sinks import replaced
-from gnssice_batch.export.values import Arrays, Choice, Exported, Origin, Piece
+from gnssice_batch.exports.pieces import parts
+from gnssice_batch.exports.sinks import replaced
+from gnssice_batch.exports.values import Arrays, Choice, Exported, Origin, Piece
 from gnssice_batch.model.grid import Grid, gps_datetime
 from gnssice_batch.model.template import EPOCH_COORDINATES, OBSERVED_COORDINATES, VALUES, VARIABLES, ArraySpec
 from gnssice_batch.model.values import NO_SOURCE, Span

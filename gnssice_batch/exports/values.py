@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -9,7 +10,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gnssice_batch.errors import ConfigError
+from gnssice_batch.model.grid import GPS_EPOCH, gps_datetime
 from gnssice_batch.model.values import HeaderFacts, Span
+from gnssice_batch.visible import visible
 
 NO_CLOCK: Final = int(np.iinfo(np.int64).min)
 """The receiver clock offset of an epoch that has none."""
@@ -58,6 +62,8 @@ class Why(StrEnum):
     """The time of an epoch has more decimals than its field."""
     CLOCK_OFFSET = "clock_offset"
     """The receiver clock offset of an epoch has more digits than its field."""
+    NOT_COMPACT = "not_compact"
+    """The program that makes CRINEX refuses it."""
     NO_TYPES = "no_types"
     """RINEX 2 has no observation types that are read as these signals."""
 
@@ -89,6 +95,49 @@ class Choice:
     until_ns: int | None = None
     """End of what is wanted, itself left out; None: all there is."""
     overwrite: bool = False
+
+
+def choice_of(
+    file_format: str,
+    compress: str,
+    each: str,
+    since: date | None,
+    until: date | None,
+    *,
+    overwrite: bool,
+) -> Choice:
+    """A choice from the words for it.
+
+    Raises
+    ------
+    ConfigError
+        When a word is none of those there are, or nothing can come of it.
+    """
+    packing = _word(Compression, compress, "compression")
+    chosen = _word(Format, file_format, "format")
+    if packing is not Compression.NONE and chosen not in {Format.RINEX3, Format.RINEX2}:
+        message = f"{chosen} is packed in itself: compression {packing} is for RINEX"
+        raise ConfigError(message)
+    first_ns, end_ns = (None if moment is None else _moment_ns(moment) for moment in (since, until))
+    if first_ns is not None and end_ns is not None and first_ns >= end_ns:
+        message = f"nothing is from {since} until {until}"
+        raise ConfigError(message)
+    return Choice(chosen, packing, _word(Each, each, "span of a file"), first_ns, end_ns, overwrite)
+
+
+def _word[E: StrEnum](words: type[E], word: str, what: str) -> E:
+    if word not in set(words):
+        message = f"{word!r} is no {what}: there are {', '.join(words)}"
+        raise ConfigError(message)
+    return words(word)
+
+
+def _moment_ns(moment: date) -> int:
+    """GPS time of a moment without a zone."""
+    if isinstance(moment, datetime) and moment.tzinfo is not None:
+        message = f"{moment} has a time zone: epochs are GPS time, without one"
+        raise ConfigError(message)
+    return int((np.datetime64(moment, "ns") - GPS_EPOCH).astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +194,18 @@ class Exported:
     values: int
     size_bytes: int
     notes: Mapping[Note, int] = field(default_factory=dict)
+    """What it says otherwise than the store, counted."""
+
+    def as_json(self) -> dict[str, object]:
+        """The file as plain JSON values."""
+        return {
+            "path": visible(str(self.path)),
+            **_span_json(self.span),
+            "epochs": self.epochs,
+            "values": self.values,
+            "size_bytes": self.size_bytes,
+            "notes": {str(note): number for note, number in self.notes.items()},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +217,11 @@ class Withheld:
     why: Why
     detail: str
     """Which value, of which epoch and signal, and what to do."""
+
+    def as_json(self) -> dict[str, object]:
+        """The file as plain JSON values."""
+        told = {"why": str(self.why), "detail": self.detail}
+        return {"path": visible(str(self.path)), **_span_json(self.span), **told}
 
 
 class WithheldError(Exception):
@@ -176,3 +242,18 @@ class ExportReport:
     format: Format
     files: Sequence[Exported]
     withheld: Sequence[Withheld]
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain JSON values."""
+        return {
+            "url": self.url,
+            "version": self.snapshot,
+            "receiver": self.receiver,
+            "format": str(self.format),
+            "files": [one.as_json() for one in self.files],
+            "withheld": [one.as_json() for one in self.withheld],
+        }
+
+
+def _span_json(span: Span) -> dict[str, object]:
+    return {"first_epoch": str(gps_datetime(span.first_ns)), "last_epoch": str(gps_datetime(span.last_ns))}

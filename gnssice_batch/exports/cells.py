@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gnssice_batch.export.digits import ZERO, Bytes, decimal
+from gnssice_batch.exports.digits import ZERO, Bytes, decimal
 from gnssice_batch.rinex.primitives.jit import inlined, kernel
 
 SNR: Final = 0

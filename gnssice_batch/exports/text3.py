@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from gnssice_batch.export.cells import put_cell
-from gnssice_batch.export.digits import NEWLINE, ZERO, Bytes, blank, cardinal, decimal, padded
-from gnssice_batch.export.values import NO_CLOCK
+from gnssice_batch.exports.cells import put_cell
+from gnssice_batch.exports.digits import NEWLINE, ZERO, Bytes, blank, cardinal, decimal, padded
+from gnssice_batch.exports.values import NO_CLOCK
 from gnssice_batch.rinex.primitives.jit import kernel
 
 EPOCH_BYTES: Final = 57

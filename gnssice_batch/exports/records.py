@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.export.values import NO_CLOCK, Arrays, Note, Records, Why, WithheldError
+from gnssice_batch.exports.values import NO_CLOCK, Arrays, Note, Records, Why, WithheldError
 from gnssice_batch.model.grid import Grid, gps_datetime
 from gnssice_batch.model.template import VARIABLES
 from gnssice_batch.model.values import NO_SOURCE

@@ -7,12 +7,13 @@ from typing import Any, Final, Protocol
 
 import numpy.typing as npt
 
-from gnssice_batch.export.netcdf_files import write_netcdf
-from gnssice_batch.export.origins import changes, facts_of, rows_in_order, station_of
-from gnssice_batch.export.parquet_files import write_parquet
-from gnssice_batch.export.pieces import file_name, parts, pieces, systems_of
-from gnssice_batch.export.rinex_files import write_rinex
-from gnssice_batch.export.values import (
+from gnssice_batch.errors import StoreError
+from gnssice_batch.exports.netcdf_files import write_netcdf
+from gnssice_batch.exports.origins import changes, facts_of, rows_in_order, station_of
+from gnssice_batch.exports.parquet_files import write_parquet
+from gnssice_batch.exports.pieces import file_name, parts, pieces, systems_of
+from gnssice_batch.exports.rinex_files import write_rinex
+from gnssice_batch.exports.values import (
     Choice,
     Exported,
     Format,
@@ -73,7 +74,13 @@ class Exporter:
                 yield found
 
     def _file(self, piece: Piece, done: "_Done") -> Exported | Withheld | None:
-        """Write one file; None where it would hold nothing."""
+        """Write one file; None where it would hold nothing.
+
+        Raises
+        ------
+        StoreError
+            When it can't be read or written.
+        """
         first = self._first_epochs(piece)
         if not first:
             return None
@@ -88,6 +95,9 @@ class Exporter:
             return _WRITERS[self.choice.format](path, self.stored, piece, origin, self.choice, done.part)
         except WithheldError as error:
             return Withheld(path, span, error.why, error.detail)
+        except OSError as error:
+            msg = f"{path} can't be written ({error.strerror or error}); the files before it are whole"
+            raise StoreError(msg) from error
 
     def _first_epochs(self, piece: Piece) -> dict[int, int]:
         """By ledger row, in order of appearance, the first epoch of a file that is from it."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.export.cells import PHASE
-from gnssice_batch.export.values import Records
+from gnssice_batch.exports.cells import PHASE
+from gnssice_batch.exports.values import Records
 
 _LLI = 4
 _FAILURE = 1

@@ -1,15 +1,16 @@
 """One NetCDF4 file of a stored receiver: the same dataset as `open_dataset` gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.export.pieces import parts
-from gnssice_batch.export.sinks import replaced
-from gnssice_batch.export.values import Choice, Exported, Origin, Piece
+from gnssice_batch.exports.pieces import parts
+from gnssice_batch.exports.sinks import replaced
+from gnssice_batch.exports.values import Choice, Exported, Origin, Piece
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import (
     EPOCH_COORDINATES,
@@ -49,13 +50,24 @@ def write_netcdf(
     """
     held = _held(stored, piece)
     with replaced(path) as unfinished:
-        with _new(unfinished) as file:
+        with _failures_of_the_disk(), _new(unfinished) as file:
             _define(file, stored, held, origin)
             values = _fill(file, stored, held, part_done)
         size_bytes = unfinished.stat().st_size
     grid = stored.template.grid
     epochs = sum(int((stored.sources(span) != NO_SOURCE).sum()) for span in parts(held, grid))
     return Exported(path, _span(grid, held), epochs, values, size_bytes)
+
+
+@contextmanager
+def _failures_of_the_disk() -> Iterator[None]:
+    """Raise as `OSError` what the library says of a file that can't be written."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("NetCDF:"):
+            raise
+        raise OSError(str(error)) from error
 
 
 def _held(stored: StoredCells, piece: Piece) -> Piece:

@@ -5,8 +5,8 @@ from functools import cache
 from itertools import combinations
 from typing import Final
 
-from gnssice_batch.export.columns import Observable
-from gnssice_batch.export.values import Why, WithheldError
+from gnssice_batch.exports.columns import Observable
+from gnssice_batch.exports.values import Why, WithheldError
 from gnssice_batch.signals import columns
 from gnssice_batch.wording import several
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
-from gnssice_batch.export.values import Choice, Compression, Each, Format, Piece
+from gnssice_batch.exports.values import Choice, Compression, Each, Format, Piece
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, Grid
 from gnssice_batch.model.values import Span
 
