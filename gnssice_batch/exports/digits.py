@@ -14,6 +14,8 @@ BLANK: Final = np.uint8(ord(" "))
 NEWLINE: Final = np.uint8(ord("\n"))
 _MINUS: Final = np.uint8(ord("-"))
 _DOT: Final = np.uint8(ord("."))
+_TEN: Final = np.uint64(10)
+"""Division without a sign is several times as fast."""
 
 
 @inlined
@@ -43,22 +45,24 @@ def cardinal(buffer: Bytes, end: int, number: int) -> None:
 
 
 @inlined
-def decimal(buffer: Bytes, end: int, number: int, decimals: int) -> None:
-    """Write an integer with a point before its last places, so that it ends before a place.
+def decimal(buffer: Bytes, start: int, end: int, number: int, decimals: int) -> None:
+    """Write an integer with a point before its last places, between two places.
 
-    At least one digit stands before the point.
+    At least one digit stands before the point, and blanks from `start` on.
     """
-    rest = abs(number)
+    rest = np.uint64(abs(number))
     for place in range(decimals):
-        buffer[end - 1 - place] = ZERO + np.uint8(rest % 10)
-        rest //= 10
+        buffer[end - 1 - place] = ZERO + np.uint8(rest % _TEN)
+        rest //= _TEN
     at = end - decimals - 1
     buffer[at] = _DOT
     while True:
         at -= 1
-        buffer[at] = ZERO + np.uint8(rest % 10)
-        rest //= 10
+        buffer[at] = ZERO + np.uint8(rest % _TEN)
+        rest //= _TEN
         if rest == 0:
             break
     if number < 0:
-        buffer[at - 1] = _MINUS
+        at -= 1
+        buffer[at] = _MINUS
+    blank(buffer, start, at)

@@ -35,7 +35,7 @@ def _epoch(buffer: Bytes, at: int, e: int, told: Any, layout: Any, arrays: Any) 
     padded(buffer, at + 1, 2, told.calendar[e, 0] % 100)
     for part in range(1, 5):
         cardinal(buffer, at + 3 + 3 * part, told.calendar[e, part])
-    decimal(buffer, at + 26, told.calendar[e, 5], 7)
+    decimal(buffer, at + 15, at + 26, told.calendar[e, 5], 7)
     buffer[at + 28] = ZERO + np.uint8(told.flag[e])
     end = at + _NAMES_AT
     for satellite in range(layout.count.size):
@@ -60,7 +60,7 @@ def _line_end(buffer: Bytes, start: int, end: int, e: int, told: Any) -> int:
     """End the first line of an epoch, with its clock offset if it has one."""
     if told.clock_ps[e] != NO_CLOCK:
         end = start + _CLOCK_END
-        decimal(buffer, end, told.clock_ps[e] // 1000, 9)
+        decimal(buffer, end - 12, end, told.clock_ps[e] // 1000, 9)
     return _plain_end(buffer, end)
 
 
@@ -94,7 +94,8 @@ def _satellite(buffer: Bytes, at: int, e: int, satellite: int, layout: Any, arra
             at = _plain_end(buffer, end)
             end = at
         field = at + 16 * (k % FIELDS_A_LINE)
-        blank(buffer, field, field + 16)
         length = put_cell(buffer, field, e, (satellite, k), layout, arrays)
-        end = field + length if length else end
+        if length:
+            blank(buffer, end, field)
+            end = field + length
     return _plain_end(buffer, end)

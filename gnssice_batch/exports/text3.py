@@ -42,24 +42,26 @@ def _epoch(buffer: Bytes, at: int, e: int, count: int, told: Any) -> None:
     padded(buffer, at + 2, 4, told.calendar[e, 0])
     for part in range(1, 5):
         padded(buffer, at + 4 + 3 * part, 2, told.calendar[e, part])
-    decimal(buffer, at + 29, told.calendar[e, 5], 7)
+    decimal(buffer, at + 18, at + 29, told.calendar[e, 5], 7)
     buffer[at + 31] = ZERO + np.uint8(told.flag[e])
     cardinal(buffer, at + 35, count)
     if has_clock:
-        decimal(buffer, end, told.clock_ps[e], 12)
+        decimal(buffer, end - 15, end, told.clock_ps[e], 12)
     buffer[end] = NEWLINE
 
 
 @kernel
 def _satellite(buffer: Bytes, at: int, e: int, satellite: int, layout: Any, arrays: Any) -> int:
     """Write the record of a satellite that has anything; return where the next one begins."""
-    end, columns = at, layout.count[satellite]
-    for k in range(columns):
-        field = at + 3 + 16 * k
-        blank(buffer, field, field + 16)
+    begin = at + 3
+    end = begin
+    for k in range(layout.count[satellite]):
+        field = begin + 16 * k
         length = put_cell(buffer, field, e, (satellite, k), layout, arrays)
-        end = field + length if length else end
-    if end == at:
+        if length:
+            blank(buffer, end, field)
+            end = field + length
+    if end == begin:
         return at
     for place in range(3):
         buffer[at + place] = layout.names[satellite, place]
