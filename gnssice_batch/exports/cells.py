@@ -53,16 +53,16 @@ def _put_phase(buffer: Bytes, at: int, cell: tuple[int, int], factor: float, arr
 
 
 @inlined
-def _units(value: float, factor: float) -> int:
+def _units(value: float, factor: float) -> Any:
     """Return the integer that stands before the last three decimals are cut off by the point."""
     return np.int64(np.rint(value * factor))
 
 
 @inlined
-def _put_indicators(buffer: Bytes, at: int, lli: int, ssi: int) -> int:
+def _put_indicators(buffer: Bytes, at: int, lli: Any, ssi: Any) -> int:
     if lli >= 0 or ssi >= 0:
         buffer[at + _NUMBER_BYTES] = ZERO + np.uint8(lli) if lli >= 0 else BLANK
     if ssi >= 0:
         buffer[at + _NUMBER_BYTES + 1] = ZERO + np.uint8(ssi)
         return _NUMBER_BYTES + 2
-    return _NUMBER_BYTES + (lli >= 0)
+    return _NUMBER_BYTES + 1 if lli >= 0 else _NUMBER_BYTES

@@ -41,7 +41,7 @@ class Layout(NamedTuple):
     """(T, K) which data variable."""
     factor: npt.NDArray[np.float64]
     """(T, K) what values are multiplied with to be whole."""
-    count: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int64]
     """(T,) columns of the satellite's system."""
 
     @property
@@ -57,7 +57,7 @@ class InKernel(NamedTuple):
     place: npt.NDArray[np.int32]
     kind: npt.NDArray[np.int8]
     factor: npt.NDArray[np.float64]
-    count: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int64]
 
 
 def observables(axis: SignalAxis, found: Found) -> dict[str, tuple[Observable, ...]]:
@@ -107,7 +107,7 @@ def layout(axis: SignalAxis, found: Found, of_system: Mapping[str, Sequence[Obse
     made = _empty(svs, width)
     for number, sv in enumerate(svs):
         columns_ = of_system.get(sv[0], ())
-        made.count[number] = len(columns_)
+        made.columns[number] = len(columns_)
         for k, column in enumerate(columns_):
             if column is not None:
                 made.place[number, k] = places.get(_signal(sv, column.code), -1)
@@ -118,7 +118,7 @@ def layout(axis: SignalAxis, found: Found, of_system: Mapping[str, Sequence[Obse
 
 def in_kernel(made: Layout) -> InKernel:
     """The arrays of a layout, not copied."""
-    return InKernel(made.names, made.place, made.kind, made.factor, made.count)
+    return InKernel(made.names, made.place, made.kind, made.factor, made.columns)
 
 
 def scaled(of_system: Mapping[str, Iterable[Observable]]) -> dict[tuple[str, int], list[str]]:

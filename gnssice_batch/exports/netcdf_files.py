@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.exports.pieces import parts
 from gnssice_batch.exports.sinks import replaced
 from gnssice_batch.exports.values import Choice, Exported, Origin, Piece
 from gnssice_batch.model.grid import Grid
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from netCDF4 import Dataset
 
 _LEVEL: Final = 4
+_EMPTY_AT_ONCE: Final = 1 << 14
 _LEFT_OUT: Final = frozenset({"_FillValue", "dtype"})
 
 
@@ -55,7 +57,7 @@ def write_netcdf(
             values = _fill(file, stored, held, part_done)
         size_bytes = unfinished.stat().st_size
     grid = stored.template.grid
-    epochs = sum(int((stored.sources(span) != NO_SOURCE).sum()) for span in parts(held, grid))
+    epochs = sum(int((stored.sources(span) != NO_SOURCE).sum()) for span in held.parts)
     return Exported(path, _span(grid, held), epochs, values, size_bytes)
 
 
@@ -73,11 +75,11 @@ def _failures_of_the_disk() -> Iterator[None]:
 def _held(stored: StoredCells, piece: Piece) -> Piece:
     """The epochs from the first to the last that holds anything."""
     bounds: list[int] = []
-    for span in parts(piece, stored.template.grid):
+    for span in piece.parts:
         there = np.flatnonzero(stored.sources(span) != NO_SOURCE)
         if there.size:
             bounds = [*bounds[:1], span.start + int(there[0]), span.start + int(there[-1])]
-    return Piece(range(bounds[0], bounds[-1] + 1), piece.start_ns, piece.period_ns)
+    return replace(piece, epochs=range(bounds[0], bounds[-1] + 1))
 
 
 def _new(path: Path) -> "Dataset":
@@ -110,8 +112,8 @@ def _variable(file: "Dataset", spec: ArraySpec, grid: Grid) -> Any:
     if spec.dtype == "str":
         made = file.createVariable(spec.name, str, spec.dims)
     else:
-        packing = {"compression": "zlib", "complevel": _LEVEL, "shuffle": True, "chunksizes": chunks}
-        fill = {"fill_value": spec.fill} if spec.name in VALUES else {}
+        packing: dict[str, Any] = {"compression": "zlib", "complevel": _LEVEL, "shuffle": True, "chunksizes": chunks}
+        fill: dict[str, Any] = {"fill_value": spec.fill} if spec.name in VALUES else {}
         made = file.createVariable(spec.name, spec.dtype, spec.dims, **packing, **fill)
     made.setncatts({name: _plain(value) for name, value in spec.attributes.items() if name not in _LEFT_OUT})
     if len(spec.dims) > 1:
@@ -121,16 +123,38 @@ def _variable(file: "Dataset", spec: ArraySpec, grid: Grid) -> Any:
 
 
 def _fill(file: "Dataset", stored: StoredCells, held: Piece, part_done: Callable[[], None]) -> int:
-    """Write the epochs part by part; return the number of values."""
+    """Write the epochs part by part, also those that hold nothing; return the number of values."""
     values = 0
-    for span in parts(held, stored.template.grid):
-        cells = stored.read(span)
-        rows = slice(span.start - held.epochs.start, span.stop - held.epochs.start)
+    for part, is_held in _all_parts(held):
+        cells = stored.read(part) if is_held else _nothing(stored, part)
+        rows = slice(part.start - held.epochs.start, part.stop - held.epochs.start)
         for spec in (*EPOCH_COORDINATES, *VARIABLES):
             file[spec.name][rows] = cells[spec.name]
-        values += sum(int((~np.isnan(cells[name])).sum()) for name in VALUES)
-        part_done()
+        if is_held:
+            values += sum(int((~np.isnan(cells[name])).sum()) for name in VALUES)
+            part_done()
     return values
+
+
+def _all_parts(held: Piece) -> Iterator[tuple[range, bool]]:
+    """The parts that hold anything, and what lies between them in pieces of bounded size."""
+    at = held.epochs.start
+    for one in held.parts:
+        part = range(max(one.start, at), min(one.stop, held.epochs.stop))
+        for start in range(at, part.start, _EMPTY_AT_ONCE):
+            yield range(start, min(start + _EMPTY_AT_ONCE, part.start)), False
+        yield part, True
+        at = part.stop
+
+
+def _nothing(stored: StoredCells, part: range) -> dict[str, npt.NDArray[Any]]:
+    grid, sizes = stored.template.grid, {"epoch": len(part), "sid": len(stored.template.axis.sids)}
+    cells: dict[str, npt.NDArray[Any]] = {
+        spec.name: np.broadcast_to(np.array(spec.fill, spec.dtype), [sizes[dim] for dim in spec.dims])
+        for spec in (*EPOCH_COORDINATES, *VARIABLES)
+    }
+    cells["epoch"] = grid.time_ns(part.start) + np.arange(len(part)) * grid.interval_ns
+    return cells
 
 
 def _span(grid: Grid, held: Piece) -> Span:

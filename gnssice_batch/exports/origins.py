@@ -66,5 +66,7 @@ def changes(ledger: Mapping[str, npt.NDArray[Any]], rows: Sequence[int], times_n
 
 @lru_cache(maxsize=4096)
 def _facts(text: str) -> HeaderFacts:
-    told = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
+    told: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
+    }
     return HeaderFacts(**{name: value for name, value in told.items() if name in _NAMES})

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.exports.pieces import parts
 from gnssice_batch.exports.sinks import replaced
 from gnssice_batch.exports.values import Arrays, Choice, Exported, Origin, Piece
 from gnssice_batch.model.grid import Grid, gps_datetime
@@ -44,7 +43,7 @@ def write_parquet(
     sids = arrow.array(list(template.axis.sids), arrow.string())
     with replaced(path) as unfinished:
         with parquet.ParquetWriter(unfinished, schema, compression="zstd") as file:
-            for span in parts(piece, template.grid):
+            for span in piece.parts:
                 for start, cells in _groups(stored, span):
                     held = np.flatnonzero(cells["source_file"] != NO_SOURCE)
                     if held.size:

@@ -1,9 +1,13 @@
 """The span of a receiver cut into files, and their names."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from gnssice_batch.exports.values import Choice, Compression, Each, Format, Piece
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, Grid
@@ -39,11 +43,21 @@ def pieces(grid: Grid, held: Span, choice: Choice) -> Iterator[Piece]:
         yield Piece(_slots(grid, max(start_ns, first_ns), min(stop_ns, end_ns)), start_ns, stop_ns - start_ns)
 
 
-def parts(piece: Piece, grid: Grid) -> Iterator[range]:
-    """The epochs of a file, read unit by read unit."""
-    inner = range(piece.epochs.start // grid.read_unit + 1, -(-piece.epochs.stop // grid.read_unit))
-    edges = [piece.epochs.start, *(number * grid.read_unit for number in inner), piece.epochs.stop]
-    yield from map(range, edges[:-1], edges[1:])
+def with_parts(piece: Piece, units: npt.NDArray[np.int64], grid: Grid) -> Piece:
+    """A file with those of its epochs that are to be read.
+
+    Parameters
+    ----------
+    units
+        The read units that hold anything, ascending.
+    """
+    if not piece.epochs:
+        return piece
+    ends = (piece.epochs[0] // grid.read_unit, piece.epochs[-1] // grid.read_unit + 1)
+    first, last = np.searchsorted(units, ends).tolist()
+    found = (range(unit * grid.read_unit, (unit + 1) * grid.read_unit) for unit in units[first:last].tolist())
+    start, stop = piece.epochs.start, piece.epochs.stop
+    return replace(piece, parts=tuple(range(max(one.start, start), min(one.stop, stop)) for one in found))
 
 
 def file_name(piece: Piece, grid: Grid, station: str, systems: str, choice: Choice) -> str:

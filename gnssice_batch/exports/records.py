@@ -16,6 +16,8 @@ _PS_PER_S: Final = 1e12
 _WIDEST_CLOCK_PS: Final = 10**14
 """100 s: F15.12 holds what is smaller, and a tenth of it where it is negative."""
 
+_ALONG: Final = ("epoch_flag", "rx_clock_offset", "epoch_offset")
+
 type _Cube = npt.NDArray[Any]
 
 
@@ -73,20 +75,22 @@ def _parts(block: Block, rows: npt.NDArray[np.intp]) -> Iterator[_Part]:
     """The epochs as their own files have them, then those of signals that have another time."""
     cells, joined = block.cells, block.joined
     cubes = [cells[spec.name] for spec in VARIABLES]
-    along = [cells[name][rows] for name in ("epoch_flag", "rx_clock_offset", "epoch_offset")]
+    along = {name: cells[name][rows] for name in _ALONG}
     apart = _apart(block)
     if apart is None:
-        yield _Part(rows, *along, [_taken(cube, rows) for cube in cubes])
+        yield _part(rows, along, cubes)
         return
-    kept = [_masked(cube, ~apart, spec.fill) for cube, spec in zip(cubes, VARIABLES, strict=True)]
-    yield _Part(rows, *along, [_taken(cube, rows) for cube in kept])
+    yield _part(rows, along, _masked(cubes, ~apart))
     for offset in np.unique(joined["epoch_offset"][apart]).tolist():
         mine = apart & (joined["epoch_offset"] == offset)
         its = np.flatnonzero(mine.any(axis=1))
         first = its, mine[its].argmax(axis=1)
-        told = [joined[name][first] for name in ("epoch_flag", "rx_clock_offset", "epoch_offset")]
-        alone = [_masked(cube, mine, spec.fill) for cube, spec in zip(cubes, VARIABLES, strict=True)]
-        yield _Part(its, *told, [_taken(cube, its) for cube in alone])
+        yield _part(its, {name: joined[name][first] for name in _ALONG}, _masked(cubes, mine))
+
+
+def _part(rows: npt.NDArray[np.intp], along: Arrays, cubes: list[_Cube]) -> _Part:
+    told = along["epoch_flag"], along["rx_clock_offset"], along["epoch_offset"]
+    return _Part(rows, *told, [_taken(cube, rows) for cube in cubes])
 
 
 def _apart(block: Block) -> npt.NDArray[np.bool_] | None:
@@ -151,5 +155,7 @@ def _taken(cube: _Cube, rows: npt.NDArray[np.intp]) -> _Cube:
     return np.ascontiguousarray(cube.T[:, rows]).T
 
 
-def _masked(cube: _Cube, kept: npt.NDArray[np.bool_], fill: object) -> _Cube:
-    return np.where(kept, cube, np.array(fill, cube.dtype))
+def _masked(cubes: list[_Cube], kept: npt.NDArray[np.bool_]) -> list[_Cube]:
+    """Cubes in which everything else is missing."""
+    fills = [np.array(spec.fill, spec.dtype) for spec in VARIABLES]
+    return [np.where(kept, cube, fill) for cube, fill in zip(cubes, fills, strict=True)]

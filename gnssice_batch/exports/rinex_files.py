@@ -11,7 +11,6 @@ import numpy.typing as npt
 from gnssice_batch.exports import text2, text3
 from gnssice_batch.exports.columns import Layout, Observable, in_kernel, layout, observables
 from gnssice_batch.exports.headers import Content, header2, header3
-from gnssice_batch.exports.pieces import parts
 from gnssice_batch.exports.records import Block, records_of
 from gnssice_batch.exports.sinks import CHUNK_BYTES, Sink, replaced, sink
 from gnssice_batch.exports.slips import ImpliedSlips
@@ -65,9 +64,9 @@ class _Reading:
 
     def first(self) -> Iterator[Records]:
         """The epochs, part by part."""
-        template = self.stored.template
-        few = len(self.piece.epochs) * len(template.axis.sids) * _CELL_BYTES <= _KEPT_BYTES
-        for span in parts(self.piece, template.grid):
+        epochs = sum(map(len, self.piece.parts))
+        few = epochs * len(self.stored.template.axis.sids) * _CELL_BYTES <= _KEPT_BYTES
+        for span in self.piece.parts:
             records, notes = self._read(span)
             for note, number in notes.items():
                 self.notes[note] = self.notes.get(note, 0) + number
@@ -78,8 +77,7 @@ class _Reading:
 
     def again(self) -> Iterator[Records]:
         """The same once more."""
-        spans = parts(self.piece, self.stored.template.grid)
-        yield from self._kept or (self._read(span)[0] for span in spans)
+        yield from self._kept or (self._read(span)[0] for span in self.piece.parts)
 
     def _read(self, span: range) -> tuple[Records, dict[Note, int]]:
         block = Block(span.start, self.stored.read(span), self.stored.joined(span))
@@ -181,9 +179,9 @@ def _check_values(sids: Sequence[str], found: Found, made: Layout) -> None:
         low, high = np.rint(found.low * factor), np.rint(found.high * factor)
     present = found.level != ABSENT
     checks = (
+        (Why.NOT_DECIMAL, found.level == LEVELS, found.odd_at, "no decimal number that F14.3 gives back"),
         (Why.TOO_WIDE, present & (high > _LARGEST), found.high_at, "more digits than F14.3 holds"),
         (Why.TOO_WIDE, present & (low < _SMALLEST), found.low_at, "more digits than F14.3 holds"),
-        (Why.NOT_DECIMAL, found.level == LEVELS, found.odd_at, "no decimal number that F14.3 gives back"),
         (Why.ZERO_VALUE, found.zero_at >= 0, found.zero_at, "0, which stands for a missing value"),
     )
     for why, wrong, at, what in checks:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 import hatanaka
 from isal import igzip
@@ -51,12 +51,18 @@ def sink(path: Path, packing: Compression, header: bytes, written_at: str) -> It
     with ExitStack() as stack:
         file: IO[bytes] = stack.enter_context(path.open("wb"))
         if packing in {Compression.GZ, Compression.CRX_GZ}:
-            file = stack.enter_context(igzip.GzipFile("", "wb", _LEVEL, file, mtime=0))
+            file = stack.enter_context(_gzip(file))
         if packing in {Compression.CRX, Compression.CRX_GZ}:
             yield stack.enter_context(_compacted(file, header, written_at))
         else:
             file.write(header)
             yield file  # type: ignore[misc]  # a file returns how much it has written
+
+
+def _gzip(file: IO[bytes]) -> IO[bytes]:
+    make: Any = igzip.GzipFile
+    packed: IO[bytes] = make("", "wb", _LEVEL, file, mtime=0)
+    return packed
 
 
 class _Compact:

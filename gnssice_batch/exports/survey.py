@@ -62,7 +62,7 @@ def look_at(records: Records, found: Found) -> None:
 @kernel
 def _values(cells: Any, kind: int, narrow: bool, times: Any, found: Any) -> None:  # noqa: FBT001 - kernels take no keywords
     for j in range(cells.shape[1]):
-        level = np.int64(found.level[kind, j])
+        level: Any = np.int64(found.level[kind, j])
         for e in range(cells.shape[0]):
             value = np.float64(cells[e, j])
             if np.isnan(value):

@@ -21,7 +21,7 @@ def write_epochs(buffer: Bytes, first: int, last: int, told: Any, layout: Any, a
     at = 0
     for e in range(first, last):
         at = _epoch(buffer, at, e, told, layout, arrays)
-        for satellite in range(layout.count.size):
+        for satellite in range(layout.columns.size):
             if _is_there(e, satellite, layout, arrays):
                 at = _satellite(buffer, at, e, satellite, layout, arrays)
     return at
@@ -38,7 +38,7 @@ def _epoch(buffer: Bytes, at: int, e: int, told: Any, layout: Any, arrays: Any) 
     decimal(buffer, at + 15, at + 26, told.calendar[e, 5], 7)
     buffer[at + 28] = ZERO + np.uint8(told.flag[e])
     end = at + _NAMES_AT
-    for satellite in range(layout.count.size):
+    for satellite in range(layout.columns.size):
         if not _is_there(e, satellite, layout, arrays):
             continue
         if count and count % NAMES_A_LINE == 0:
@@ -74,7 +74,7 @@ def _plain_end(buffer: Bytes, end: int) -> int:
 def _is_there(e: int, satellite: int, layout: Any, arrays: Any) -> bool:
     """Whether a satellite has a value or an indicator."""
     snr, pseudorange, phase, doppler, lli, ssi = arrays
-    for k in range(layout.count[satellite]):
+    for k in range(layout.columns[satellite]):
         j = layout.place[satellite, k]
         if j < 0:
             continue
@@ -88,7 +88,7 @@ def _is_there(e: int, satellite: int, layout: Any, arrays: Any) -> bool:
 @kernel
 def _satellite(buffer: Bytes, at: int, e: int, satellite: int, layout: Any, arrays: Any) -> int:
     """Write the lines of a satellite; return where the next one begins."""
-    columns, end = layout.count[satellite], at
+    columns, end = layout.columns[satellite], at
     for k in range(columns):
         if k and k % FIELDS_A_LINE == 0:
             at = _plain_end(buffer, end)

@@ -24,7 +24,7 @@ def write_epochs(buffer: Bytes, first: int, last: int, told: Any, layout: Any, a
         start, count = at, 0
         has_clock = told.clock_ps[e] != NO_CLOCK
         at += EPOCH_BYTES if has_clock else _SHORT_EPOCH_BYTES
-        for satellite in range(layout.count.size):
+        for satellite in range(layout.columns.size):
             after = _satellite(buffer, at, e, satellite, layout, arrays)
             count += after > at
             at = after
@@ -55,7 +55,7 @@ def _satellite(buffer: Bytes, at: int, e: int, satellite: int, layout: Any, arra
     """Write the record of a satellite that has anything; return where the next one begins."""
     begin = at + 3
     end = begin
-    for k in range(layout.count[satellite]):
+    for k in range(layout.columns[satellite]):
         field = begin + 16 * k
         length = put_cell(buffer, field, e, (satellite, k), layout, arrays)
         if length:

@@ -149,6 +149,8 @@ class Piece:
     start_ns: int
     """Where the file's span begins, whether or not there is an epoch."""
     period_ns: int
+    parts: tuple[range, ...] = ()
+    """Those of them that are to be read, read unit by read unit: the others hold nothing."""
 
 
 @dataclass(frozen=True, slots=True)

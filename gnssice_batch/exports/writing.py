@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.exports.netcdf_files import write_netcdf
 from gnssice_batch.exports.origins import changes, facts_of, rows_in_order, station_of
 from gnssice_batch.exports.parquet_files import write_parquet
-from gnssice_batch.exports.pieces import file_name, parts, pieces, systems_of
+from gnssice_batch.exports.pieces import file_name, pieces, systems_of, with_parts
 from gnssice_batch.exports.rinex_files import write_rinex
 from gnssice_batch.exports.values import (
     Choice,
@@ -23,9 +24,10 @@ from gnssice_batch.exports.values import (
     Withheld,
     WithheldError,
 )
-from gnssice_batch.model.values import Span
+from gnssice_batch.model.values import NO_SOURCE, Span
 from gnssice_batch.store.reading.cells import StoredCells
 
+_EPOCHS_AT_ONCE: Final = 1 << 21
 _MOST_CHANGES: Final = 50
 """So many are told in a header."""
 
@@ -63,15 +65,33 @@ class Exporter:
 
     def files(self, held: Span) -> Iterator[Exported | Withheld]:
         """Write the files one after the other, and say of each what has become of it."""
-        grid = self.stored.template.grid
-        cut = list(pieces(grid, held, self.choice))
-        self.told.stage("export", sum(1 for piece in cut for _ in parts(piece, grid)))
+        cut = self._cut(held)
+        self.told.stage("export", sum(len(piece.parts) for piece in cut))
         for piece in cut:
-            done = _Done(self.told, sum(1 for _ in parts(piece, grid)))
+            done = _Done(self.told, len(piece.parts))
             found = self._file(piece, done)
             done.rest(found.path.name if found else "", found.size_bytes if isinstance(found, Exported) else 0)
             if found:
                 yield found
+
+    def _cut(self, held: Span) -> list[Piece]:
+        """The files, without those of spans that nothing was read of."""
+        grid = self.stored.template.grid
+        cut = list(pieces(grid, held, self.choice))
+        units = self._units(range(cut[0].epochs.start, cut[-1].epochs.stop)) if cut else np.zeros(0, np.int64)
+        return [piece for one in cut if (piece := with_parts(one, units, grid)).parts]
+
+    def _units(self, epochs: range) -> npt.NDArray[np.int64]:
+        """The read units that hold anything of some epochs or their neighbours, ascending."""
+        length = self.stored.template.grid.read_unit
+        first, last = epochs.start // length, -(-epochs.stop // length)
+        most = max(1, _EPOCHS_AT_ONCE // length)
+        found = [np.zeros(0, np.int64)]
+        for unit in range(first, last, most):
+            span = range(unit * length, min(unit + most, last) * length)
+            source = self.stored.sources(span).reshape(-1, length)
+            found.append(unit + np.flatnonzero((source != NO_SOURCE).any(axis=1)))
+        return np.concatenate(found)
 
     def _file(self, piece: Piece, done: "_Done") -> Exported | Withheld | None:
         """Write one file; None where it would hold nothing.
@@ -102,7 +122,7 @@ class Exporter:
     def _first_epochs(self, piece: Piece) -> dict[int, int]:
         """By ledger row, in order of appearance, the first epoch of a file that is from it."""
         first: dict[int, int] = {}
-        for span in parts(piece, self.stored.template.grid):
+        for span in piece.parts:
             for row, epoch in zip(*rows_in_order(self.stored.sources(span)), strict=True):
                 first.setdefault(row, span.start + epoch)
         return first

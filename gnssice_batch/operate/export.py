@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from typing import Final
 
 from gnssice_batch.errors import ConfigError, StoreError
 from gnssice_batch.exports.origins import COLUMNS
@@ -18,9 +19,13 @@ from gnssice_batch.job.target import Target
 from gnssice_batch.model.values import HeaderFacts
 from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.store.layout.coverage import coverage
-from gnssice_batch.store.reading.cells import cells_of_snapshot
+from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
 from gnssice_batch.store.reading.contents import stored_receivers
+from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.versions import VersionName, snapshot_of
+from gnssice_batch.wording import several
+
+_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,7 @@ def export_receiver(
     """
     repository = existing_repository(target)
     snapshot = repository.head(target.branch) if version is None else snapshot_of(repository, version, target.branch)
-    there = stored_receivers(repository, target.branch, snapshot)
-    if receiver not in there:
-        msg = f"the store has no receiver {receiver!r} in version {snapshot}; it has {', '.join(there) or 'none'}"
-        raise StoreError(msg)
-    stored = cells_of_snapshot(repository.location, snapshot, receiver)
+    stored = _cells(repository, target.branch, snapshot, receiver)
     written_at = repository.handle.lookup_snapshot(snapshot).written_at.astimezone(UTC)
     origin = Origin(repository.url, receiver, snapshot, written_at.isoformat(timespec="seconds"), "", HeaderFacts())
     held = coverage(stored.group, stored.template.grid)
@@ -78,6 +79,15 @@ def export_receiver(
         files=tuple(one for one in files if isinstance(one, Exported)),
         withheld=tuple(one for one in files if isinstance(one, Withheld)),
     )
+
+
+def _cells(repository: Repository, branch: str, snapshot: str, receiver: str) -> StoredCells:
+    try:
+        return cells_of_snapshot(repository.location, snapshot, receiver)
+    except FileNotFoundError as error:
+        there = several(stored_receivers(repository, branch, snapshot), _SHOWN) or "none"
+        msg = f"the store has no receiver {receiver!r} in version {snapshot}; it has {there}"
+        raise StoreError(msg) from error
 
 
 def made(folder: Path) -> Path:
