@@ -30,7 +30,7 @@ PAGES = {
         "The store",
         (
             "open_dataset ledger IcechunkStore Transaction Version status verify StoreStatus ReceiverStatus Snapshot"
-            " StoreReport"
+            " StoreReport export ExportReport Exported Withheld"
         ),
     ),
     "files": ("One file", "inspect Inspection Part Gap Header"),

@@ -66,7 +66,5 @@ def changes(ledger: Mapping[str, npt.NDArray[Any]], rows: Sequence[int], times_n
 
 @lru_cache(maxsize=4096)
 def _facts(text: str) -> HeaderFacts:
-    told: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
-    }
-    return HeaderFacts(**{name: value for name, value in told.items() if name in _NAMES})
+    told: dict[str, Any] = {name: value for name, value in json.loads(text).items() if name in _NAMES}
+    return HeaderFacts(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
