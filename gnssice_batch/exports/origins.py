@@ -60,8 +60,12 @@ def changes(ledger: Mapping[str, npt.NDArray[Any]], rows: Sequence[int], times_n
         was, its = asdict(before), asdict(now)
         told = [f"{name} {its[name] or 'none'}" for name in its if its[name] != was[name] and name not in _NO_CHANGE]
         if told:
-            yield f"From {str(gps_datetime(time_ns))[:19]} on: {', '.join(told)}"
+            yield f"From {_shown(time_ns)} on: {', '.join(told)}"
         before = now
+
+
+def _shown(time_ns: int) -> str:
+    return str(gps_datetime(time_ns))[:19].replace("T", " ")
 
 
 @lru_cache(maxsize=4096)
