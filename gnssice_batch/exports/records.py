@@ -137,7 +137,7 @@ def _clocks(clock_s: npt.NDArray[np.float64], time_100ns: npt.NDArray[np.int64],
         at = int(unfit.argmax())
         where = gps_datetime(int(time_100ns[at]) * 100)
         field = "F15.12" if step_ps == 1 else "F12.9"
-        told = f"the receiver clock offset of {where} is {clock_s[at]!r} s, more than {field} holds"
+        told = f"the receiver clock offset of {where} is {float(clock_s[at])} s, more than {field} holds"
         raise WithheldError(Why.CLOCK_OFFSET, f"{told}: use {'netcdf or parquet' if step_ps == 1 else 'rinex3'}")
     return np.where(missing, NO_CLOCK, clock_ps)
 
