@@ -61,7 +61,10 @@ class InKernel(NamedTuple):
 
 
 def observables(axis: SignalAxis, found: Found) -> dict[str, tuple[Observable, ...]]:
-    """By system the observables that have a value or an indicator, in the order of a file."""
+    """By system the observables that have a value or an indicator, in the order of a file.
+
+    Of epochs without satellites they are the pseudoranges of the axis: a header without any is none.
+    """
     levels: dict[str, dict[str, int]] = {}
     for j, name in enumerate(axis.sids):
         for kind in range(KINDS):
@@ -71,6 +74,8 @@ def observables(axis: SignalAxis, found: Found) -> dict[str, tuple[Observable, .
             system, code = name[0], LETTERS[kind] + tracking(name)
             known = levels.setdefault(system, {})
             known[code] = max(level, known.get(code, 0))
+    if not levels:
+        levels = {name[0]: {f"C{tracking(name)}": 0} for name in axis.sids}
     ordered = sorted(levels, key=SYSTEMS.index)
     return {system: tuple(Observable(*item) for item in sorted(levels[system].items(), key=_key)) for system in ordered}
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.corpus, pytest.mark.long]
 FOLDERS = ("rinex", "rosalia", "faults")
 PASSED_OVER = {".txt", ".csv", ".md", ".json", ".nc"}
 LOOSE = {"max_refused_fraction": 1, "max_lost_fraction": 1, "max_partial_fraction": 1}
-NO_INTERVAL_S = 30
+NO_INTERVAL_S = 1
 """Of the grid where a file does not tell its own: it has one epoch, or too few."""
 WITHHELD = {Why.TIME_BELOW_100NS: 2}
 """Samples of RINEX 4.02, whose epochs have picoseconds."""
@@ -47,7 +47,7 @@ def archive_of(shared_data, folder):
 
 def ingested(folder, archive, grids):
     """A store of an archive, its receivers on given grids."""
-    receivers = {name: {"grid": grid} for name, grid in grids.items()}
+    receivers = {name: {"grid": grid, "include": [f"{name}/**"]} for name, grid in grids.items()}
     where = {"url": str(archive), "layout": "{receiver}/**", "receivers": receivers}
     sections = {"archive": where, "store": {"url": str(folder / "stores")}, "run": LOOSE}
     chosen = Settings.model_validate({"site": "site", **sections})
