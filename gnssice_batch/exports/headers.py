@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from typing import Final
 
-from gnssice_batch import __version__
 from gnssice_batch.exports.columns import Observable, scaled
 from gnssice_batch.exports.times import calendar_of
 from gnssice_batch.exports.types2 import VERSION as VERSION_2
@@ -15,6 +15,7 @@ from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import HeaderFacts
 
 VERSION_3: Final = "3.05"
+_PROGRAM: Final = f"gnssice-batch {version('gnssice-batch')}"
 _LABEL_AT: Final = 60
 _CODES_A_LINE: Final = 13
 _TYPES_A_LINE: Final = 9
@@ -85,15 +86,15 @@ def comments(text: str) -> Iterator[Record]:
         yield plain[start : start + _LABEL_AT], "COMMENT"
 
 
-def _version(version: str, systems: str) -> str:
+def _version(release: str, systems: str) -> str:
     name = f"{systems}: {_SYSTEM_NAMES[systems]}" if len(systems) == 1 else "M: Mixed"
-    return f"{version:>9}{'':11}{'OBSERVATION DATA':20}{name:20}"
+    return f"{release:>9}{'':11}{'OBSERVATION DATA':20}{name:20}"
 
 
 def _provenance(origin: Origin) -> Iterator[Record]:
     """Program and time of the version, so that the same version is the same file; what the values are from."""
     written = datetime.fromisoformat(origin.written_at)
-    yield f"{f'gnssice-batch {__version__}':20}{'':20}{f'{written:%Y%m%d %H%M%S} UTC':20}", "PGM / RUN BY / DATE"
+    yield f"{_PROGRAM:20}{'':20}{f'{written:%Y%m%d %H%M%S} UTC':20}", "PGM / RUN BY / DATE"
     yield from comments(f"Receiver {origin.receiver}, version {origin.snapshot}")
     yield from comments("Times are GPS time, as in the store, whatever the files had.")
     if origin.facts.rinex2_names:

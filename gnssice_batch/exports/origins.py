@@ -70,5 +70,6 @@ def _shown(time_ns: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _facts(text: str) -> HeaderFacts:
-    told: dict[str, Any] = {name: value for name, value in json.loads(text).items() if name in _NAMES}
-    return HeaderFacts(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+    told = {name: value for name, value in json.loads(text).items() if name in _NAMES}
+    values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
+    return HeaderFacts(**values)

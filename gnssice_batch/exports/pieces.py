@@ -1,4 +1,4 @@
-"""The span of a receiver cut into files, and their names."""
+"""The span of a receiver cut into files with names."""
 
 from collections.abc import Iterator
 from dataclasses import replace
