@@ -302,6 +302,17 @@ def test_damage_ends_the_export_and_leaves_no_half_file(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("compress", ["none", "crx.gz"])
+def test_a_full_disk_ends_the_export_and_leaves_no_half_file(tmp_path, compress):
+    chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(ODD)})
+    path = exported(chosen, tmp_path / "out", compress=compress).files[0].path
+    path.unlink()
+    path.with_name(f".{path.name}.unfinished").symlink_to("/dev/full")
+    with pytest.raises(StoreError, match=f"{path.name} can't be written .No space left on device."):
+        exported(chosen, tmp_path / "out", compress=compress)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_arrays_of_a_parquet_file(tmp_path):
     from pyarrow import parquet
 
