@@ -30,7 +30,7 @@ PAGES = {
         "The store",
         (
             "open_dataset GnssAccessor ledger IcechunkStore Transaction Version status verify StoreStatus"
-            " ReceiverStatus Snapshot StoreReport"
+            " ReceiverStatus Snapshot StoreReport export ExportReport Exported Withheld"
         ),
     ),
     "files": ("One file", "inspect Inspection Part Gap Header"),

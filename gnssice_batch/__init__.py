@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gnssice_batch.api import inspect, load_settings, plan, run, status, verify
+    from gnssice_batch.api import export, inspect, load_settings, plan, run, status, verify
     from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RunConflictError,
         StoreError,
     )
+    from gnssice_batch.exports.values import Exported, ExportReport, Withheld
     from gnssice_batch.inspection.facts import Gap, Inspection, Part
     from gnssice_batch.job.counting import Counts, Progress
     from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
@@ -46,6 +47,8 @@ __all__ = [
     "ArchiveError",
     "ConfigError",
     "Counts",
+    "ExportReport",
+    "Exported",
     "FileFacts",
     "FileOutcome",
     "Gap",
@@ -83,7 +86,9 @@ __all__ = [
     "Totals",
     "Transaction",
     "Version",
+    "Withheld",
     "__version__",
+    "export",
     "inspect",
     "ledger",
     "load_settings",
@@ -95,11 +100,12 @@ __all__ = [
 ]
 
 _PLACES = {
-    "api": "inspect load_settings plan run status verify",
+    "api": "export inspect load_settings plan run status verify",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
     "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError PlanError "
     "ReadError Reason RefusedError RunConflictError StoreError",
+    "exports.values": "ExportReport Exported Withheld",
     "inspection.facts": "Gap Inspection Part",
     "job.counting": "Counts Progress",
     "job.preview": "PlanSummary ReceiverPlan",

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from gnssice_batch.config import Settings
+    from gnssice_batch.exports.values import ExportReport
     from gnssice_batch.inspection.facts import Inspection
     from gnssice_batch.job.counting import Progress
     from gnssice_batch.job.preview import PlanSummary
@@ -237,6 +238,75 @@ def verify(
     from gnssice_batch.operate.verification import verify_store
 
     return verify_store(_settings(settings), sample, receivers, progress)
+
+
+def export(  # noqa: PLR0913 - what is exported, which version of it, in what form, where to
+    settings: "Settings | str | Path",
+    receiver: str,
+    folder: str | Path,
+    *,
+    file_format: str = "rinex3",
+    compress: str = "none",
+    each: str = "day",
+    since: "date | datetime | None" = None,
+    until: "date | datetime | None" = None,
+    version: "str | int | date | datetime | None" = None,
+    overwrite: bool = False,
+    progress: "Progress | None" = None,
+) -> "ExportReport":
+    """Write a receiver as files: RINEX that reads as the very same observations, NetCDF, or Parquet.
+
+    Memory stays bounded whatever the span. A file is written under another name and renamed when it is whole. What its
+    format can't hold is not written: such a file is among the withheld ones, with the value.
+
+    Parameters
+    ----------
+    settings
+        Settings, or the path of a settings file.
+    receiver
+        Its name in the store.
+    folder
+        Where the files go; made where it is missing.
+    file_format
+        ``rinex3`` (3.05), ``rinex2`` (2.11, where its types are read as the signals), ``netcdf`` or ``parquet``.
+    compress
+        Of RINEX: ``none``, ``gz``, ``crx`` or ``crx.gz``.
+    each
+        What one file holds: ``day``, ``hour`` or ``all``.
+    since, until
+        The epochs wanted, GPS time; `until` itself is left out. None: all there are.
+    version
+        What `open_dataset` takes; None: what ``run.branch`` holds now.
+    overwrite
+        Replace files of the same names; otherwise they are withheld.
+    progress
+        Told how the work goes on; None tells nobody.
+
+    Returns
+    -------
+    ExportReport
+        The files that were written, and those that were not.
+
+    Raises
+    ------
+    ConfigError
+        When the settings or arguments are wrong, or a library for the format is missing.
+    StoreError
+        When there is no such repository, version or receiver, or a file can't be read or written.
+
+    Examples
+    --------
+    >>> from gnssice_batch import export
+    >>> report = export("settings.yaml", "canopy_01", "rinex", compress="crx.gz")
+    >>> [(file.path.name, file.epochs) for file in report.files]
+    [('C00100SIM_R_20250010000_01D_30S_MO.crx.gz', 360)]
+    """
+    from gnssice_batch.exports.values import choice_of
+    from gnssice_batch.job.target import target_of
+    from gnssice_batch.operate.export import export_receiver
+
+    choice = choice_of(file_format, compress, each, since, until, overwrite=overwrite)
+    return export_receiver(target_of(_settings(settings)), receiver, Path(folder), choice, version, progress)
 
 
 def inspect(file: str | Path | bytes, name: str = "") -> "Inspection":

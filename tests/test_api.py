@@ -18,8 +18,8 @@ from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.simulate import SimulationPlan, simulate
 
 PACKAGE = Path(gnssice_batch.__file__).parent
-FUNCTIONS = ("load_settings", "plan", "run", "status", "open_dataset", "ledger", "verify", "inspect")
-PUBLISHED = {"status", "open_dataset", "ledger", "verify"}
+FUNCTIONS = ("load_settings", "plan", "run", "status", "open_dataset", "ledger", "verify", "inspect", "export")
+PUBLISHED = {"status", "open_dataset", "ledger", "verify", "export"}
 """Examples that need a store."""
 
 SETTINGS = (

@@ -8,6 +8,7 @@ from typing import Final
 
 import gnssice_batch.cli.diff  # these register their commands
 import gnssice_batch.cli.doctor
+import gnssice_batch.cli.export
 import gnssice_batch.cli.history
 import gnssice_batch.cli.init
 import gnssice_batch.cli.looking
