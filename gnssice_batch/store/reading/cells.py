@@ -27,7 +27,7 @@ from gnssice_batch.store.layout.arrays import array, joined_cells, read_template
 from gnssice_batch.store.layout.damage import cells_of, damage_of
 from gnssice_batch.store.layout.file_rows import read_files
 from gnssice_batch.store.layout.shards import encoded_rows
-from gnssice_batch.store.repository import open_existing
+from gnssice_batch.store.repository import Repository, open_existing
 from gnssice_batch.store.together import together
 
 _EPOCHS_AT_ONCE = 1 << 21
@@ -118,6 +118,18 @@ def cells_of_snapshot(where: str | Location, snapshot: str, receiver: str) -> St
     if repository is None:
         msg = f"there is no repository at {location(where).url}"
         raise StoreError(msg)
+    return cells_in(repository, snapshot, receiver)
+
+
+@repeatable
+def cells_in(repository: Repository, snapshot: str, receiver: str) -> StoredCells:
+    """A receiver as it was published in a repository that is open.
+
+    Raises
+    ------
+    StoreError
+        When there is no such snapshot, or the group is none of this job's.
+    """
     try:
         return _opened(repository.handle.readonly_session(snapshot_id=snapshot).store, receiver)
     except icechunk.IcechunkError as error:
