@@ -13,6 +13,7 @@ from gnssice_batch.planning.changes import Change
 
 HOUR_NS: Final = 3_600_000_000_000
 DAY_HOURS: Final = 24
+_SYSTEMS: Final = "GRECJIS"
 _TIME: Final = "_ns"
 
 
@@ -204,6 +205,11 @@ class StoreFacts:
         """The facts as plain JSON values; times are GPS time, ISO 8601."""
         plain: dict[str, object] = _plain(self)
         return plain
+
+
+def system_place(name: str) -> tuple[int, str]:
+    """Where what belongs to a satellite system stands: in the order that people name the systems in."""
+    return _SYSTEMS.find(name[:1]) % (len(_SYSTEMS) + 1), name
 
 
 def moment(time_ns: int) -> str:

@@ -28,6 +28,7 @@ COLUMNS: Final = (
 MOST_REFUSED: Final = 200
 MOST_CHANGES: Final = 500
 
+_STATION: Final = ("Marker Name", "Receiver Type", "Receiver Version", "Antenna Type")
 _NOT_OK: Final = (Status.REJECTED, Status.PARTIAL)
 
 
@@ -135,6 +136,7 @@ def _sampling(columns: Columns, along: npt.NDArray[np.intp]) -> list[SamplingPer
 
 
 def station_of(attributes: Mapping[str, object]) -> dict[str, str]:
-    """What the attributes of a group say of marker, receiver and antenna."""
-    names = ("Marker Name", "Receiver Type", "Receiver Version", "Antenna Type", "Approximate Position")
-    return {name: str(attributes[name]) for name in names if attributes.get(name)}
+    """What the attributes of a group say of marker, receiver, antenna, place."""
+    found = {name: str(attributes[name]) for name in _STATION if attributes.get(name)}
+    xyz = attributes.get("approx_position_xyz")
+    return found | ({"Position": f"{' '.join(f'{metres:.1f}' for metres in xyz)} m"} if isinstance(xyz, list) else {})

@@ -15,7 +15,7 @@ from gnssice_batch.model.values import Span
 from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.planning.software import SOFTWARE, reader_name
 from gnssice_batch.reporting import files, presence, samples
-from gnssice_batch.reporting.facts import ReceiverFacts, StoreFacts, VersionFacts
+from gnssice_batch.reporting.facts import ReceiverFacts, StoreFacts, VersionFacts, system_place
 from gnssice_batch.signals import split_sid
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.reading.cells import StoredCells, cells_in
@@ -144,13 +144,13 @@ def _signals(sids: Collection[str]) -> dict[str, tuple[str, ...]]:
     for sid in sids:
         sv, band, code = split_sid(sid)
         found.setdefault(sv[:1], set()).add(f"{band}|{code}")
-    return {system: tuple(sorted(names)) for system, names in sorted(found.items())}
+    return {system: tuple(sorted(found[system])) for system in sorted(found, key=system_place)}
 
 
 def _satellites(sids: Collection[str]) -> dict[str, int]:
     """By system how many satellites signals are of."""
     svs = {split_sid(sid)[0] for sid in sids}
-    return {system: sum(sv[:1] == system for sv in svs) for system in sorted({sv[:1] for sv in svs})}
+    return {system: sum(sv[:1] == system for sv in svs) for system in sorted({sv[:1] for sv in svs}, key=system_place)}
 
 
 def _version(version: Version) -> VersionFacts:

@@ -24,7 +24,7 @@ MOST_GAPS: Final = 200
 
 _EPOCHS_AT_ONCE: Final = 1 << 20
 _LENGTHS: Final = ((60, "under a minute"), (3600, "under an hour"), (86_400, "under a day"))
-_LONGER: Final = "a day or more"
+_LONGER: Final = "of a day or more"
 
 type Slots = npt.NDArray[np.int64]
 type Intervals = tuple[Slots, Slots]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.model.template import GroupTemplate
-from gnssice_batch.reporting.facts import HOUR_NS, Hours, Sample, Samples, Strength
+from gnssice_batch.reporting.facts import HOUR_NS, Hours, Sample, Samples, Strength, system_place
 from gnssice_batch.signals import split_sid
 from gnssice_batch.store.layout.arrays import read_together
 from gnssice_batch.store.reading.cells import StoredCells
@@ -134,7 +134,7 @@ class _Looking:
 
     def by_band(self) -> dict[str, Strength]:
         """The signal strength by system and band."""
-        found = {name: _strength(np.concatenate(parts)) for name, parts in sorted(self._values.items())}
+        found = {name: _strength(np.concatenate(parts)) for name, parts in self._values.items()}
         return {name: strength for name, strength in found.items() if strength}
 
     def _take(self, found: Cells, start: int, held: npt.NDArray[np.intp]) -> None:
@@ -159,7 +159,7 @@ def _by_name(names: Iterator[str]) -> dict[str, npt.NDArray[np.intp]]:
     found: dict[str, list[int]] = {}
     for number, name in enumerate(names):
         found.setdefault(name, []).append(number)
-    return {name: np.array(numbers, np.intp) for name, numbers in found.items()}
+    return {name: np.array(found[name], np.intp) for name in sorted(found, key=system_place)}
 
 
 def _strength(values: npt.NDArray[np.float32]) -> Strength | None:

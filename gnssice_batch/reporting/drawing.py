@@ -1,0 +1,218 @@
+"""The drawings of a report: calendar of completeness, signals over time, signal strength over time."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+from matplotlib import dates, image
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gnssice_batch.model.grid import GPS_EPOCH, gps_datetime
+from gnssice_batch.reporting.facts import DAY_HOURS, HOUR_NS, Hours, Sample, Strength
+from gnssice_batch.reporting.inline import ACCENT, MUTED, inline, style, system_colour
+
+CLASSES: Final = (
+    ("whole", 1.0, (0x2B, 0x8C, 0x9E, 255)),
+    ("90 % or more", 0.9, (0xD3, 0xA5, 0x2B, 255)),
+    ("half or more", 0.5, (0xE0, 0x7B, 0x39, 255)),
+    ("less than half", 0.0, (0xC8, 0x45, 0x3B, 255)),
+    ("nothing", 0.0, (0x80, 0x88, 0x92, 90)),
+)
+"""Of completeness: name, lower limit, colour, which has to stand out in light and dark alike."""
+
+_OUTSIDE: Final = (0, 0, 0, 0)
+_WIDTH: Final = 6.0
+"""Inches; the page scales a drawing to its column."""
+_DAYS_AS_ROWS: Final = 14
+_DAYS_IN_ONE_STRIP: Final = 366
+_STRIP_GAP: Final = 4
+"""Rows between the years."""
+_MONTHS: Final = ((0, 91, 182, 274), ("January", "April", "July", "October"))
+"""First days of some months, in any year to a day."""
+_LONGEST_BREAK: Final = 2.5
+"""A line breaks where samples lie this much further apart than they usually do."""
+
+type Colours = npt.NDArray[np.uint8]
+
+
+def completeness(hours: Hours) -> Colours:
+    """(H, 4) the colour of each hour."""
+    share = hours.filled / np.maximum(hours.possible, 1)
+    kinds = np.select([share >= least for _, least, _ in CLASSES[:-1]], range(len(CLASSES) - 1))
+    kinds = np.where(hours.filled == 0, len(CLASSES) - 1, kinds)
+    colours = np.array([colour for *_, colour in CLASSES], np.uint8)[kinds]
+    colours[hours.possible == 0] = _OUTSIDE
+    return colours
+
+
+def calendar(hours: Hours, key: str, says: str) -> Markup:
+    """The completeness of every hour: days against hours."""
+    before = hours.first % DAY_HOURS
+    behind = -(before + hours.filled.size) % DAY_HOURS
+    days = np.pad(completeness(hours), ((before, behind), (0, 0))).reshape(-1, DAY_HOURS, 4)
+    first = (gps_datetime(0) + np.timedelta64((hours.first - before) * HOUR_NS, "ns")).astype("datetime64[D]")
+    draw = _by_rows if len(days) <= _DAYS_AS_ROWS else _by_columns if len(days) <= _DAYS_IN_ONE_STRIP else _by_years
+    with style():
+        return inline(draw(first, days), key, says)
+
+
+def strip(hours: Hours, first_hour: int, end_hour: int, bins: int = 240) -> Markup:
+    """The completeness of some hours as a narrow picture, without axes."""
+    edges = np.linspace(first_hour, end_hour, bins + 1)
+    sums = [np.append(0, np.cumsum(counts)) for counts in (hours.filled, hours.possible)]
+    at = np.clip(edges - hours.first, 0, hours.filled.size)
+    filled, possible = (np.diff(np.interp(at, np.arange(each.size), each)) for each in sums)
+    whole = np.isclose(filled, possible)
+    counts = Hours(0, np.where(whole, possible, filled), possible)
+    written = BytesIO()
+    image.imsave(written, completeness(counts)[None], format="png")
+    return Markup("data:image/png;base64,{}").format(b64encode(written.getvalue()).decode())
+
+
+def signals(samples: Sequence[Sample], key: str, says: str) -> Markup:
+    """How many signals of each system are seen at the same time."""
+    at = _times(samples)
+    with style():
+        figure, axes = _axes(2.0)
+        for system in samples[0].signals:
+            counts = np.array([sample.signals[system] for sample in samples])
+            _line(axes, at, counts, system_colour(system))
+        axes.set_ylim(bottom=0)
+        _time_axis(axes, at)
+        return inline(figure, key, says)
+
+
+def strength(samples: Sequence[Sample], key: str, says: str) -> Markup:
+    """Quantiles of the signal strength."""
+    told = [sample for sample in samples if sample.strength]
+    at = _times(told)
+    lines = np.array([sample.strength.quantiles for sample in told if sample.strength]).T
+    with style():
+        figure, axes = _axes(2.0)
+        for low, high, opacity in ((0, 4, 0.18), (1, 3, 0.32)):
+            (when, lower), (_, upper) = _broken(at, lines[low]), _broken(at, lines[high])
+            axes.fill_between(when, lower, upper, color=ACCENT, alpha=opacity, linewidth=0)
+        _line(axes, at, lines[2], ACCENT)
+        axes.set_ylabel("dB-Hz")
+        _time_axis(axes, at)
+        return inline(figure, key, says)
+
+
+def spans(rows: Iterable[Sequence[tuple[int, int, str]]], colours: dict[str, str], key: str, says: str) -> Markup:
+    """Stretches of time, one row above the other: begin and end in ns of GPS time, and the name of a colour."""
+    rows = list(rows)
+    with style():
+        figure, axes = _axes(0.5 + 0.28 * len(rows))
+        for number, row in enumerate(rows):
+            for begin, end, kind in row:
+                axes.plot(_dates([begin, end]), [-number, -number], color=colours[kind], linewidth=7)
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        axes.set_ylim(-len(rows) + 0.4, 0.6)
+        _time_axis(axes, _dates([time for row in rows for stretch in row for time in stretch[:2]]))
+        return inline(figure, key, says)
+
+
+def by_band(bands: Mapping[str, Strength], names: Sequence[str], key: str, says: str) -> Markup:
+    """Quantiles of the signal strength of each system and band: 9 of 10 values, half of them, the median."""
+    with style():
+        figure, axes = _axes(0.55 + 0.2 * len(bands))
+        rows = -np.arange(len(bands))
+        for row, (name, found) in zip(rows, bands.items(), strict=True):
+            colour, (lowest, low, middle, high, highest) = system_colour(name[0]), found.quantiles
+            axes.plot([lowest, highest], [row, row], color=colour, linewidth=1.6)
+            axes.plot([low, high], [row, row], color=colour, linewidth=6, alpha=0.55)
+            axes.plot(middle, row, color=colour, marker="|", markersize=9, markeredgewidth=2)
+        axes.set_yticks(rows, names)
+        axes.grid(visible=True, axis="x")
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("dB-Hz")
+        return inline(figure, key, says)
+
+
+def _axes(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _dates(times_ns: Sequence[int]) -> npt.NDArray[np.float64]:
+    found: npt.NDArray[np.float64] = dates.date2num(GPS_EPOCH + np.array(times_ns, "timedelta64[ns]"))
+    return found
+
+
+def _times(samples: Sequence[Sample]) -> npt.NDArray[np.float64]:
+    return _dates([(sample.first_ns + sample.last_ns) // 2 for sample in samples])
+
+
+def _line(axes: Axes, at: npt.NDArray[np.float64], values: npt.NDArray[np.float64], colour: str) -> None:
+    """A line, with dots where a sample has no neighbour to be joined to."""
+    at, values = _broken(at, values)
+    axes.plot(at, values, color=colour, linewidth=1.8)
+    held = np.isfinite(np.pad(values, 1, constant_values=np.nan))
+    alone = held[1:-1] & ~held[:-2] & ~held[2:]
+    axes.plot(at[alone], values[alone], color=colour, linestyle="none", marker="o", markersize=3.5)
+
+
+def _broken(
+    at: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """A line that breaks where samples lie far apart."""
+    steps = np.diff(at)
+    breaks = np.flatnonzero(steps > _LONGEST_BREAK * np.median(steps)) + 1 if steps.size else np.empty(0, int)
+    return np.insert(at, breaks, at[breaks - 1]), np.insert(values.astype(float), breaks, np.nan)
+
+
+def _time_axis(axes: Axes, at: npt.NDArray[np.float64]) -> None:
+    locator = dates.AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    axes.margins(x=0.02)
+    if at.min() == at.max():
+        axes.set_xlim(at.min() - 0.5, at.max() + 0.5)
+
+
+def _by_rows(first: np.datetime64, days: Colours) -> Figure:
+    figure, axes = _axes(0.55 + 0.24 * len(days))
+    _picture(axes, days, (0, DAY_HOURS, len(days), 0))
+    axes.set_xticks(range(0, DAY_HOURS + 1, 6), [f"{hour:02d}:00" for hour in range(0, DAY_HOURS + 1, 6)])
+    dates_there = first + np.arange(len(days), dtype="timedelta64[D]")
+    axes.set_yticks(np.arange(len(days)) + 0.5, [str(day) for day in dates_there])
+    return figure
+
+
+def _by_columns(first: np.datetime64, days: Colours) -> Figure:
+    figure, axes = _axes(1.9)
+    begin = dates.date2num(first)
+    _picture(axes, days.swapaxes(0, 1), (begin, begin + len(days), DAY_HOURS, 0))
+    axes.set_yticks(range(0, DAY_HOURS + 1, 6), [f"{hour:02d}:00" for hour in range(0, DAY_HOURS + 1, 6)])
+    _time_axis(axes, np.array([begin, begin + len(days)]))
+    axes.margins(x=0)
+    return figure
+
+
+def _by_years(first: np.datetime64, days: Colours) -> Figure:
+    """A strip for each calendar year."""
+    at = first + np.arange(len(days), dtype="timedelta64[D]")
+    years = at.astype("datetime64[Y]")
+    number = (years - years[0]).astype(int)
+    height = DAY_HOURS + _STRIP_GAP
+    canvas = np.zeros(((number[-1] + 1) * height, _DAYS_IN_ONE_STRIP, 4), np.uint8)
+    rows = number[:, None] * height + np.arange(DAY_HOURS)
+    canvas[rows, (at - years.astype("datetime64[D]")).astype(int)[:, None]] = days
+    figure, axes = _axes(0.5 + 0.3 * (number[-1] + 1))
+    _picture(axes, canvas, (0, _DAYS_IN_ONE_STRIP, len(canvas), 0))
+    axes.set_xticks(*_MONTHS, ha="left")
+    labels = [str(year) for year in np.arange(years[0], years[-1] + np.timedelta64(1, "Y"))]
+    axes.set_yticks(np.arange(number[-1] + 1) * height + DAY_HOURS / 2, labels)
+    return figure
+
+
+def _picture(axes: Axes, colours: Colours, extent: tuple[float, float, float, float]) -> None:
+    axes.imshow(colours, interpolation="none", extent=extent, aspect="auto")
+    axes.grid(visible=False)
+    axes.tick_params(axis="x", color=MUTED)
