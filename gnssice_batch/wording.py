@@ -22,10 +22,11 @@ def size(size_bytes: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``2 h``, ``1.5 d``, ``4.2 s``."""
+    """``2 h``, ``1.5 d``, ``4.2 s``, ``3,650 d``."""
     for length, unit in _DURATIONS_S:
         if seconds >= length:
-            return f"{seconds / length:.3g} {unit}"
+            number = seconds / length
+            return f"{number:.3g} {unit}" if number < 999.5 else f"{number:,.0f} {unit}"
     return f"{seconds:.3g} s"
 
 

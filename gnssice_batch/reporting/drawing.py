@@ -1,5 +1,6 @@
 """The drawings of a report: calendar of completeness, signals over time, signal strength over time."""
 
+import math
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -24,6 +25,9 @@ CLASSES: Final = (
     ("nothing", 0.0, (0x80, 0x88, 0x92, 90)),
 )
 """Of completeness: name, lower limit, colour, which has to stand out in light and dark alike."""
+
+STATUSES: Final = {"ok": CLASSES[0][2], "partial": CLASSES[1][2], "rejected": CLASSES[3][2]}
+"""Colours of what became of a file, the worst last."""
 
 _OUTSIDE: Final = (0, 0, 0, 0)
 _WIDTH: Final = 6.0
@@ -69,9 +73,7 @@ def strip(hours: Hours, first_hour: int, end_hour: int, bins: int = 240) -> Mark
     filled, possible = (np.diff(np.interp(at, np.arange(each.size), each)) for each in sums)
     whole = np.isclose(filled, possible)
     counts = Hours(0, np.where(whole, possible, filled), possible)
-    written = BytesIO()
-    image.imsave(written, completeness(counts)[None], format="png")
-    return Markup("data:image/png;base64,{}").format(b64encode(written.getvalue()).decode())
+    return _png(completeness(counts))
 
 
 def signals(samples: Sequence[Sample], key: str, says: str) -> Markup:
@@ -98,24 +100,26 @@ def strength(samples: Sequence[Sample], key: str, says: str) -> Markup:
             (when, lower), (_, upper) = _broken(at, lines[low]), _broken(at, lines[high])
             axes.fill_between(when, lower, upper, color=ACCENT, alpha=opacity, linewidth=0)
         _line(axes, at, lines[2], ACCENT)
-        axes.set_ylabel("dB-Hz")
         _time_axis(axes, at)
         return inline(figure, key, says)
 
 
-def spans(rows: Iterable[Sequence[tuple[int, int, str]]], colours: dict[str, str], key: str, says: str) -> Markup:
-    """Stretches of time, one row above the other: begin and end in ns of GPS time, and the name of a colour."""
-    rows = list(rows)
-    with style():
-        figure, axes = _axes(0.5 + 0.28 * len(rows))
-        for number, row in enumerate(rows):
-            for begin, end, kind in row:
-                axes.plot(_dates([begin, end]), [-number, -number], color=colours[kind], linewidth=7)
-        axes.set_yticks([])
-        axes.grid(visible=False)
-        axes.set_ylim(-len(rows) + 0.4, 0.6)
-        _time_axis(axes, _dates([time for row in rows for stretch in row for time in stretch[:2]]))
-        return inline(figure, key, says)
+def outcomes(stretches: Iterable[tuple[int, int, str]], first_ns: int, end_ns: int, bins: int = 240) -> Markup:
+    """What became of files over time, as a narrow picture without axes: of several, the worst.
+
+    Parameters
+    ----------
+    stretches
+        Begin and end of each file, in ns of GPS time, and its status.
+    """
+    kinds = np.zeros(bins, int)
+    scale = bins / max(1, end_ns - first_ns)
+    order = list(STATUSES)
+    for begin, end, status in stretches:
+        left = min(bins - 1, int((begin - first_ns) * scale))
+        part = slice(left, max(left + 1, math.ceil((end - first_ns) * scale)))
+        kinds[part] = np.maximum(kinds[part], order.index(status) + 1)
+    return _png(np.array([_OUTSIDE, *STATUSES.values()], np.uint8)[kinds])
 
 
 def by_band(bands: Mapping[str, Strength], names: Sequence[str], key: str, says: str) -> Markup:
@@ -131,8 +135,14 @@ def by_band(bands: Mapping[str, Strength], names: Sequence[str], key: str, says:
         axes.set_yticks(rows, names)
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("dB-Hz")
         return inline(figure, key, says)
+
+
+def _png(colours: Colours) -> Markup:
+    """A row of colours as the URL of a picture."""
+    written = BytesIO()
+    image.imsave(written, np.ascontiguousarray(colours[None]), format="png")
+    return Markup("data:image/png;base64,{}").format(b64encode(written.getvalue()).decode())
 
 
 def _axes(height: float) -> tuple[Figure, Axes]:

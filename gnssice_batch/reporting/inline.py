@@ -14,6 +14,8 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from gnssice_batch.visible import visible
+
 INK: Final = "#010101"
 MUTED: Final = "#020202"
 LINE: Final = "#030303"
@@ -82,6 +84,6 @@ def inline(figure: Figure, key: str, says: str) -> Markup:
     text = _BREAK.sub(" ", _DROPPED.sub("", text[text.index("<svg") :]))
     text = re.sub(r'style="([^"]*)"', lambda match: f'style="{_FONT.sub("", match[1])}"', text)
     text = _COLOUR.sub(lambda match: f"var(--{_NAMES[match[0]]})", _ID.sub(rf"\1{key}-", text))
-    label = escape(says, quote=True)
+    label = escape(visible(says), quote=True)
     head = f'<svg class="chart" role="img" aria-label="{label}" viewBox="\\1"><title>{label}</title>'
     return Markup(_OWN_SIZE.sub(lambda match: match.expand(head.replace("\\1", match[1])), text, count=1))  # noqa: S704 - matplotlib has escaped what is in it

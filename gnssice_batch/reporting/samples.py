@@ -15,8 +15,8 @@ from gnssice_batch.store.layout.arrays import read_together
 from gnssice_batch.store.reading.cells import StoredCells
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-BUDGET_BYTES: Final = 6 << 30
-"""What may be decoded of observations, of all receivers together: about 20 s of one processor."""
+BUDGET_BYTES: Final = 12 << 30
+"""What may be decoded of signal strength, of all receivers together: about 20 s of one processor."""
 
 _SNR: Final = "SNR"
 _HELD: Final = "source_file"
@@ -47,11 +47,11 @@ def samples(cells: StoredCells, hours: Hours, part: range, budget_bytes: int) ->
         Of signal strength that may be decoded; some reads are made in any case.
     """
     units = _units_with_something(cells.template, hours, part)
-    size = cells.template.grid.read_unit * len(cells.template.axis.sids) * _SNR_BYTES
-    chosen = _evenly(units, min(_MOST_READS, max(_FEWEST_READS, budget_bytes // max(1, size))))
+    chosen = _evenly(units, reads(cells.template, budget_bytes))
     if not chosen:
         return None
-    found = _Looking(cells, part, _counted_by(cells, part, chosen), max(1, _MOST_SAMPLES // len(chosen)))
+    pieces = max(1, _MOST_SAMPLES // len(chosen)) if len(chosen) == units.size else 1
+    found = _Looking(cells, part, _counted_by(cells, part, chosen), pieces)
     for unit in chosen:
         found.look(unit)
     return Samples(
@@ -61,6 +61,12 @@ def samples(cells: StoredCells, hours: Hours, part: range, budget_bytes: int) ->
         unreadable=found.unreadable,
         whole=len(chosen) == units.size and not found.unreadable,
     )
+
+
+def reads(template: GroupTemplate, budget_bytes: int) -> int:
+    """How many read units of a receiver are looked at, where it has so many."""
+    size = template.grid.read_unit * len(template.axis.sids) * _SNR_BYTES
+    return min(_MOST_READS, max(_FEWEST_READS, budget_bytes // max(1, size)))
 
 
 def _units_with_something(template: GroupTemplate, hours: Hours, part: range) -> npt.NDArray[np.int64]:
@@ -104,7 +110,7 @@ class _Looking:
     part: range
     counted_by: str
     pieces: int
-    """Samples of a read unit."""
+    """Samples of a read unit: one where what lies between them is not read."""
     samples: list[Sample] = field(default_factory=list)
     unreadable: int = 0
     _columns: dict[str, npt.NDArray[np.intp]] = field(init=False)
