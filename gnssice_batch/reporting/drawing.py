@@ -32,10 +32,18 @@ STATUSES: Final = {"ok": CLASSES[0][2], "partial": CLASSES[1][2], "rejected": CL
 _OUTSIDE: Final = (0, 0, 0, 0)
 _WIDTH: Final = 6.0
 """Inches; the page scales a drawing to its column."""
+_BELOW: Final = 0.28
+_ABOVE: Final = 0.08
+_BESIDE: Final = 0.2
+"""Inches around the axes."""
 _DAYS_AS_ROWS: Final = 14
 _DAYS_IN_ONE_STRIP: Final = 366
 _STRIP_GAP: Final = 4
 """Rows between the years."""
+_FORMATS: Final = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"]
+"""Of times by their unit: years, months, days, hours, minutes, seconds."""
+_FIRST_FORMATS: Final = ["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"]
+"""Likewise, where a time begins a longer unit."""
 _MONTHS: Final = ((0, 91, 182, 274), ("January", "April", "July", "October"))
 """First days of some months, in any year to a day."""
 _LONGEST_BREAK: Final = 2.5
@@ -125,7 +133,7 @@ def outcomes(stretches: Iterable[tuple[int, int, str]], first_ns: int, end_ns: i
 def by_band(bands: Mapping[str, Strength], names: Sequence[str], key: str, says: str) -> Markup:
     """Quantiles of the signal strength of each system and band: 9 of 10 values, half of them, the median."""
     with style():
-        figure, axes = _axes(0.55 + 0.2 * len(bands))
+        figure, axes = _axes(0.4 + 0.2 * len(bands), 1.0)
         rows = -np.arange(len(bands))
         for row, (name, found) in zip(rows, bands.items(), strict=True):
             colour, (lowest, low, middle, high, highest) = system_colour(name[0]), found.quantiles
@@ -145,8 +153,10 @@ def _png(colours: Colours) -> Markup:
     return Markup("data:image/png;base64,{}").format(b64encode(written.getvalue()).decode())
 
 
-def _axes(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+def _axes(height: float, left: float = 0.36) -> tuple[Figure, Axes]:
+    """Axes of a figure; its height, and the room for what stands at their left, in inches."""
+    figure = Figure(figsize=(_WIDTH, height))
+    figure.subplots_adjust(left / _WIDTH, _BELOW / height, 1 - _BESIDE / _WIDTH, 1 - _ABOVE / height)
     return figure, figure.add_subplot()
 
 
@@ -180,14 +190,16 @@ def _broken(
 def _time_axis(axes: Axes, at: npt.NDArray[np.float64]) -> None:
     locator = dates.AutoDateLocator(minticks=3, maxticks=6)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(
+        dates.ConciseDateFormatter(locator, formats=_FORMATS, zero_formats=_FIRST_FORMATS, show_offset=False)
+    )
     axes.margins(x=0.02)
     if at.min() == at.max():
         axes.set_xlim(at.min() - 0.5, at.max() + 0.5)
 
 
 def _by_rows(first: np.datetime64, days: Colours) -> Figure:
-    figure, axes = _axes(0.55 + 0.24 * len(days))
+    figure, axes = _axes(0.4 + 0.24 * len(days), 0.85)
     _picture(axes, days, (0, DAY_HOURS, len(days), 0))
     axes.set_xticks(range(0, DAY_HOURS + 1, 6), [f"{hour:02d}:00" for hour in range(0, DAY_HOURS + 1, 6)])
     dates_there = first + np.arange(len(days), dtype="timedelta64[D]")
@@ -196,7 +208,7 @@ def _by_rows(first: np.datetime64, days: Colours) -> Figure:
 
 
 def _by_columns(first: np.datetime64, days: Colours) -> Figure:
-    figure, axes = _axes(1.9)
+    figure, axes = _axes(1.9, 0.5)
     begin = dates.date2num(first)
     _picture(axes, days.swapaxes(0, 1), (begin, begin + len(days), DAY_HOURS, 0))
     axes.set_yticks(range(0, DAY_HOURS + 1, 6), [f"{hour:02d}:00" for hour in range(0, DAY_HOURS + 1, 6)])
@@ -214,7 +226,7 @@ def _by_years(first: np.datetime64, days: Colours) -> Figure:
     canvas = np.zeros(((number[-1] + 1) * height, _DAYS_IN_ONE_STRIP, 4), np.uint8)
     rows = number[:, None] * height + np.arange(DAY_HOURS)
     canvas[rows, (at - years.astype("datetime64[D]")).astype(int)[:, None]] = days
-    figure, axes = _axes(0.5 + 0.3 * (number[-1] + 1))
+    figure, axes = _axes(0.4 + 0.3 * (number[-1] + 1), 0.42)
     _picture(axes, canvas, (0, _DAYS_IN_ONE_STRIP, len(canvas), 0))
     axes.set_xticks(*_MONTHS, ha="left")
     labels = [str(year) for year in np.arange(years[0], years[-1] + np.timedelta64(1, "Y"))]

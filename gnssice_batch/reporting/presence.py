@@ -4,7 +4,7 @@ A file of which as many epochs stand in the store as its span has on the grid fi
 archive, and the ledger says so. Elsewhere the coordinate ``source_file`` is read, a few chunks at a time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,7 +22,7 @@ COLUMNS: Final = ("first_epoch", "last_epoch", "epochs_written")
 MOST_GAPS: Final = 200
 """Gaps that are told one by one."""
 
-_EPOCHS_AT_ONCE: Final = 1 << 20
+_EPOCHS_AT_ONCE: Final = 1 << 21
 _LENGTHS: Final = ((60, "under a minute"), (3600, "under an hour"), (86_400, "under a day"))
 _LONGER: Final = "of a day or more"
 
@@ -45,11 +45,14 @@ def presence(cells: StoredCells, span: Span, files: Columns) -> Presence:
     part = range(grid.slot(span.first_ns), grid.slot(span.last_ns) + 1)
     whole, ragged = _told(grid, part, files)
     found = _Counting(grid, part)
-    for start, stop, is_read in _pieces(whole, _read_units(ragged, grid, part)):
-        if is_read:
-            found.take_cells(start, cells.sources(range(start, stop)) >= 0)
-        else:
-            found.take_whole(start, stop)
+    for pieces in _batches(_pieces(whole, _read_units(ragged, grid, part))):
+        to_read = [slots for slots, is_read in pieces if is_read]
+        read = iter(cells.sources_of(to_read) if to_read else ())
+        for slots, is_read in pieces:
+            if is_read:
+                found.take_cells(slots.start, next(read) >= 0)
+            else:
+                found.take_whole(slots.start, slots.stop)
     return found.result()
 
 
@@ -88,15 +91,27 @@ def _read_units(ragged: Intervals, grid: Grid, part: range) -> Intervals:
     return _united(np.maximum(begins, part.start), np.minimum(ends, part.stop))
 
 
-def _pieces(whole: Intervals, read: Intervals) -> list[tuple[int, int, bool]]:
+def _pieces(whole: Intervals, read: Intervals) -> list[tuple[range, bool]]:
     """Stretches in their order, and whether they have to be read; of the others all that is not read is filled."""
-    filled = [(start, stop, False) for start, stop in _pairs(_without(whole, read))]
-    batches = (
-        (start, min(start + _EPOCHS_AT_ONCE, end), True)
+    filled = [(range(start, stop), False) for start, stop in _pairs(_without(whole, read))]
+    parts = (
+        (range(start, min(start + _EPOCHS_AT_ONCE, end)), True)
         for begin, end in _pairs(read)
         for start in range(begin, end, _EPOCHS_AT_ONCE)
     )
-    return sorted([*filled, *batches])
+    return sorted([*filled, *parts], key=lambda piece: piece[0].start)
+
+
+def _batches(pieces: Iterable[tuple[range, bool]]) -> Iterator[list[tuple[range, bool]]]:
+    """Pieces that are read together, and those between them."""
+    batch, epochs = list[tuple[range, bool]](), 0
+    for slots, is_read in pieces:
+        batch.append((slots, is_read))
+        epochs += len(slots) if is_read else 0
+        if epochs >= _EPOCHS_AT_ONCE:
+            yield batch
+            batch, epochs = [], 0
+    yield batch
 
 
 def _pairs(stretches: Intervals) -> Iterable[tuple[int, int]]:

@@ -15,13 +15,13 @@ from gnssice_batch.store.layout.arrays import read_together
 from gnssice_batch.store.reading.cells import StoredCells
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-BUDGET_BYTES: Final = 12 << 30
+BUDGET_BYTES: Final = 8 << 30
 """What may be decoded of signal strength, of all receivers together: about 20 s of one processor."""
 
 _SNR: Final = "SNR"
 _HELD: Final = "source_file"
-_SEEN: Final = (_SNR, "Pseudorange", "Phase")
-"""A signal is there where it has one of these; the one that most signals have is looked at."""
+_SEEN: Final = (_SNR, "Pseudorange")
+"""A signal is there where it has one of these: the one that more signals have."""
 _SNR_BYTES: Final = 4
 _FEWEST_READS: Final = 8
 _MOST_READS: Final = 72
@@ -50,8 +50,9 @@ def samples(cells: StoredCells, hours: Hours, part: range, budget_bytes: int) ->
     chosen = _evenly(units, reads(cells.template, budget_bytes))
     if not chosen:
         return None
-    pieces = max(1, _MOST_SAMPLES // len(chosen)) if len(chosen) == units.size else 1
-    found = _Looking(cells, part, _counted_by(cells, part, chosen), pieces)
+    epochs = sum(len(_slots(cells.template, part, unit)) for unit in chosen)
+    length = max(_SHORTEST, -(-epochs // _MOST_SAMPLES)) if len(chosen) == units.size else epochs
+    found = _Looking(cells, part, _counted_by(cells, part, chosen), length)
     for unit in chosen:
         found.look(unit)
     return Samples(
@@ -109,8 +110,8 @@ class _Looking:
     cells: StoredCells
     part: range
     counted_by: str
-    pieces: int
-    """Samples of a read unit: one where what lies between them is not read."""
+    length: int
+    """Epochs of a sample, where a read unit is not shorter."""
     samples: list[Sample] = field(default_factory=list)
     unreadable: int = 0
     _columns: dict[str, npt.NDArray[np.intp]] = field(init=False)
@@ -132,8 +133,7 @@ class _Looking:
         except DamagedError:
             self.unreadable += 1
             return
-        pieces = max(1, min(self.pieces, len(slots) // _SHORTEST))
-        for rows in np.array_split(np.arange(len(slots)), pieces):
+        for rows in np.array_split(np.arange(len(slots)), -(-len(slots) // self.length)):
             held = rows[found[_HELD][rows] >= 0]
             if held.size:
                 self._take(found, slots.start, held)
