@@ -19,14 +19,14 @@ from gnssice_batch.reporting.inline import ACCENT, MUTED, inline, style, system_
 
 CLASSES: Final = (
     ("whole", 1.0, (0x2B, 0x8C, 0x9E, 255)),
-    ("90 % or more", 0.9, (0xD3, 0xA5, 0x2B, 255)),
-    ("half or more", 0.5, (0xE0, 0x7B, 0x39, 255)),
+    ("95 % or more", 0.95, (0x8A, 0xAE, 0x4E, 255)),
+    ("half or more", 0.5, (0xE0, 0x93, 0x35, 255)),
     ("less than half", 0.0, (0xC8, 0x45, 0x3B, 255)),
     ("nothing", 0.0, (0x80, 0x88, 0x92, 90)),
 )
 """Of completeness: name, lower limit, colour, which has to stand out in light and dark alike."""
 
-STATUSES: Final = {"ok": CLASSES[0][2], "partial": CLASSES[1][2], "rejected": CLASSES[3][2]}
+STATUSES: Final = {"ok": CLASSES[0][2], "partial": CLASSES[2][2], "rejected": CLASSES[3][2]}
 """Colours of what became of a file, the worst last."""
 
 _OUTSIDE: Final = (0, 0, 0, 0)
@@ -135,11 +135,11 @@ def by_band(bands: Mapping[str, Strength], names: Sequence[str], key: str, says:
     with style():
         figure, axes = _axes(0.4 + 0.2 * len(bands), 1.0)
         rows = -np.arange(len(bands))
-        for row, (name, found) in zip(rows, bands.items(), strict=True):
-            colour, (lowest, low, middle, high, highest) = system_colour(name[0]), found.quantiles
-            axes.plot([lowest, highest], [row, row], color=colour, linewidth=1.6)
-            axes.plot([low, high], [row, row], color=colour, linewidth=6, alpha=0.55)
-            axes.plot(middle, row, color=colour, marker="|", markersize=9, markeredgewidth=2)
+        colours = [system_colour(name[0]) for name in bands]
+        lowest, low, middle, high, highest = np.array([found.quantiles for found in bands.values()]).T
+        axes.hlines(rows, lowest, highest, colors=colours, linewidth=1.6)
+        axes.hlines(rows, low, high, colors=colours, linewidth=6, alpha=0.55)
+        axes.vlines(middle, rows - 0.32, rows + 0.32, colors=colours, linewidth=2.2)
         axes.set_yticks(rows, names)
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
