@@ -39,9 +39,9 @@ from gnssice_batch.model.values import (
 )
 from gnssice_batch.reporting.samples import BUDGET_BYTES, reads
 from gnssice_batch.rinex import Dense, dense, read
+from gnssice_batch.store.layout.chunk_codecs import ChunkCodec, codec_of
 from gnssice_batch.store.layout.coverage import coverage_attributes
 from gnssice_batch.store.layout.documents import documents
-from gnssice_batch.store.layout.chunk_codecs import ChunkCodec, codec_of
 from gnssice_batch.store.layout.file_rows import FILE_COLUMNS
 from gnssice_batch.store.layout.shards import shard_of
 from gnssice_batch.store.repository import open_repository

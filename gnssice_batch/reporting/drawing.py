@@ -12,6 +12,7 @@ from markupsafe import Markup
 from matplotlib import dates, image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gnssice_batch.model.grid import GPS_EPOCH, gps_datetime
 from gnssice_batch.reporting.facts import DAY_HOURS, HOUR_NS, Hours, Sample, Strength
@@ -57,7 +58,7 @@ def completeness(hours: Hours) -> Colours:
     share = hours.filled / np.maximum(hours.possible, 1)
     kinds = np.select([share >= least for _, least, _ in CLASSES[:-1]], range(len(CLASSES) - 1))
     kinds = np.where(hours.filled == 0, len(CLASSES) - 1, kinds)
-    colours = np.array([colour for *_, colour in CLASSES], np.uint8)[kinds]
+    colours: Colours = np.array([colour for *_, colour in CLASSES], np.uint8)[kinds]
     colours[hours.possible == 0] = _OUTSIDE
     return colours
 
@@ -93,6 +94,7 @@ def signals(samples: Sequence[Sample], key: str, says: str) -> Markup:
             counts = np.array([sample.signals[system] for sample in samples])
             _line(axes, at, counts, system_colour(system))
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         _time_axis(axes, at)
         return inline(figure, key, says)
 

@@ -243,6 +243,4 @@ def _days(hours: Hours) -> dict[str, object]:
     )
     first = (hours.first - before) * HOUR_NS
     days = [moment(first + day * DAY_HOURS * HOUR_NS)[:10] for day in range(len(filled))]
-    return {
-        day: {"filled": has, "possible": could} for day, has, could in zip(days, filled, possible, strict=True)
-    }
+    return {day: {"filled": has, "possible": could} for day, has, could in zip(days, filled, possible, strict=True)}

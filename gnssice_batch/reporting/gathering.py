@@ -133,7 +133,9 @@ class _Look:
 def _chosen(there: Collection[str], wanted: Collection[str]) -> list[str]:
     strangers = sorted(set(wanted).difference(there))
     if strangers:
-        message = f"--receiver: the store has no receiver {several(strangers)}; it has {several(sorted(there)) or 'none'}"
+        message = (
+            f"--receiver: the store has no receiver {several(strangers)}; it has {several(sorted(there)) or 'none'}"
+        )
         raise ConfigError(message)
     return [receiver for receiver in there if not wanted or receiver in wanted]
 

@@ -8,7 +8,7 @@ import re
 from contextlib import AbstractContextManager
 from html import escape
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -31,7 +31,7 @@ _BREAK: Final = re.compile(r"\s*\n\s*")
 _FONT: Final = re.compile(r"font(?:-[a-z]+)?: [^;\"]*;? ?")
 _OWN_SIZE: Final = re.compile(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>')
 _ID: Final = re.compile(r'(id="|href="#|url\(#)')
-_STYLE: Final = {
+_STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "font.size": 10,

@@ -18,5 +18,7 @@ def check_libraries() -> None:
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        message = f"a report as HTML needs {' and '.join(missing)}: pip install 'gnssice-batch[report]', or name it .json"
+        message = (
+            f"a report as HTML needs {' and '.join(missing)}: pip install 'gnssice-batch[report]', or name it .json"
+        )
         raise ConfigError(message)

@@ -80,7 +80,7 @@ def _united(begins: Slots, ends: Slots) -> Intervals:
         return begins, ends
     order = np.argsort(begins, kind="stable")
     begins, reach = begins[order], np.maximum.accumulate(ends[order])
-    new = np.append(True, begins[1:] > reach[:-1])  # noqa: FBT003 - a value, not an option
+    new = np.append(True, begins[1:] > reach[:-1])
     return begins[new], reach[np.append(np.flatnonzero(new)[1:] - 1, reach.size - 1)]
 
 

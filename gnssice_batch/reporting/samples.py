@@ -78,7 +78,8 @@ def _units_with_something(template: GroupTemplate, hours: Hours, part: range) ->
     ends = np.minimum((units + 1) * grid.read_unit, part.stop) - 1
     first, last = ((grid.time_ns(0) + slots * grid.interval_ns) // HOUR_NS - hours.first for slots in (begins, ends))
     before = np.append(0, np.cumsum(hours.filled))
-    return units[before[last + 1] > before[first]]
+    found: npt.NDArray[np.int64] = units[before[last + 1] > before[first]]
+    return found
 
 
 def _evenly(units: npt.NDArray[np.int64], most: int) -> list[int]:

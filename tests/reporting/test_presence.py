@@ -99,4 +99,4 @@ def test_a_stored_receiver(tmp_path):
     found = presence(cells, span, cells.ledger(module.COLUMNS))
     assert found.filled == held.sum()
     assert found.hours.filled[:9].tolist() == [120] * 8 + [0]
-    assert [gap.epochs for gap in found.longest_gaps][0] == 16 * 120
+    assert next(gap.epochs for gap in found.longest_gaps) == 16 * 120
