@@ -21,7 +21,8 @@ def figures() -> Iterator[Figure]:
     from benchmarks.report_store import repository
 
     found = in_child("report", str(repository()))
-    name = f"report of {found['receivers']:.0f} receivers, {found['epochs'] / 1e9:.3g} G epochs, {found['files']:.0f} files"
+    size = f"{found['epochs'] / 1e9:.3g} G epochs, {found['files']:.0f} files"
+    name = f"report of {found['receivers']:.0f} receivers, {size}"
     yield at_most(name, found["seconds"], 60, "s")
     for part in ("gathered", "page", "json"):
         yield Figure(f"{name}: {part}", f"{found[part]:.3g} s")

@@ -1,4 +1,4 @@
-"""A repository of ten years of many receivers: ledgers and coordinates as they would be, observations where they are read.
+"""A repository of ten years of many receivers: ledgers, coordinates, observations where they are read.
 
 Of the observations only those read units are stored that a report looks at, with the values of a real day; the rest of
 them would be terabytes. One day in ten is ragged, so that the ledger does not say which epochs it holds, one in thirty

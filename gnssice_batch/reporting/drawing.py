@@ -37,6 +37,8 @@ _BELOW: Final = 0.28
 _ABOVE: Final = 0.08
 _BESIDE: Final = 0.2
 """Inches around the axes."""
+_BINS: Final = 240
+"""Of a picture without axes."""
 _DAYS_AS_ROWS: Final = 14
 _DAYS_IN_ONE_STRIP: Final = 366
 _STRIP_GAP: Final = 4
@@ -55,7 +57,7 @@ type Colours = npt.NDArray[np.uint8]
 
 def completeness(hours: Hours) -> Colours:
     """(H, 4) the colour of each hour."""
-    share = hours.filled / np.maximum(hours.possible, 1)
+    share = hours.filled / np.where(hours.possible > 0, hours.possible, 1)
     kinds = np.select([share >= least for _, least, _ in CLASSES[:-1]], range(len(CLASSES) - 1))
     kinds = np.where(hours.filled == 0, len(CLASSES) - 1, kinds)
     colours: Colours = np.array([colour for *_, colour in CLASSES], np.uint8)[kinds]
@@ -74,9 +76,9 @@ def calendar(hours: Hours, key: str, says: str) -> Markup:
         return inline(draw(first, days), key, says)
 
 
-def strip(hours: Hours, first_hour: int, end_hour: int, bins: int = 240) -> Markup:
+def strip(hours: Hours, first_hour: int, end_hour: int) -> Markup:
     """The completeness of some hours as a narrow picture, without axes."""
-    edges = np.linspace(first_hour, end_hour, bins + 1)
+    edges = np.linspace(first_hour, end_hour, min(_BINS, end_hour - first_hour) + 1)
     sums = [np.append(0, np.cumsum(counts)) for counts in (hours.filled, hours.possible)]
     at = np.clip(edges - hours.first, 0, hours.filled.size)
     filled, possible = (np.diff(np.interp(at, np.arange(each.size), each)) for each in sums)
@@ -114,7 +116,7 @@ def strength(samples: Sequence[Sample], key: str, says: str) -> Markup:
         return inline(figure, key, says)
 
 
-def outcomes(stretches: Iterable[tuple[int, int, str]], first_ns: int, end_ns: int, bins: int = 240) -> Markup:
+def outcomes(stretches: Iterable[tuple[int, int, str]], first_ns: int, end_ns: int) -> Markup:
     """What became of files over time, as a narrow picture without axes: of several, the worst.
 
     Parameters
@@ -122,11 +124,11 @@ def outcomes(stretches: Iterable[tuple[int, int, str]], first_ns: int, end_ns: i
     stretches
         Begin and end of each file, in ns of GPS time, and its status.
     """
-    kinds = np.zeros(bins, int)
-    scale = bins / max(1, end_ns - first_ns)
+    kinds = np.zeros(_BINS, int)
+    scale = _BINS / max(1, end_ns - first_ns)
     order = list(STATUSES)
     for begin, end, status in stretches:
-        left = min(bins - 1, int((begin - first_ns) * scale))
+        left = min(_BINS - 1, int((begin - first_ns) * scale))
         part = slice(left, max(left + 1, math.ceil((end - first_ns) * scale)))
         kinds[part] = np.maximum(kinds[part], order.index(status) + 1)
     return _png(np.array([_OUTSIDE, *STATUSES.values()], np.uint8)[kinds])

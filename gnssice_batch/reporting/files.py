@@ -1,4 +1,4 @@
-"""What has become of the files of a receiver, and what changes from header to header, as the ledger says."""
+"""What has become of the files of a receiver, with what changes from header to header, as the ledger says."""
 
 import json
 from collections import Counter

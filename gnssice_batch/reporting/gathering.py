@@ -1,4 +1,4 @@
-"""Everything that a report says of a repository, gathered from its ledgers, coordinates, a few reads of observations."""
+"""Everything that a report says of a repository: from its ledgers, coordinates, a few reads of observations."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pages made from templates: HTML that needs nothing beside it, and no script."""
+"""Pages made from templates: HTML without scripts that needs nothing beside it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -76,7 +76,7 @@ def _receiver(
 
 
 def _stretches(outcomes: Iterable[FileOutcome]) -> Iterator[tuple[int, int, str]]:
-    """Begin and end of each file, as it was read, else as its name says; those of which nothing is known are left out."""
+    """Begin and end of each file, as it was read, else as its name says; left out where nothing is known."""
     for outcome in outcomes:
         span, file = outcome.facts.span, outcome.file
         if span:

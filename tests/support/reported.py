@@ -1,4 +1,4 @@
-"""A small store with all that a report tells of: gaps, overlap, changes of equipment and sampling, files that failed."""
+"""A small store with all that a report tells of: gaps, overlap, equipment and sampling that change, bad files."""
 
 from gnssice_batch.job.run import run
 from tests.support.runs import DAY_ONE_S, DAY_S, name, rinex, settings, span_s, write
