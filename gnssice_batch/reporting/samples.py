@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import batched
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +15,7 @@ from gnssice_batch.reporting.facts import HOUR_NS, Hours, Sample, Samples, Stren
 from gnssice_batch.signals import split_sid
 from gnssice_batch.store.layout.arrays import read_together
 from gnssice_batch.store.reading.cells import StoredCells
+from gnssice_batch.store.together import together
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 BUDGET_BYTES: Final = 8 << 30
@@ -28,6 +31,9 @@ _MOST_READS: Final = 72
 _MOST_SAMPLES: Final = 72
 _SHORTEST: Final = 60
 """Epochs of a sample, where several are made of one read."""
+_MOST_AT_ONCE: Final = 8
+_AT_ONCE_BYTES: Final = 96 << 20
+"""Read at the same time, so that they wait for a storage together."""
 _LOOKED_AT: Final = 240
 """Epochs of a sample, evenly chosen, that are looked at."""
 
@@ -53,8 +59,10 @@ def samples(cells: StoredCells, hours: Hours, part: range, budget_bytes: int) ->
     epochs = sum(len(_slots(cells.template, part, unit)) for unit in chosen)
     length = max(_SHORTEST, -(-epochs // _MOST_SAMPLES)) if len(chosen) == units.size else epochs
     found = _Looking(cells, part, _counted_by(cells, part, chosen), length)
-    for unit in chosen:
-        found.look(unit)
+    at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE_BYTES // read_bytes(cells.template)))
+    for some in batched(chosen, at_once):
+        for taken in together(partial(found.read, unit) for unit in some):
+            found.take(taken)
     return Samples(
         counted_by=found.counted_by,
         samples=tuple(found.samples),
@@ -66,8 +74,12 @@ def samples(cells: StoredCells, hours: Hours, part: range, budget_bytes: int) ->
 
 def reads(template: GroupTemplate, budget_bytes: int) -> int:
     """How many read units of a receiver are looked at, where it has so many."""
-    size = template.grid.read_unit * len(template.axis.sids) * _SNR_BYTES
-    return min(_MOST_READS, max(_FEWEST_READS, budget_bytes // max(1, size)))
+    return min(_MOST_READS, max(_FEWEST_READS, budget_bytes // read_bytes(template)))
+
+
+def read_bytes(template: GroupTemplate) -> int:
+    """Signal strength of a read unit, decoded."""
+    return template.grid.read_unit * max(1, len(template.axis.sids)) * _SNR_BYTES
 
 
 def _units_with_something(template: GroupTemplate, hours: Hours, part: range) -> npt.NDArray[np.int64]:
@@ -125,13 +137,19 @@ class _Looking:
         self._columns = _by_name(sv[:1] for sv, _, _ in signals)
         self._bands = _by_name(f"{sv[:1]} {band}" for sv, band, _ in signals)
 
-    def look(self, unit: int) -> None:
-        """Read a read unit."""
+    def read(self, unit: int) -> tuple[range, Cells | None]:
+        """The slots of a read unit, and what is in them; None where they can't be read."""
         slots = _slots(self.cells.template, self.part, unit)
         names = dict.fromkeys((_HELD, _SNR, self.counted_by))
         try:
-            found = read_together(self.cells.group, names, slice(slots.start, slots.stop))
+            return slots, read_together(self.cells.group, names, slice(slots.start, slots.stop))
         except DamagedError:
+            return slots, None
+
+    def take(self, taken: tuple[range, Cells | None]) -> None:
+        """Keep what a read unit shows."""
+        slots, found = taken
+        if found is None:
             self.unreadable += 1
             return
         for rows in np.array_split(np.arange(len(slots)), -(-len(slots) // self.length)):

@@ -1,18 +1,23 @@
 """What a report says of a stored repository, held against the files it was made of, and against its datasets."""
 
+import asyncio
 import json
+from dataclasses import replace
 from datetime import date
 
+import icechunk
 import numpy as np
 import pytest
+from zarr.core.buffer import cpu
 
 from gnssice_batch import open_dataset
 from gnssice_batch.errors import ConfigError, StoreError
 from gnssice_batch.job.run import run
 from gnssice_batch.reporting.gathering import Wanted, store_facts
 from gnssice_batch.reporting.samples import QUANTILES
+from gnssice_batch.reporting.store_page import store_page
 from tests.support.reported import BETTER, CUT, EVIL, LATER, PAGE, SLOW, WHOLE, reported
-from tests.support.runs import DAY_ONE_S, name, repository, rinex, settings, span_s, write
+from tests.support.runs import DAY_ONE_S, name, open_group, repository, rinex, settings, span_s, write
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +136,26 @@ def test_as_json_it_says_times_as_text(facts):
     assert rec["presence"]["hours"]["2025-01-02"]["filled"][:5] == [100, 0, 60, 0, 119]
     assert rec["files"]["changes"][0]["at"] == "2025-01-02T02:00:00"
     assert {WHOLE, BETTER}.isdisjoint(file["file"] for file in rec["files"]["refused"])
+
+
+def test_what_is_damaged_is_left_out_and_counted(tmp_path):
+    """A chunk of signal strength that does not decode; the other hours are there."""
+    chosen, _ = reported(tmp_path)
+    group = open_group(chosen, "rec")
+    unit = group["SNR"].shards[0]
+    change_bytes(chosen, f"rec/SNR/c/{(24 + 4) * 120 // unit}/0")
+    found = store_facts(chosen, wanted=Wanted(["rec"])).receivers[0]
+    whole = store_facts(chosen, wanted=Wanted(["rec"], version="1")).receivers[0]
+    assert found.samples.unreadable == 1
+    assert not found.samples.whole
+    assert 0 < len(found.samples.samples) < len(whole.samples.samples)
+    assert found.presence.filled == whole.presence.filled
+    assert "1 stretch could not be read" in store_page(replace(store_facts(chosen), receivers=(found,)))
+
+
+def change_bytes(chosen, key):
+    """Put other bytes in the place of a chunk, in a version of their own."""
+    store = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(chosen))))
+    session = store.writable_session("main")
+    asyncio.run(session.store.set(key, cpu.Buffer.from_bytes(b"no chunk at all")))
+    session.commit("damaged")
