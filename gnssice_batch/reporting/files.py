@@ -54,7 +54,7 @@ def files_of(receiver: str, columns: Columns, present: str, since_ns: int | None
         archive_bytes=int(columns["size_bytes"].sum()),
         by_version=_counted(columns["version"][taken]),
         epochs_read=int(columns["epochs_read"].sum()),
-        by_reason=tuple(_reasons(refused)),
+        by_reason=reason_counts((file.status, file.reason, file.reasons) for file in refused),
         refused=tuple(sorted(refused, key=_rejected_first)[:MOST_REFUSED]),
         changes=tuple(_changes(columns, along))[:MOST_CHANGES],
         sampling=tuple(periods[:MOST_CHANGES]),
@@ -78,19 +78,6 @@ def _counted(values: npt.NDArray[np.object_], known: Iterable[str] = ()) -> dict
 
 def _rejected_first(file: Refused) -> tuple[bool, str]:
     return file.status != Status.REJECTED.value, file.file
-
-
-def _reasons(refused: Iterable[Refused]) -> Iterator[ReasonCount]:
-    """The reasons, those of most files first; a file counts for each of its reasons."""
-    rejected, partial, lost = Counter[str](), Counter[str](), Counter[str]()
-    for file in refused:
-        if file.status == Status.REJECTED.value:
-            rejected[file.reason] += 1
-            continue
-        partial.update(file.reasons.keys())
-        lost.update(file.reasons)
-    for reason in sorted(rejected | partial, key=lambda each: (-rejected[each] - partial[each], each)):
-        yield ReasonCount(reason, rejected[reason], partial[reason], lost[reason])
 
 
 def _in_order(columns: Columns) -> npt.NDArray[np.intp]:
@@ -133,6 +120,25 @@ def _sampling(columns: Columns, along: npt.NDArray[np.intp]) -> list[SamplingPer
         SamplingPeriod(int(first[start]), int(last[end - 1]), float(interval[start]), int(end - start))
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
+
+
+def reason_counts(refused: Iterable[tuple[str, str, Mapping[str, int]]]) -> tuple[ReasonCount, ...]:
+    """The reasons, those of most files first; a partial file counts for each of its reasons.
+
+    Parameters
+    ----------
+    refused
+        Of each file its status, what it was rejected for, all its reasons with their counts.
+    """
+    rejected, partial, lost = Counter[str](), Counter[str](), Counter[str]()
+    for status, reason, reasons in refused:
+        if status == Status.REJECTED.value:
+            rejected[reason] += 1
+            continue
+        partial.update(reasons.keys())
+        lost.update(reasons)
+    order = sorted(rejected | partial, key=lambda each: (-rejected[each] - partial[each], each))
+    return tuple(ReasonCount(reason, rejected[reason], partial[reason], lost[reason]) for reason in order)
 
 
 def station_of(attributes: Mapping[str, object]) -> dict[str, str]:

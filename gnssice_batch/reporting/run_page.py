@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from gnssice_batch.archive.skipped import by_kind
 from gnssice_batch.job.report import RunReport, all_reasons, misdated_files, refused_files, summary
-from gnssice_batch.model.values import FileOutcome, Status
+from gnssice_batch.model.values import FileOutcome
 from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.reporting import drawing
-from gnssice_batch.reporting.facts import ReasonCount
+from gnssice_batch.reporting.files import reason_counts
 from gnssice_batch.reporting.page import page
 
 _MOST_FILES: Final = 500
@@ -49,7 +49,7 @@ def run_page(report: RunReport) -> str:
     stretches = {receiver: list(_stretches(outcomes)) for receiver, outcomes in report.files.items()}
     times = [time for its in stretches.values() for stretch in its for time in stretch[:2]]
     ends = (min(times), max(times)) if times else (0, 1)
-    refused = refused_files(report)
+    refused = [_refused(outcome) for outcome in refused_files(report)]
     return page(
         "run.html",
         software=SOFTWARE,
@@ -58,8 +58,8 @@ def run_page(report: RunReport) -> str:
         statuses=Counter(str(each.status) for its in report.files.values() for each in its),
         colours=drawing.STATUSES,
         ends=ends if times else None,
-        reasons=list(_reasons(refused)),
-        refused=[_refused(outcome) for outcome in refused[:_MOST_FILES]],
+        reasons=reason_counts((file.status, next(iter(file.reasons), ""), file.reasons) for file in refused),
+        refused=refused[:_MOST_FILES],
         not_ok=len(refused),
         misdated=misdated_files(report)[:_MOST_FILES],
         skipped=by_kind(report.skipped_files),
@@ -83,20 +83,6 @@ def _stretches(outcomes: Iterable[FileOutcome]) -> Iterator[tuple[int, int, str]
             yield span.first_ns, span.last_ns, str(outcome.status)
         elif file.start_ns is not None and file.end_ns is not None:
             yield file.start_ns, file.end_ns, str(outcome.status)
-
-
-def _reasons(refused: Iterable[FileOutcome]) -> Iterator[ReasonCount]:
-    """The reasons, those of most files first; a partial file counts for each of its reasons."""
-    rejected, partial, lost = Counter[str](), Counter[str](), Counter[str]()
-    for outcome in refused:
-        if outcome.status is Status.REJECTED:
-            rejected[str(outcome.refusal.reason) if outcome.refusal else ""] += 1
-            continue
-        counts = {str(reason): number for reason, number in all_reasons(outcome).items()}
-        partial.update(counts.keys())
-        lost.update(counts)
-    for reason in sorted(rejected | partial, key=lambda each: (-rejected[each] - partial[each], each)):
-        yield ReasonCount(reason, rejected[reason], partial[reason], lost[reason])
 
 
 def _refused(outcome: FileOutcome) -> _Refused:
