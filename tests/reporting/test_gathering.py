@@ -118,6 +118,7 @@ def test_what_is_not_there_is_named(store):
         store_facts(store, wanted=Wanted(version="nothing"))
 
 
+@pytest.mark.heavy
 def test_an_earlier_version(tmp_path):
     chosen, report = reported(tmp_path)
     write(tmp_path / "archive", {name(DAY_ONE_S + 5 * 86400, "01H"): rinex(span_s(DAY_ONE_S + 5 * 86400, 1))})
@@ -138,6 +139,7 @@ def test_as_json_it_says_times_as_text(facts):
     assert {WHOLE, BETTER}.isdisjoint(file["file"] for file in rec["files"]["refused"])
 
 
+@pytest.mark.heavy
 def test_what_is_damaged_is_left_out_and_counted(tmp_path):
     """A chunk of signal strength that does not decode; the other hours are there."""
     chosen, _ = reported(tmp_path)

@@ -48,7 +48,7 @@ def gaps_of(held):
 @pytest.mark.parametrize("part", [1, 3])
 def test_every_epoch_is_counted_in_its_hour(at_once, part, monkeypatch):
     monkeypatch.setattr(module, "_EPOCHS_AT_ONCE", at_once)
-    for seed in range(60):
+    for seed in range(40):
         grid, source, files = drawn(seed)
         there = np.flatnonzero(source >= 0)
         begin, end = int(there[0] if part == 1 else there[there.size // part]), int(there[-1]) + 1
@@ -88,6 +88,7 @@ def test_the_longest_gaps_are_kept_and_all_are_counted(monkeypatch):
     assert list(found.gaps_by_length.values()) == [2, 2, 1, 0]
 
 
+@pytest.mark.heavy
 def test_a_stored_receiver(tmp_path):
     """An overlap, and epochs joined from two files, of which the ledger alone does not say which are there."""
     chosen, _ = reported(tmp_path)
