@@ -11,6 +11,7 @@ from benchmarks.timing import pin
 TOPICS = (
     *("reader", "verification", "ingest", "opening", "startup", "scale", "network", "day_by_quarters", "cluster"),
     "object_stores",
+    "report",
 )
 _ONE = "--here"
 

@@ -32,7 +32,7 @@ _MOST_SAMPLES: Final = 72
 _SHORTEST: Final = 60
 """Epochs of a sample, where several are made of one read."""
 _MOST_AT_ONCE: Final = 8
-_AT_ONCE_BYTES: Final = 96 << 20
+_AT_ONCE_BYTES: Final = 64 << 20
 """Read at the same time, so that they wait for a storage together."""
 _LOOKED_AT: Final = 240
 """Epochs of a sample, evenly chosen, that are looked at."""
