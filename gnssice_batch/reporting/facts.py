@@ -136,7 +136,9 @@ class Files:
     refused: tuple[Refused, ...]
     """The first of the files that did not end ``ok``, rejected ones first."""
     changes: tuple[Dated, ...]
-    """Of position, equipment and names, from header to header."""
+    """Of position, equipment and names, from header to header; the first of them."""
+    change_count: int
+    """How many there are."""
     sampling: tuple[SamplingPeriod, ...]
     sampling_changes: int
     """How often the interval changes; `sampling` may have fewer periods."""

@@ -48,7 +48,7 @@ def files_of(receiver: str, columns: Columns, present: str, since_ns: int | None
     taken = columns["status"] != Status.REJECTED.value
     refused = list(refused_of(receiver, columns, _NOT_OK, present))
     along = _in_order(columns)
-    periods = _sampling(columns, along)
+    changes, periods = tuple(_changes(columns, along)), _sampling(columns, along)
     return Files(
         by_status=_counted(columns["status"], [str(status) for status in Status]),
         archive_bytes=int(columns["size_bytes"].sum()),
@@ -56,7 +56,8 @@ def files_of(receiver: str, columns: Columns, present: str, since_ns: int | None
         epochs_read=int(columns["epochs_read"].sum()),
         by_reason=reason_counts((file.status, file.reason, file.reasons) for file in refused),
         refused=tuple(sorted(refused, key=_rejected_first)[:MOST_REFUSED]),
-        changes=tuple(_changes(columns, along))[:MOST_CHANGES],
+        changes=changes[:MOST_CHANGES],
+        change_count=len(changes),
         sampling=tuple(periods[:MOST_CHANGES]),
         sampling_changes=max(0, len(periods) - 1),
     )
