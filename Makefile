@@ -37,12 +37,13 @@ $(READY): requirements-dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw one satellite pass; all under ./demo/.
+demo: $(READY) ## Simulate an archive, ingest it on a local Dask cluster, draw one satellite pass, write a report; all under ./demo/.
 	rm -rf demo
 	$(BIN)/gnssice-batch simulate demo/archive --days 0.5 --interval 5 --damaged 2
 	$(BIN)/gnssice-batch plan --config config/demo.yaml
 	$(BIN)/gnssice-batch run --config config/demo.yaml --report demo/report.json
 	$(BIN)/gnssice-batch status --config config/demo.yaml
+	$(BIN)/gnssice-batch report --config config/demo.yaml --to demo/report.html
 	$(BIN)/python examples/plot_pass.py demo/stores/demo/rinex demo/pass.png
 
 test: kernels servers ## Run the tests, on two cores (warnings are errors; heavy, long, fuzz and chaos tests have their own targets).

@@ -22,6 +22,7 @@ TOPICS = (
         "cluster",
     ),
     "object_stores",
+    "report",
 )
 _ONE = "--here"
 

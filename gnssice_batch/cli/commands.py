@@ -62,7 +62,9 @@ SetOption = Annotated[
 ]
 ReportOption = Annotated[
     str | None,
-    typer.Option("--report", metavar="FILE", help="Also write the report as JSON; - is standard output."),
+    typer.Option(
+        "--report", metavar="FILE", help="Also write the report: .html as a page, else JSON; - is standard output."
+    ),
 ]
 BranchOption = Annotated[str | None, typer.Option(metavar="NAME", help="Branch to publish on (run.branch).")]
 TagOption = Annotated[str | None, typer.Option(metavar="NAME", help="Tag for the published snapshot (run.tag).")]
@@ -179,16 +181,19 @@ def run(  # noqa: PLR0913 - one parameter per option
     chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
     report_to = STDOUT if as_json else report_to
     if dry_run:
+        if is_page(report_to):
+            message = f"--report {report_to}: a dry run writes its plan as JSON: name the file .json"
+            raise ConfigError(message)
         plan(config_file, [*(overrides or ()), *chosen], report_to, receiver=receiver, since=since, limit=limit)
         return
     settings = load_settings(config_file, [*(overrides or ()), *chosen])
-    check_writable("--report", report_to)
+    check_report("--report", report_to)
     check_writable(termination.OPTION, termination_log)
     with run_display(settings.log) as progress:
         report = api.run(settings, progress, **part(receiver, since, limit))
     tables.show_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
-        write_json(report.as_json(), report_to)
+        write_report(report, report_to)
     end_run(report, settings.run)
 
 
@@ -237,9 +242,50 @@ def check_writable(option: str, to: str | Path | None) -> None:
     raise ConfigError(message)
 
 
-def write_json(tree: dict[str, object], to: str) -> None:
+def is_page(to: str | None) -> bool:
+    """Whether a file is named as a page."""
+    return to is not None and to.lower().endswith((".html", ".htm"))
+
+
+def check_report(option: str, to: str | None) -> None:
+    """Find out whether a report can be written, before the work for it begins.
+
+    Raises
+    ------
+    ConfigError
+        When it can't.
+    """
+    check_writable(option, to)
+    if is_page(to):
+        from gnssice_batch.reporting.libraries import check_libraries
+
+        check_libraries()
+
+
+def write_report(report: "RunReport", to: str) -> None:
+    """Write the report of a run: a page where the file is named so, else JSON."""
+    if is_page(to):
+        from gnssice_batch.reporting.run_page import run_page
+
+        write_text(run_page(report), to)
+    else:
+        write_json(report.as_json(), to)
+
+
+def write_json(tree: dict[str, object], to: str, indent: int | None = 2) -> None:
     """Write JSON into a file, or to standard output."""
-    text = _C1.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(tree, indent=2, ensure_ascii=False)) + "\n"
+    text = json.dumps(tree, indent=indent, ensure_ascii=False) + "\n"
+    write_text(_C1.sub(lambda match: f"\\u{ord(match[0]):04x}", text), to)
+
+
+def write_text(text: str, to: str) -> None:
+    """Write a text into a file, or to standard output.
+
+    Raises
+    ------
+    ConfigError
+        When the file can't be written.
+    """
     if to == STDOUT:
         sys.stdout.write(text)
         return

@@ -17,6 +17,7 @@ import gnssice_batch.cli.migrate
 import gnssice_batch.cli.pods
 import gnssice_batch.cli.quarantine
 import gnssice_batch.cli.repair
+import gnssice_batch.cli.report
 import gnssice_batch.cli.runs
 import gnssice_batch.cli.tools
 import gnssice_batch.cli.trim

@@ -1,16 +1,16 @@
 """Numbers as an operator reads them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gnssice_batch.visible import visible
+from gnssice_batch.wording import count, duration, size
 
 if TYPE_CHECKING:
     from gnssice_batch.model.values import Refusal, Span, Status
     from gnssice_batch.store.writing.garbage import Collected
 
-_BYTES_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
-_DURATIONS_S: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
+__all__ = ["count", "duration", "garbage_lines", "outcome_text", "shown", "size", "span"]
 
 
 def shown(text: str) -> str:
@@ -20,22 +20,6 @@ def shown(text: str) -> str:
     return escape(visible(text))
 
 
-def size(size_bytes: float) -> str:
-    """``16.4 MB``."""
-    unit = 0
-    while size_bytes >= 999.5 and unit < len(_BYTES_UNITS) - 1:
-        size_bytes, unit = size_bytes / 1000, unit + 1
-    return f"{size_bytes:.0f} B" if unit == 0 else f"{size_bytes:.3g} {_BYTES_UNITS[unit]}"
-
-
-def duration(seconds: float) -> str:
-    """``2 h``, ``1.5 d``, ``4.2 s``."""
-    for length, unit in _DURATIONS_S:
-        if seconds >= length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
-
-
 def span(first_and_last: "Span | None") -> str:
     """``2025-01-01 00:00:00 to 2025-01-01 11:59:55``."""
     from gnssice_batch.inspection.moments import moment
@@ -43,11 +27,6 @@ def span(first_and_last: "Span | None") -> str:
     if first_and_last is None:
         return "none"
     return f"{moment(first_and_last.first_ns // 100)} to {moment(first_and_last.last_ns // 100)}"
-
-
-def count(number: int, noun: str) -> str:
-    """``1 file``, ``1,200 files``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def garbage_lines(found: "Collected", *, deleted: bool) -> tuple[str, ...]:

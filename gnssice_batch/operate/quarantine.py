@@ -19,7 +19,7 @@ from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.layout.file_rows import Columns
 from gnssice_batch.store.reading.contents import of_ledgers, stored_receivers
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     *("uri", "status", "reason", "skipped", "refused", "detail"),
     *("line", "first_bytes", "reader", "read_at"),
 )
@@ -83,9 +83,9 @@ def refused(
     present = rules_of(settings).reader
 
     def listed(receiver: str, columns: Columns) -> list[Refused]:
-        return [file for file in _of(receiver, columns, statuses, present) if not reasons or _has(file, reasons)]
+        return [file for file in refused_of(receiver, columns, statuses, present) if not reasons or _has(file, reasons)]
 
-    found = chain(*of_ledgers(repository, receivers or known, _COLUMNS, listed, branch).values())
+    found = chain(*of_ledgers(repository, receivers or known, COLUMNS, listed, branch).values())
     return tuple(sorted(found, key=lambda file: (file.receiver, file.file)))
 
 
@@ -121,7 +121,16 @@ def as_json(files: Collection[Refused]) -> dict[str, object]:
     return {"files": [asdict(file) for file in files]}
 
 
-def _of(receiver: str, columns: Columns, statuses: Collection[Status], present: str) -> Iterator[Refused]:
+def refused_of(receiver: str, columns: Columns, statuses: Collection[Status], present: str) -> Iterator[Refused]:
+    """The files of a receiver that ended in one of these ways.
+
+    Parameters
+    ----------
+    columns
+        `COLUMNS` of its ledger.
+    present
+        The present reader.
+    """
     latest = latest_rows(columns["uri"])
     for row in latest[np.isin(columns["status"][latest].astype(str), [str(status) for status in statuses])].tolist():
         said: dict[str, Any] = {name: column[row] for name, column in columns.items()}

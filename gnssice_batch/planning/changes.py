@@ -84,6 +84,11 @@ def _differences(series: Iterable[tuple[str, HeaderFacts]]) -> Iterator[Change]:
             yield Change(uri, what, old, new)
 
 
+def changes_along(series: Iterable[tuple[str, HeaderFacts]]) -> tuple[Change, ...]:
+    """The changes over files of one receiver, given by path and header in the order of time."""
+    return tuple(_names_once(_differences(series)))
+
+
 def changes_json(found: Mapping[str, Iterable[Change]]) -> dict[str, object]:
     """The changes as plain JSON values, by receiver."""
     return {receiver: [asdict(change) for change in of_receiver] for receiver, of_receiver in found.items()}

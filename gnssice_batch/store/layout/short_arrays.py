@@ -5,17 +5,19 @@ of short ones are read. What `chunk_codecs` does not know, or can't be read so, 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import icechunk
+import numpy as np
+import numpy.typing as npt
 import zarr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from gnssice_batch.store.layout.chunk_codecs import ChunkCodec, codec_of
 from gnssice_batch.store.layout.damage import UNDECODABLE, cells_of
-from gnssice_batch.store.layout.documents import Document, opened
+from gnssice_batch.store.layout.documents import Document, documents, opened
 
 _EVERYTHING: Final = slice(None)
 
@@ -47,6 +49,43 @@ def short_arrays(group: zarr.Group, found: Mapping[str, Document], rows: slice =
     except (icechunk.IcechunkError, *UNDECODABLE):
         decoded = {}
     return {name: decoded[name] if name in decoded else _by_zarr(group, name, found[name], rows) for name in found}
+
+
+def number_cells(group: zarr.Group, name: str, parts: Sequence[range]) -> list[npt.NDArray[Any]]:
+    """Parts of an array of numbers of a group, their chunks asked for together.
+
+    Parameters
+    ----------
+    parts
+        Which cells, without a step; none beyond its end.
+
+    Raises
+    ------
+    StoreError
+        When there is no such array.
+    DamagedError
+        When a chunk is missing or does not decode.
+    """
+    document = documents(group, [name])[name]
+    codec = codec_of(document)
+    if codec is None or not _is_short(codec):
+        return [cells_of(opened(group, name, document), slice(part.start, part.stop)) for part in parts]
+    numbers = [_chunks(document, codec, slice(part.start, part.stop)) for part in parts]
+    keys = list(dict.fromkeys(f"{name}/c/{number}" for each in numbers for number in each))
+    try:
+        stored = dict(zip(keys, sync(_get(group, keys)), strict=True))
+        return [
+            _numbers(codec, part, [stored[f"{name}/c/{number}"] for number in each])
+            for part, each in zip(parts, numbers, strict=True)
+        ]
+    except (icechunk.IcechunkError, *UNDECODABLE):
+        return [cells_of(opened(group, name, document), slice(part.start, part.stop)) for part in parts]
+
+
+def _numbers(codec: ChunkCodec, part: range, chunks: Iterable[bytes | None]) -> npt.NDArray[Any]:
+    begin = part.start // _length(codec) * _length(codec)
+    decoded = [codec.decode(chunk) for chunk in chunks]
+    return np.concatenate(decoded or [codec.empty()])[part.start - begin : part.stop - begin]
 
 
 def _by_zarr(group: zarr.Group, name: str, document: Document, rows: slice) -> list[Any]:

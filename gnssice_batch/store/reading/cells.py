@@ -1,6 +1,6 @@
 """The stored cells of a group, read from a fork or from a published snapshot."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +27,8 @@ from gnssice_batch.store.layout.arrays import array, joined_cells, read_template
 from gnssice_batch.store.layout.damage import cells_of, damage_of
 from gnssice_batch.store.layout.file_rows import read_files
 from gnssice_batch.store.layout.shards import encoded_rows
-from gnssice_batch.store.repository import open_existing
+from gnssice_batch.store.layout.short_arrays import number_cells
+from gnssice_batch.store.repository import Repository, open_existing
 from gnssice_batch.store.together import together
 
 _EPOCHS_AT_ONCE = 1 << 21
@@ -60,6 +61,11 @@ class StoredCells:
     def sources(self, span: range) -> npt.NDArray[np.int32]:
         """(N,) the ledger row that each epoch of a span of the axis came from."""
         return cells_of(array(self.group, "source_file"), slice(span.start, span.stop)).astype(np.int32, copy=False)
+
+    @repeatable
+    def sources_of(self, spans: Sequence[range]) -> list[npt.NDArray[Any]]:
+        """The same of several spans, asked for together."""
+        return number_cells(self.group, "source_file", spans)
 
     @repeatable
     def encoded(self, unit: int) -> list[tuple[bytes, ...]]:
@@ -118,6 +124,18 @@ def cells_of_snapshot(where: str | Location, snapshot: str, receiver: str) -> St
     if repository is None:
         msg = f"there is no repository at {location(where).url}"
         raise StoreError(msg)
+    return cells_in(repository, snapshot, receiver)
+
+
+@repeatable
+def cells_in(repository: Repository, snapshot: str, receiver: str) -> StoredCells:
+    """A receiver as it was published in a repository that is open.
+
+    Raises
+    ------
+    StoreError
+        When there is no such snapshot, or the group is none of this job's.
+    """
     try:
         return _opened(repository.handle.readonly_session(snapshot_id=snapshot).store, receiver)
     except icechunk.IcechunkError as error:

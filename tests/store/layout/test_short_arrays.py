@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 import zarr
 from zarr.codecs import BytesCodec, GzipCodec, ZstdCodec
+from zarr.core.buffer import cpu
+from zarr.core.sync import sync
 
+from gnssice_batch.errors import StoreError
 from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.store.layout import short_arrays as module
 from gnssice_batch.store.layout.documents import documents
-from gnssice_batch.store.layout.short_arrays import short_arrays
+from gnssice_batch.store.layout.short_arrays import number_cells, short_arrays
 
 CHUNK = 4
 ZSTD = ZstdCodec(level=5, checksum=True)
@@ -84,3 +87,33 @@ def test_a_chunk_that_does_not_decode_is_told(content):
     chunks["rec/one/c/1"] = type(chunks["rec/one/c/1"]).from_bytes(whole[:-3] if content is ZSTD else content)
     with pytest.raises(DamagedError, match="one"):
         read(group)
+
+
+@pytest.mark.parametrize("length", [1, CHUNK, 3 * CHUNK + 1])
+@pytest.mark.parametrize("dtype", ["int8", "int32"])
+@pytest.mark.usefixtures("past_zarr")
+def test_parts_of_numbers_are_those_that_zarr_reads(group, length, dtype):
+    one = made(group, list(range(length)), dtype)
+    ends = [(0, length), (0, 1), (length // 2, length), (length - 1, length), (0, 0)]
+    found = number_cells(group, "one", [range(first, end) for first, end in ends])
+    assert [part.tolist() for part in found] == [one[first:end].tolist() for first, end in ends]
+    assert {part.dtype for part in found} == {one.dtype}
+
+
+def test_numbers_that_only_zarr_can_read(group):
+    one = made(group, list(range(9)), "int8", compressors=(ZSTD, GzipCodec()), shards=(2 * CHUNK,))
+    (found,) = number_cells(group, "one", [range(3, 9)])
+    assert found.tolist() == one[3:9].tolist()
+
+
+def test_numbers_of_a_damaged_chunk(group):
+    made(group, list(range(9)), "int8")
+    sync(group.store.set("rec/one/c/1", cpu.Buffer.from_bytes(b"no chunk")))
+    assert number_cells(group, "one", [range(CHUNK)])[0].tolist() == [0, 1, 2, 3]
+    with pytest.raises(DamagedError):
+        number_cells(group, "one", [range(CHUNK), range(CHUNK, 9)])
+
+
+def test_numbers_of_no_array(group):
+    with pytest.raises(StoreError, match="no array 'two'"):
+        number_cells(group, "two", [range(1)])
