@@ -68,7 +68,10 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        from gnssice_batch.ingest.warming import warm
+
         self.items = {item.nodeid: item for item in session.items}
+        warm()
         self._work(self)
         return True
 
