@@ -80,6 +80,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=60.0, help="most that the tests of one mutant may take")
     parser.add_argument("--measure", action="store_true", help="only find out which test reaches what")
     parser.add_argument("--tests", nargs="+", default=TESTS, help="files and folders of tests")
+    parser.add_argument("--marks", default=NOT_RUN, help="expression that says which marks these have")
     parser.add_argument("--folder", type=Path, default=ROOT / ".mutants", help="where results are kept")
     return parser.parse_args()
 
@@ -91,7 +92,7 @@ def main() -> int:
     kept = Kept(options.folder / ("control.jsonl" if options.control else "results.jsonl"))
     session = Session(ROOT, options.folder, lambda started: work(started, options, kept))
     places = [str(ROOT / "tests" / each) for each in options.tests]
-    flags = [*FLAGS, f"--basetemp={session.temporary}", "-m", NOT_RUN]
+    flags = [*FLAGS, f"--basetemp={session.temporary}", "-m", options.marks]
     code = pytest.main([*flags, *places], plugins=[session])
     session.close()
     if not options.measure:
