@@ -8,7 +8,7 @@ from gnssice_batch.cluster.executor import OnDask, Patience, Task
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tasks():
     with (
         LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,

@@ -51,7 +51,7 @@ def in_order(files, places):
     return sorted(files, key=lambda file: next(at for at, one in enumerate(places) if file.startswith(f"tests/{one}")))
 
 
-def work(session: Session, options, kept: Kept) -> None:
+def work(session: Session, options, wanted: list[Mutant], kept: Kept) -> None:
     reach = Reach(options.folder, ROOT)
     files = in_order(session.files(), options.tests)
     for number, file in enumerate(missing := reach.missing(files), 1):
@@ -60,7 +60,7 @@ def work(session: Session, options, kept: Kept) -> None:
     if options.measure:
         return
     reach.load(each for each in files if each not in reach.missing(files))
-    todo = [each for each in chosen(options) if not kept.has(each) or (options.again and not kept.killed(each))]
+    todo = [each for each in wanted if not kept.has(each) or (options.again and not kept.killed(each))]
     for number, mutant in enumerate(todo, 1):
         names, left_out = tests_of(mutant, reach, options.seconds)
         expected_s = reach.seconds(names)
@@ -90,13 +90,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options.folder.mkdir(parents=True, exist_ok=True)
     kept = Kept(options.folder / ("control.jsonl" if options.control else "results.jsonl"))
-    session = Session(ROOT, options.folder, lambda started: work(started, options, kept))
+    wanted = [] if options.measure else chosen(options)
+    session = Session(ROOT, options.folder, lambda started: work(started, options, wanted, kept))
     places = [str(ROOT / "tests" / each) for each in options.tests]
     flags = [*FLAGS, f"--basetemp={session.temporary}", "-m", options.marks]
     code = pytest.main([*flags, *places], plugins=[session])
     session.close()
     if not options.measure:
-        print(summary(kept, chosen(options)))
+        print(summary(kept, wanted))
     return int(code)
 
 

@@ -104,6 +104,7 @@ def test_the_share_of_all_is_told_with_what_a_sample_leaves_open():
     assert interval(0, 0) == (0.0, 1.0)
 
 
+@pytest.mark.heavy
 @pytest.mark.processes
 def test_a_run_of_one_mutant_says_which_test_has_killed_it(tmp_path):
     """The whole of it, in a process of its own: measured, forked, killed."""
