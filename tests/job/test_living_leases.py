@@ -1,6 +1,7 @@
 """Whether the process of a lease is still at work, by what can be known of it from here."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,8 @@ import pytest
 
 from gnssice_batch.job import lease as leases
 from gnssice_batch.job.lease import LEASE_S, Lease, numbering, process_started, read_lease, take
+from gnssice_batch.job.sealing import seal
+from gnssice_batch.records import dump
 from gnssice_batch.storage.folder import Folder
 
 
@@ -120,3 +123,28 @@ def test_a_lease_that_was_given_back_is_not_renewed(tmp_path):
     holding.renew()
     holding.give_back()
     assert read_lease(folder)[0].released
+
+
+def test_processes_that_see_one_another_are_numbered_alike():
+    command = [sys.executable, "-c", "from gnssice_batch.job.lease import numbering; print(numbering())"]
+    there = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert re.fullmatch(r"pid:\[\d+\]", numbering())
+    assert there == numbering()
+
+
+def test_a_lease_that_was_found_dead_is_taken_and_not_one_that_was_renewed_since(tmp_path, mine):
+    folder = Folder(str(tmp_path))
+    far = replace(mine, host="another", start=4)
+    folder.write("lease.json", seal(dump(far)))
+    with pytest.raises(leases.HeldError, match="at work on another, process"):
+        take(folder, "run")
+    with pytest.raises(leases.HeldError):
+        take(folder, "run", dead=replace(far, beat=beat(90)))
+    assert take(folder, "run", dead=far).lease.start == 5
+
+
+def test_a_lease_from_before_numberings_is_read(tmp_path, mine):
+    document = {name: value for name, value in dump(mine).items() if name not in {"numbering", "released"}}
+    Folder(str(tmp_path)).write("lease.json", seal(document))
+    found, _ = read_lease(Folder(str(tmp_path)))
+    assert (found.numbering, found.released, found.here) == ("", False, True)

@@ -2,15 +2,27 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from gnssice_batch.job.journal import RunRecord, begin
-from gnssice_batch.job.resume import _matching_axis
+from gnssice_batch.job.resume import Resumed, _matching_axis, resume
 from gnssice_batch.job.rounds import _still_holds
-from gnssice_batch.model.template import digest, grown_axis, signal_axis
+from gnssice_batch.model.template import VARIABLES, digest, grown_axis, signal_axis
 from gnssice_batch.model.values import Assignment, Done, Partition, PartitionOutcome
 from gnssice_batch.storage.folder import Folder
-from tests.support.templates import template
+from gnssice_batch.store.repository import open_repository
+from gnssice_batch.store.writing.publish import merge
+from gnssice_batch.store.writing.signals import complete_signals
+from gnssice_batch.store.writing.structure import (
+    StructureChange,
+    discard_staging,
+    ensure_root,
+    make_structure,
+    staging_branch,
+)
+from gnssice_batch.store.writing.units import open_work_fork, write_epochs
+from tests.support.templates import UNIT, template
 
 RECORD = RunRecord("20250101T000000-abc", "settings", "main", "BASE", "2025-01-01T00:00:00+00:00", "gnssice_batch 0")
 MADE = template()
@@ -71,3 +83,91 @@ def test_what_was_done_of_a_receiver_that_the_structure_lacks_is_dropped(journal
 
 def test_a_partition_of_other_units_does_not_stand_for_one():
     assert not _still_holds(replace(planned(MADE), partition=replace(DONE.partition, units=2)), DONE)
+
+
+WIDER = replace(MADE, axis=grown_axis(MADE.axis, ["E09|E1|C"]))
+LONGER = replace(MADE, grid=replace(MADE.grid, size=MADE.grid.size + UNIT))
+
+
+def staged(repository, made, run="run"):
+    change = StructureChange((made,), "rinex3")
+    return make_structure(repository, repository.head(), staging_branch(run, 1), change)
+
+
+def written(structure, made, unit=0):
+    """The fork of a worker that has filled a write unit."""
+    work = open_work_fork(structure.work_fork, replace(planned(made), partition=Partition(KEY, "rec", unit, 1)))
+    shape = (UNIT, len(made.axis.sids))
+    write_epochs(work, unit * UNIT, {spec.name: np.ones(shape, spec.dtype) for spec in VARIABLES})
+    return work.as_bytes()
+
+
+def published(repository, structure, *forks):
+    """What another run has published."""
+    session = repository.handle.writable_session("main")
+    ensure_root(session, "rinex3")
+    merge(session, structure, forks)
+    complete_signals(session, structure.units)
+    session.commit("another run")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    return open_repository(str(tmp_path / "site" / "rinex"))
+
+
+def test_a_start_goes_on_where_nothing_has_changed(repository, journal):
+    structure = staged(repository, MADE)
+    journal.keep_structure(structure)
+    assert resume(repository, "main", journal) == Resumed(structure, {"rec": MADE}, {KEY: DONE}, repository.head())
+
+
+def test_groups_that_the_structure_leaves_as_they_are_are_planned_as_they_stand(repository, journal):
+    published(repository, staged(repository, MADE))
+    journal.keep_structure(staged(repository, MADE, "other"))
+    found = resume(repository, "main", journal)
+    assert (found.templates, found.done) == ({}, {KEY: DONE})
+
+
+def test_without_its_structure_nothing_stands(repository, journal):
+    assert resume(repository, "main", journal) == Resumed()
+    journal.flush()
+    assert journal.partitions() == {}
+
+
+def test_without_the_branch_of_its_structure_nothing_stands(repository, journal):
+    journal.keep_structure(staged(repository, MADE))
+    discard_staging(repository, "run")
+    assert resume(repository, "main", journal) == Resumed()
+    journal.flush()
+    assert journal.partitions() == {}
+
+
+def test_what_is_in_a_group_that_another_run_has_made_meanwhile_is_done_again(repository, journal):
+    journal.keep_structure(staged(repository, MADE))
+    published(repository, staged(repository, MADE, "other"))
+    assert resume(repository, "main", journal) == Resumed(head=repository.head())
+    journal.flush()
+    assert (journal.structure(), journal.partitions()) == (None, {})
+
+
+def test_where_only_the_structure_is_outrun_what_was_done_stands(repository, journal):
+    published(repository, staged(repository, MADE))
+    journal.keep_structure(staged(repository, WIDER))
+    published(repository, staged(repository, LONGER, "other"))
+    assert resume(repository, "main", journal) == Resumed(done={KEY: DONE}, head=repository.head())
+    journal.flush()
+    assert (journal.structure(), list(journal.partitions())) == (None, [KEY])
+
+
+@pytest.mark.parametrize(("unit", "stands"), [(0, False), (1, True)])
+def test_a_unit_that_another_run_has_written_is_done_again(repository, journal, unit, stands):
+    published(repository, staged(repository, MADE))
+    structure = staged(repository, MADE)
+    journal.keep_structure(structure)
+    rival = staged(repository, MADE, "other")
+    published(repository, rival, written(rival, MADE, unit))
+    found = resume(repository, "main", journal)
+    assert (found.structure == structure, found.done) == (stands, {KEY: DONE} if stands else {})
+    journal.flush()
+    assert list(journal.partitions()) == ([KEY] if stands else [])

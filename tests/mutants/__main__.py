@@ -14,7 +14,7 @@ from tests.mutants.running import Result, Session
 
 ROOT = Path(__file__).resolve().parents[2]
 AREAS = ("store", "job", "planning", "ingest", "rinex/observations")
-TESTS = ("planning", "ingest", "rinex", "model", "store", "verification", "operate", "job", "test_api.py")
+TESTS = ("planning", "ingest", "rinex", "model", "store", "verification", "operate", "job", "failures", "cli")
 FLAGS = ("-q", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider")
 NOT_RUN = "not (heavy or long or fuzz or chaos or e2e or alone)"
 
