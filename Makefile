@@ -19,7 +19,7 @@ SERVERS := $(or $(TEST_OBJECT_SERVERS),.servers)
 WORKERS := 2
 SHARED := -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test heavy e2e quick kernels long golden fuzz chaos servers lint bench reference chart lock clean
+.PHONY: help setup demo test heavy e2e quick kernels long golden fuzz chaos mutants servers lint bench reference chart lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -74,6 +74,9 @@ fuzz: $(READY) ## Run the long mutation tests of the reader.
 
 chaos: $(READY) servers ## Kill runs in every phase, let runs and commits race; CHAOS="--seed N --only K" replays one.
 	$(BIN)/python -m tests.failures.chaos $(CHAOS)
+
+mutants: kernels ## Take each guard out in turn: does a test fail? MUTANTS="--sample 400 --seed 1" draws some, as it is goes on.
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 servers: $(SERVERS)/moto/.ready $(SERVERS)/azurite/.ready ## Install the object-store servers that tests start: S3, and Azure where npm is.
 

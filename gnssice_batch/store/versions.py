@@ -9,7 +9,7 @@ import icechunk
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.faults import repeatable
-from gnssice_batch.store.repository import MAIN, Repository
+from gnssice_batch.store.repository import MAIN, STAGING, Repository
 from gnssice_batch.store.tags import tags
 
 _SHORTEST_PREFIX: Final = 4
@@ -253,7 +253,8 @@ def _numbered(repository: Repository, number: int, branch: str) -> str:
 
 def _what_there_is(repository: Repository, branch: str) -> str:
     handle = repository.handle
-    tags, branches = sorted(handle.list_tags()), sorted(handle.list_branches())
+    tags = sorted(handle.list_tags())
+    branches = sorted(name for name in handle.list_branches() if not name.startswith(STAGING))
     latest = versions(repository, branch)[-3:] if branch in branches else []
     said = [f"tags: {', '.join(tags) or 'none'}", f"branches: {', '.join(branches)}"]
     return "; ".join([*said, f"latest versions: {', '.join(map(str, latest)) or 'none'}"])

@@ -1,0 +1,116 @@
+"""Mutants are found in the text of a module, put in the place of its functions, and counted honestly."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.mutants.changes import mutants
+from tests.mutants.kept import Kept, interval, summary
+from tests.mutants.running import Result, put
+
+MODULE = '''"""A module."""
+
+from functools import cache
+
+import numba
+
+
+@cache
+def guarded(name: str | None, limit: int = 3) -> int:
+    """Says."""
+    if name is None or len(name) > limit:
+        msg = f"{name} is longer than 3"
+        raise ValueError(msg)
+    return len([letter for letter in name if letter != "x"])
+
+
+@numba.njit
+def compiled(number):
+    return number + 1
+
+
+class Box:
+    @property
+    def full(self) -> bool:
+        return not self.left < 1
+'''
+SHOWN = {
+    ("guarded", "condition False: if False:"),
+    ("guarded", "condition True: if True:"),
+    ("guarded", "operand left out: name is None"),
+    ("guarded", "operand left out: len(name) > limit"),
+    ("guarded", "comparison: name is not None"),
+    ("guarded", "comparison: len(name) >= limit"),
+    ("guarded", "raise left out: pass"),
+    ("guarded", "filter left out: for letter in name"),
+    ("guarded", "comparison: letter == 'x'"),
+    ("guarded", "constant: 'xX'"),
+    ("Box.full", "sign: self.left < 1"),
+    ("Box.full", "comparison: self.left <= 1"),
+    ("Box.full", "constant: 2"),
+}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    (tmp_path / "guarded_module.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("guarded_module", None)
+
+
+def test_conditions_comparisons_filters_and_constants_are_changed_but_no_message_type_or_kernel(root):
+    assert {(each.function, each.after) for each in mutants(root, "guarded_module.py")} == SHOWN
+
+
+def test_a_mutant_takes_the_place_of_its_function_below_decorators(root):
+    import guarded_module
+
+    found = {(each.function, each.after): each for each in mutants(root, "guarded_module.py")}
+    with pytest.raises(ValueError, match="longer"):
+        guarded_module.guarded("long name")
+    assert put(found["guarded", "condition False: if False:"], root)
+    assert guarded_module.guarded("long name") == 9
+    box = guarded_module.Box()
+    box.left = 1
+    assert box.full
+    assert put(found["Box.full", "constant: 2"], root)
+    assert not box.full
+
+
+def test_a_function_that_changes_loses_its_results_and_no_other(root):
+    kept = Kept(root / "results.jsonl")
+    for each in mutants(root, "guarded_module.py"):
+        kept.add(each, Result("killed", "a test"), 0)
+    (root / "guarded_module.py").write_text("\n" + MODULE.replace('!= "x"', '!= "y"'))
+    again = Kept(root / "results.jsonl")
+    left = {each.function for each in mutants(root, "guarded_module.py") if again.has(each)}
+    assert left == {"Box.full"}
+
+
+def test_what_survives_and_what_no_test_reaches_counts_against_the_score(root):
+    kept = Kept(root / "results.jsonl")
+    found = list(mutants(root, "guarded_module.py"))
+    statuses = ["killed", "timeout", "survived", "not reached", "unusable"]
+    for each, status in zip(found, statuses, strict=False):
+        kept.add(each, Result(status), 0)
+    assert summary(kept, found).splitlines()[-1].startswith("all: 2 of 4 killed, 50.0 %")
+
+
+def test_the_share_of_all_is_told_with_what_a_sample_leaves_open():
+    low, high = interval(90, 100)
+    assert (round(low, 3), round(high, 3)) == (0.826, 0.945)
+    assert interval(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.heavy
+@pytest.mark.processes
+def test_a_run_of_one_mutant_says_which_test_has_killed_it(tmp_path):
+    """The whole of it, in a process of its own: measured, forked, killed."""
+    name = "gnssice_batch/job/sealing.py::unseal::condition False::2"
+    chosen = ["--folder", str(tmp_path), "--tests", "mutants/example.py", "--only", name, "--areas", "job"]
+    command = [sys.executable, "-m", "tests.mutants", *chosen]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "killed: gnssice_batch/job/sealing.py" in done.stdout, done.stderr
+    assert "all: 1 of 1 killed" in done.stdout
