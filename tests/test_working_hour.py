@@ -21,6 +21,7 @@ _CHANGING = (
     (r"\b[0-9A-HJKMNP-TV-Z]{20}\b", "ID"),
     (r"\b\d{8}T\d{6}-[0-9a-f]+\b", "RUN"),
     (r"\b20(?:2[6-9]|[3-9]\d)-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?", "NOW"),
+    (r"\b\d:\d\d:\d\d\b", "LEFT"),
     (r"\b[\d,.]+ ?(?=(?:k|M|G|Mi|Gi)?B\b|s\b|ms\b)", "N "),
     (r"\s+", " "),
 )
