@@ -208,8 +208,8 @@ def _commands() -> str:
         "# Commands",
         NOTICE,
         (
-            "What `gnssice-batch COMMAND --help` says. A command that reads settings takes `-c FILE`; without it the file"
-            " that `GNSSICE_CONFIG` names, else `gnssice.yaml` in this folder or one above it."
+            "What `gnssice-batch COMMAND --help` says. A command that reads settings takes `-c FILE`; without it the"
+            " file that `GNSSICE_CONFIG` names, else `gnssice.yaml` in this folder or one above it."
         ),
     ]
     shown = typer.main.get_command(app).commands

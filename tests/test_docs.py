@@ -36,21 +36,29 @@ def shown(block):
 @pytest.mark.processes
 @pytest.mark.heavy
 @pytest.mark.parametrize("page", HERE)
-def test_a_page_runs_from_its_first_block_to_its_last(page, tmp_path):
-    folder = tmp_path / "work"
+def test_a_page_runs_from_its_first_block_to_its_last(page, tmp_path, monkeypatch):
+    folder, names = tmp_path / "work", {}
     folder.mkdir()
-    where = environment(tmp_path / "tools", COLUMNS="100", PYTHONWARNINGS="error")
+    monkeypatch.chdir(folder)
+    where = environment(tmp_path / "tools", COLUMNS="100")
     for block in blocks(page):
-        for script in filter(None, [block.first, "" if block.not_run else commands(block)]):
-            python = block.language == "python" and script != block.first
-            program = [sys.executable, "-c"] if python else ["bash", "-euo", "pipefail", "-c"]
-            done = subprocess.run(
-                [*program, script], cwd=folder, env=where, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, (script, done.stdout, done.stderr)
-            said = [" ".join(line.split()) for line in (done.stdout + done.stderr).splitlines()]
-            if script != block.first:
-                assert [line for line in shown(block) if line not in said] == [], done.stdout + done.stderr
+        if block.first:
+            shell(block.first, where)
+        if block.not_run:
+            continue
+        if block.language == "python":
+            exec(compile(block.body, f"docs/{page}", "exec"), names)
+        else:
+            said = [" ".join(line.split()) for line in shell(commands(block), where).splitlines()]
+            assert [line for line in shown(block) if line not in said] == [], said
+
+
+def shell(script, where):
+    """Run a script in this folder; every command of it has to end with 0. Return what it says."""
+    program = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(program, env=where, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (script, done.stdout, done.stderr)
+    return done.stdout + done.stderr
 
 
 def test_what_is_not_run_says_why():
@@ -98,6 +106,8 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_afar(tmp_pat
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
     pages = list(site.rglob("*.html"))
     assert len(pages) > len(user_pages())
-    loaded = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>|url\([\"']?https?:")
+    loaded = re.compile(
+        r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>|url\([\"']?https?:"
+    )
     for page in [*pages, *site.rglob("*.css")]:
         assert not loaded.findall(page.read_text(encoding="utf-8")), page

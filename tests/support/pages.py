@@ -36,7 +36,9 @@ def blocks(page):
     """Return the blocks of a page that a user would run."""
     text = (DOCS / page).read_text(encoding="utf-8")
     found = [
-        Block(each["language"], each["body"], **({each["word"].replace(" ", "_"): each["text"]} if each["word"] else {}))
+        Block(
+            each["language"], each["body"], **({each["word"].replace(" ", "_"): each["text"]} if each["word"] else {})
+        )
         for each in _BLOCK.finditer(text)
     ]
     return [one for one in found if one.language in RUN]
