@@ -42,8 +42,6 @@ def test_a_page_runs_from_its_first_block_to_its_last(page, tmp_path, monkeypatc
     monkeypatch.chdir(folder)
     where = environment(tmp_path / "tools", COLUMNS="100")
     for block in blocks(page):
-        if block.first:
-            shell(block.first, where)
         if block.not_run:
             continue
         if block.language == "python":

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from tests.support.pages import DOCS
-from tests.support.terminal import Terminal, workplace
+from tests.support.terminal import WIDTH, Terminal, workplace
 
 PAGE = DOCS / "working-hour.md"
 _BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.DOTALL | re.MULTILINE)
@@ -40,8 +40,8 @@ def steps(block):
 
 
 def alike(lines):
-    """Return lines without what no two sessions have in common."""
-    text = "\n".join(lines)
+    """Return lines, those that the terminal broke in one, without what no two sessions have in common."""
+    text = "".join(line if len(line) == WIDTH else f"{line}\n" for line in lines)
     for pattern, name in _CHANGING:
         text = re.sub(pattern, name, text)
     return text.strip()

@@ -10,19 +10,21 @@ WRITTEN = ("reference/", "decisions/")
 """Pages that hold no steps for a user: those made from the code, and the decisions."""
 RUN = ("sh", "console", "python")
 """Languages of the blocks that a user would run."""
+FIRST = "first"
+"""What is run before the blocks that follow, in a comment that readers do not see: ``<!-- first: COMMANDS -->``."""
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<word>first|not run):\s*(?P<text>.*?)\s*-->\n+)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
+    r"^<!-- first:\s*(?P<first>.*?)\s*-->$"
+    r"|(?:^<!-- not run: (?P<not_run>.*?) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; a comment right before it may name what is run first, or why the block is not run."""
+    """A fenced block, or what is run first; a comment right before a block says why it is not run."""
 
     language: str
     body: str
-    first: str = ""
     not_run: str = ""
 
 
@@ -33,12 +35,10 @@ def user_pages():
 
 
 def blocks(page):
-    """Return the blocks of a page that a user would run."""
+    """Return the blocks of a page that a user would run, with what is run first."""
     text = (DOCS / page).read_text(encoding="utf-8")
     found = [
-        Block(
-            each["language"], each["body"], **({each["word"].replace(" ", "_"): each["text"]} if each["word"] else {})
-        )
+        Block(FIRST, each["first"]) if each["first"] else Block(each["language"], each["body"], each["not_run"] or "")
         for each in _BLOCK.finditer(text)
     ]
-    return [one for one in found if one.language in RUN]
+    return [one for one in found if one.language in (FIRST, *RUN)]
