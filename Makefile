@@ -19,7 +19,7 @@ SERVERS := $(or $(TEST_OBJECT_SERVERS),.servers)
 WORKERS := 2
 SHARED := -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test heavy e2e quick kernels long golden fuzz chaos mutants servers lint bench reference chart lock clean
+.PHONY: help setup demo test heavy e2e quick kernels long golden fuzz chaos mutants servers lint bench reference docs chart lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -102,6 +102,10 @@ bench: $(READY) servers ## Measure against the peers, on real files, and print t
 reference: $(READY) ## Write docs/reference/ again, from the docstrings.
 	$(BIN)/python docs/make_reference.py
 
+docs: $(READY) ## Build the documentation as a site, in site/, and check its links; it needs no network to be read.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "site/index.html"
+
 chart: $(READY) ## Write what is made of the chart: its schema's settings, its README, and the plain manifests in k8s/.
 	$(BIN)/python helm/make_chart.py
 	$(BIN)/python k8s/make_manifests.py
@@ -114,4 +118,4 @@ lock: $(READY) ## Resolve the libraries again and write the lock files with hash
 	if command -v npm >/dev/null; then cd $(OBJECT_STORES)/azurite && npm install --package-lock-only --silent; fi
 
 clean: ## Remove what the targets made.
-	rm -rf $(VENV) .servers demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .servers demo site .mypy_cache .pytest_cache .ruff_cache

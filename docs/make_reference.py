@@ -6,15 +6,18 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import BaseModel
 from pydantic_core import to_json
 
 import gnssice_batch
+from gnssice_batch.cli.entry import app
+from gnssice_batch.cli.groups import GROUPS
 
 FOLDER = Path(__file__).resolve().parent / "reference"
 PAGES = {
@@ -44,6 +47,7 @@ PAGES = {
 }
 """Page to its title and its names, in their order."""
 
+COMMANDS = "commands.md"
 NOTICE = "<!-- Written by docs/make_reference.py from the docstrings: change those, then `make reference`. -->"
 _SECTION = re.compile(r"^(\w+)\n-{3,}\n", re.MULTILINE)
 
@@ -51,7 +55,7 @@ _SECTION = re.compile(r"^(\w+)\n-{3,}\n", re.MULTILINE)
 def pages() -> dict[str, str]:
     """Return the text of every page by file name."""
     found = {f"{page}.md": _page(title, names.split()) for page, (title, names) in PAGES.items()}
-    return {"README.md": _index(), **found}
+    return {"README.md": _index(), COMMANDS: _commands(), **found}
 
 
 def _index() -> str:
@@ -196,6 +200,67 @@ def _settings(model: type[BaseModel], above: str) -> Iterator[tuple[str, str, st
         for section in getattr(inner, "__args__", ()):
             if isinstance(section, type) and issubclass(section, BaseModel):
                 yield from _settings(section, f"{above}{name}.<name>.")
+
+
+def _commands() -> str:
+    """Return the page of all commands, in the groups of the program's help."""
+    lines = [
+        "# Commands",
+        NOTICE,
+        (
+            "What `gnssice-batch COMMAND --help` says. A command that reads settings takes `-c FILE`; without it the"
+            " file that `GNSSICE_CONFIG` names, else `gnssice.yaml` in this folder or one above it."
+        ),
+    ]
+    shown = typer.main.get_command(app).commands
+    for group in GROUPS:
+        lines.append(f"## {group}")
+        for name, command in shown.items():
+            if command.rich_help_panel == group and not command.hidden:
+                lines += _command(name, command)
+    codes = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8").partition("### Exit codes\n")[2]
+    return "\n\n".join([*lines, "## Exit codes", codes.partition("\n## ")[0].strip()]) + "\n"
+
+
+def _command(name: str, command: Any) -> Iterator[str]:
+    """Yield what one command is for and takes, or those of a group of commands."""
+    yield f"### {name}"
+    yield _help(command.help)
+    if inner := getattr(command, "commands", {}):
+        for below, one in inner.items():
+            yield from _command(f"{name} {below}", one)
+        return
+    words = " ".join(_metavar(each) for each in command.params if each.param_type_name == "argument")
+    yield f"```text\ngnssice-batch {f'{name} [OPTIONS] {words}'.strip()}\n```"
+    if rows := [_cells(each) for each in command.params if each.name != "help"]:
+        yield "\n".join(["| | default | |", "|---|---|---|", *rows])
+    if command.epilog:
+        yield f"Example: `{command.epilog.removeprefix('Example: ')}`"
+
+
+def _cells(each: Any) -> str:
+    takes = "" if each.param_type_name == "argument" else ", ".join(each.opts) + " "
+    name = takes + ("" if getattr(each, "is_flag", False) else _metavar(each))
+    default = each.default
+    given = "required" if each.required else "" if default in (None, False) or callable(default) else f"`{default}`"
+    return f"| `{_cell(name.strip())}` | {given} | {_cell(each.help or '')} |"
+
+
+def _metavar(each: Any) -> str:
+    return str(each.metavar or each.name.upper())
+
+
+def _help(text: str | None) -> str:
+    """Return a help text as paragraphs; what Typer is told to leave as it is, is left."""
+    return "\n\n".join(_paragraphs(inspect.cleandoc(text or "").split("\n\n")))
+
+
+def _paragraphs(parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
+        if part.startswith("\b"):
+            yield "```text\n" + textwrap.dedent(part.strip("\b\n")) + "\n```"
+        else:
+            yield _prose(" ".join(part.split()))
 
 
 def main() -> None:

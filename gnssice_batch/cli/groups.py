@@ -12,7 +12,7 @@ MEND: Final = "Mend and tidy a store"
 TOOLS: Final = "Tools"
 PODS: Final = "For pods"
 _FIRST: Final = ("init", "doctor", "plan", "run", "status", "verify", "repair", "versions", "diff")
-_GROUPS: Final = (INGEST, LOOK, VERSIONS, MEND, TOOLS, PODS)
+GROUPS: Final = (INGEST, LOOK, VERSIONS, MEND, TOOLS, PODS)
 
 EPILOG: Final = """Example:
 
@@ -43,7 +43,7 @@ class Grouped(TyperGroup):
         commands = {name: self.get_command(ctx, name) for name in names}
         shown = {name: command for name, command in commands.items() if command and not command.hidden}
         width = formatter.width - 6 - max(map(len, shown), default=0)
-        for group in (*_GROUPS, None):
+        for group in (*GROUPS, None):
             rows = [(name, one.get_short_help_str(width)) for name, one in shown.items() if _panel(one) == group]
             _write(formatter, group or "Commands", rows)
 

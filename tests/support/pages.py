@@ -1,0 +1,44 @@
+"""The pages of the documentation as tests read them: blocks, what prepares them, why one is not run."""
+
+import re
+from dataclasses import dataclass
+
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+WRITTEN = ("reference/", "decisions/")
+"""Pages that hold no steps for a user: those made from the code, and the decisions."""
+RUN = ("sh", "console", "python")
+"""Languages of the blocks that a user would run."""
+FIRST = "first"
+"""What is run before the blocks that follow, in a comment that readers do not see: ``<!-- first: COMMANDS -->``."""
+_BLOCK = re.compile(
+    r"^<!-- first:\s*(?P<first>.*?)\s*-->$"
+    r"|(?:^<!-- not run: (?P<not_run>.*?) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, or what is run first; a comment right before a block says why it is not run."""
+
+    language: str
+    body: str
+    not_run: str = ""
+
+
+def user_pages():
+    """Return the names of all pages that a user follows."""
+    names = (str(path.relative_to(DOCS)) for path in sorted(DOCS.rglob("*.md")))
+    return [name for name in names if not name.startswith(WRITTEN)]
+
+
+def blocks(page):
+    """Return the blocks of a page that a user would run, with what is run first."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = [
+        Block(FIRST, each["first"]) if each["first"] else Block(each["language"], each["body"], each["not_run"] or "")
+        for each in _BLOCK.finditer(text)
+    ]
+    return [one for one in found if one.language in (FIRST, *RUN)]
