@@ -27,6 +27,7 @@ def url(tmp_path_factory):
 
 
 @pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore:Treating an array-like object that is not a numpy ndarray")
 def test_the_python_of_the_page_runs(url, monkeypatch, capsys):
     """The engine is given by its class: a checkout that is not installed has no name for it."""
     opened = {name: getattr(xr, name) for name in ("open_dataset", "open_datatree")}

@@ -79,6 +79,10 @@ OPERATIONS = {
 }
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:Treating an array-like object that is not a numpy ndarray")
+"""xarray indexes the names of signals so where pandas keeps text in pyarrow."""
+
+
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
     """The same dataset with both indexes: a computing one, and xarray's over the very times."""
