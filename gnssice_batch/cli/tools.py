@@ -78,9 +78,11 @@ def warm(*, as_json: JsonFlag = False) -> None:
 
     Later processes start faster. Meant for the build of a container image.
     """
+    from gnssice_batch.exports.warming import warm_export
     from gnssice_batch.ingest.warming import warm as compile_kernels
 
     folder = compile_kernels()
+    warm_export()
     if folder is None:
         message = "no cache folder for compiled code is writable: set NUMBA_CACHE_DIR to one that is"
         raise ConfigError(message)

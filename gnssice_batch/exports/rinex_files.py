@@ -126,6 +126,11 @@ def write_rinex(
     return Exported(path, seen.span, seen.epochs, int(seen.found.values.sum()), size_bytes, told)
 
 
+def told_of(records: Records) -> _Told:
+    """What kernels write of the epochs themselves."""
+    return _Told(calendars(records.time_100ns), records.flag, records.clock_ps)
+
+
 def _surveyed(reading: _Reading) -> _Survey:
     signals = len(reading.stored.template.axis.sids)
     found, slips = nothing_found(signals), ImpliedSlips(np.zeros(signals, np.bool_))
@@ -197,7 +202,7 @@ def _written_as(wanted: Format) -> Callable[..., int]:
 
 def _write(records: Records, made: Layout, file: Sink, write: Callable[..., int]) -> None:
     """Write epochs in pieces of bounded size."""
-    told = _Told(calendars(records.time_100ns), records.flag, records.clock_ps)
+    told = told_of(records)
     satellites, width = made.place.shape
     epoch_bytes = 2 * _SLACK + satellites * (16 * width + width // 5 + 16)
     batch = max(1, CHUNK_BYTES // epoch_bytes)

@@ -12,7 +12,7 @@ from gnssice_batch.job.target import target_of
 from gnssice_batch.operate.export import export_receiver
 from gnssice_batch.store.reading.cells import cells_of_snapshot
 from tests.support.damage import chunks, spoil
-from tests.support.exported import Compared, compare_stores
+from tests.support.exported import Compared, compare_stores, exported
 from tests.support.ingested import ingest
 from tests.support.published import change
 from tests.support.runs import DAY_ONE_S, head, name, repository, rinex, settings, span_s, write
@@ -21,11 +21,6 @@ from tests.support.writer import Epoch, File, text
 GROUP = "rec"
 TIME_100NS = DAY_ONE_S * 10**7
 STEP_100NS = 30 * 10**7
-
-
-def exported(chosen, folder, file_format="rinex3", compress="none", each="day", **more):
-    choice = choice_of(file_format, compress, each, more.pop("since", None), more.pop("until", None), overwrite=False)
-    return export_receiver(target_of(chosen), GROUP, folder, choice, **more)
 
 
 def again(tmp_path, report, **sections):
@@ -128,6 +123,7 @@ def test_the_same_version_is_the_same_file(tmp_path):
         assert first.path.read_bytes() == second.path.read_bytes()
 
 
+@pytest.mark.heavy
 def test_files_of_a_merged_receiver_are_cut_into_days_and_hours(tmp_path):
     hours = {
         name(DAY_ONE_S + 3600 * hour, "01H"): rinex(span_s(DAY_ONE_S + 3600 * hour, 1)) for hour in (22, 23, 24, 47)
@@ -203,14 +199,14 @@ def test_files_are_not_overwritten_unless_asked(tmp_path):
 @pytest.mark.parametrize(
     ("array", "value", "why", "said"),
     [
-        ("Phase", 1.25e10, Why.TOO_WIDE, "Phase of G01|L1|C at 2025-01-01T00:00:00.000000000 is more digits"),
+        ("Phase", 1.25e10, Why.TOO_WIDE, "more digits"),
         (
             "Pseudorange",
             1 / 3,
             Why.NOT_DECIMAL,
-            "Pseudorange of G01|L1|C at 2025-01-01T00:00:00.000000000 is no decimal",
+            "no decimal",
         ),
-        ("Doppler", 0.0, Why.ZERO_VALUE, "Doppler of G01|L1|C at 2025-01-01T00:00:00.000000000 is 0"),
+        ("Doppler", 0.0, Why.ZERO_VALUE, "0"),
     ],
 )
 def test_values_that_rinex_cant_hold_withhold_the_file(tmp_path, array, value, why, said):
@@ -256,6 +252,7 @@ RINEX_2 = File(
 )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("compress", ["none", "crx"])
 def test_rinex_2_comes_again_as_rinex_2_and_3(tmp_path, compress):
     chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(RINEX_2)})
@@ -340,6 +337,7 @@ def test_arrays_of_a_parquet_file(tmp_path):
     assert [row["epoch_flag"] for row in rows if row["sid"] is None] == [0]
 
 
+@pytest.mark.heavy
 def test_netcdf_is_the_dataset(tmp_path):
     import xarray as xr
 

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from gnssice_batch.exports import text2, text3
 from gnssice_batch.exports.columns import in_kernel, layout, observables
 from gnssice_batch.exports.headers import Content, header2, header3
-from gnssice_batch.exports.rinex_files import _Told
+from gnssice_batch.exports.rinex_files import _check_values, told_of
 from gnssice_batch.exports.survey import look_at, nothing_found
-from gnssice_batch.exports.times import calendars
 from gnssice_batch.exports.types2 import types_of
 from gnssice_batch.exports.values import NO_CLOCK, Origin, Records, WithheldError
 from gnssice_batch.model.template import signal_axis
@@ -38,13 +37,13 @@ def written(records, sids, *, as_rinex_2=False):
     of_system = observables(axis, found)
     types, columns = types_of(of_system) if as_rinex_2 else ((), of_system)
     made = layout(axis, found, columns)
+    _check_values(sids, found, made)
     systems = "".join(dict.fromkeys(sv[0] for sv in made.svs))
     content = Content(int(records.time_100ns[0]), int(records.time_100ns[-1]), 10**9, systems, {})
     header = header2(ORIGIN, content, types) if as_rinex_2 else header3(ORIGIN, content, of_system)
     buffer = np.empty(1 << 22, np.uint8)
-    told = _Told(calendars(records.time_100ns), records.flag, records.clock_ps)
     write = text2.write_epochs if as_rinex_2 else text3.write_epochs
-    size = write(buffer, 0, records.size, told, in_kernel(made), records.arrays)
+    size = write(buffer, 0, records.size, told_of(records), in_kernel(made), records.arrays)
     return header + buffer[:size].tobytes()
 
 
@@ -65,11 +64,15 @@ def same(records, sids, content):
 @given(files())
 @settings(max_examples=60)
 def test_any_file_comes_again(file):
-    """Files as they are: scale factors, wide numbers, lone indicators, power failures, changes of types."""
+    """Files as they are: scale factors, lone indicators, power failures, changes of types.
+
+    With 24 bits the widest numbers of a field become wider than it: those are refused.
+    """
     (part,) = read(text(replace(file, time_system="GPS"))).parts
     sids = dense(part).sids or ("G01|L1|C",)
     records = records_of(part, sids)
-    same(records, sids, written(records, sids))
+    with suppress(WithheldError):
+        same(records, sids, written(records, sids))
 
 
 VALUES = st.one_of(

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gnssice_batch.exports.values import choice_of
+from gnssice_batch.job.target import target_of
 from gnssice_batch.model.template import VARIABLES
+from gnssice_batch.operate.export import export_receiver
 from gnssice_batch.rinex import MISSING, dense, signals
 from gnssice_batch.store.reading.cells import StoredCells
+from tests.support.ingested import GROUP
 
 SINGLE = {"D", "S"}
 """Kinds of observables that the store holds with 24 bits."""
@@ -166,3 +170,9 @@ def _cells(stored, slots, sids):
 
 def _bits(array):
     return np.ascontiguousarray(array).view(f"u{array.itemsize}")
+
+
+def exported(chosen, folder, file_format="rinex3", compress="none", each="day", **more):
+    """Export the receiver of a small store."""
+    choice = choice_of(file_format, compress, each, more.pop("since", None), more.pop("until", None), overwrite=False)
+    return export_receiver(target_of(chosen), GROUP, folder, choice, **more)

@@ -9,13 +9,15 @@ CRINEX = b"CRINEX"
 
 
 def warm_text() -> None:
-    """Compile what reads RINEX as text, and what lays it out."""
+    """Compile what reads RINEX as text, what lays it out, and what writes it."""
+    from gnssice_batch.exports.warming import warm_export
     from gnssice_batch.ingest.warming import _read
     from gnssice_batch.rinex.small_files import small_files
 
     for content in small_files():
         if CRINEX not in content[:80]:
             _read(content)
+    warm_export()
 
 
 def warm_crinex() -> None:
