@@ -52,7 +52,7 @@ def in_order(files, places):
 
 
 def work(session: Session, options, wanted: list[Mutant], kept: Kept) -> None:
-    reach = Reach(options.folder, ROOT)
+    reach = Reach(options.folder, ROOT, f"{options.marks} {options.words}")
     files = in_order(session.files(), options.tests)
     for number, file in enumerate(missing := reach.missing(files), 1):
         wrong = session.measure(file, reach)
@@ -81,6 +81,7 @@ def arguments():
     parser.add_argument("--measure", action="store_true", help="only find out which test reaches what")
     parser.add_argument("--tests", nargs="+", default=TESTS, help="files and folders of tests")
     parser.add_argument("--marks", default=NOT_RUN, help="expression that says which marks these have")
+    parser.add_argument("--words", default="", help="expression of words that their names have, as of pytest's -k")
     parser.add_argument("--folder", type=Path, default=ROOT / ".mutants", help="where results are kept")
     return parser.parse_args()
 
@@ -93,7 +94,7 @@ def main() -> int:
     wanted = [] if options.measure else chosen(options)
     session = Session(ROOT, options.folder, lambda started: work(started, options, wanted, kept))
     places = [str(ROOT / "tests" / each) for each in options.tests]
-    flags = [*FLAGS, f"--basetemp={session.temporary}", "-m", options.marks]
+    flags = [*FLAGS, f"--basetemp={session.temporary}", "-m", options.marks, "-k", options.words]
     code = pytest.main([*flags, *places], plugins=[session])
     session.close()
     if not options.measure:

@@ -29,9 +29,16 @@ class Reached:
 
 
 class Reach:
-    """All that is measured: which tests reach a line, quickest first."""
+    """All that is measured: which tests reach a line, quickest first.
 
-    def __init__(self, folder: Path, root: Path) -> None:
+    Parameters
+    ----------
+    chosen
+        What chooses tests in their files: of other ones another measure is kept.
+    """
+
+    def __init__(self, folder: Path, root: Path, chosen: str = "") -> None:
+        self._chosen = chosen.encode()
         self._folder = folder / FOLDER
         self._root = root
         self._tests: dict[str, Reached] = {}
@@ -69,7 +76,7 @@ class Reach:
         return sum(self._tests[name].seconds for name in names)
 
     def _kept(self, file: str) -> Path:
-        content = (self._root / file).read_bytes()
+        content = self._chosen + (self._root / file).read_bytes()
         return self._folder / f"{file.replace('/', '.')}-{hashlib.sha256(content).hexdigest()[:12]}.json"
 
 

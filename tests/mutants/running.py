@@ -35,9 +35,9 @@ class Result:
     """What became of a mutant."""
 
     status: str
-    """`killed`, `survived`, `timeout` (which counts as killed), `not reached` or `unusable`."""
+    """`killed`, `survived`, `timeout` (counts as killed), `not reached` or `unusable` (counts as nothing)."""
     test: str = ""
-    """Which test has killed it."""
+    """Which test has killed it, or why it could not be tried."""
     tests: int = 0
     """How many tests were to be run."""
     left_out: int = 0
@@ -106,7 +106,7 @@ class Session:
 
         def killed() -> str:
             if mutant is not None and not put(mutant, self._root):
-                return "unusable"
+                return "unusable no plain function of its module"
             for name, following in zip(names, [*names[1:], None], strict=True):
                 self._run_item(name, following)
                 if self._failed:
@@ -151,8 +151,10 @@ class Session:
             os.dup2(output.fileno(), 2)
         try:
             answer.write_text(json.dumps(work()), encoding="utf-8")
-        except BaseException as error:  # noqa: BLE001 - a fork never goes on as its parent
+        except (SystemExit, KeyboardInterrupt, pytest.exit.Exception) as error:
             print(repr(error), flush=True)
+        except BaseException as error:  # noqa: BLE001 - a fork never goes on as its parent
+            answer.write_text(json.dumps(f"unusable {error!r}"), encoding="utf-8")
         finally:
             sys.stdout.flush()
             os._exit(0)
@@ -200,7 +202,7 @@ def _function(module: Any, name: str) -> FunctionType | None:
     owner = module
     for each in classes:
         owner = vars(owner)[each]
-    found = vars(owner)[last]
+    found = vars(owner).get(last)
     while not isinstance(found, FunctionType) or hasattr(found, "__wrapped__"):
         for way in ("__wrapped__", "fget", "__func__", "func"):
             if (below := getattr(found, way, None)) is not None:

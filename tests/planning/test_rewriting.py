@@ -138,6 +138,7 @@ def test_the_units_of_rows_lie_on_the_grid():
 def test_rows_of_an_older_reader_are_the_latest_of_files_that_were_taken():
     ledger = replace(LEDGER, reader=np.array([f"gnssice_batch {n}, reader {n % 2}" for n in range(5)], object))
     assert older_rows(ledger, "gnssice_batch 9, reader 1") == [0, 2, 4]
+    assert older_rows(ledger, "gnssice_batch 9, reader 0") == [1]
     twice = rows(("file", (1, 0), (1, 5), "a", "ok"), ("file", (1, 0), (1, 5), "b", "ok"))
     twice = replace(twice, reader=np.array(["p 1, reader 0", "p 2, reader 1"], object))
     assert older_rows(twice, "p 3, reader 1") == []

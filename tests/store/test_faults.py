@@ -41,6 +41,15 @@ def from_storage():
     return error
 
 
+def test_there_is_a_pause_before_each_further_try(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(faults.time, "sleep", pauses.append)
+    call, _ = failing(3, from_storage())
+    call("there")
+    assert len(pauses) == 3
+    assert min(pauses) > 0
+
+
 @pytest.mark.parametrize("times", [0, 1, 3])
 def test_a_call_is_made_four_times_at_most_where_the_storage_fails(times):
     call, made = failing(times, from_storage())
