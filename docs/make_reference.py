@@ -233,7 +233,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     words = " ".join(_metavar(each) for each in command.params if each.param_type_name == "argument")
     yield f"```text\ngnssice-batch {f'{name} [OPTIONS] {words}'.strip()}\n```"
     if rows := [_cells(each) for each in command.params if each.name != "help"]:
-        yield "\n".join(["| | default | |", "|---|---|---|", *rows])
+        yield "\n".join(["| | |", "|---|---|", *rows])
     if command.epilog:
         yield f"Example: `{command.epilog.removeprefix('Example: ')}`"
 
@@ -242,8 +242,8 @@ def _cells(each: Any) -> str:
     takes = "" if each.param_type_name == "argument" else ", ".join(each.opts) + " "
     name = takes + ("" if getattr(each, "is_flag", False) else _metavar(each))
     default = each.default
-    given = "required" if each.required else "" if default in (None, False) or callable(default) else f"`{default}`"
-    return f"| `{_cell(name.strip())}` | {given} | {_cell(each.help or '')} |"
+    given = "" if each.required or default in (None, False) or callable(default) else f" Default: `{default}`."
+    return f"| `{_cell(name.strip())}` | {_cell((each.help or '') + given)} |"
 
 
 def _metavar(each: Any) -> str:

@@ -35,6 +35,7 @@ def shown(block):
 
 @pytest.mark.processes
 @pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore::FutureWarning:georinex.obs3")
 @pytest.mark.parametrize("page", HERE)
 def test_a_page_runs_from_its_first_block_to_its_last(page, tmp_path, monkeypatch):
     folder, names = tmp_path / "work", {}
