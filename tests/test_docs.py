@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 
@@ -46,7 +48,10 @@ def test_a_page_runs_from_its_first_block_to_its_last(page, tmp_path, monkeypatc
         if block.not_run:
             continue
         if block.language == "python":
-            exec(compile(block.body, f"docs/{page}", "exec"), names)
+            with redirect_stdout(StringIO()) as output:
+                exec(compile(block.body, f"docs/{page}", "exec"), names)
+            said = output.getvalue().splitlines()
+            assert [line for line in block.printed.splitlines() if line not in said] == [], said
         else:
             said = [" ".join(line.split()) for line in shell(commands(block), where).splitlines()]
             assert [line for line in shown(block) if line not in said] == [], said

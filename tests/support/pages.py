@@ -14,7 +14,8 @@ FIRST = "first"
 """What is run before the blocks that follow, in a comment that readers do not see: ``<!-- first: COMMANDS -->``."""
 _BLOCK = re.compile(
     r"^<!-- first:\s*(?P<first>.*?)\s*-->$"
-    r"|(?:^<!-- not run: (?P<not_run>.*?) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
+    r"|(?:^<!-- not run: (?P<not_run>.*?) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$"
+    r"(?:\n\n^```text\n(?P<printed>.*?)^```$)?",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -26,6 +27,8 @@ class Block:
     language: str
     body: str
     not_run: str = ""
+    printed: str = ""
+    """The lines of a block of text that follows right after: what it prints."""
 
 
 def user_pages():
@@ -38,7 +41,9 @@ def blocks(page):
     """Return the blocks of a page that a user would run, with what is run first."""
     text = (DOCS / page).read_text(encoding="utf-8")
     found = [
-        Block(FIRST, each["first"]) if each["first"] else Block(each["language"], each["body"], each["not_run"] or "")
+        Block(FIRST, each["first"])
+        if each["first"]
+        else Block(each["language"], each["body"], each["not_run"] or "", each["printed"] or "")
         for each in _BLOCK.finditer(text)
     ]
     return [one for one in found if one.language in (FIRST, *RUN)]
