@@ -5,6 +5,7 @@ names the proxy.
 """
 
 import asyncio
+import gc
 import sys
 from dataclasses import asdict
 
@@ -45,11 +46,15 @@ class Listener(Crossing):
         self.own_port = self.listening.sockets[0].getsockname()[1]
 
     def gone(self, seconds):
-        """Reset all connections and refuse new ones for some time."""
+        """Reset all connections and refuse new ones for some time.
+
+        One that was accepted just then asyncio neither serves nor closes: it is garbage that waits to be collected.
+        """
         self.listening.close()
         for client in list(self.clients):
             reset(client.transport)
         loop = asyncio.get_running_loop()
+        loop.call_later(seconds / 2, gc.collect)
         loop.call_later(seconds, lambda: loop.create_task(self.listen()))
 
     def told(self, question):

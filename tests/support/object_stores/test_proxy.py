@@ -1,6 +1,7 @@
 """The proxy: what it counts, how it delays, and each of its faults as clients of every kind see it."""
 
 import http.client
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -275,3 +276,31 @@ def test_icechunk_finds_its_commit_whose_answer_was_lost(object_stores, proxy):
     snapshot = session.commit("empty", allow_empty=True)
     assert way.counts().faults == {"lost_answer": 1}
     assert icechunk.Repository.open(icechunk_storage(object_stores)).lookup_branch("main") == snapshot
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("object_stores", ["s3"], indirect=True)
+def test_no_client_is_left_without_an_end_when_the_server_goes(stored, proxy):
+    rule, ended = Rule(Fault.GONE, seconds=0.05), []
+    way = proxy(stored, rule)
+    host, port = way.address.split(":")
+
+    def ask():
+        try:
+            with socket.create_connection((host, int(port)), 10) as connection:
+                connection.sendall(b"GET /bucket/name HTTP/1.1\r\nHost: there\r\n\r\n")
+                connection.recv(1)
+        except OSError as error:
+            ended.append(not isinstance(error, TimeoutError))
+        else:
+            ended.append(True)
+
+    for _ in range(40):
+        askers = [threading.Thread(target=ask) for _ in range(30)]
+        for each in askers:
+            each.start()
+        for each in askers:
+            each.join()
+        time.sleep(0.1)
+        way.begin(rules=[rule])
+    assert ended == [True] * 1200
