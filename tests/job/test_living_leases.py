@@ -148,3 +148,11 @@ def test_a_lease_from_before_numberings_is_read(tmp_path, mine):
     Folder(str(tmp_path)).write("lease.json", seal(document))
     found, _ = read_lease(Folder(str(tmp_path)))
     assert (found.numbering, found.released, found.here) == ("", False, True)
+
+
+def test_a_lease_that_is_damaged_while_it_is_waited_for_may_be_taken(tmp_path, mine, monkeypatch):
+    monkeypatch.setattr(leases, "_LOOK_S", 0.01)
+    folder = Folder(str(tmp_path))
+    folder.write("lease.json", b"damaged")
+    held = leases.HeldError(folder, "run", replace(mine, host="another", beat=beat(0)))
+    assert leases.wait_for(held, lambda: None) is None

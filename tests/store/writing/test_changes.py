@@ -1,5 +1,7 @@
 """The changes of a session held against the plan: nothing beside it, nothing missing, whatever the array."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import zarr
@@ -16,7 +18,8 @@ from gnssice_batch.store.writing.changes import (
 )
 from tests.support.templates import UNIT, template
 
-MADE = template(units=4)
+MADE = replace(template(units=4), grid=replace(template(units=4).grid, read_unit=UNIT // 3))
+"""Three read units in a write unit."""
 PER_UNIT = MADE.grid.unit // MADE.grid.read_unit
 SOURCE, FLAG, JOINED = "/rec/source_file", "/rec/epoch_flag", f"/rec/{JOINED_SOURCE}"
 
