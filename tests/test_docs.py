@@ -15,6 +15,8 @@ from tests.support.terminal import environment
 ELSEWHERE = {
     "first-steps.md": "tests/test_first_steps.py",
     "object-stores.md": "tests/test_object_store_page.py",
+    "reading.md": "tests/test_reading_page.py",
+    "versions.md": "tests/test_versions_page.py",
     "working-hour.md": "tests/test_working_hour.py",
 }
 """Pages whose blocks another test runs."""

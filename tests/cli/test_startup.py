@@ -62,3 +62,25 @@ def test_a_look_at_a_store_loads_neither_the_reader_nor_dask(command, tmp_path):
     words.write_text(chosen.model_dump_json(exclude_defaults=True), encoding="utf-8")
     reading = {"numba", "llvmlite", "dask", "distributed", "xarray", "hatanaka", "georinex"}
     assert libraries(loaded(command, "-c", str(words))) & reading == set()
+
+
+LAST = """
+import atexit, sys
+import gnssice_batch.__main__ as program
+class Last:
+    def __del__(self):
+        print("the interpreter was taken down", file=sys.stderr)
+last = Last()
+atexit.register(print, "what was registered has run", file=sys.stderr)
+sys.argv = ["gnssice-batch", *sys.argv[1:]]
+program.main()
+"""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["status", "-c", "nowhere.yaml"], 2)])
+def test_the_end_of_the_program_is_not_that_of_the_interpreter(arguments, code):
+    """Icechunk's threads may be at work: once in some thousand commands one ended by a segmentation fault."""
+    ended = subprocess.run([sys.executable, "-c", LAST, *arguments], capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert "what was registered has run" in ended.stderr
+    assert "taken down" not in ended.stderr
