@@ -13,7 +13,7 @@ import typer
 from gnssice_batch import __version__, api
 from gnssice_batch.cli import termination
 from gnssice_batch.cli.groups import EPILOG, INGEST, Grouped
-from gnssice_batch.cli.output import say
+from gnssice_batch.cli.output import OutputError, say
 from gnssice_batch.cli.settings_file import load_settings
 from gnssice_batch.errors import ConfigError
 
@@ -192,9 +192,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     with run_display(settings.log) as progress:
         report = api.run(settings, progress, **part(receiver, since, limit))
     tables.show_report(Console(stderr=report_to == STDOUT), report)
-    if report_to:
-        write_report(report, report_to)
-    end_run(report, settings.run)
+    not_written = _without_report(report, report_to) if report_to else []
+    end_run(report, settings.run, not_written)
 
 
 def part(receivers: list[str] | None, since: datetime | None, limit: int | None) -> "_Part":
@@ -202,8 +201,25 @@ def part(receivers: list[str] | None, since: datetime | None, limit: int | None)
     return {"receivers": receivers or (), "since": since.date() if since else None, "limit": limit}
 
 
-def end_run(report: "RunReport", limits: "Run") -> None:
-    """End with the exit code of a run, and say why it is not 0."""
+def _without_report(report: "RunReport", to: str) -> list[str]:
+    """Write the report of a run that is over; what is said where that fails, which takes nothing back."""
+    try:
+        write_report(report, to)
+    except OutputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the report, the run has published
+        return [f"the report can't be written to {to}: {type(error).__name__}: {error}"]
+    return []
+
+
+def end_run(report: "RunReport", limits: "Run", not_written: "Sequence[str]" = ()) -> None:
+    """End with the exit code of a run, and say why it is not 0.
+
+    Parameters
+    ----------
+    not_written
+        What is said of reports that could not be written.
+    """
     from gnssice_batch.job.report import exit_code, shortfalls
 
     allowed = limits.max_refused_fraction, limits.max_lost_fraction, limits.max_partial_fraction
@@ -211,6 +227,9 @@ def end_run(report: "RunReport", limits: "Run") -> None:
     for sentence in found:
         say(f"Warning: {sentence}", to_errors=True)
     lost = [f"the report can't be written to {limits.report_url}"] if limits.report_url and not report.kept_at else []
+    for sentence in not_written:
+        say(f"Warning: {sentence}", to_errors=True)
+    lost += not_written
     said = termination.ending()
     said.run, said.report = report.run, report.kept_at
     said.files = {**said.files, "up_to_date": report.up_to_date}

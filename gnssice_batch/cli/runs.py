@@ -91,7 +91,9 @@ def gc(
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     *,
-    older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Keep what is younger than this.")],
+    older_than: Annotated[
+        float, typer.Option(min=0, max=36_525, metavar="DAYS", help="Keep what is younger than this.")
+    ],
     delete: Annotated[
         bool, typer.Option("--delete/--dry-run", help="Delete, or only count what would be deleted.")
     ] = False,

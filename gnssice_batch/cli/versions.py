@@ -180,7 +180,9 @@ def expire(
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     *,
-    older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Keep what is younger than this.")],
+    older_than: Annotated[
+        float, typer.Option(min=0, max=36_525, metavar="DAYS", help="Keep what is younger than this.")
+    ],
     dry_run: DryRunFlag = False,
     as_json_text: JsonFlag = False,
 ) -> None:

@@ -18,7 +18,9 @@ from gnssice_batch.exports.survey import ABSENT, LEVELS, Found, look_at, nothing
 from gnssice_batch.exports.times import calendars
 from gnssice_batch.exports.types2 import types_of
 from gnssice_batch.exports.values import (
+    NO_CLOCK,
     Choice,
+    Compression,
     Exported,
     Format,
     Note,
@@ -34,6 +36,7 @@ from gnssice_batch.store.reading.cells import StoredCells
 
 _KEPT_BYTES: Final = 256 << 20
 _CELL_BYTES: Final = 26
+_COMPACT: Final = frozenset({Compression.CRX, Compression.CRX_GZ})
 _LARGEST: Final = 9_999_999_999_999
 _SMALLEST: Final = -999_999_999_999
 """What F14.3 holds, in thousandths."""
@@ -118,12 +121,27 @@ def write_rinex(
     with replaced(path) as unfinished:
         with sink(unfinished, choice.compression, header, origin.written_at) as file:
             for records in reading.again():
+                if choice.compression in _COMPACT:
+                    _check_compact(records)
                 _write(records, made, file, write)
                 part_done()
         size_bytes = unfinished.stat().st_size
     notes = {**reading.notes, **_notes(seen, origin)}
     told = {note: number for note, number in notes.items() if number}
     return Exported(path, seen.span, seen.epochs, int(seen.found.values.sum()), size_bytes, told)
+
+
+def _check_compact(records: Records) -> None:
+    """Withhold an epoch without satellites that has a clock offset: the usual reader of CRINEX moves its columns."""
+    told = np.flatnonzero(records.clock_ps != NO_CLOCK)
+    there = np.zeros(told.size, bool)
+    for cells in records.arrays:
+        of_epochs = cells[told]
+        there |= (~np.isnan(of_epochs) if of_epochs.dtype.kind == "f" else of_epochs >= 0).any(axis=1)
+    if not there.all():
+        where = gps_datetime(int(records.time_100ns[told[~there][0]]) * 100)
+        message = f"{where} has a clock offset and no satellite, which crx2rnx reads wrong: use none or gz"
+        raise WithheldError(Why.NOT_COMPACT, message)
 
 
 def told_of(records: Records) -> _Told:

@@ -1,5 +1,7 @@
 """Where the text of a RINEX file goes: packed as chosen, under another name until it is whole."""
 
+import re
+import secrets
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +20,7 @@ CHUNK_BYTES: Final = 4 << 20
 _LEVEL: Final = 2
 """Level 3 of isal is under 3 % smaller and takes half as long again."""
 _UNDER_WAY: Final = 2
-_END: Final = b"END OF HEADER"
+_END: Final = re.compile(rb"^.{60}END OF HEADER *\n", re.MULTILINE)
 
 
 class Sink(Protocol):
@@ -30,8 +32,8 @@ class Sink(Protocol):
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A name beside a path, which becomes the path if nothing is raised, and is removed otherwise."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    """A name of its own beside a path, which becomes the path if nothing is raised, and is removed otherwise."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unfinished")
     try:
         yield unfinished
         unfinished.replace(path)
@@ -87,13 +89,21 @@ class _Compact:
 
     def _take(self) -> None:
         packed = self._under_way.popleft().result()
-        end = packed.index(b"\n", packed.index(_END)) + 1
+        end = _end_of_header(packed)
         if not self._has_header:
             first, second, rest = packed[:end].split(b"\n", 2)
             dated = second[:40] + self._written_at.ljust(20) + second[60:]
             self._file.write(b"\n".join((first, dated, rest)))
             self._has_header = True
         self._file.write(memoryview(packed)[end:])
+
+
+def _end_of_header(packed: bytes) -> int:
+    """Where the body begins: behind the line that has the label where labels stand."""
+    found = _END.search(packed)
+    if found is None:
+        raise WithheldError(Why.NOT_COMPACT, "rnx2crx makes no header of it: use none or gz")
+    return found.end()
 
 
 def _compact(text: bytes) -> bytes:

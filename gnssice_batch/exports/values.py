@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.model.grid import GPS_EPOCH, gps_datetime
+from gnssice_batch.model.grid import LAST_NS, gps_datetime
 from gnssice_batch.model.values import HeaderFacts, Span
 from gnssice_batch.visible import visible
 
+_GPS_START: Final = datetime(1980, 1, 6)  # noqa: DTZ001 - GPS time has no zone
 NO_CLOCK: Final = int(np.iinfo(np.int64).min)
 """The receiver clock offset of an epoch that has none."""
 
@@ -137,7 +138,9 @@ def _moment_ns(moment: date) -> int:
     if isinstance(moment, datetime) and moment.tzinfo is not None:
         message = f"{moment} has a time zone: epochs are GPS time, without one"
         raise ConfigError(message)
-    return int((np.datetime64(moment, "ns") - GPS_EPOCH).astype(np.int64))
+    at = moment if isinstance(moment, datetime) else datetime.combine(moment, time.min)
+    since_ns = (at - _GPS_START) // timedelta(microseconds=1) * 1000
+    return max(-LAST_NS, min(since_ns, LAST_NS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _beside(
             span = range(start, start + grid.read_unit)
             if first >= span.stop or last < span.start:
                 continue
-            found = stored.read(span)
+            found = stored.read(span, without=("epoch",))
             cells = Cells(start, found["source_file"], found, stored.joined(span))
             part = held(cells, row)
             tally += part

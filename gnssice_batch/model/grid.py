@@ -10,6 +10,8 @@ from gnssice_batch.errors import ConfigError
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
 GPS_EPOCH = np.datetime64("1980-01-06T00:00:00", "ns")
+LAST_NS = int(np.iinfo(np.int64).max - GPS_EPOCH.astype(np.int64))
+"""The last nanosecond since then that a time can have, in 2262."""
 
 READ_UNIT_LIMIT = 17_280
 """Longest inner chunk along epoch; it divides a day and the 34,560 of canvodpy's readers at every usual interval."""

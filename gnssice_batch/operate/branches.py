@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.job.target import Target, target_of
-from gnssice_batch.operate.open_runs import for_writing, open_runs_at
+from gnssice_batch.operate.open_runs import for_moving, open_runs_at
 from gnssice_batch.operate.status import existing_repository, no_repository
 from gnssice_batch.store.branches import UNDO, Branch, Move, branches, carry_out, head_of, move_to, undo_tag
 from gnssice_batch.store.repository import MAIN, STAGING, Repository, make_branch, remove_branch
@@ -166,7 +166,7 @@ def create_tag(settings: config.Settings, name: str, version: str | None = None)
 
 def _opened(settings: config.Settings) -> tuple[Target, Repository]:
     target = target_of(settings)
-    repository = for_writing(target)
+    repository = for_moving(target)
     if repository is None:
         raise no_repository(target)
     return target, repository

@@ -14,9 +14,10 @@ from gnssice_batch.job.target import RETRY, Target, target_of
 from gnssice_batch.planning.part import options_of_part
 from gnssice_batch.planning.rewriting import is_rewrite
 from gnssice_batch.storage.folder import Folder
-from gnssice_batch.store.reading.contents import branch_head, not_for_writing
+from gnssice_batch.store.reading.contents import branch_head, not_for_writing, stored_receivers
 from gnssice_batch.store.repository import MAIN, Repository, open_existing, open_repository
 from gnssice_batch.store.together import together
+from gnssice_batch.store.versions import versions
 from gnssice_batch.store.writing.publish import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, staged_runs
 
@@ -128,7 +129,7 @@ def abandon(settings: config.Settings, run: str, *, force: bool = False) -> None
         When a process works on it.
     """
     target = target_of(settings)
-    repository = for_writing(target)
+    repository = for_moving(target)
     if repository is None:
         _remove(target, _open_run_at(target, run), None, force=force)
         return
@@ -229,6 +230,39 @@ def for_writing(target: Target) -> Repository | None:
     there = open_existing(target.location)
     if there is None:
         return None
-    if why := not_for_writing(there, target.branch if branch_head(there, target.branch) else MAIN):
+    if why := not_for_writing(there, _branch_of(target, there)):
         raise StoreError(why)
     return open_repository(target.location, target.options)
+
+
+def for_moving(target: Target) -> Repository | None:
+    """The repository with its lock, to move and name its versions; None where there is none.
+
+    Also where the newest version is damaged, or another program's: an earlier one is what helps then.
+
+    Raises
+    ------
+    StoreError
+        When no version is this program's, or a later version of it made the newest.
+    """
+    there = open_existing(target.location)
+    if there is None:
+        return None
+    if why := _not_for_moving(there, _branch_of(target, there)):
+        raise StoreError(why)
+    return open_repository(target.location, target.options)
+
+
+def _not_for_moving(repository: Repository, branch: str) -> str:
+    try:
+        why = not_for_writing(repository, branch)
+    except StoreError:
+        return ""
+    if not why or stored_receivers(repository, branch):
+        return why
+    earlier = (stored_receivers(repository, branch, version.id) for version in reversed(versions(repository, branch)))
+    return "" if any(earlier) else why
+
+
+def _branch_of(target: Target, repository: Repository) -> str:
+    return target.branch if branch_head(repository, target.branch) else MAIN

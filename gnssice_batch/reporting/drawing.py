@@ -38,6 +38,8 @@ _ABOVE: Final = 0.08
 _BESIDE: Final = 0.2
 """Inches around the axes."""
 _BINS: Final = 240
+_ROUNDED: Final = 1e-3
+"""Of an epoch: less is what cutting hours into bins makes, not an epoch that is missing."""
 """Of a picture without axes."""
 _DAYS_AS_ROWS: Final = 14
 _DAYS_IN_ONE_STRIP: Final = 366
@@ -82,7 +84,7 @@ def strip(hours: Hours, first_hour: int, end_hour: int) -> Markup:
     sums = [np.append(0, np.cumsum(counts)) for counts in (hours.filled, hours.possible)]
     at = np.clip(edges - hours.first, 0, hours.filled.size)
     filled, possible = (np.diff(np.interp(at, np.arange(each.size), each)) for each in sums)
-    whole = np.isclose(filled, possible)
+    whole = np.isclose(filled, possible, rtol=0, atol=_ROUNDED)
     counts = Hours(0, np.where(whole, possible, filled), possible)
     return _png(completeness(counts))
 

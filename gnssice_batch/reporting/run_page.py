@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from gnssice_batch.archive.skipped import by_kind
 from gnssice_batch.job.report import RunReport, all_reasons, misdated_files, refused_files, summary
+from gnssice_batch.model.grid import LAST_NS
 from gnssice_batch.model.values import FileOutcome
 from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.reporting import drawing
@@ -81,7 +82,7 @@ def _stretches(outcomes: Iterable[FileOutcome]) -> Iterator[tuple[int, int, str]
         span, file = outcome.facts.span, outcome.file
         if span:
             yield span.first_ns, span.last_ns, str(outcome.status)
-        elif file.start_ns is not None and file.end_ns is not None:
+        elif file.start_ns is not None and file.end_ns is not None and file.end_ns <= LAST_NS:
             yield file.start_ns, file.end_ns, str(outcome.status)
 
 

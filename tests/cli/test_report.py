@@ -7,7 +7,7 @@ import pytest
 from gnssice_batch.cli import main
 from gnssice_batch.reporting import libraries
 from tests.support.published import ingested
-from tests.support.runs import repository
+from tests.support.runs import DAY_ONE_S, name, repository, rinex, settings, span_s, write
 
 
 @pytest.fixture
@@ -97,3 +97,32 @@ def test_a_run_writes_its_page(call, tmp_path):
     assert "nothing to publish" in out
     page = (tmp_path / "run.html").read_text(encoding="utf-8")
     assert "nothing new, nothing published" in page
+
+
+def told_settings(folder):
+    """Return a folder with an archive of one file, settings of a store of it, and the file that they are in."""
+    chosen = settings(folder, cluster={"kind": "inline"}, log={"level": "error", "progress": False})
+    write(folder / "archive", {name(DAY_ONE_S): rinex(span_s(DAY_ONE_S, 1))})
+    path = folder / "settings.yaml"
+    path.write_text(json.dumps(chosen.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
+    return folder, chosen, path
+
+
+@pytest.mark.parametrize("ending", ["json", "html"])
+def test_a_run_whose_report_can_not_be_written_has_published_all_the_same(call, tmp_path, ending):
+    _, chosen, path = told_settings(tmp_path)
+    (tmp_path / f"report.{ending}").symlink_to("/dev/full")
+    code, _, err = call("run", "-c", path, "--report", tmp_path / f"report.{ending}")
+    assert code == 0
+    assert "Warning: the report can't be written to" in err.replace("\n", " ")
+    assert repository(chosen).is_dir()
+
+
+@pytest.mark.parametrize("year", [2263, 9999])
+def test_a_name_of_a_time_that_can_not_be_stored_is_no_hindrance(call, tmp_path, year):
+    folder, chosen, path = told_settings(tmp_path)
+    (folder / "archive" / "rec" / f"STAT00SIM_R_{year}0010000_01D_30S_MO.rnx").write_text("nothing")
+    code, _, _ = call("run", "-c", path, "--report", tmp_path / "run.html")
+    assert code in {0, 1}
+    assert (tmp_path / "run.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert repository(chosen).is_dir()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.exports.sinks import _end_of_header
 from gnssice_batch.exports.values import Note, Why, choice_of
 from gnssice_batch.job.run import run
 from gnssice_batch.job.target import target_of
@@ -300,11 +301,12 @@ def test_damage_ends_the_export_and_leaves_no_half_file(tmp_path):
 
 
 @pytest.mark.parametrize("compress", ["none", "crx.gz"])
-def test_a_full_disk_ends_the_export_and_leaves_no_half_file(tmp_path, compress):
+def test_a_full_disk_ends_the_export_and_leaves_no_half_file(tmp_path, compress, monkeypatch):
     chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(ODD)})
     path = exported(chosen, tmp_path / "out", compress=compress).files[0].path
     path.unlink()
-    path.with_name(f".{path.name}.unfinished").symlink_to("/dev/full")
+    monkeypatch.setattr("gnssice_batch.exports.sinks.secrets.token_hex", lambda length: "a" * 2 * length)
+    path.with_name(f".{path.name}.aaaaaaaa.unfinished").symlink_to("/dev/full")
     with pytest.raises(StoreError, match=f"{path.name} can't be written .No space left on device."):
         exported(chosen, tmp_path / "out", compress=compress)
     assert list((tmp_path / "out").iterdir()) == []
@@ -360,3 +362,26 @@ def test_netcdf_is_the_dataset(tmp_path):
             assert told == want[one].attrs or one == "epoch"
         assert set(have.coords) == set(want.coords)
     assert report.files[0].epochs == 125
+
+
+@pytest.mark.parametrize(("compress", "fits"), [("none", True), ("gz", True), ("crx", False), ("crx.gz", False)])
+def test_a_clock_offset_without_satellites_is_not_made_compact(tmp_path, compress, fits):
+    """`crx2rnx` gives it back in other columns."""
+    file = File("3.04", {"G": ("C1C",)}, (epoch(0, {"G01": (cell(1),)}), epoch(1, {}, clock_ps=7_000_000)))
+    chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(file)})
+    report = exported(chosen, tmp_path / "out", compress=compress)
+    assert [one.why for one in report.withheld] == ([] if fits else [Why.NOT_COMPACT])
+    assert bool(list((tmp_path / "out").iterdir())) is fits
+
+
+def test_a_header_ends_where_its_label_stands():
+    line = b"END OF HEADER".ljust(60) + b"MARKER NAME\n"
+    header = b"x".ljust(60) + b"CRINEX VERS   / TYPE\n" + line + b" " * 60 + b"END OF HEADER\n"
+    assert _end_of_header(header + b"> body\n") == len(header)
+
+
+@pytest.mark.parametrize(("since", "until", "files"), [(None, date(9999, 12, 31), 1), (date(2300, 1, 1), None, 0)])
+def test_times_beyond_those_that_can_be_stored(tmp_path, since, until, files):
+    chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(ODD)})
+    report = exported(chosen, tmp_path / "out", since=since, until=until)
+    assert len(report.files) == files

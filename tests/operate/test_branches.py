@@ -3,7 +3,9 @@
 import json
 from datetime import timedelta
 
+import icechunk
 import pytest
+import zarr
 
 from gnssice_batch.cli import main
 from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
@@ -21,10 +23,11 @@ from gnssice_batch.operate.branches import (
 )
 from gnssice_batch.operate.garbage import collect_garbage
 from gnssice_batch.operate.open_runs import for_writing
+from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.store.branches import carry_out, move_to
 from tests.cli.test_runs import interrupted
 from tests.failures.small import EMPTY_REPOSITORY
-from tests.support.runs import DAY_ONE_S, head, name, rinex, settings, span_s, write
+from tests.support.runs import DAY_ONE_S, head, name, repository, rinex, settings, span_s, write
 
 GROUP = "rec"
 FILES = {hour: name(DAY_ONE_S + 3600 * hour, "01H") for hour in range(8)}
@@ -232,3 +235,30 @@ def test_a_branch_that_goes_on_from_main_can_be_published_after_garbage_was_coll
     collect_garbage(chosen, timedelta(0), dry_run=False)
     delete_branch(chosen, "trial")
     assert run(chosen).snapshot is None
+
+
+def test_a_damaged_head_is_left_by_a_rollback(tmp_path, chosen):
+    first = head(chosen)
+    add(tmp_path, 1)
+    run(chosen)
+    (repository(chosen) / "snapshots" / head(chosen)).unlink()
+    create_tag(chosen, "whole", first)
+    rollback(chosen, first, force=True)
+    assert head(chosen) == first
+    run(chosen)
+    assert verify_store(chosen, None).agrees
+
+
+def test_what_another_program_has_put_over_a_store_is_taken_back(chosen):
+    first = head(chosen)
+    session = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(chosen)))).writable_session(
+        "main"
+    )
+    zarr.create_group(session.store, path="theirs", overwrite=True)
+    zarr.open_group(session.store, mode="w")
+    zarr.create_group(session.store, path="theirs")
+    session.commit("theirs")
+    with pytest.raises(StoreError, match="not made by"):
+        collect_garbage(chosen, timedelta(days=1))
+    assert [version.id for version in rollback(chosen, first).move.lost] != []
+    assert head(chosen) == first

@@ -338,10 +338,10 @@ class TestWhatNoFileGives:
         chosen = site(tmp_path, FILES, icechunk={"inline_threshold": 0})
         run(chosen)
 
-        def lose(array):
+        def lose(array, unit=None):
             for path in chunks(chosen):
                 whole = spoil(path, "missing")
-                if [each.damage.array for each in scan_store(chosen).damaged] == [array]:
+                if [(each.damage.array, each.damage.unit) for each in scan_store(chosen).damaged] == [(array, unit)]:
                     return
                 path.write_bytes(whole)
 
@@ -360,9 +360,10 @@ class TestWhatNoFileGives:
             run(chosen)
 
     @pytest.mark.heavy
-    def test_what_a_run_does_not_need_hinders_no_repair(self, beside):
+    @pytest.mark.parametrize("unit", [0, 1, 2])
+    def test_what_a_run_does_not_need_hinders_no_repair(self, beside, unit):
         chosen, lose = beside
-        lose("epoch")
+        lose("epoch", unit)
         spoil(chunks(chosen)[0], "missing")
         plan, _ = mended(chosen)
         assert len(plan.units) == len(plan.not_mendable) == 1

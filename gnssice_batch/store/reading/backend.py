@@ -65,16 +65,17 @@ class GnssiceBackend(BackendEntrypoint):
         self,
         filename_or_obj: str | PathLike[str],
         *,
+        group: str | None = None,
         version: VersionName | None = None,
         branch: str = MAIN,
         storage_options: Mapping[str, Any] | None = None,
         **how: Any,
     ) -> dict[str, xr.Dataset]:
-        """All receivers of one version by their path, below an empty root."""
+        """All receivers of one version by their path, or the one that is named, below an empty root."""
         where = location(fspath(filename_or_obj), storage_options)
         repository = opened_repository(where)
         pinned = repository.head(branch) if version is None else snapshot_of(repository, version, branch)
-        receivers = stored_receivers(repository, branch, pinned)
+        receivers = stored_receivers(repository, branch, pinned) if group is None else (group.strip("/"),)
         options = {"version": pinned, "storage_options": storage_options, **how}
         opened = {f"/{receiver}": self.open_dataset(where.url, group=receiver, **options) for receiver in receivers}
         return {"/": xr.Dataset(), **opened}

@@ -42,14 +42,19 @@ class StoredCells:
     template: GroupTemplate
 
     @repeatable
-    def read(self, span: range) -> dict[str, npt.NDArray[Any]]:
+    def read(self, span: range, without: Collection[str] = ()) -> dict[str, npt.NDArray[Any]]:
         """Every data variable (N, S) and every coordinate along the epochs (N,), by name, of a span of the axis.
 
         The variables are laid out signal by signal, as they are stored, so that a chunk is copied in one piece.
+
+        Parameters
+        ----------
+        without
+            Those that are not needed: damage of them is no matter.
         """
         rows = slice(span.start, span.stop)
-        specs = (*VARIABLES, *EPOCH_COORDINATES)
-        return read_together(self.group, [spec.name for spec in specs], rows)
+        names = [spec.name for spec in (*VARIABLES, *EPOCH_COORDINATES)]
+        return read_together(self.group, [name for name in names if name not in without], rows)
 
     @repeatable
     def joined(self, span: range) -> dict[str, npt.NDArray[Any]]:
