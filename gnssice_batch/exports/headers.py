@@ -74,6 +74,7 @@ def header2(origin: Origin, content: Content, types: Sequence[str]) -> bytes:
         *_listed([f"{one:>6}" for one in types], _TYPES_A_LINE, f"{len(types):6d}", "# / TYPES OF OBSERV"),
         *_times(content),
         *_clock_applied(origin.facts),
+        *_without_record(origin.facts),
         ("", "END OF HEADER"),
     ]
     return _text(records)
@@ -171,6 +172,21 @@ def _factors(factors: Iterable[str]) -> Iterator[Record]:
             part = svs[start : start + _FACTORS_A_LINE]
             named = f"{len(part):6d}" + "".join(f"   {sv}" for sv in part) if part else ""
             yield f"{int(found['l1']):6d}{int(found['l2']):6d}{named}", "WAVELENGTH FACT L1/2"
+
+
+def halved(factors: Iterable[str]) -> bool:
+    """Whether any wavelength factor is 2: phases of squaring receivers count half wavelengths."""
+    return any("2" in (found["l1"], found["l2"]) for found in map(_FACTOR.fullmatch, factors) if found)
+
+
+def _without_record(facts: HeaderFacts) -> Iterator[Record]:
+    """What RINEX 2 has no record for, as comments."""
+    for shift in facts.phase_shifts:
+        yield from comments(f"SYS / PHASE SHIFT: {shift}")
+    if facts.signal_strength_unit:
+        yield from comments(f"SIGNAL STRENGTH UNIT: {facts.signal_strength_unit}")
+    for record in facts.kept_records:
+        yield from comments(record)
 
 
 def _channels(channels: Mapping[str, int]) -> Iterator[Record]:

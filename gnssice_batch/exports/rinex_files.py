@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gnssice_batch.exports import text2, text3
 from gnssice_batch.exports.columns import Layout, Observable, in_kernel, layout, observables
-from gnssice_batch.exports.headers import Content, header2, header3
+from gnssice_batch.exports.headers import Content, halved, header2, header3
 from gnssice_batch.exports.records import Block, records_of
 from gnssice_batch.exports.sinks import CHUNK_BYTES, Sink, replaced, sink
 from gnssice_batch.exports.slips import ImpliedSlips
@@ -184,6 +184,9 @@ def _laid_out(
     )
     if wanted is Format.RINEX2:
         return header2(origin, content, types), made
+    if halved(origin.facts.wavelength_factors):
+        factors = "; ".join(origin.facts.wavelength_factors)
+        raise WithheldError(Why.HALF_WAVELENGTH, f"WAVELENGTH FACT L1/2 is {factors}: use rinex2, netcdf or parquet")
     return header3(origin, content, of_system), made
 
 

@@ -65,6 +65,8 @@ class Why(StrEnum):
     """The receiver clock offset of an epoch has more digits than its field."""
     NOT_COMPACT = "not_compact"
     """The program that makes CRINEX refuses it."""
+    HALF_WAVELENGTH = "half_wavelength"
+    """Phases count half wavelengths (WAVELENGTH FACT L1/2), for which RINEX 3 has no record."""
     NO_TYPES = "no_types"
     """RINEX 2 has no observation types that are read as these signals."""
 

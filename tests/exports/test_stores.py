@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.exports.headers import halved
 from gnssice_batch.exports.sinks import _end_of_header
 from gnssice_batch.exports.values import Note, Why, choice_of
 from gnssice_batch.job.run import run
@@ -385,3 +386,9 @@ def test_times_beyond_those_that_can_be_stored(tmp_path, since, until, files):
     chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(ODD)})
     report = exported(chosen, tmp_path / "out", since=since, until=until)
     assert len(report.files) == files
+
+
+def test_half_wavelengths_are_not_written_where_nothing_says_so():
+    assert halved(("1 1", "1 2 G01 G02"))
+    assert not halved(("1 1", "0 1 G12"))
+    assert not halved(())
