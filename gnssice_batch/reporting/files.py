@@ -116,10 +116,10 @@ def _sampling(columns: Columns, along: npt.NDArray[np.intp]) -> list[SamplingPer
         return []
     starts = np.append(0, np.flatnonzero(np.diff(interval)) + 1)
     ends = np.append(starts[1:], along.size)
-    first, last = columns["first_epoch"][along], np.maximum.accumulate(columns["last_epoch"][along])
+    first, last = columns["first_epoch"][along], np.maximum.reduceat(columns["last_epoch"][along], starts)
     return [
-        SamplingPeriod(int(first[start]), int(last[end - 1]), float(interval[start]), int(end - start))
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        SamplingPeriod(int(first[start]), int(latest), float(interval[start]), int(end - start))
+        for start, end, latest in zip(starts.tolist(), ends.tolist(), last.tolist(), strict=True)
     ]
 
 

@@ -85,3 +85,10 @@ def test_reasons_of_most_files_come_first():
         ReasonCount("bad_value", 0, 1, 7),
         ReasonCount("empty", 1, 0, 0),
     )
+
+
+def test_a_period_of_sampling_ends_with_the_last_of_its_own_files():
+    long = taken(0, last_epoch=10_000)
+    within = taken(1, interval_s=1.0)
+    periods = files_of("rec", ledger(long, within, taken(2, interval_s=1.0)), "reader").sampling
+    assert [(one.interval_s, one.last_ns) for one in periods] == [(30.0, 10_000), (1.0, 299)]
