@@ -111,7 +111,23 @@ def _other_clocks(block: Block) -> int:
     clock, of_epoch = block.joined["rx_clock_offset"], block.cells["rx_clock_offset"][:, None]
     differs = (clock != of_epoch) & ~(np.isnan(clock) & np.isnan(of_epoch))
     differs |= block.joined["epoch_flag"] != block.cells["epoch_flag"][:, None]
-    return int((guests & same_time & differs).sum())
+    return int((guests & same_time & differs).sum()) + _untold(block)
+
+
+def _untold(block: Block) -> int:
+    """Signals with a time of their own whose clock offset or flag is not that of the first one of that time."""
+    apart = _apart(block)
+    if apart is None:
+        return 0
+    row, column = np.nonzero(apart)
+    offset = block.joined["epoch_offset"][row, column]
+    order = np.lexsort((column, offset, row))
+    row, column, offset = row[order], column[order], offset[order]
+    begins = np.append(True, (np.diff(row) != 0) | (np.diff(offset) != 0))
+    first = np.flatnonzero(begins)[np.cumsum(begins) - 1]
+    clock, flag = (block.joined[name][row, column] for name in ("rx_clock_offset", "epoch_flag"))
+    same_clock = (clock == clock[first]) | (np.isnan(clock) & np.isnan(clock[first]))
+    return int((~same_clock | (flag != flag[first])).sum())
 
 
 def _times(slot: npt.NDArray[np.intp], offset_s: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.int64]:
