@@ -37,10 +37,12 @@ from gnssice_batch.model.template import (
 from gnssice_batch.model.values import EpochRows, FileFacts, FileOutcome, SourceFile, Span, Status, Tally, rank
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.repository import Repository, open_repository
+from gnssice_batch.store.writing import commit
 from gnssice_batch.store.writing import publish as publishing
 from gnssice_batch.store.writing.changes import union
+from gnssice_batch.store.writing.commit import publish
 from gnssice_batch.store.writing.ledger_rows import Provenance, append_files
-from gnssice_batch.store.writing.publish import GroupChange, Publication, SourcedRows, publish
+from gnssice_batch.store.writing.publish import GroupChange, Publication, SourcedRows
 from gnssice_batch.store.writing.structure import Structure, StructureChange, make_structure
 
 _PARTITIONS = 100_000
@@ -105,7 +107,7 @@ def _another_run(repository: Repository, publication: Publication) -> None:
 
 @contextmanager
 def _watched(steps: dict[str, float]) -> Iterator[None]:
-    """Add up the seconds that the named functions of `store.publish` take."""
+    """Add up the seconds that the named functions of the publication take."""
 
     def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: object, **options: object) -> Any:
@@ -117,8 +119,12 @@ def _watched(steps: dict[str, float]) -> Iterator[None]:
 
         return call
 
-    replaced = {name: timed(name, getattr(publishing, name)) for name in steps}
-    with patch.multiple(publishing, **replaced):
+    merge, *completing = steps
+    replaced = {name: timed(name, getattr(publishing, name)) for name in completing}
+    with (
+        patch.object(commit, merge, timed(merge, commit.merge)),
+        patch.multiple(publishing, **replaced),
+    ):
         yield
 
 

@@ -8,7 +8,6 @@ from typing import Final, Protocol
 
 from gnssice_batch import log
 from gnssice_batch.errors import Reason
-from gnssice_batch.job.report import RunReport
 from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Status
 from gnssice_batch.storage.traffic import Traffic
 
@@ -113,13 +112,13 @@ class Counting:
         self._partitions["set_aside"] += 1
         self._told.counted(self.counts())
 
-    def settle(self, report: RunReport) -> None:
-        """The run is over: what its report says is what counts."""
+    def settle(self, files: Mapping[str, tuple[FileOutcome, ...]], bytes_read: int) -> None:
+        """The run is over: what its report says of files, by receiver, is what counts."""
         for counted in (self._status, self._statuses, self._rejected):
             counted.clear()
-        for outcomes in report.files.values():
+        for outcomes in files.values():
             self._note_all(outcomes)
-        self._bytes_read = report.bytes_read
+        self._bytes_read = bytes_read
         self._told.counted(self.counts())
 
     def asked(self, traffic: Traffic) -> None:

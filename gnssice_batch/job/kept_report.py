@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from gnssice_batch.job.report import RunReport
+from gnssice_batch.job.report import JobReport
 from gnssice_batch.log import logger
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.storage.urls import below
@@ -11,7 +11,7 @@ from gnssice_batch.storage.urls import below
 _log = logger(__name__)
 
 
-def kept(report: RunReport, folder: Folder | None) -> RunReport:
+def kept[R: JobReport](report: R, folder: Folder | None) -> R:
     """A report that says where it is kept.
 
     What was published stands whether its report can be written or not: that it can't is said in the log, and by the
@@ -28,7 +28,7 @@ def kept(report: RunReport, folder: Folder | None) -> RunReport:
     return found
 
 
-def report_name(report: RunReport) -> str:
+def report_name(report: JobReport) -> str:
     """``<run>.json``; of a run that had nothing to do, which keeps its name to itself, ``<start time>.json``."""
     idle = report.snapshot is None and not report.partitions
     return f"{report.run.partition('-')[0] if idle else report.run}.json"

@@ -14,8 +14,8 @@ from gnssice_batch.cluster.executor import Task
 from gnssice_batch.errors import ArchiveError, StoreError
 from gnssice_batch.ingest.reading import ReadContext
 from gnssice_batch.job.execution import Execution, result_of
+from gnssice_batch.job.ingestion import Ingestion
 from gnssice_batch.job.report import Proof
-from gnssice_batch.job.work import Work
 from gnssice_batch.model.values import NO_SOURCE, Done, EpochRows, Status, Strategy, renumbered
 from gnssice_batch.planning.plan import current_rows
 from gnssice_batch.planning.rewriting import Rewriting
@@ -106,7 +106,7 @@ def drawn[T](candidates: Iterable[T], number: int, name: Callable[[T], str]) -> 
 
 
 def prove(
-    work: Work,
+    work: Ingestion,
     context: ReadContext,
     level: Level,
     execution: Execution,
@@ -187,7 +187,7 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(sum(map(Counter, counts), Counter[str]()))
 
 
-def _refuse_differences(compared: Iterable[Compared], work: Work) -> None:
+def _refuse_differences(compared: Iterable[Compared], work: Ingestion) -> None:
     wrong = [one for one in compared if one.differences or one.absent]
     for one in wrong:
         work.journal.drop(one.key)

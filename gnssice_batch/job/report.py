@@ -1,5 +1,6 @@
 """The report of a run: outcomes per file, totals, exit code."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -53,8 +54,8 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class RunReport:
-    """The report of a run."""
+class JobReport(ABC):
+    """What the report of a job of any kind says."""
 
     run: str
     url: str
@@ -62,15 +63,37 @@ class RunReport:
     """The snapshot that was published; None where there was nothing to publish."""
     tagged: str | None = None
     """The snapshot that has got the tag of the settings: the head of the branch, where there was nothing to publish."""
-    files: Mapping[str, tuple[FileOutcome, ...]] = field(default_factory=dict)
-    """Outcomes by receiver."""
     partitions: int = 0
-    bytes_read: int = 0
     seconds: float = 0.0
     resumed: int = 0
     """Partitions that an earlier start of this run had finished."""
     set_aside: tuple[str, ...] = ()
-    """Partitions that killed their workers; their files are rejected."""
+    """Partitions that killed their workers."""
+    bytes_read: int = 0
+    peak_memory_bytes: int = 0
+    """Largest of any worker."""
+    kept_at: str | None = None
+    """URL of the file that this report is kept in; None for none."""
+    used: Mapping[str, Traffic] = field(default_factory=dict)
+    """By worker, empty for the coordinator, the requests that were made, as far as they can be counted: not the GETs of
+    Icechunk."""
+
+    @property
+    def used_in_all(self) -> Traffic:
+        """The requests of all processes."""
+        return sum(self.used.values(), Traffic())
+
+    @abstractmethod
+    def as_json(self) -> dict[str, object]:
+        """The report as plain JSON values."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport(JobReport):
+    """The report of a run; the files of partitions that are set aside are rejected."""
+
+    files: Mapping[str, tuple[FileOutcome, ...]] = field(default_factory=dict)
+    """Outcomes by receiver."""
     up_to_date: int = 0
     """Files that were in the ledger already."""
     left: int = 0
@@ -85,23 +108,11 @@ class RunReport:
     """Receivers that no group was made for, and why; none of their files is in the ledger, the next run tries again."""
     markers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Receivers whose files name several markers: files by marker, those of earlier runs among them."""
-    peak_memory_bytes: int = 0
-    """Largest of any worker."""
     proof: Proof = Proof()
     changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     """By receiver what is other in some files than in those before them."""
-    kept_at: str | None = None
-    """URL of the file that this report is kept in; None for none."""
     planned: Requests = field(default_factory=Requests)
     """What was foreseen of the requests to object stores."""
-    used: Mapping[str, Traffic] = field(default_factory=dict)
-    """By worker, empty for the coordinator, the requests that were made, as far as they can be counted: not the GETs of
-    Icechunk."""
-
-    @property
-    def used_in_all(self) -> Traffic:
-        """The requests of all processes."""
-        return sum(self.used.values(), Traffic())
 
     @property
     def skipped(self) -> int:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from gnssice_batch.errors import Reason, StoreError
+from gnssice_batch.job.ingestion import Ingestion
 from gnssice_batch.job.killed import killed
 from gnssice_batch.job.prepare import Prepared, requests_of
 from gnssice_batch.job.report import Proof, RunReport, combined
 from gnssice_batch.job.rewritten import taken_off
-from gnssice_batch.job.work import Work
 from gnssice_batch.model.template import unit_chunks
 from gnssice_batch.model.values import Done, FileOutcome, Refusal, Status, Strategy, Tally
 from gnssice_batch.planning.backlog import Backlog
@@ -28,7 +28,7 @@ type Outcomes = Mapping[str, tuple[FileOutcome, ...]]
 _MESSAGE_LENGTH = 200
 
 
-def publication_of(prepared: Prepared, work: Work, structure: Structure, files: Outcomes) -> Publication:
+def publication_of(prepared: Prepared, work: Ingestion, structure: Structure, files: Outcomes) -> Publication:
     """Everything the run publishes; `files` as `new_ledger_rows` leaves them.
 
     Raises
@@ -65,7 +65,7 @@ def up_to_date_report(prepared: Prepared, url: str, run: str) -> RunReport:
     )
 
 
-def report_of(prepared: Prepared, work: Work, files: Outcomes, proof: Proof, snapshot: str | None) -> RunReport:
+def report_of(prepared: Prepared, work: Ingestion, files: Outcomes, proof: Proof, snapshot: str | None) -> RunReport:
     """The summary of a run that is over."""
     news = new_ledger_rows(prepared, files)
     outcomes = [done.outcome for done in work.done.values()]
@@ -139,7 +139,7 @@ def _left_out(outcome: FileOutcome, why: str) -> FileOutcome:
     return replace(outcome, status=Status.REJECTED, refusal=Refusal(Reason.NO_INTERVAL, why), refused=everything)
 
 
-def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
+def file_outcomes(prepared: Prepared, work: Ingestion) -> Outcomes:
     """One outcome per file and receiver, in the order of their ledger rows: from the partitions, else from the survey.
 
     Raises
@@ -162,7 +162,7 @@ def file_outcomes(prepared: Prepared, work: Work) -> Outcomes:
     }
 
 
-def _implausible(prepared: Prepared, work: Work) -> Iterable[FileOutcome]:
+def _implausible(prepared: Prepared, work: Ingestion) -> Iterable[FileOutcome]:
     """The files that were read, by the survey or in a partition, and are refused because of their date."""
     if not work.implausible:
         return
@@ -193,7 +193,7 @@ def _refused_as_before(prepared: Prepared, outcome: FileOutcome) -> bool:
     return before.reason == reason and (reason is Reason.UNREADABLE or before.reader == prepared.backlog.reader)
 
 
-def _parts(work: Work) -> Iterable[FileOutcome]:
+def _parts(work: Ingestion) -> Iterable[FileOutcome]:
     for done in work.done.values():
         yield from done.outcome.files
     for assignment in work.set_aside.values():
@@ -214,7 +214,7 @@ def _check_complete(prepared: Prepared, parts: Mapping[str, Mapping[str, object]
         raise StoreError(msg)
 
 
-def _planned_units(work: Work) -> Units:
+def _planned_units(work: Ingestion) -> Units:
     """The write units that the partitions own and their workers have written, all variables and all signals wide.
 
     Raises
@@ -235,7 +235,7 @@ def _planned_units(work: Work) -> Units:
     return union(planned)
 
 
-def _group_change(receiver: str, prepared: Prepared, work: Work, files: tuple[FileOutcome, ...]) -> GroupChange:
+def _group_change(receiver: str, prepared: Prepared, work: Ingestion, files: tuple[FileOutcome, ...]) -> GroupChange:
     mine = [done for done in work.done.values() if done.partition.receiver == receiver]
     displaced, no_longer = taken_off(work.repository, prepared.backlog, receiver)
     joined, not_mixed = Counter[int](no_longer), Counter[int]()

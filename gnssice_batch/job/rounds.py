@@ -15,9 +15,9 @@ from gnssice_batch.ingest.opening import Fork, Later
 from gnssice_batch.ingest.partition import ingest_partition
 from gnssice_batch.ingest.sources import by_first_unit
 from gnssice_batch.job.execution import Execution, result_of
+from gnssice_batch.job.ingestion import Ingestion
 from gnssice_batch.job.making import Making, extending
 from gnssice_batch.job.prepare import Prepared, plan_all
-from gnssice_batch.job.work import Work
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import GroupTemplate, digest
 from gnssice_batch.model.values import Assignment, Done, PartitionOutcome, SourceFile
@@ -30,7 +30,7 @@ _log = logger(__name__)
 _MOST_ROUNDS = 20
 
 
-def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Execution) -> Structure:
+def ingest(prepared: Prepared, work: Ingestion, limits: BreakerLimits, execution: Execution) -> Structure:
     """Do every partition, and again what reading the files showed to be planned wrongly.
 
     Parameters
@@ -71,18 +71,18 @@ def ingest(prepared: Prepared, work: Work, limits: BreakerLimits, execution: Exe
     raise PlanError([f"{assignment.partition.key}: still pending after {_MOST_ROUNDS} rounds" for assignment in todo])
 
 
-def _as_made(work: Work) -> dict[str, GroupTemplate]:
+def _as_made(work: Ingestion) -> dict[str, GroupTemplate]:
     """The groups as the structure makes them, with the signals that were met since."""
     return {receiver: work.grown(template) for receiver, template in work.templates.items()}
 
 
-def _pending(work: Work, plans: tuple[GroupPlan, ...]) -> tuple[Assignment, ...]:
+def _pending(work: Ingestion, plans: tuple[GroupPlan, ...]) -> tuple[Assignment, ...]:
     done = {key: one.files for key, one in work.done.items()}
     wanted = (one for plan in plans for one in plan.assignments if one.partition.key not in work.set_aside)
     return pending(wanted, done)
 
 
-def _forget_unplanned(work: Work, plans: tuple[GroupPlan, ...]) -> None:
+def _forget_unplanned(work: Ingestion, plans: tuple[GroupPlan, ...]) -> None:
     """A group that turned out to begin earlier has other unit numbers: what was done in it is done again.
 
     So is what an earlier start has done for files that are no longer there.
@@ -99,7 +99,7 @@ def _still_holds(assignment: Assignment, done: Done) -> bool:
     return same_signals and (assignment.partition, assignment.grid.origin_ns) == (done.partition, done.origin_ns)
 
 
-def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared, *, here: bool) -> Making:
+def _structure(work: Ingestion, plans: tuple[GroupPlan, ...], prepared: Prepared, *, here: bool) -> Making:
     """Make the structure of the first round, and extend it whenever a later plan needs more."""
     changed = [
         plan.template
@@ -114,17 +114,17 @@ def _structure(work: Work, plans: tuple[GroupPlan, ...], prepared: Prepared, *, 
     return work.making
 
 
-def _may_lack_signals(work: Work, plans: tuple[GroupPlan, ...]) -> bool:
+def _may_lack_signals(work: Ingestion, plans: tuple[GroupPlan, ...]) -> bool:
     """Whether what a structure lacks shows when the first files of a new group are read: it is made after that."""
     return not work.sids and not work.done and any(plan.current is None for plan in plans)
 
 
-def _extended(work: Work, templates: Iterable[GroupTemplate], prepared: Prepared) -> Making:
+def _extended(work: Ingestion, templates: Iterable[GroupTemplate], prepared: Prepared) -> Making:
     wanted = {template.receiver: template for template in templates}
     return extending(work.making, wanted, lambda making: work.aside.begin(_made, work, prepared, making))
 
 
-def _made(work: Work, prepared: Prepared, making: Making) -> Structure:
+def _made(work: Ingestion, prepared: Prepared, making: Making) -> Structure:
     previous = making.extended.result() if making.extended else None
     repository, journal, staged = work.repository, work.journal, work.begun.result().staged
     if previous or staged is None:
@@ -143,7 +143,7 @@ def _same_axes(one: GroupTemplate | None, other: GroupTemplate) -> bool:
 
 
 def _send_out(
-    todo: tuple[Assignment, ...], prepared: Prepared, work: Work, breaker: Breaker, execution: Execution
+    todo: tuple[Assignment, ...], prepared: Prepared, work: Ingestion, breaker: Breaker, execution: Execution
 ) -> None:
     sent: dict[str, Assignment] = {}
     killing: list[Assignment] = []
@@ -167,7 +167,7 @@ def _send_out(
         _without_deadly(assignment, prepared, work, execution)
 
 
-def _without_deadly(assignment: Assignment, prepared: Prepared, work: Work, execution: Execution) -> None:
+def _without_deadly(assignment: Assignment, prepared: Prepared, work: Ingestion, execution: Execution) -> None:
     """Refuse those files of a partition that kill whoever reads them; where it did not die of these, set it aside."""
     key = assignment.partition.key
     arguments = (assignment.files, prepared.context, execution.tasks.memory_bytes())
@@ -205,7 +205,7 @@ def _breaker(prepared: Prepared, limits: BreakerLimits) -> Breaker:
 
 
 def _call(
-    assignment: Assignment, prepared: Prepared, work: Work, sent: dict[str, Assignment], *, here: bool
+    assignment: Assignment, prepared: Prepared, work: Ingestion, sent: dict[str, Assignment], *, here: bool
 ) -> Task[PartitionOutcome]:
     """The task of a partition as it is submitted: with the signals that others have met since it was planned.
 
@@ -240,7 +240,7 @@ class _NotMadeError(GnssiceError):
     """The structure that a task writes to could not be made; trying the task again does not help."""
 
 
-def _learn(work: Work, assignment: Assignment, outcome: PartitionOutcome, worker: str) -> None:
+def _learn(work: Ingestion, assignment: Assignment, outcome: PartitionOutcome, worker: str) -> None:
     if outcome.unknown_sids:
         work.readers.update({file.uri: worker for file in assignment.files if worker})
         _log.info("%d new signals are added to the axis", len(outcome.unknown_sids), extra={"partition": outcome.key})

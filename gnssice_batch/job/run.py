@@ -1,45 +1,33 @@
-"""The coordinator: the phases of a run, one after the other, from the listing of the archive to the report."""
+"""A run: the kind of job that brings a store up to its archive of observation files."""
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 
-from gnssice_batch import config, log
-from gnssice_batch.cluster.executor import Executor
-from gnssice_batch.errors import ConfigError, RunConflictError
+from gnssice_batch import config
+from gnssice_batch.job.aside import Aside
+from gnssice_batch.job.coordinator import coordinate
 from gnssice_batch.job.counting import Progress
-from gnssice_batch.job.execution import Execution, execution
-from gnssice_batch.job.kept_report import kept
+from gnssice_batch.job.execution import Execution
+from gnssice_batch.job.ingestion import Ingestion, ingestion_of
+from gnssice_batch.job.journal import Journal
 from gnssice_batch.job.prepare import Prepared, prepare
 from gnssice_batch.job.proof import Level, prove
-from gnssice_batch.job.replanning import MovedError, until_it_fits, while_storage_fails
-from gnssice_batch.job.report import RunReport
+from gnssice_batch.job.report import Proof, RunReport
 from gnssice_batch.job.results import file_outcomes, new_ledger_rows, publication_of, report_of, up_to_date_report
+from gnssice_batch.job.resume import Resumed, resume
 from gnssice_batch.job.rewritten import check_read_again
 from gnssice_batch.job.rounds import ingest
-from gnssice_batch.job.start import start_of, tag_published
+from gnssice_batch.job.start import Start
 from gnssice_batch.job.target import Target, target_of
-from gnssice_batch.job.work import Work
-from gnssice_batch.model.damage import DamagedError
+from gnssice_batch.job.work import Begun
+from gnssice_batch.model.values import FileOutcome
 from gnssice_batch.planning.backlog import find_backlog
 from gnssice_batch.planning.changes import warn
 from gnssice_batch.planning.rules import Rules, Wish, rules_of
-from gnssice_batch.storage.traffic import TRAFFIC
-from gnssice_batch.store.writing.publish import Publication, publish
+from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.writing.publish import Publication
 from gnssice_batch.store.writing.structure import Structure
-
-BASE_MEMORY_BYTES = 350 << 20
-"""A worker with its libraries loaded and nothing to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a run is told."""
-
-    target: Target
-    rules: Rules
-    proof: Level
-    retry: Wish | None
-    """Take only what it wants, instead of what is new."""
 
 
 def run(settings: config.Settings, progress: Progress | None = None, retry: Wish | None = None) -> RunReport:
@@ -58,87 +46,104 @@ def run(settings: config.Settings, progress: Progress | None = None, retry: Wish
     GnssiceError
         When the run stops; nothing of it is visible in the store then.
     """
-    started = time.monotonic()
-    order = Order(target_of(settings, retry), rules_of(settings, retry), settings.run.verify, retry)
-    with log.scope(), execution(settings, progress) as workers:
-        report = until_it_fits(
-            lambda: while_storage_fails(lambda: _phases(order, workers), workers.progress), workers.progress
-        )
-        workers.note("", TRAFFIC.take())
-        workers.progress.settle(report)
-        warn(report.changes)
-        ended = replace(report, used=dict(workers.used), seconds=time.monotonic() - started)
-        return kept(ended, order.target.reports)
+    kind = _Run(target_of(settings, retry), rules_of(settings, retry), settings.run.verify, retry)
+    return coordinate(kind, settings, progress)
 
 
-def _phases(order: Order, execution: Execution) -> RunReport:
-    """One pass through the phases: archive, plan, ingest, proof, publication, report."""
-    target, rules = order.target, order.rules
-    with start_of(target, execution.stop) as start:
-        execution.progress.begin(start.run)
-        backlog = find_backlog(rules, start.repository, target.branch, order.retry)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run is told."""
+
+    target: Target
+    rules: Rules
+    proof: Level
+    retry: Wish | None
+    """Take only what it wants, instead of what is new."""
+
+    def resume(self, repository: Repository, branch: str, journal: Journal) -> Resumed:
+        """What an earlier start has read and written that still holds."""
+        return resume(repository, branch, journal)
+
+    def plan(self, start: Start, execution: Execution) -> "_Planned":
+        """List the archive, survey what is new, and plan it."""
+        backlog = find_backlog(self.rules, start.repository, self.target.branch, self.retry)
         start.check_tag(backlog.snapshot)
-        prepared = prepare(backlog, rules, execution, start.resumed.templates, start.refused)
-        execution.stop.raise_if_requested()
-        start.check_head(backlog.snapshot)
-        if not prepared.plans:
-            tagged = start.tag_head(backlog.snapshot)
-            return replace(up_to_date_report(prepared, target.url, start.run), tagged=tagged)
-        _check_memory(prepared, execution.tasks)
-        work = start.begin(prepared)
-        structure = _ingested(prepared, work, rules, execution)
-        files = file_outcomes(prepared, work)
-        check_read_again(backlog, files)
-        proof = prove(work, prepared.context, order.proof, execution, rules.strategy, backlog.rewriting)
-        news = new_ledger_rows(prepared, files)
-        snapshot = None
-        if any(news.values()):
-            execution.progress.stage("publish", 0)
-            snapshot = _published(target, work, publication_of(prepared, work, structure, news))
-        tagged = snapshot if target.tag and snapshot else start.tag_head(backlog.snapshot)
-    return replace(report_of(prepared, work, files, proof, snapshot), tagged=tagged)
+        return _Planned(self, prepare(backlog, self.rules, execution, start.resumed.templates, start.refused))
+
+    def ended(self, report: RunReport, execution: Execution) -> None:
+        """Count what the report says; warn of what has changed at the stations."""
+        execution.progress.settle(report.files, report.bytes_read)
+        warn(report.changes)
 
 
-def _ingested(prepared: Prepared, work: Work, rules: Rules, execution: Execution) -> Structure:
-    """Do every partition; where one meets damage, the structure is forgotten: it is of the damaged version for ever."""
-    try:
-        return ingest(prepared, work, rules.limits, execution)
-    except DamagedError:
-        work.journal.drop_structure()
-        work.journal.flush()
-        raise
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A run before anything is written."""
+
+    kind: _Run
+    prepared: Prepared
+
+    @property
+    def head(self) -> str | None:
+        """Snapshot that it was planned on."""
+        return self.prepared.backlog.snapshot
+
+    @property
+    def idle(self) -> bool:
+        """Whether no partition is planned."""
+        return not self.prepared.plans
+
+    @property
+    def task_memory_bytes(self) -> int:
+        """What a partition takes at most."""
+        return self.prepared.totals.task_memory_bytes
+
+    @property
+    def refused(self) -> tuple[FileOutcome, ...]:
+        """Files that the survey has refused."""
+        return self.prepared.refused
+
+    def base(self, repository: Repository) -> str:
+        """Snapshot that the structure is made on."""
+        return self.prepared.backlog.base(repository)
+
+    def up_to_date(self, run: str) -> RunReport:
+        """What a run has to say that had nothing to do."""
+        return up_to_date_report(self.prepared, self.kind.target.url, run)
+
+    def begin(self, aside: Aside, begun: Future[Begun], resumed: Resumed) -> "_Ingesting":
+        """Begin, from what an earlier start has left."""
+        return _Ingesting(self.kind, self.prepared, ingestion_of(aside, begun, self.prepared, resumed))
 
 
-def _published(target: Target, work: Work, publication: Publication) -> str:
-    """Publish what the journal holds, as long as the run is this process's."""
-    held = work.aside.begin(_held, work)
-    try:
-        snapshot = publish(work.repository, target.branch, publication, held.result)
-    except RunConflictError as conflict:
-        held.result()
-        raise MovedError(str(conflict), publication.run) from conflict
-    tag_published(target, work.repository, snapshot)
-    return snapshot
+@dataclass(slots=True)
+class _Ingesting:
+    """A run that reads and writes."""
 
+    kind: _Run
+    prepared: Prepared
+    work: Ingestion
+    files: Mapping[str, tuple[FileOutcome, ...]] = field(default_factory=dict)
+    """What became of each file, once all partitions are done."""
+    proof: Proof = field(default_factory=Proof)
 
-def _held(work: Work) -> None:
-    """Wait until the journal has everything; find out whether the run still is this process's."""
-    work.journal.flush()
-    work.journal.renew()
+    def make(self, execution: Execution) -> Structure:
+        """Do every partition, and again what reading the files showed to be planned wrongly."""
+        return ingest(self.prepared, self.work, self.kind.rules.limits, execution)
 
+    def prove(self, execution: Execution) -> bool:
+        """Compare what was written with a fresh reading of the files; whether any ledger gets a row."""
+        prepared, rules = self.prepared, self.kind.rules
+        self.files = file_outcomes(prepared, self.work)
+        check_read_again(prepared.backlog, self.files)
+        rewriting = prepared.backlog.rewriting
+        self.proof = prove(self.work, prepared.context, self.kind.proof, execution, rules.strategy, rewriting)
+        return any(new_ledger_rows(prepared, self.files).values())
 
-def _check_memory(prepared: Prepared, tasks: Executor) -> None:
-    """Refuse to start what can't fit into a worker.
+    def change(self, structure: Structure) -> Publication:
+        """Everything that is published."""
+        return publication_of(self.prepared, self.work, structure, new_ledger_rows(self.prepared, self.files))
 
-    Raises
-    ------
-    ConfigError
-        With both numbers, and the settings that change them.
-    """
-    limit, needed = tasks.memory_bytes(), prepared.totals.task_memory_bytes + BASE_MEMORY_BYTES
-    if limit is not None and needed > limit:
-        msg = (
-            f"a task needs about {needed >> 20} MiB and a worker may use {limit >> 20} MiB: raise cluster.memory_limit,"
-            " lower cluster.workers or cluster.threads_per_worker, or lower chunks.epoch (new groups only)"
-        )
-        raise ConfigError(msg)
+    def report(self, snapshot: str | None) -> RunReport:
+        """What became of the run."""
+        return report_of(self.prepared, self.work, self.files, self.proof, snapshot)

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
@@ -14,23 +14,25 @@ from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.interruption import Stop
 from gnssice_batch.job.journal import Journal, RunRecord, begin, resumable
 from gnssice_batch.job.lease import HeldError, Lease, wait_for
-from gnssice_batch.job.prepare import Prepared
 from gnssice_batch.job.replanning import MovedError
-from gnssice_batch.job.resume import Resumed, resume
+from gnssice_batch.job.resume import Resumed
 from gnssice_batch.job.target import Target, check_place
-from gnssice_batch.job.work import Begun, Work, work_of
+from gnssice_batch.job.work import Begun
 from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileOutcome
 from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.store.conditional_writes import prove as prove_server
 from gnssice_batch.store.repository import Repository, ensure_branch, open_repository, repository_exists
 from gnssice_batch.store.tags import check_tag, tag_snapshot
-from gnssice_batch.store.writing.publish import published_snapshot
+from gnssice_batch.store.writing.commit import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, stage, staging_branch
 
 _log = logger(__name__)
 
 _BEAT_S = 15.0
+
+type Resume = Callable[[Repository, str, Journal], Resumed]
+"""Holds a journal against the head of a branch; drops from it what does not fit any more."""
 
 
 @dataclass(slots=True)
@@ -92,10 +94,17 @@ class Start:
         _log.info("nothing to publish: the tag %s was given to %s", self.target.tag, head, extra={"run": self.run})
         return head
 
-    def begin(self, prepared: Prepared) -> Work:
+    def begin(self, base: Callable[[Repository], str], refused: tuple[FileOutcome, ...]) -> Future[Begun]:
         """Begin to open the repository and the journal, to make both where they are not there yet.
 
         What is wrong with them is raised where the work first needs them: a `StoreError` where they can't be written.
+
+        Parameters
+        ----------
+        base
+            The snapshot that the structure is made on.
+        refused
+            Files that were refused while the job was planned.
 
         Raises
         ------
@@ -103,21 +112,21 @@ class Start:
             When a version has the tag that is wanted.
         """
         self.check_tag(None)
-        return work_of(self.aside, self.aside.begin(self._begun, prepared), prepared, self.resumed)
+        return self.aside.begin(self._begun, base, refused)
 
-    def _begun(self, prepared: Prepared) -> Begun:
+    def _begun(self, base_of: Callable[[Repository], str], refused: tuple[FileOutcome, ...]) -> Begun:
         if self.repository is None:
             proven = self.proving is not None and not isinstance(self.proving.exception(), OSError)
             if self.proving and proven:
                 self.proving.result()
             self.repository = open_repository(self.target.location, self.target.options, proven=proven)
         ensure_branch(self.repository, self.target.branch)
-        adopted, base = self.journal is not None, prepared.backlog.base(self.repository)
+        adopted, base = self.journal is not None, base_of(self.repository)
         if self.journal is None:
             self.journal = _begin(self.target, self.run, base)
             _be_at_work(self.at_work, self.journal)
-        if adopted or prepared.refused:
-            self.journal.keep_surveyed(prepared.refused)
+        if adopted or refused:
+            self.journal.keep_surveyed(refused)
         staged = None
         if self.resumed.structure is None:
             staged = stage(self.repository, base, staging_branch(self.run, 0))
@@ -125,7 +134,7 @@ class Start:
 
 
 @contextmanager
-def start_of(target: Target, stop: Stop) -> Iterator[Start]:
+def start_of(target: Target, stop: Stop, resume: Resume) -> Iterator[Start]:
     """Start a run, or go on with the one that an earlier start with the same settings has left.
 
     At a good end nothing is left beside the store; where an exception ends it, the journal stands and is anybody's.

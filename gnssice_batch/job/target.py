@@ -14,6 +14,9 @@ from gnssice_batch.store.repository import RepositoryOptions, repository_url
 if TYPE_CHECKING:
     from gnssice_batch.planning.rules import Wish
 
+RINEX: Final = "rinex"
+"""The product of `run`; its journals are where the settings say, those of others beside them."""
+
 RETRY: Final = " again: "
 """Between the digest of the settings and what a run takes instead of what is new, in the record of such a run."""
 
@@ -40,22 +43,25 @@ class Target:
         return self.location.url
 
 
-def target_of(settings: config.Settings, retry: "Wish | None" = None) -> Target:
-    """Where a run with these settings publishes.
+def target_of(settings: config.Settings, retry: "Wish | None" = None, product: str = RINEX) -> Target:
+    """Where a job with these settings publishes.
 
     Parameters
     ----------
     retry
         What it takes instead of what is new.
+    product
+        What its repository holds: the last part of the URL, and of that of its journals.
     """
     run, codec, store = settings.run, settings.icechunk, settings.store
-    location = Location(repository_url(store.url, settings.site), store.storage_options)
+    location = Location(repository_url(store.url, settings.site, product), store.storage_options)
+    journals = run.journal_url and (run.journal_url if product == RINEX else f"{run.journal_url}.{product}")
     return Target(
         location=location,
         options=RepositoryOptions(**codec.model_dump(exclude={"compression_algorithm"})),
         branch=run.branch,
         tag=run.tag,
-        journals=_folder(location, run.journal_url or f"{location.url}.runs"),
+        journals=_folder(location, journals or f"{location.url}.runs"),
         reports=_folder(location, run.report_url) if run.report_url else None,
         identity=settings.identity() + (f"{RETRY}{retry}" if retry else ""),
     )

@@ -1,27 +1,19 @@
-"""The work of a run so far, with what it has learned from it."""
+"""The work of a job of any kind so far."""
 
-from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.journal import Journal
-from gnssice_batch.job.killed import killed
-from gnssice_batch.job.making import Making, made_before
-from gnssice_batch.job.prepare import Prepared
-from gnssice_batch.job.resume import Resumed
-from gnssice_batch.job.surveying import true_span
-from gnssice_batch.model.sharing import with_files
-from gnssice_batch.model.template import GroupTemplate, grown_axis
-from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, SourceFile, Span, Status
-from gnssice_batch.planning.plan import Learned
+from gnssice_batch.job.making import Making
+from gnssice_batch.model.values import Assignment, Done
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.structure import Staged, Structure
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What a run needs before anything is written that outlives it."""
+    """What a job needs before anything is written that outlives it."""
 
     repository: Repository
     journal: Journal
@@ -31,33 +23,17 @@ class Begun:
 
 @dataclass(slots=True)
 class Work:
-    """What a run has done so far."""
+    """What a job has done so far."""
 
     aside: Aside
-    """Makes what is asked of it one after the other, while partitions are read."""
+    """Makes what is asked of it one after the other, while partitions are made."""
     begun: Future[Begun]
-    spans: dict[str, Span | None]
-    """True span per file that was read."""
-    sids: dict[str, frozenset[str]] = field(default_factory=dict)
-    """Per receiver the signals that its axis lacked."""
-    channels: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Per receiver the GLONASS channels that the headers of its files give."""
     done: dict[str, Done] = field(default_factory=dict)
-    """Partition key to what was done last; partitions that met unknown signals are not in here."""
-    templates: dict[str, GroupTemplate] = field(default_factory=dict)
-    """Receiver to its group as it is planned, and as the structure makes it where that is needed."""
+    """Partition key to what was done last."""
     making: Making | None = None
     """The latest structure; each extends the one before, so it holds everything."""
     set_aside: dict[str, Assignment] = field(default_factory=dict)
     """Partitions that killed their workers."""
-    rejected: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
-    """By partition and URI the files that were refused in it; no later plan has them."""
-    read: dict[str, FileOutcome] = field(default_factory=dict)
-    """By URI what became of files in partitions that no later plan has."""
-    implausible: frozenset[str] = frozenset()
-    """URIs of the files that lie an absurd distance from the other data of their receiver."""
-    readers: dict[str, str] = field(default_factory=dict)
-    """By URI the worker that has read a file and may have kept it."""
     structures: int = 0
     """How many structures this start has made."""
     resumed: int = 0
@@ -77,81 +53,3 @@ class Work:
     def structure(self) -> Structure | None:
         """The latest structure, once it is made; None where none is needed."""
         return self.making.result() if self.making else None
-
-    def learn(self, receiver: str, outcome: PartitionOutcome) -> None:
-        """Take down what reading the files of a partition has shown."""
-        self.spans.update({part.file.uri: true_span(part) for part in outcome.files})
-        self.sids[receiver] = self.sids.get(receiver, frozenset()).union(outcome.unknown_sids)
-        channels = self.channels.setdefault(receiver, {})
-        for part in outcome.files:
-            channels.update(part.facts.channels)
-
-    def note_rejected(self, outcome: PartitionOutcome) -> None:
-        """Take down the files that were refused in a partition, whatever becomes of it."""
-        rejected = {part.file.uri: part for part in outcome.files if part.status is Status.REJECTED}
-        if rejected:
-            self.rejected.setdefault(outcome.key, {}).update(rejected)
-
-    def note_deadly(self, key: str, files: Iterable[SourceFile]) -> None:
-        """Take down the files of a partition that kill whoever reads them: no later plan has them."""
-        for file in files:
-            self.spans[file.uri] = None
-            self.rejected.setdefault(key, {})[file.uri] = killed(file, "this file", (key,))
-
-    def with_rejected(self, outcome: PartitionOutcome) -> PartitionOutcome:
-        """The outcome with the files that an earlier round refused, so that the journal answers for them too."""
-        met = {part.file.uri for part in outcome.files}
-        earlier = [part for uri, part in self.rejected.get(outcome.key, {}).items() if uri not in met]
-        return replace(outcome, files=(*outcome.files, *earlier), document=b"") if earlier else outcome
-
-    @property
-    def learned(self) -> Learned:
-        """What the next plan has to know."""
-        parts = (part for done in self.done.values() for part in done.outcome.files)
-        taken = frozenset(part.file.uri for part in parts if part.written.epochs)
-        return Learned(self.spans, self.sids, taken)
-
-    def grown(self, template: GroupTemplate) -> GroupTemplate:
-        """A group with the signals it lacked; GLONASS channels that it has stored stay as they are."""
-        axis = grown_axis(template.axis, self.sids.get(template.receiver, frozenset()))
-        return replace(template, axis=axis, channels={**self.channels.get(template.receiver, {}), **template.channels})
-
-    def note_done(self, assignment: Assignment, outcome: PartitionOutcome) -> None:
-        """Journal a partition that was written, and keep it."""
-        done = finished_partition(assignment, self.with_rejected(outcome))
-        self.journal.keep(done)
-        self.done[outcome.key] = replace(done, outcome=with_files(replace(done.outcome, document=b""), done.files))
-
-    def forget(self, done: Done) -> None:
-        """Take a partition out again that does not fit the plan any more."""
-        key = done.partition.key
-        self.note_rejected(done.outcome)
-        self.read.update({part.file.uri: part for part in done.outcome.files})
-        del self.done[key]
-        self.journal.drop(key)
-
-
-def work_of(aside: Aside, begun: Future[Begun], prepared: Prepared, resumed: Resumed) -> Work:
-    """The work as an earlier start has left it, its findings learned again."""
-    work = Work(
-        aside,
-        begun,
-        dict(prepared.learned.spans),
-        done=dict(resumed.done),
-        templates=dict(resumed.templates),
-        making=made_before(resumed.structure) if resumed.structure else None,
-        resumed=len(resumed.done),
-        readers={survey.outcome.file.uri: survey.worker for survey in prepared.surveys if survey.worker},
-    )
-    for done in resumed.done.values():
-        work.learn(done.partition.receiver, done.outcome)
-    return work
-
-
-def finished_partition(assignment: Assignment, outcome: PartitionOutcome) -> Done:
-    """What is kept of a partition that was written."""
-    axis = assignment.axis
-    named = set(assignment.files)
-    files = (*assignment.files, *(part.file for part in outcome.files if part.file not in named))
-    origin_ns, rows = assignment.grid.origin_ns, assignment.rows
-    return Done(assignment.partition, origin_ns, len(axis.sids), axis.digest, files, rows, outcome)

@@ -13,8 +13,8 @@ from typing import Final
 from gnssice_batch import config
 from gnssice_batch.cluster.memory import memory_of_a_task
 from gnssice_batch.errors import ConfigError, GnssiceError, StoreError
+from gnssice_batch.job.coordinator import BASE_MEMORY_BYTES
 from gnssice_batch.job.preview import PlanSummary, preview
-from gnssice_batch.job.run import BASE_MEMORY_BYTES
 from gnssice_batch.job.target import Target, check_place, target_of
 from gnssice_batch.operate.open_runs import CLOCKS, open_runs_at
 from gnssice_batch.storage.urls import local_path

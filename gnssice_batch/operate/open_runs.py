@@ -18,7 +18,7 @@ from gnssice_batch.store.reading.contents import branch_head, not_for_writing, s
 from gnssice_batch.store.repository import MAIN, Repository, open_existing, open_repository
 from gnssice_batch.store.together import together
 from gnssice_batch.store.versions import versions
-from gnssice_batch.store.writing.publish import published_snapshot
+from gnssice_batch.store.writing.commit import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, staged_runs
 
 CLOCKS: Final = timedelta(minutes=10)

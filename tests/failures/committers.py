@@ -8,8 +8,9 @@ import sys
 from gnssice_batch.errors import Reason, RunConflictError
 from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Status
 from gnssice_batch.store.repository import open_repository
+from gnssice_batch.store.writing.commit import publish
 from gnssice_batch.store.writing.ledger_rows import Provenance
-from gnssice_batch.store.writing.publish import GroupChange, Publication, publish
+from gnssice_batch.store.writing.publish import GroupChange, Publication
 from gnssice_batch.store.writing.structure import StructureChange, discard_staging, make_structure, staging_branch
 from tests.failures.processes import finished, start
 from tests.support.templates import template

@@ -26,7 +26,7 @@ PHASES = {
     "plan": ("gnssice_batch.job.run", "prepare"),
     "structure": ("gnssice_batch.job.rounds", "_made"),
     "tasks": ("gnssice_batch.job.rounds", "_send_out"),
-    "merge": ("gnssice_batch.job.run", "publish"),
+    "merge": ("gnssice_batch.job.coordinator", "publish"),
     "removal": ("gnssice_batch.job.start", "_clear"),
 }
 """Phase to the function it is the time of; removal is what follows the commit. The structure is made beside tasks."""

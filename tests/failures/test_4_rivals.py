@@ -213,13 +213,13 @@ class TestABackfillBesideAnIncrementalRun:
 
 STEPS = {
     "_adopted": "start",
-    "resume": "start",
+    "resume": "run",
     "find_backlog": "run",
     "prepare": "run",
     "ensure_branch": "start",
     "_begin": "start",
     "ingest": "run",
-    "publish": "run",
+    "publish": "coordinator",
     "_clear": "start",
 }
 """Function to the module of the coordinator that calls it."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-import gnssice_batch.job.run as job
+from gnssice_batch.job import coordinator
 from gnssice_batch.job.preview import preview
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.quarantine import refused
@@ -73,7 +73,7 @@ def test_two_runs_go_on_with_it_at_once(older, tmp_path, monkeypatch):
     rival = settings(tmp_path, tmp_path / "rival", run={"max_refused_fraction": 1})
     write(tmp_path / "rival", {name(DAY_ONE_S + 10 * DAY_S, "01H"): rinex(span_s(DAY_ONE_S + 10 * DAY_S, 1))})
     write(tmp_path / "archive", NEWS)
-    publish, theirs = job.publish, []
+    publish, theirs = coordinator.publish, []
 
     def after_theirs(*arguments):
         if not theirs:
@@ -81,7 +81,7 @@ def test_two_runs_go_on_with_it_at_once(older, tmp_path, monkeypatch):
             theirs.append(run(rival).snapshot)
         return publish(*arguments)
 
-    monkeypatch.setattr(job, "publish", after_theirs)
+    monkeypatch.setattr(coordinator, "publish", after_theirs)
     run(older)
     assert theirs[1]
     assert len(ledger(older, GROUP)["uri"]) == 6

@@ -13,6 +13,7 @@ import yaml
 from gnssice_batch import ArchiveError, ConfigError, IcechunkStore, StoreError, open_dataset
 from gnssice_batch.cli.entry import main
 from gnssice_batch.config import Settings
+from gnssice_batch.job import coordinator
 from gnssice_batch.job import run as job_run
 from gnssice_batch.storage import credentials, filesystems
 from gnssice_batch.storage.folder import folder_at
@@ -126,7 +127,7 @@ def test_no_secret_is_written_or_printed_whatever_becomes_of_a_run(planted, tmp_
         raise RuntimeError(f"the worst of libraries shows {secrets}")
 
     with monkeypatch.context() as context:
-        context.setattr(job_run, "publish", died)
+        context.setattr(coordinator, "publish", died)
         assert started("run", *loud) == 70
     contents = check(where, tmp_path / "none", "", secrets)
     assert [key for key in contents if ".runs/" in key and "/partitions/" in key]
@@ -158,8 +159,17 @@ def test_no_secret_is_written_or_printed_whatever_becomes_of_a_run(planted, tmp_
     check(where, tmp_path, said.out + said.err, secrets)
 
 
-PHASES = ("start_of", "find_backlog", "prepare", "ingest", "prove", "publish", "report_of", "kept")
-"""Of `job.run`, in their order."""
+PHASES = {
+    "start_of": coordinator,
+    "find_backlog": job_run,
+    "prepare": job_run,
+    "ingest": job_run,
+    "prove": job_run,
+    "publish": coordinator,
+    "report_of": job_run,
+    "kept": coordinator,
+}
+"""In their order, with the module that calls each."""
 
 
 @pytest.mark.heavy
@@ -172,14 +182,14 @@ def test_whatever_phase_fails(planted, tmp_path, monkeypatch, capfd):
     loud = ("run", "-c", settings_file(tmp_path, store, options), "--report", str(tmp_path / "report.json"))
     monkeypatch.chdir(tmp_path)
     raised = {RuntimeError: {70}, StoreError: {5}, ArchiveError: {3}}
-    for number, phase in enumerate(PHASES):
+    for number, (phase, module) in enumerate(PHASES.items()):
         kind = list(raised)[number % len(raised)]
 
         def fails(*_, kind=kind, **__):
             raise kind(f"the worst of libraries shows {secrets} and {store.url}?sig={secrets[-1]}")
 
         with monkeypatch.context() as context:
-            context.setattr(job_run, phase, fails)
+            context.setattr(module, phase, fails)
             assert started(*loud) in raised[kind], phase
     assert started(*loud) == 0
     said = capfd.readouterr()
@@ -210,7 +220,7 @@ def test_keys_of_the_environment_and_workers(planted, tmp_path, monkeypatch, cap
     config = settings_file(tmp_path, store, public, cluster={"kind": "local", "workers": 2, "dashboard_port": None})
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as context:
-        context.setattr(job_run, "publish", partial(_dies, secrets))
+        context.setattr(coordinator, "publish", partial(_dies, secrets))
         assert started("run", "-c", config) == 70
     contents = check(where, tmp_path, "", secrets)
     assert [key for key in contents if ".runs/" in key and "/partitions/" in key]

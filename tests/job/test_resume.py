@@ -12,7 +12,7 @@ from gnssice_batch.model.template import VARIABLES, digest, grown_axis, signal_a
 from gnssice_batch.model.values import Assignment, Done, Partition, PartitionOutcome
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.repository import open_repository
-from gnssice_batch.store.writing.publish import merge
+from gnssice_batch.store.writing.commit import merge
 from gnssice_batch.store.writing.signals import complete_signals
 from gnssice_batch.store.writing.structure import (
     StructureChange,

@@ -1,10 +1,8 @@
-"""Publishing: the one commit that moves the target branch, with structure, data, ledger together."""
+"""What a run publishes: the cells of its partitions with their sources, ledger rows, coverage."""
 
-import random
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import batched, chain
+from itertools import batched
 from typing import Any, Final
 
 import icechunk
@@ -12,38 +10,28 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from gnssice_batch.errors import RunConflictError, StoreError
-from gnssice_batch.log import logger
+from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import JOINED_SOURCE, GroupTemplate
 from gnssice_batch.model.values import NO_SOURCE, EpochRows, FileOutcome, Span, Tally, renumbered
-from gnssice_batch.store.faults import as_store_errors, first_line, repeatable
-from gnssice_batch.store.forks import fork_of
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.columns import write_columns
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes, coverage_of, covered
 from gnssice_batch.store.layout.documents import documents, put_documents
-from gnssice_batch.store.repository import OBJECTS_OF_A_COMMIT, Repository, with_ledgers_inline
+from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.changes import (
     Units,
-    changed_units,
     coordinate_differences,
     differences,
-    objects,
     without_coordinates,
 )
 from gnssice_batch.store.writing.conflicts import conflicts
 from gnssice_batch.store.writing.ledger_rows import NewRows, Provenance, append_rows, row_counts
 from gnssice_batch.store.writing.signals import complete_signals
-from gnssice_batch.store.writing.structure import Structure, ensure_root
+from gnssice_batch.store.writing.structure import Structure
 
-_TRIES: Final = 10
-_JITTER_S: Final = 0.2
-_RUN: Final = "run"
 _RECEIVERS_AT_ONCE: Final = 32
 """Whose ledger rows are held in memory."""
 _NO_ROW: Final = NO_SOURCE - 1
-
-_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +66,7 @@ class GroupChange:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Everything one run publishes."""
+    """Everything one run publishes; a `Change` of groups of receivers."""
 
     run: str
     structure: Structure
@@ -91,131 +79,30 @@ class Publication:
     metadata: Mapping[str, object]
     """Commit metadata, under 1 KB."""
 
+    @property
+    def message(self) -> str:
+        """Message of the commit."""
+        return self.provenance.message
 
-@as_store_errors()
-def publish(
-    repository: Repository, branch: str, publication: Publication, ready: Callable[[], None] = lambda: None
-) -> str:
-    """Merge everything into the target branch and commit once, on its head, moved or not.
+    def misfits(self, repository: Repository, session: icechunk.Session) -> tuple[str, ...]:
+        """What of the work does not fit the head that a session was opened on, a sentence each."""
+        wanted = {receiver: (change.template, change.current) for receiver, change in self.groups.items()}
+        fit = conflicts(repository, session, self.structure.base, wanted, {self.run: self.planned})
+        return (*fit.structure, *fit.units[self.run])
 
-    Parameters
-    ----------
-    ready
-        Called before the commit; what it raises stops that.
+    def differences(self, found: Units) -> list[str]:
+        """Where the merged changes are not the planned write units, a sentence each."""
+        structure, planned = self.structure.units, self.planned
+        parts = (without_coordinates(units, self.groups) for units in (found, structure, planned))
+        wrong = list(differences(*parts))
+        for change in self.groups.values():
+            wrong += coordinate_differences(found, structure, planned, change.template)
+        return wrong
 
-    Returns
-    -------
-    str
-        Id of the snapshot with this run's work.
-
-    Raises
-    ------
-    RunConflictError
-        When another run moved the branch so that this one's work does not fit, or kept winning.
-    StoreError
-        When the merged changes are not exactly the planned units, or the commit fails; nothing of the run is visible
-        then.
-    """
-    for number in range(_TRIES):
-        with repository.lock:
-            snapshot = _try(repository, branch, publication, ready)
-        if snapshot:
-            return snapshot
-        _log.info("branch %s moved during the commit, trying again", branch, extra={"run": publication.run})
-        time.sleep(random.uniform(0, _JITTER_S * 2**number))  # noqa: S311 - spreads tries, keeps no secret
-    msg = f"{branch!r} kept moving in {_TRIES} tries; nothing of this run was published: start it again"
-    raise RunConflictError(msg)
-
-
-@repeatable
-def published_snapshot(repository: Repository, branch: str, run: str, since: str | None = None) -> str | None:
-    """The snapshot of a branch that carries a run's work; None where there is none.
-
-    Parameters
-    ----------
-    since
-        The search ends at this snapshot, older ones can't carry it.
-    """
-    for entry in repository.handle.ancestry(branch=branch):
-        if entry.metadata.get(_RUN) == run:
-            return str(entry.id)
-        if entry.id == since:
-            return None
-    return None
-
-
-def _try(repository: Repository, branch: str, publication: Publication, ready: Callable[[], None]) -> str | None:
-    session = with_ledgers_inline(repository).writable_session(branch)
-    _check_against_head(repository, session, publication)
-    ensure_root(session, publication.source_format)
-    held = _held(session, publication.groups)
-    merge(session, publication.structure, publication.forks)
-    arrays = _check_units(session, publication)
-    ledgers = {**complete_signals(session, publication.structure.units), **_complete(session, publication, held)}
-    if not repository.location.local:
-        repository.wrote(*objects(session, ledgers))
-    ready()
-    try:
-        snapshot = str(session.commit(publication.provenance.message, metadata=_metadata(publication)))
-    except icechunk.IcechunkError as error:
-        return _after_failure(repository, branch, publication, session.snapshot_id, error)
-    repository.wrote(OBJECTS_OF_A_COMMIT + arrays + len(ledgers))
-    return snapshot
-
-
-def _after_failure(
-    repository: Repository, branch: str, publication: Publication, base: str, error: icechunk.IcechunkError
-) -> str | None:
-    """A lost answer is no failure: look whether the commit is there before anything is tried again.
-
-    A branch that has moved says that another was faster, in whatever words the server has refused this commit.
-    """
-    there = published_snapshot(repository, branch, publication.run, publication.structure.base)
-    if there or isinstance(error, icechunk.ConflictError) or repository.head(branch) != base:
-        return there
-    msg = f"the commit failed, readers still see the state before this run: {first_line(error)}"
-    raise StoreError(msg) from error
-
-
-def merge(session: icechunk.Session, structure: Structure, forks: Iterable[bytes]) -> None:
-    """Merge the structure, then every fork, into a session; an open fork takes 20 KB, so there is never but one.
-
-    Raises
-    ------
-    StoreError
-        When Icechunk finds that two changes contradict each other.
-    """
-    try:
-        for fork in chain([structure.change], forks):
-            session.merge(fork_of(fork))
-    except icechunk.IcechunkError as error:
-        msg = f"the work of this run can't be merged, nothing was published: {first_line(error)}"
-        raise StoreError(msg) from error
-
-
-def _check_against_head(repository: Repository, session: icechunk.Session, publication: Publication) -> None:
-    base = publication.structure.base
-    wanted = {receiver: (change.template, change.current) for receiver, change in publication.groups.items()}
-    fit = conflicts(repository, session, base, wanted, {publication.run: publication.planned})
-    found = (*fit.structure, *fit.units[publication.run])
-    if found:
-        listed = "; ".join(found)
-        msg = f"another run moved the branch from {base} to {session.snapshot_id} and this one does not fit: {listed}"
-        raise RunConflictError(msg)
-
-
-def _check_units(session: icechunk.Session, publication: Publication) -> int:
-    """Hold the changes of a session against the plan; the number of arrays that have any."""
-    found, structure, planned = changed_units(session), publication.structure.units, publication.planned
-    parts = (without_coordinates(units, publication.groups) for units in (found, structure, planned))
-    wrong = list(differences(*parts))
-    for change in publication.groups.values():
-        wrong += coordinate_differences(found, structure, planned, change.template)
-    if wrong:
-        listed = "\n".join(wrong)
-        msg = f"the merged changes are not the planned write units, nothing was published:\n{listed}"
-        raise StoreError(msg)
-    return len(found)
+    def completing(self, session: icechunk.Session) -> Callable[[], Units]:
+        """Take down what the head covers; what writes the rows of the ledgers, the coverage and more of signals."""
+        held = _held(session, self.groups)
+        return lambda: {**complete_signals(session, self.structure.units), **_complete(session, self, held)}
 
 
 def _held(session: icechunk.Session, receivers: Iterable[str]) -> dict[str, Span | None]:
@@ -294,7 +181,3 @@ def _all_numbered(source: npt.NDArray[np.int32], part: SourcedRows) -> npt.NDArr
         msg = f"epochs of {' or '.join(part.uris)} would have no ledger row; nothing was published: please report this"
         raise StoreError(msg)
     return source
-
-
-def _metadata(publication: Publication) -> dict[str, object]:
-    return {_RUN: publication.run, **publication.metadata}

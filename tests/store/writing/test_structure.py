@@ -28,7 +28,7 @@ from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.codecs import encoding, stored_codecs
 from gnssice_batch.store.repository import RepositoryOptions, make_branch, open_repository, remove_branch
 from gnssice_batch.store.writing.changes import changed_units, differences, union
-from gnssice_batch.store.writing.publish import merge
+from gnssice_batch.store.writing.commit import merge
 from gnssice_batch.store.writing.signals import complete_signals
 from gnssice_batch.store.writing.structure import (
     StructureChange,
