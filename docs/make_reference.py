@@ -170,9 +170,14 @@ def _values(kind: type[enum.Enum]) -> Iterator[str]:
         )
 
 
+def _lineage(kind: type) -> list[type]:
+    """Return the dataclasses that a class is made of, the most general first."""
+    return [one for one in reversed(kind.__mro__) if is_dataclass(one)] or [kind]
+
+
 def _fields(kind: type) -> Iterator[tuple[str, str, str]]:
     """Yield name, type and meaning; the meaning is the string that follows a field."""
-    body = _tree(kind).body
+    body = [node for one in _lineage(kind) for node in _tree(one).body]
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id[0] != "_":
             said = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
@@ -180,8 +185,11 @@ def _fields(kind: type) -> Iterator[tuple[str, str, str]]:
 
 
 def _methods(kind: type) -> Iterator[str]:
-    for node in _tree(kind).body:
-        if isinstance(node, ast.FunctionDef) and node.name[0] != "_" and (text := ast.get_docstring(node)):
+    methods = {
+        node.name: node for one in _lineage(kind) for node in _tree(one).body if isinstance(node, ast.FunctionDef)
+    }
+    for node in methods.values():
+        if node.name[0] != "_" and (text := ast.get_docstring(node)):
             decorators = {ast.unparse(each) for each in node.decorator_list}
             brackets = "" if "property" in decorators else "()"
             yield f"- `.{node.name}{brackets}`: {_prose(' '.join(text.split(chr(10) * 2)[0].split()))}"
