@@ -19,7 +19,7 @@ SERVERS := $(or $(TEST_OBJECT_SERVERS),.servers)
 WORKERS := 2
 SHARED := -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test heavy e2e quick kernels long golden fuzz chaos mutants servers lint bench reference docs chart lock clean
+.PHONY: help setup demo test heavy e2e quick kernels long canvodpy golden fuzz chaos mutants servers lint bench reference docs chart lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -65,6 +65,10 @@ kernels: $(READY)
 
 long: $(READY) servers ## Run the tests that take long.
 	$(BIN)/python -m pytest -m long
+
+canvodpy: $(READY) ## Let canvodpy itself read what the jobs write; makes a Python 3.14 with it in .servers/canvodpy first.
+	[ -x .servers/canvodpy/python ] || tests/interop/environment .servers/canvodpy
+	$(BIN)/python -m pytest -m long tests/interop
 
 golden: $(READY) ## Read whole files with georinex again (10 minutes) and write the golden files.
 	$(BIN)/python tests/golden/make_georinex_golden.py ../shared/data

@@ -1,0 +1,84 @@
+"""canvodpy 1.0 itself reads what the jobs have written: its validators, its ledger, its reader's very values.
+
+It wants a Python that this package does not: `make canvodpy` makes one, or CANVODPY_PYTHON names the command of one.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gnssice_batch import config
+from gnssice_batch.job.run import run
+from gnssice_batch.simulate import SimulationPlan, network, simulate
+
+CHECKS = Path(__file__).parent / "canvodpy" / "checks.py"
+MADE = Path(__file__).parents[2] / ".servers" / "canvodpy" / "python"
+VALUES = {"SNR", "Pseudorange", "Phase", "Doppler", "LLI", "SSI"}
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def canvodpy():
+    """Return the command of a Python that has canvodpy."""
+    command = shlex.split(os.environ.get("CANVODPY_PYTHON", str(MADE) if MADE.exists() else ""))
+    if not command:
+        pytest.skip("no Python has canvodpy here: make canvodpy, or CANVODPY_PYTHON")
+    return command
+
+
+def checked(command, *arguments):
+    """Return what the checks have found, as canvodpy's Python prints it."""
+    asked = [*command, str(CHECKS), *map(str, arguments)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def ingested(folder, **settings):
+    """Ingest an archive; return the URL of the store."""
+    chosen = {"site": "rosalia", "archive.layout": "{receiver}/**", "store.url": folder / "stores", **settings}
+    run(config.load(None, {}, [f"{key}={value}" for key, value in chosen.items()]))
+    return folder / "stores" / "rosalia" / "rinex"
+
+
+def check_taken(found, receivers, files):
+    """Check that everything is valid and known, so that canvodpy would take nothing of it twice."""
+    assert found["groups"] == sorted(receivers)
+    assert found["source_format"] == "rinex3"
+    assert set(found["variables"]) == VALUES
+    assert found["rows"] == files
+    assert found["known"] == [True, "hash_match"]
+    assert found["overlapping"] == [True, "temporal_overlap"]
+    assert found["new"] == [False, ""]
+    assert found["existing"]
+    assert {name for name, cells in found["cells"].items() if cells["different"]} == set()
+
+
+def test_a_simulated_site(canvodpy, tmp_path):
+    """Every value of the file is in both."""
+    plan = SimulationPlan(network(2), days=1 / 24, outage_fraction=0.0, packing="rnx")
+    simulate(tmp_path / "archive", plan)
+    url = ingested(tmp_path, **{"archive.url": tmp_path / "archive"})
+    file = min(path for path in (tmp_path / "archive" / "canopy_01").rglob("*.rnx") if "_MO" in path.name)
+    found = checked(canvodpy, url, "canopy_01", file)
+    check_taken(found, ["canopy_01", "reference_01"], 4)
+    for cells in found["cells"].values():
+        assert cells["both"]
+        assert cells["alone"] == [0, 0]
+
+
+def test_the_canopy_of_rosalia(canvodpy, shared_data, tmp_path):
+    """A quarter hour of a real receiver, which canvodpy's reader reads from the uncompressed original."""
+    originals = shared_data / "rinex/nfb2021__canvodpy-demo/ract_originals"
+    (tmp_path / "archive" / "canopy_01").mkdir(parents=True)
+    file = tmp_path / "archive" / "canopy_01" / "ract001a00.25o"
+    file.write_bytes((originals / file.name).read_bytes())
+    url = ingested(tmp_path, **{"archive.url": tmp_path / "archive"})
+    found = checked(canvodpy, url, "canopy_01", file)
+    check_taken(found, ["canopy_01"], 1)
+    assert found["cells"]["SNR"]["both"] > 13_000
