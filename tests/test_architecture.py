@@ -44,7 +44,7 @@ LONGEST_FUNCTION, USUAL_FUNCTION, USUAL_PART, LONGEST_FILE = 50, 20, 0.85, 400
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 TESTS = PACKAGE.parent / "tests"
 NO_MIRROR = {"deploy", "e2e", "failures", "golden", "interop", "mutants", "support"}
-"""Folders of tests for no folder of the package: the chart, runs that fail, expected values, other programs, mutants."""
+"""Folders of tests for none of the package: the chart, runs that fail, expected values, other programs, mutants."""
 
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 FUNCTIONS = [
