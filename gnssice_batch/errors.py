@@ -41,6 +41,7 @@ class Reason(StrEnum):
     UNSUPPORTED_CONTAINER = "unsupported_container"
     KILLED_WORKERS = "killed_workers"
     NO_INTERVAL = "no_interval"
+    NOT_ORBITS = "not_orbits"
 
     TRUNCATED = "truncated"
     BAD_EPOCH_RECORD = "bad_epoch_record"
@@ -65,6 +66,7 @@ class Reason(StrEnum):
     LINE_COUNT = "line_count"
     NOT_MIXED = "not_mixed"
     NOT_APPENDED = "not_appended"
+    UNKNOWN_MESSAGE = "unknown_message"
 
     COMMENT = "comment"
     BLANK_LINE = "blank_line"
