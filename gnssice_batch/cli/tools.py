@@ -40,28 +40,45 @@ def simulate(  # noqa: PLR0913 - one parameter per option
     packing: Annotated[Packing, typer.Option(help="Compact or plain RINEX, with or without gzip.")] = Packing.CRX_GZ,
     damaged: Annotated[int, typer.Option(min=0, help="Number of files to damage, in ways found in archives.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed writes the same archive.")] = 0,
+    optical_depth: Annotated[
+        float | None, typer.Option(min=0, help="Of an even canopy over every other receiver, instead of uneven trees.")
+    ] = None,
+    navigation: Annotated[
+        bool, typer.Option("--navigation", help="Also write the orbits, in the folder navigation.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a simulated archive.
 
     It is physically plausible: satellites rise and set, trees weaken their signals, receivers fail now and then.
     """
-    from gnssice_batch.simulate import SimulationPlan, network
+    from gnssice_batch.simulate import SimulationPlan, network, write_navigation
     from gnssice_batch.simulate import simulate as write_archive
     from gnssice_batch.simulate.damage import damage
 
     wanted = SimulationPlan(
-        network(receivers), start.date(), days, interval, file_minutes * 60, systems, packing.value, seed
+        network(receivers, optical_depth), start.date(), days, interval, file_minutes * 60, systems, packing.value, seed
     )
     files = write_archive(folder, wanted)
+    orbits = write_navigation(folder, wanted) if navigation else []
     broken = damage(files, damaged)
     size_bytes = sum(file.stat().st_size for file in files)
     if as_json:
         names = [str(path) for path in broken]
-        write_json({"folder": str(folder), "files": len(files), "size_bytes": size_bytes, "damaged": names}, STDOUT)
+        write_json(
+            {
+                "folder": str(folder),
+                "files": len(files),
+                "size_bytes": size_bytes,
+                "damaged": names,
+                "navigation": len(orbits),
+            },
+            STDOUT,
+        )
         return
     told_damage = f", {len(broken)} of them damaged" if broken else ""
-    say(f"{count(len(files), 'file')}, {size(size_bytes)} in {folder}{told_damage}")
+    told_orbits = f"; orbits in {count(len(orbits), 'navigation file')}" if orbits else ""
+    say(f"{count(len(files), 'file')}, {size(size_bytes)} in {folder}{told_damage}{told_orbits}")
 
 
 @app.command(rich_help_panel=TOOLS, epilog="Example: gnssice-batch schema > settings.schema.json")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gnssice_batch.orbits.ephemerides import STATE_SYSTEMS, Ephemerides
 from gnssice_batch.orbits.kepler import kepler_positions
 from gnssice_batch.orbits.motion import glonass_positions, sbas_positions
-from gnssice_batch.orbits.nodes import Nodes
+from gnssice_batch.orbits.node_table import Nodes
 
 _MINUTE_NS: Final = 60 * 1_000_000_000
 

@@ -30,10 +30,11 @@ def angles(positions_m: Array, receiver_m: npt.ArrayLike) -> tuple[Array, Array]
     """
     receiver = np.asarray(receiver_m, np.float64)
     latitude, longitude, _ = ecef2geodetic(*receiver, deg=False)
-    x, y, z = np.moveaxis(positions_m - receiver, -1, 0)
-    east, north, up = uvw2enu(x, y, z, latitude, longitude, deg=False)
-    theta = np.arctan2(np.hypot(east, north), up)
+    axes = np.stack(uvw2enu(*np.eye(3), latitude, longitude, deg=False))
+    east, north, up = axes @ (positions_m.reshape(-1, 3) - receiver).T
+    theta = np.arctan2(np.sqrt(east * east + north * north), up)
     phi = np.arctan2(east, north)
-    phi += np.where(phi < 0, 2 * np.pi, 0)
+    phi[phi < 0] += 2 * np.pi
     phi[phi >= 2 * np.pi] = 0
-    return theta, phi
+    shape = positions_m.shape[:-1]
+    return theta.reshape(shape), phi.reshape(shape)

@@ -42,9 +42,8 @@ def kepler_positions(sv: npt.NDArray[np.str_], values: Array, since_s: Array) ->
     IS-GPS-200 20.3.3.4.3, for elements with rates 30.3.3.1.3; BDS-SIS-ICD B1I 5.2.4.12; Galileo OS SIS ICD 5.1.1.
     """
     each = dict(zip(ELEMENTS, values.T, strict=True))
-    systems = sv.astype("U1")
-    gm = _of_system(systems, _GM, _GM_GPS)
-    turn = _of_system(systems, _TURN_RAD_S, _TURN_GPS_RAD_S)
+    found, place = np.unique(sv.astype("U1"), return_inverse=True)
+    gm, turn = np.array([constants(str(system)) for system in found]).reshape(-1, 2)[place].T
     along, across, inclination = _in_plane(each, gm, since_s)
     geostationary = np.isin(sv, list(BEIDOU_GEOSTATIONARY))
     inertial = np.where(geostationary, 0.0, turn)
@@ -58,12 +57,9 @@ def kepler_positions(sv: npt.NDArray[np.str_], values: Array, since_s: Array) ->
     return positions
 
 
-def _of_system(systems: npt.NDArray[np.str_], special: dict[str, float], usual: float) -> Array:
-    """Return a constant for each satellite."""
-    constants = np.full(len(systems), usual)
-    for system, value in special.items():
-        constants[systems == system] = value
-    return constants
+def constants(system: str) -> tuple[float, float]:
+    """Return the gravitational constant in m³/s², and the Earth's rate in rad/s, that a system's elements are for."""
+    return _GM.get(system, _GM_GPS), _TURN_RAD_S.get(system, _TURN_GPS_RAD_S)
 
 
 def _in_plane(each: dict[str, Array], gm: Array, since_s: Array) -> tuple[Array, Array, Array]:

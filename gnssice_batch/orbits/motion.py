@@ -43,15 +43,15 @@ def glonass_positions(values: Array, since_s: Array) -> Array:
 
 def _stepped(state: Array, pull: Array, step: Array) -> Array:
     """Return states a step later, by the classical method of fourth order."""
-    first = _rate(state, pull)
-    second = _rate(state + first * step / 2, pull)
-    third = _rate(state + second * step / 2, pull)
-    fourth = _rate(state + third * step, pull)
+    first = state_rate(state, pull)
+    second = state_rate(state + first * step / 2, pull)
+    third = state_rate(state + second * step / 2, pull)
+    fourth = state_rate(state + third * step, pull)
     return state + (first + 2 * second + 2 * third + fourth) * step / 6
 
 
-def _rate(state: Array, pull: Array) -> Array:
-    """Return velocity and acceleration of (N, 6) states in the turning frame."""
+def state_rate(state: Array, pull: Array) -> Array:
+    """Return velocity and acceleration of (N, 6) states in the turning frame; `pull` is (N, 3) by Sun and Moon."""
     x, y, z, vx, vy, vz = state.T
     square = x * x + y * y + z * z
     central = _GM / (square * np.sqrt(square))

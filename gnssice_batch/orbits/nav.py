@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.orbits.ephemerides import ELEMENTS, STATE, STATE_SYSTEMS, Ephemerides, merged, nothing
-from gnssice_batch.orbits.records import Form, cut
-from gnssice_batch.orbits.text import as_columns, numbers
+from gnssice_batch.orbits.records import FIRST_NUMBER_2, WIDTH, Form, cut
+from gnssice_batch.orbits.text import as_columns, numbers, numbers_at
 from gnssice_batch.orbits.times import (
     DAY_NS,
     NO_TIME,
@@ -29,14 +29,17 @@ from gnssice_batch.orbits.unpacking import MOST_BYTES, texts
 _SYSTEM_OF_TYPE: Final = {"N": "G", "G": "R", "H": "S", "E": "E", "L": "E", "J": "J"}
 """Satellite system of a file of RINEX 2 by its type."""
 
-_DATE_2: Final = ((3, 5), (6, 8), (9, 11), (12, 14), (15, 17), (17, 22))
-_DATE_3: Final = ((4, 8), (9, 11), (12, 14), (15, 17), (18, 20), (20, 23))
+_HEAD_2: Final = ((0, 2), (3, 5), (6, 8), (9, 11), (12, 14), (15, 17), (17, 22))
+_HEAD_3: Final = ((1, 3), (4, 8), (9, 11), (12, 14), (15, 17), (18, 20), (20, 23))
+"""Columns of a satellite's number and of a date in the first line of a record."""
 
 _PLACES: Final = (12, 11, 9, 16, 14, 18, 7, 6, 20, 19, 8, 10, 17, 5, 13, 15)
 """Of the numbers of a record, four a line from 0, the date being the first: those of `ELEMENTS` but the rates."""
 _A_DOT, _DELTA_N_DOT, _SENT = 4, 21, 28
 _STATE_PLACES: Final = (4, 8, 12, 5, 9, 13, 6, 10, 14)
 _STATE_SENT: Final = 3
+_WHOLE_STATE_LINE: Final = FIRST_NUMBER_2 - WIDTH + 3 * WIDTH
+_DAMAGED: Final = b"    ?"
 _QUARTER_NS: Final = 900 * SECOND_NS
 
 Array = npt.NDArray[np.float64]
@@ -78,7 +81,7 @@ def _counting(counts: Counter[Reason]) -> Ephemerides:
 
 def _read_text(text: bytes) -> Ephemerides:
     """Read an unpacked file."""
-    lines = text.splitlines()
+    lines = _without_cut_line(text)
     version, system = _kind(lines)
     end = next((at for at, line in enumerate(lines) if line[60:].startswith(b"END OF HEADER")), -1)
     if end < 0:
@@ -88,6 +91,14 @@ def _read_text(text: bytes) -> Ephemerides:
     records = cut(lines[end + 1 :], version, system)
     parts = [_ephemerides(form, found, leaps) for form, found in records.found.items()]
     return merged([*parts, _counting(records.counts)])
+
+
+def _without_cut_line(text: bytes) -> list[bytes]:
+    """Return the lines; a last one without line end may end inside a number, which would be another: it is damaged."""
+    lines = text.splitlines()
+    if lines and not text.endswith((b"\n", b"\r")) and lines[-1][:1] == b" " and len(lines[-1]) < _WHOLE_STATE_LINE:
+        lines[-1] = _DAMAGED
+    return lines
 
 
 def _kind(lines: Sequence[bytes]) -> tuple[int, str]:
@@ -113,12 +124,12 @@ def _kind(lines: Sequence[bytes]) -> tuple[int, str]:
 def _ephemerides(form: Form, found: Sequence[Sequence[bytes]], leaps: LeapSeconds) -> Ephemerides:
     """Read the records of one form."""
     text = as_columns([line for lines in found for line in lines]).reshape(len(found), form.lines, -1)
-    first = form.first_number - 19
-    shifted = np.pad(text, ((0, 0), (0, 0), (0, 4)), constant_values=ord(" "))[:, :, first : first + 76]
-    fields = numbers(shifted.reshape(len(found), form.lines, 4, 19)[:, :, :, :].reshape(len(found), -1, 19))
-    heads = text[:, 0]
-    sv = _satellites(form, heads)
-    calendar = calendar_ns(_dates(heads, _DATE_2 if form.first_number == 22 else _DATE_3))
+    first = form.first_number - WIDTH
+    fields = np.full((len(found), form.lines * 4), np.nan)
+    fields[:, 1:] = numbers(text[:, :, first : first + 4 * WIDTH].reshape(len(found), -1, WIDTH)[:, 1:])
+    head = numbers_at(text[:, 0], _HEAD_2 if form.first_number == FIRST_NUMBER_2 else _HEAD_3)
+    sv = _satellites(form, text[:, 0, 0], head[:, 0])
+    calendar = calendar_ns(head[:, 1:])
     counts: Counter[Reason] = Counter()
     good = _passing(np.char.not_equal(sv, ""), Reason.BAD_SATELLITE, np.ones(len(sv), bool), counts)
     good = _passing(calendar != NO_TIME, Reason.BAD_EPOCH_RECORD, good, counts)
@@ -138,19 +149,13 @@ def _passing(
     return before & passed
 
 
-def _satellites(form: Form, heads: npt.NDArray[np.uint8]) -> npt.NDArray[np.str_]:
+def _satellites(form: Form, letters: npt.NDArray[np.uint8], number: Array) -> npt.NDArray[np.str_]:
     """Return the satellites of first lines, (N,); empty where there is none."""
-    at = 0 if form.first_number == 22 else 1
-    number = numbers(heads[:, at : at + 2])
     sound = (number >= 1) & (number <= 99) & (number % 1 == 0)
-    if at:
-        sound &= heads[:, 0] == ord(form.system)
+    if form.first_number != FIRST_NUMBER_2:
+        sound &= letters == ord(form.system)
     names = [f"{form.system}{int(each):02d}" if good else "" for each, good in zip(number, sound, strict=True)]
     return np.array(names, "U3")
-
-
-def _dates(heads: npt.NDArray[np.uint8], places: Sequence[tuple[int, int]]) -> Array:
-    return np.stack([numbers(heads[:, start:end]) for start, end in places], axis=1)
 
 
 def _elements(

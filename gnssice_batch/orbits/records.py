@@ -7,6 +7,12 @@ from typing import Final
 
 from gnssice_batch.errors import Reason
 
+FIRST_NUMBER_2: Final = 22
+FIRST_NUMBER_3: Final = 23
+"""Columns in which the first number of a record begins, in RINEX 2 and later."""
+WIDTH: Final = 19
+"""Columns of a number."""
+
 _SYSTEMS: Final = b"GRECJIS"
 _KEPLER_LINES: Final = 8
 _STATE_LINES: Final = 4
@@ -81,7 +87,12 @@ def _plain(lines: Sequence[bytes], starts: Sequence[int], records: Records, syst
     for start, end in _spans(starts, len(lines)):
         letter = system or chr(lines[start][0])
         expected = _STATE_LINES if letter in "RS" else _KEPLER_LINES
-        _keep(lines[start:end], Form(letter, expected, 22 if system else 23), records, last=end == len(lines))
+        _keep(
+            lines[start:end],
+            Form(letter, expected, FIRST_NUMBER_2 if system else FIRST_NUMBER_3),
+            records,
+            last=end == len(lines),
+        )
 
 
 def _framed(lines: Sequence[bytes], records: Records) -> None:
@@ -98,7 +109,7 @@ def _framed(lines: Sequence[bytes], records: Records) -> None:
         if expected is None:
             records.counts[Reason.UNKNOWN_MESSAGE] += 1
             continue
-        form = Form(system, expected, 23, message in MODERN)
+        form = Form(system, expected, FIRST_NUMBER_3, message in MODERN)
         _keep(lines[start + 1 : end], form, records, last=end == len(lines))
 
 

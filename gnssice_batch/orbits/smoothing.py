@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import make_interp_spline
 
-from gnssice_batch.orbits.nodes import Nodes
+from gnssice_batch.orbits.node_table import Nodes
 
 DEGREE: Final = 7
 FEWEST_NODES: Final = DEGREE + 1

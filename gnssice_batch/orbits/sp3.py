@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.errors import ReadError, Reason
-from gnssice_batch.orbits.nodes import Nodes, joined
-from gnssice_batch.orbits.text import as_columns, numbers
+from gnssice_batch.orbits.node_table import Nodes, joined
+from gnssice_batch.orbits.text import as_columns, numbers, numbers_at
 from gnssice_batch.orbits.times import NO_TIME, LeapSeconds, calendar_ns, from_bdt, from_utc
 from gnssice_batch.orbits.unpacking import MOST_BYTES, texts
 
@@ -79,7 +79,7 @@ def _time_system(header: Sequence[bytes]) -> str:
 def _times(lines: Sequence[bytes], system: str) -> npt.NDArray[np.int64]:
     """Return the GPS times of epoch lines, `NO_TIME` for one that can't be read."""
     text = as_columns(lines)
-    calendar = calendar_ns(np.stack([numbers(text[:, start:end]) for start, end in _DATE], axis=1))
+    calendar = calendar_ns(numbers_at(text, _DATE))
     known = np.where(calendar == NO_TIME, 0, calendar)
     if system in _UTC:
         known = from_utc(known, LeapSeconds())

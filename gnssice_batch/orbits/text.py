@@ -45,6 +45,13 @@ def numbers(fields: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     return found.reshape(fields.shape[:-1])
 
 
+def numbers_at(lines: npt.NDArray[np.uint8], places: Sequence[tuple[int, int]]) -> npt.NDArray[np.float64]:
+    """Return the numbers between some columns of (N, W) lines, (N, P); NaN as in `numbers`."""
+    width = max(end - start for start, end in places)
+    columns = np.array([[*[-1] * (width - end + start), *range(start, end)] for start, end in places])
+    return numbers(np.where(columns < 0, np.uint8(_BLANK), lines[:, columns]))
+
+
 def _number(text: bytes) -> float:
     try:
         return float(text)

@@ -15,7 +15,8 @@ NO_TIME: Final = int(np.iinfo(np.int64).min)
 """Stands for a date that there is not."""
 
 _GPS_DAY_0: Final = np.datetime64("1980-01-06", "D")
-_BDT_WEEK_0: Final = 1356
+BDT_WEEK_0: Final = 1356
+"""GPS week in which BeiDou begins to count weeks."""
 _LEAPS_NS: Final = leap_table() * 100
 
 Times = npt.NDArray[np.int64]
@@ -72,9 +73,20 @@ def from_utc(utc_ns: Times, leaps: LeapSeconds) -> Times:
     return utc_ns + (known + np.where(utc_ns >= _LEAPS_NS[-1], beyond, 0)) * SECOND_NS
 
 
+def to_utc(gps_ns: Times) -> Times:
+    """Return UTC calendar times of GPS times, as far as leap seconds are known here."""
+    steps = _LEAPS_NS + np.arange(1, len(_LEAPS_NS) + 1) * SECOND_NS
+    return gps_ns - np.searchsorted(steps, gps_ns, side="right") * SECOND_NS
+
+
 def from_bdt(bdt_ns: Times) -> Times:
     """Return GPS time of BeiDou calendar times."""
     return bdt_ns + BDT_BEHIND_GPST_S * SECOND_NS
+
+
+def to_bdt(gps_ns: Times) -> Times:
+    """Return BeiDou calendar times of GPS times."""
+    return gps_ns - BDT_BEHIND_GPST_S * SECOND_NS
 
 
 def nearest(seconds: npt.NDArray[np.float64], period_ns: int, near_ns: Times) -> Times:
@@ -94,5 +106,5 @@ def declared_leaps(line: bytes) -> LeapSeconds:
     except ValueError:
         return LeapSeconds(now)
     if line[24:27] == b"BDS":
-        now, then, week, day = now + BDT_BEHIND_GPST_S, then + BDT_BEHIND_GPST_S, week + _BDT_WEEK_0, day + 1
+        now, then, week, day = now + BDT_BEHIND_GPST_S, then + BDT_BEHIND_GPST_S, week + BDT_WEEK_0, day + 1
     return LeapSeconds(now, then, week * WEEK_NS + day * DAY_NS)

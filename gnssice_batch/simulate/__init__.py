@@ -1,6 +1,7 @@
 """A simulated archive, physically plausible, of any size."""
 
 from gnssice_batch.simulate.files import simulate
+from gnssice_batch.simulate.navigation import navigation_text, sky_ephemerides, write_navigation
 from gnssice_batch.simulate.observables import MISSING, OBSERVABLES, Observations, truth
 from gnssice_batch.simulate.plan import SimulatedReceiver, SimulationPlan, network
 
@@ -10,7 +11,10 @@ __all__ = [
     "Observations",
     "SimulatedReceiver",
     "SimulationPlan",
+    "navigation_text",
     "network",
     "simulate",
+    "sky_ephemerides",
     "truth",
+    "write_navigation",
 ]

@@ -39,6 +39,7 @@ _GAP_SPAN_NS: Final = 600 * SECOND_NS
 _LOCK_DB_HZ: Final = 18.0
 _CANOPY_DB: Final = 4.0
 """Attenuation by trees at the zenith, on average."""
+_DB_PER_NEPER: Final = 10 / np.log(10)
 _CLOCK_S: Final = 1e-7
 _CLOCK_RAD_S: Final = 2 * np.pi / 7200
 
@@ -69,6 +70,7 @@ class View(NamedTuple):
     rate_m_s: npt.NDArray[np.float64]
     gain_db: npt.NDArray[np.float64]
     """(E, S) of the antenna, less what trees take."""
+    noise_db: float
 
 
 class Measured(NamedTuple):
@@ -121,6 +123,7 @@ def truth(plan: SimulationPlan, receiver: SimulatedReceiver, start_ns: int, end_
     up = np.flatnonzero((sky.sin_elevation >= MASK_SIN).any(axis=0))
     clock_s, drift = _clock(plan, receiver, time_ns)
     view = _view(receiver, time_ns, Sky(*(part[:, up] for part in sky)), on, (clock_s, drift))
+    view = view._replace(noise_db=plan.strength_noise_db)
     link = _link(plan.systems, plan.seed, receiver.name)
     link = Link(link.wave_m[up], link.ionosphere_m[up], link.strength_db[up], link.offset_m[up], link.stream[up])
     measured = _empty(len(time_ns), len(up))
@@ -166,7 +169,9 @@ def _view(
     sin_elevation = np.maximum(sky.sin_elevation, 0.0)
     clock_s, drift = clock
     gain_db = 16.0 * np.sqrt(sin_elevation)
-    if receiver.canopy:
+    if receiver.optical_depth is not None:
+        gain_db -= _DB_PER_NEPER * receiver.optical_depth / np.maximum(sin_elevation, MASK_SIN)
+    elif receiver.canopy:
         gain_db -= _shade_db(sin_elevation, sky.azimuth)
     return View(
         time_ns,
@@ -175,6 +180,7 @@ def _view(
         sky.range_m + _LIGHT_M_S * clock_s[:, None] + 2.4 / (sin_elevation + 0.02),
         sky.rate_m_s + _LIGHT_M_S * drift[:, None],
         gain_db,
+        0.0,
     )
 
 
@@ -266,7 +272,7 @@ def _measure_signal(view: View, link: Link, measured: Measured, s: int, k: int) 
         former = ambiguity
         ambiguity = before if time_ns < slip_ns else _ambiguity_of(slip_ns)
         bits = drawn(stream, time_ns)
-        strength = _strength(base_db + view.gain_db[e, s], bits)
+        strength = _strength(base_db + view.gain_db[e, s], view.noise_db, bits)
         if not view.seen[e, s] or strength < 1000 * _LOCK_DB_HZ:
             held = False
             continue
@@ -283,9 +289,9 @@ def _measure_signal(view: View, link: Link, measured: Measured, s: int, k: int) 
 
 
 @with_arrays
-def _strength(mean_db: float, bits: np.uint64) -> int:
+def _strength(mean_db: float, noise_db: float, bits: np.uint64) -> int:
     """Return carrier to noise density in 0.001 dB-Hz, in steps of 0.25 dB-Hz as receivers give it."""
-    return 250 * int(np.rint(4.0 * (mean_db + 0.4 * gaussian(bits))))
+    return 250 * int(np.rint(4.0 * (mean_db + noise_db * gaussian(bits))))
 
 
 @with_arrays

@@ -27,10 +27,15 @@ class SimulatedReceiver:
     longitude_deg: float = 16.3
     height_m: float = 160.0
     canopy: bool = False
+    optical_depth: float | None = None
+    """Vegetation optical depth of an even canopy over it, instead of the uneven trees of `canopy`."""
 
 
-def network(count: int = 2) -> tuple[SimulatedReceiver, ...]:
-    """Return pairs of a receiver under trees and one beside them, spread over the continent."""
+def network(count: int = 2, optical_depth: float | None = None) -> tuple[SimulatedReceiver, ...]:
+    """Return pairs of a receiver under trees and one beside them, spread over the continent.
+
+    With an optical depth, the trees are an even canopy of it.
+    """
     receivers = []
     for number in range(count):
         pair, open_sky = divmod(number, 2)
@@ -42,6 +47,7 @@ def network(count: int = 2) -> tuple[SimulatedReceiver, ...]:
                 latitude_deg=47.7 + (pair * 7.3) % 20 - 0.001 * open_sky,
                 longitude_deg=16.3 + (pair * 11.9) % 60,
                 canopy=canopy,
+                optical_depth=optical_depth if canopy else None,
             )
         )
     return tuple(receivers)
@@ -71,6 +77,8 @@ class SimulationPlan:
     outage_fraction: float = 0.02
     """Part of the spans of `outage_s` in which the receiver is off: files that lie in one are not written."""
     outage_s: float = 3600.0
+    strength_noise_db: float = 0.4
+    """Standard deviation of signal strengths, which are then rounded to 0.25 dB-Hz."""
 
     def __post_init__(self) -> None:
         faults = "; ".join(_faults(self))

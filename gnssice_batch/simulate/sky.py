@@ -14,7 +14,7 @@ from gnssice_batch.simulate.plan import DAY_NS, SimulatedReceiver
 _GM: Final = 3.986004418e14
 _SIDEREAL: Final = 1.00273790935
 """Turns of the Earth per day of 86,400 s."""
-_EARTH_RAD_S: Final = _SIDEREAL * tau / 86400
+EARTH_RAD_S: Final = _SIDEREAL * tau / 86400
 _DAY_NS: Final = DAY_NS
 _SEMI_MAJOR_M: Final = 6378137.0
 _ECCENTRICITY_2: Final = 6.69437999014e-3
@@ -54,6 +54,18 @@ class Sky(NamedTuple):
     """Radians from north over east."""
     range_m: npt.NDArray[np.float64]
     rate_m_s: npt.NDArray[np.float64]
+
+
+class Motion(NamedTuple):
+    """Where a satellite is and how it moves, in the Earth-fixed frame."""
+
+    position_m: npt.NDArray[np.float64]
+    """(3,) m."""
+    velocity_m_s: npt.NDArray[np.float64]
+    along_rad: float
+    """Angle from the ascending node."""
+    node_rad: float
+    """Longitude of the ascending node."""
 
 
 @cache
@@ -110,6 +122,15 @@ def seen(receiver: SimulatedReceiver, satellites: Constellation, time_ns: npt.ND
     return sky
 
 
+def motion(orbit: npt.NDArray[np.float64], time_ns: int) -> Motion:
+    """Return the motion on an orbit at a GPS time in ns since 1980-01-06, as `seen` has it."""
+    day, second = divmod(time_ns, _DAY_NS)
+    position, velocity = _motion(orbit, day, second * 1e-9)
+    node = float(orbit[3]) - _angle(_SIDEREAL, day, second * 1e-9)
+    along = float(orbit[4]) + _angle(float(orbit[1]), day, second * 1e-9)
+    return Motion(np.array(position), np.array(velocity), along, node)
+
+
 @with_arrays
 def _look(time_ns: np.ndarray, orbits: np.ndarray, place: np.ndarray, axes: np.ndarray, sky: Sky) -> None:
     for e in range(time_ns.size):
@@ -142,7 +163,7 @@ def _motion(orbit: np.ndarray, day: int, second: float) -> tuple[tuple[float, ..
     node = orbit[3] - _angle(_SIDEREAL, day, second)
     su, cu, sl, cl = np.sin(along), np.cos(along), np.sin(node), np.cos(node)
     si, ci = np.sin(inclination), np.cos(inclination)
-    n, w = turns * tau / 86400.0, -_EARTH_RAD_S
+    n, w = turns * tau / 86400.0, -EARTH_RAD_S
     position = (radius * (cu * cl - su * ci * sl), radius * (cu * sl + su * ci * cl), radius * su * si)
     across = radius * (-n * su * cl - w * cu * sl - n * cu * ci * sl - w * su * ci * cl)
     beside = radius * (-n * su * sl + w * cu * cl + n * cu * ci * cl - w * su * ci * sl)
