@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from gnssice_batch.errors import Reason
@@ -77,7 +78,7 @@ def cut(lines: Sequence[bytes], version: int, system: str) -> Records:
 
 
 def _spans(starts: Sequence[int], end: int) -> Iterator[tuple[int, int]]:
-    return zip(starts, [*starts[1:], end], strict=True)
+    return pairwise([*starts, end])
 
 
 def _plain(lines: Sequence[bytes], starts: Sequence[int], records: Records, system: str) -> None:
