@@ -36,6 +36,12 @@ _HEAD_3: Final = ((1, 3), (4, 8), (9, 11), (12, 14), (15, 17), (18, 20), (20, 23
 _PLACES: Final = (12, 11, 9, 16, 14, 18, 7, 6, 20, 19, 8, 10, 17, 5, 13, 15)
 """Of the numbers of a record, four a line from 0, the date being the first: those of `ELEMENTS` but the rates."""
 _A_DOT, _DELTA_N_DOT, _SENT = 4, 21, 28
+_LARGEST: Final = np.array(
+    [604_800, 1e4, 0.9, *[10] * 4, 1e-6, 1e-6, 1e-5, *[1e-3] * 2, *[1e4] * 2, *[1e-3] * 2, 10, 1e-9]
+)
+"""Ten times and more what the messages of any system have room for, by `ELEMENTS`: what is larger is damaged."""
+_SMALLEST_SQRT_A: Final = 2_500
+_EARTH_M, _FARTHEST_M, _FASTEST_M_S = 6.4e6, 1e8, 1e4
 _STATE_PLACES: Final = (4, 8, 12, 5, 9, 13, 6, 10, 14)
 _STATE_SENT: Final = 3
 _WHOLE_STATE_LINE: Final = FIRST_NUMBER_2 - WIDTH + 3 * WIDTH
@@ -167,10 +173,8 @@ def _elements(
     if form.modern:
         values[:, 0] = calendar % WEEK_NS / SECOND_NS
         values[:, -2:] = fields[:, (_A_DOT, _DELTA_N_DOT)]
-    toe_s, sqrt_a, eccentricity = values[:, 0], values[:, 1], values[:, 2]
-    sound = np.isfinite(values).all(axis=1) & (np.abs(toe_s) <= WEEK_NS / SECOND_NS)
-    sound &= (sqrt_a > 2_500) & (sqrt_a < 10_000) & (eccentricity >= 0) & (eccentricity < 0.9)
-    reference = nearest(np.where(sound, toe_s, 0), WEEK_NS, calendar)
+    sound = (np.abs(values) <= _LARGEST).all(axis=1) & (values[:, 1] > _SMALLEST_SQRT_A) & (values[:, 2] >= 0)
+    reference = nearest(np.where(sound, values[:, 0], 0), WEEK_NS, calendar)
     sent = _sent(fields[:, 4 * (form.lines - 1) if form.modern else _SENT], WEEK_NS, reference)
     if form.system == "C":
         reference, sent = from_bdt(reference), from_bdt(sent)
@@ -183,8 +187,8 @@ def _states(
     """As `_elements`, of positions, velocities and accelerations, which are written in km."""
     values = np.zeros((len(fields), len(ELEMENTS)))
     values[:, : len(STATE)] = fields[:, _STATE_PLACES] * 1e3
-    radius = np.linalg.norm(values[:, :3], axis=1)
-    sound = np.isfinite(values).all(axis=1) & (radius > 6.4e6) & (radius < 1e8)
+    place, speed, pull = (np.linalg.norm(values[:, at : at + 3], axis=1) for at in (0, 3, 6))
+    sound = (place > _EARTH_M) & (place < _FARTHEST_M) & (speed < _FASTEST_M_S) & (pull < 1)
     if form.system == "S":
         return calendar, _sent(fields[:, _STATE_SENT], WEEK_NS, calendar), values, sound
     reference = (calendar + _QUARTER_NS // 2) // _QUARTER_NS * _QUARTER_NS

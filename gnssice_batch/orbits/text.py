@@ -11,6 +11,7 @@ LINE_BYTES: Final = 80
 _EXPONENTS: Final = bytes.maketrans(b"Dd", b"ee")
 _IN_NUMBERS: Final = np.isin(np.arange(256), np.frombuffer(b" 0123456789+-.eE", np.uint8))
 _BLANK: Final = ord(" ")
+_LARGEST: Final = 1e30
 
 
 def as_columns(lines: Sequence[bytes]) -> npt.NDArray[np.uint8]:
@@ -30,7 +31,7 @@ def numbers(fields: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     Returns
     -------
     ndarray
-        (...) float64; NaN for a field that is blank or no finite number.
+        (...) float64; NaN for a field that is blank, no number, or one larger than any that is meant.
     """
     width = fields.shape[-1]
     flat = np.ascontiguousarray(fields).reshape(-1, width)
@@ -41,7 +42,7 @@ def numbers(fields: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         found[usable] = texts.astype(np.float64)
     except ValueError:
         found[usable] = [_number(text) for text in texts]
-    found[~np.isfinite(found)] = np.nan
+    found[~(np.abs(found) < _LARGEST)] = np.nan
     return found.reshape(fields.shape[:-1])
 
 

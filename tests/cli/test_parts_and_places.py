@@ -6,6 +6,7 @@ import pytest
 
 from gnssice_batch.cli import main
 from gnssice_batch.cli.entry import app
+from gnssice_batch.orbits import read_nav
 from tests.failures.small import hourly
 from tests.support.runs import write
 
@@ -113,7 +114,23 @@ def test_help_is_in_groups_with_an_example_and_the_exit_codes(call):
     assert all(f"\n  {name} " in out for name in names)
 
 
+def test_orbits_of_the_simulated_sky_are_written_when_asked_for(call, tmp_path):
+    code, said, _ = call("simulate", "made", "--days", "0.02", "--navigation", "--optical-depth", "0.5")
+    assert code == 0
+    assert "; orbits in 1 navigation file" in said
+    (path,) = (tmp_path / "made" / "navigation").rglob("*.gz")
+    assert len(read_nav(path.read_bytes()).satellites) > 100
+    (tmp_path / "gnssice.yaml").write_text(
+        'site: here\narchive: {url: made, layout: "{receiver}/**"}\nstore: {url: made_too}\n'
+    )
+    code, said, _ = call("plan")
+    assert code == 0
+    assert "1 file: 1 navigation" in said
+    assert "canopy_01 (new)" in said
+    assert "navigation (new)" not in said
+
+
 def test_tools_speak_json(call):
     said = json.loads(call("simulate", "made", "--days", "0.02", "--json")[1])
-    assert said["files"] == 4
+    assert (said["files"], said["navigation"]) == (4, 0)
     assert json.loads(call("init", "made", "--output", "made.yaml", "--json")[1])["written"] == "made.yaml"

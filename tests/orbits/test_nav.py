@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnssice_batch.errors import ReadError, Reason
@@ -128,6 +128,7 @@ WHOLE = GOLDEN.read_bytes()
         (lambda lines: [*lines[:2], lines[2].replace("E", "X", 1), *lines[3:]], Reason.BAD_VALUE),
         (lambda lines: [*lines[:4], lines[4][:23] + " " * 19 + lines[4][42:], *lines[5:]], Reason.BAD_VALUE),
         (lambda lines: [*lines[:2], lines[2].replace("E+03", "E+13"), *lines[3:]], Reason.BAD_VALUE),
+        (lambda lines: [lines[0], lines[1].replace("E+02", "E+05"), *lines[2:]], Reason.BAD_VALUE),
         (lambda lines: [*lines[:2], lines[2][:13] + "\0" + lines[2][14:], *lines[3:]], Reason.BAD_VALUE),
         (lambda lines: lines[:5], Reason.LINE_COUNT),
         (lambda lines: [*lines, lines[-1]], Reason.STRAY_LINE),
@@ -262,13 +263,16 @@ def issue(draw, system, number, hour):
     values = np.zeros(len(ELEMENTS))
     if system in STATE_SYSTEMS:
         place = [draw(decimal(7e3, 3e4)) for _ in range(3)]
-        values[:9] = np.array([*place, *(draw(decimal(-9, 9)) for _ in range(6))]) * 1e3
+        moved = [draw(decimal(-limit, limit)) for limit in (5, 5, 5, 1e-7, 1e-7, 1e-7)]
+        values[:9] = np.array([*place, *moved]) * 1e3
     else:
-        values[:16] = [draw(decimal(-9, 9)) for _ in range(16)]
+        limits = (1, 1, 1, 9, 9, 9, 9, 1e-7, 1e-7, 1e-6, 1e-4, 1e-4, 999, 999, 1e-4, 1e-4)
+        values[:16] = [draw(decimal(-limit, limit)) for limit in limits]
         values[:3] = own[0] % WEEK_NS / SECOND_NS, draw(decimal(4e3, 7e3)), draw(decimal(0, 0.5))
     return f"{system}{number:02d}", shift(own)[0], shift(sent)[0], values
 
 
+@settings(max_examples=40)
 @given(ephemerides())
 def test_what_is_written_is_read_again(written):
     found = read_nav(navigation_text(written))
