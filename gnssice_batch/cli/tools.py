@@ -44,8 +44,8 @@ def simulate(  # noqa: PLR0913 - one parameter per option
         float | None, typer.Option(min=0, help="Of an even canopy over every other receiver, instead of uneven trees.")
     ] = None,
     navigation: Annotated[
-        bool, typer.Option("--navigation", help="Also write the orbits, in the folder navigation.")
-    ] = False,
+        bool, typer.Option(help="Also write the orbits, a navigation file a day, in the folder navigation.")
+    ] = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a simulated archive.

@@ -36,6 +36,8 @@ _HEAD_3: Final = ((1, 3), (4, 8), (9, 11), (12, 14), (15, 17), (18, 20), (20, 23
 _PLACES: Final = (12, 11, 9, 16, 14, 18, 7, 6, 20, 19, 8, 10, 17, 5, 13, 15)
 """Of the numbers of a record, four a line from 0, the date being the first: those of `ELEMENTS` but the rates."""
 _A_DOT, _DELTA_N_DOT, _SENT = 4, 21, 28
+_TOE_IS_TOC: Final = "GJ"
+"""Systems whose newer messages have one reference for clock and orbit: that of the first line."""
 _LARGEST: Final = np.array(
     [604_800, 1e4, 0.9, *[10] * 4, 1e-6, 1e-6, 1e-5, *[1e-3] * 2, *[1e4] * 2, *[1e-3] * 2, 10, 1e-9]
 )
@@ -171,7 +173,8 @@ def _elements(
     values = np.zeros((len(fields), len(ELEMENTS)))
     values[:, : len(_PLACES)] = fields[:, _PLACES]
     if form.modern:
-        values[:, 0] = calendar % WEEK_NS / SECOND_NS
+        if form.system in _TOE_IS_TOC:
+            values[:, 0] = calendar % WEEK_NS / SECOND_NS
         values[:, -2:] = fields[:, (_A_DOT, _DELTA_N_DOT)]
     sound = (np.abs(values) <= _LARGEST).all(axis=1) & (values[:, 1] > _SMALLEST_SQRT_A) & (values[:, 2] >= 0)
     reference = nearest(np.where(sound, values[:, 0], 0), WEEK_NS, calendar)

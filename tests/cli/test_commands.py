@@ -64,8 +64,9 @@ def call(capsys):
 def simulated(tmp_path_factory):
     """Two receivers, three hours at 30 s in files of 15 minutes, two of them damaged."""
     folder = tmp_path_factory.mktemp("simulated")
+    span = ["--days", "0.125", "--damaged", "2", "--seed", "3"]
     with pytest.raises(SystemExit) as ended:
-        main(["simulate", str(folder / "archive"), "--days", "0.125", "--damaged", "2", "--seed", "3"])
+        main(["simulate", str(folder / "archive"), *span, "--no-navigation"])
     assert not ended.value.code
     return folder / "archive"
 

@@ -114,8 +114,8 @@ def test_help_is_in_groups_with_an_example_and_the_exit_codes(call):
     assert all(f"\n  {name} " in out for name in names)
 
 
-def test_orbits_of_the_simulated_sky_are_written_when_asked_for(call, tmp_path):
-    code, said, _ = call("simulate", "made", "--days", "0.02", "--navigation", "--optical-depth", "0.5")
+def test_orbits_of_the_simulated_sky_are_written_beside_its_receivers(call, tmp_path):
+    code, said, _ = call("simulate", "made", "--days", "0.02", "--optical-depth", "0.5")
     assert code == 0
     assert "; orbits in 1 navigation file" in said
     (path,) = (tmp_path / "made" / "navigation").rglob("*.gz")
@@ -130,7 +130,10 @@ def test_orbits_of_the_simulated_sky_are_written_when_asked_for(call, tmp_path):
     assert "navigation (new)" not in said
 
 
-def test_tools_speak_json(call):
+def test_tools_speak_json(call, tmp_path):
     said = json.loads(call("simulate", "made", "--days", "0.02", "--json")[1])
+    assert (said["files"], said["navigation"]) == (4, 1)
+    said = json.loads(call("simulate", "bare", "--days", "0.02", "--no-navigation", "--json")[1])
     assert (said["files"], said["navigation"]) == (4, 0)
+    assert not (tmp_path / "bare" / "navigation").exists()
     assert json.loads(call("init", "made", "--output", "made.yaml", "--json")[1])["written"] == "made.yaml"
