@@ -126,6 +126,37 @@ NON_INDEX_COORDINATES: Final = tuple(
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """What the groups of a product hold along their epochs."""
+
+    product: str
+    """Last part of the repository's URL."""
+    variables: tuple[ArraySpec, ...]
+    """Data variables over ``(epoch, sid)``, in stored order."""
+    epoch_coordinates: tuple[ArraySpec, ...]
+    written: tuple[str, ...]
+    """Those of them that are written with the data variables of the same epochs; the first says where these are from.
+    """
+    joined: tuple[ArraySpec, ...] = ()
+    """`written`, signal by signal where files were joined."""
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """All arrays along the axes, but the joined ones."""
+        return (*self.variables, *self.epoch_coordinates, *SID_COORDINATES)
+
+    @property
+    def non_index_coordinates(self) -> tuple[str, ...]:
+        """Names of the coordinates that are no axis."""
+        specs = (*self.epoch_coordinates, *SID_COORDINATES)
+        return tuple(spec.name for spec in specs if spec.name not in _CUBE)
+
+
+RINEX: Final = Contents("rinex", VARIABLES, EPOCH_COORDINATES, OBSERVED_COORDINATES, JOINED)
+"""The observations of a receiver."""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupTemplate:
     """The structure of one receiver's group; equal templates make equal stores."""
 
@@ -147,6 +178,7 @@ class GroupTemplate:
     """Whether the arrays of `JOINED` are there: groups of older versions get them when they are next changed."""
     tolerance_ns: int | None = None
     """How far an epoch may lie from its grid epoch, fixed when the group is made; None in groups of older programs."""
+    contents: Contents = RINEX
 
     @property
     def structure(self) -> tuple[Grid, SignalAxis, bool]:
@@ -224,7 +256,7 @@ def unit_chunks(
     """
     columns = -(-(signals or len(template.axis.sids)) // template.shard_sids)
     shards = frozenset((unit, column) for unit in units for column in range(columns))
-    return {f"/{template.receiver}/{spec.name}": shards for spec in VARIABLES} if shards else {}
+    return {f"/{template.receiver}/{spec.name}": shards for spec in template.contents.variables} if shards else {}
 
 
 def shard_width(signals: int) -> int:

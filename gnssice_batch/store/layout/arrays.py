@@ -11,18 +11,18 @@ from zarr.core.common import JSON
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.template import (
-    EPOCH_COORDINATES,
     JOINED,
     JOINED_SOURCE,
     LAYOUT_VERSION,
     NO_FCN,
     OLDER_LAYOUTS,
-    SID_COORDINATES,
-    VARIABLES,
+    RINEX,
     ArraySpec,
+    Contents,
     GroupTemplate,
     signal_axis,
 )
+from gnssice_batch.model.vod_contents import CONTENTS
 from gnssice_batch.store.layout.axis import grid_of, integer
 from gnssice_batch.store.layout.codecs import encoding
 from gnssice_batch.store.layout.damage import cells_of
@@ -33,11 +33,13 @@ from gnssice_batch.store.together import together
 COVERAGE_ATTRIBUTES = ("time_coverage_start", "time_coverage_end", "first_epoch_ns", "last_epoch_ns")
 """Attributes that say between which epochs a group holds anything; each publication writes them."""
 
-_SPECS = {spec.name: spec for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES, *JOINED)}
+_PRODUCT = "product"
+"""Attribute of groups that hold anything but observations."""
+_SPECS = {spec.name: spec for contents in CONTENTS.values() for spec in (*contents.arrays, *contents.joined)}
 _LAYOUT = frozenset(
     {"layout_version", "interval_s", "phase_s", "interval_ns", "phase_ns", "origin_ns"}
     | {"tolerance_s", "tolerance_ns", *COVERAGE_ATTRIBUTES}
-    | {"encoding_profile", "encoding_algorithm", "encoding_level"}
+    | {"encoding_profile", "encoding_algorithm", "encoding_level", _PRODUCT}
 )
 
 
@@ -114,7 +116,23 @@ def layout_attributes(template: GroupTemplate) -> dict[str, object]:
         "encoding_algorithm": template.algorithm,
         "encoding_level": template.level,
         **_tolerance(template.tolerance_ns),
+        **({} if template.contents is RINEX else {_PRODUCT: template.contents.product}),
     }
+
+
+def contents_of(path: str, attributes: Mapping[str, object]) -> Contents:
+    """What a group with these attributes holds.
+
+    Raises
+    ------
+    StoreError
+        When this program does not know its product.
+    """
+    product = attributes.get(_PRODUCT, RINEX.product)
+    if product not in CONTENTS:
+        msg = f"group {path!r} holds {product!r}, which this program does not know: use the version that has written it"
+        raise StoreError(msg)
+    return CONTENTS[str(product)]
 
 
 def check_layout(path: str, attributes: Mapping[str, object]) -> None:
@@ -144,8 +162,10 @@ def read_template(group: zarr.Group) -> GroupTemplate:
     """
     attributes = dict(group.attrs)
     check_layout(group.path, attributes)
-    found = documents(group, ("SNR", "sid", "glonass_fcn"), optional=[JOINED_SOURCE])
-    snr = cutting(found["SNR"])
+    contents = contents_of(group.path, attributes)
+    first = contents.variables[0].name
+    found = documents(group, (first, "sid", "glonass_fcn"), optional=[JOINED_SOURCE])
+    snr = cutting(found[first])
     if snr.shards is None:
         msg = f"the arrays of group {group.path!r} are not sharded: another program has written over them"
         raise StoreError(msg)
@@ -161,8 +181,9 @@ def read_template(group: zarr.Group) -> GroupTemplate:
         level=integer(attributes, "encoding_level"),
         channels=_channels(axis.sids, along_sid["glonass_fcn"]),
         attributes={name: value for name, value in attributes.items() if name not in _LAYOUT},
-        joins=JOINED_SOURCE in found,
+        joins=JOINED_SOURCE in found or not contents.joined,
         tolerance_ns=integer(attributes, "tolerance_ns") if "tolerance_ns" in attributes else None,
+        contents=contents,
     )
 
 

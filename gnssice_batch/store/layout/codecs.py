@@ -40,12 +40,13 @@ from zarr.codecs.numcodecs import BZ2, Delta, FixedScaleOffset, PCodec
 from zarr.core.metadata import ArrayV3Metadata
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.model.template import JOINED, VARIABLES
+from gnssice_batch.model.template import JOINED
+from gnssice_batch.model.vod_contents import CONTENTS
 
 PROFILES: Final = ("default", "compact")
 ALGORITHMS: Final = ("zstd", "gzip")
 
-_VARIABLES: Final = frozenset(spec.name for spec in VARIABLES)
+_VARIABLES: Final = frozenset(spec.name for contents in CONTENTS.values() for spec in contents.variables)
 _JOINED: Final = frozenset(spec.name for spec in JOINED)
 _SCALED: Final = frozenset({"Pseudorange", "Phase"})
 _STEPS_PER_UNIT: Final = 1_000_000

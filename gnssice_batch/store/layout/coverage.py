@@ -6,8 +6,9 @@ import numpy as np
 import zarr
 
 from gnssice_batch.model.grid import Grid, gps_datetime
+from gnssice_batch.model.template import RINEX
 from gnssice_batch.model.values import NO_SOURCE, EpochRows, Span
-from gnssice_batch.store.layout.arrays import array
+from gnssice_batch.store.layout.arrays import array, contents_of
 from gnssice_batch.store.layout.damage import cells_of
 from gnssice_batch.store.layout.ledger import written_span
 
@@ -19,7 +20,8 @@ def coverage(group: zarr.Group, grid: Grid) -> Span | None:
 
     As its attributes say; a group of an older program has none, and is told by its ledger.
     """
-    return told_coverage(group) or _on_axis(written_span(group), grid)
+    told = told_coverage(group)
+    return told if told or contents_of(group.path, group.attrs) is not RINEX else _on_axis(written_span(group), grid)
 
 
 def told_coverage(group: zarr.Group) -> Span | None:

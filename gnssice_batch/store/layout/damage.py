@@ -16,17 +16,20 @@ from zarr.core.metadata import ArrayV3Metadata
 from gnssice_batch.errors import GnssiceError
 from gnssice_batch.model.damage import Damage, DamagedError
 from gnssice_batch.model.grid import Grid
-from gnssice_batch.model.template import VARIABLES
 from gnssice_batch.model.values import Span
+from gnssice_batch.model.vod_contents import CONTENTS
 from gnssice_batch.store.layout.axis import grid_of
 
 UNDECODABLE: Final = (ValueError, RuntimeError, EOFError, OSError, zlib.error)
 """What codecs raise of bytes that are not what they wrote; Icechunk's errors are none of these."""
+_FIRST: Final = tuple(contents.variables[0].name for contents in CONTENTS.values())
 _BESIDE: Final = re.compile(r'path="([^"]*/)?(manifests|snapshots|transactions)/\w+"')
 """Icechunk's own files: what is wrong with these is no chunk's damage."""
 _BEYOND: Final = re.compile("requested range was invalid|range not satisfiable|InvalidRange", re.IGNORECASE)
 """What storages say of an object that ends before the bytes that are asked for."""
 _EVERYTHING: Final = slice(None)
+_IN_GROUP: Final = re.compile(r"(.+?)/(metadata/.+|[^/]+)")
+"""Path of an array: that of its group, which may lie in another one, and what the array is called in it."""
 
 
 def cells_of(one: zarr.Array[Any], rows: slice = _EVERYTHING) -> npt.NDArray[Any]:
@@ -94,8 +97,8 @@ def _whole(one: zarr.Array[Any], why: str) -> Damage:
 
 
 def _names(one: zarr.Array[Any]) -> tuple[str, str]:
-    receiver, _, name = one.path.partition("/")
-    return receiver, name
+    path = _IN_GROUP.fullmatch(one.path)
+    return (path[1], path[2]) if path else ("", one.path)
 
 
 def _met(one: zarr.Array[Any], rows: slice) -> str | None:
@@ -131,5 +134,5 @@ def _grid(one: zarr.Array[Any]) -> Grid | None:
     if (cast("ArrayV3Metadata", one.metadata).dimension_names or ("",))[0] != "epoch":
         return None
     group = zarr.open_group(one.store, path=_names(one)[0], mode="r")
-    snr = group.get(VARIABLES[0].name)
-    return grid_of(dict(group.attrs), snr) if isinstance(snr, zarr.Array) else None
+    first = next((group[name] for name in _FIRST if name in group), None)
+    return grid_of(dict(group.attrs), first) if isinstance(first, zarr.Array) else None

@@ -7,11 +7,11 @@ from typing import Final
 import zarr
 from zarr.core.sync import sync
 
-from gnssice_batch.model.template import EPOCH_COORDINATES, JOINED, SID_COORDINATES, VARIABLES
+from gnssice_batch.model.vod_contents import CONTENTS
+from gnssice_batch.store.layout.documents import members_in
 
 _OWN: Final = frozenset(
-    {spec.name.partition("/")[0] for spec in (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES, *JOINED)}
-    | {"metadata", "zarr.json"}
+    {spec.name for contents in CONTENTS.values() for spec in contents.arrays} | {"metadata", "zarr.json"}
 )
 _AXES: Final = frozenset({"epoch", "sid"})
 
@@ -19,6 +19,23 @@ _AXES: Final = frozenset({"epoch", "sid"})
 def is_own(group: zarr.Group) -> bool:
     """Whether a group says that this program, or a later version of it, made it."""
     return "layout_version" in group.attrs
+
+
+def own_and_others(root: zarr.Group) -> tuple[dict[str, zarr.Group], tuple[str, ...]]:
+    """The groups of this program by name, sorted, and the names of those of others; ``/`` where arrays are in none.
+
+    A group of nothing but groups of this program is a folder of these: they are named by their path.
+    """
+    groups, arrays = members_in(root)
+    own = {name: group for name, group in groups.items() if is_own(group)}
+    others = ["/"] if arrays else []
+    for name in sorted(groups.keys() - own.keys()):
+        inside, beside = members_in(groups[name])
+        its = {f"{name}/{each}": group for each, group in inside.items() if is_own(group)}
+        own |= its
+        if beside or len(its) < len(inside) or not its:
+            others.append(name)
+    return dict(sorted(own.items())), tuple(others)
 
 
 def foreign_arrays(root: zarr.Group, receivers: Iterable[str]) -> dict[str, tuple[str, ...]]:

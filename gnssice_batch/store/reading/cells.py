@@ -12,14 +12,7 @@ import zarr
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.damage import Damage
-from gnssice_batch.model.template import (
-    EPOCH_COORDINATES,
-    JOINED,
-    OBSERVED_COORDINATES,
-    VARIABLES,
-    GroupTemplate,
-    joined_name,
-)
+from gnssice_batch.model.template import GroupTemplate, joined_name
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.forks import fork_of
@@ -53,7 +46,8 @@ class StoredCells:
             Those that are not needed: damage of them is no matter.
         """
         rows = slice(span.start, span.stop)
-        names = [spec.name for spec in (*VARIABLES, *EPOCH_COORDINATES)]
+        contents = self.template.contents
+        names = [spec.name for spec in (*contents.variables, *contents.epoch_coordinates)]
         return read_together(self.group, [name for name in names if name not in without], rows)
 
     @repeatable
@@ -75,8 +69,9 @@ class StoredCells:
     @repeatable
     def encoded(self, unit: int) -> list[tuple[bytes, ...]]:
         """By read unit of a write unit everything that is stored of it, as it is encoded."""
-        names = [*(spec.name for spec in VARIABLES), *OBSERVED_COORDINATES]
-        names += [spec.name for spec in JOINED] if self.template.joins else []
+        contents = self.template.contents
+        names = [*(spec.name for spec in contents.variables), *contents.written]
+        names += [spec.name for spec in contents.joined] if self.template.joins else []
         length = self.template.grid.unit
         found = together(partial(encoded_rows, array(self.group, name), unit, length) for name in names)
         return [sum(parts, ()) for parts in zip(*found, strict=True)]
@@ -93,7 +88,12 @@ class StoredCells:
     @repeatable
     def damage(self, span: range, names: Collection[str] = ()) -> list[Damage]:
         """What of a span of the axis can't be read, array by array; names of the arrays to try, none: all."""
-        specs = (*VARIABLES, *EPOCH_COORDINATES, *(JOINED if self.template.joins else ()))
+        contents = self.template.contents
+        specs = (
+            *contents.variables,
+            *contents.epoch_coordinates,
+            *(contents.joined if self.template.joins else ()),
+        )
         chosen = names or [spec.name for spec in specs]
         rows = slice(span.start, span.stop)
         return [each for name in chosen for each in damage_of(array(self.group, name), rows)]

@@ -15,9 +15,8 @@ from gnssice_batch.store.damage import of_version
 from gnssice_batch.store.faults import as_store_errors, repeatable
 from gnssice_batch.store.layout.arrays import check_layout, read_template
 from gnssice_batch.store.layout.coverage import coverage
-from gnssice_batch.store.layout.documents import members_in
 from gnssice_batch.store.layout.file_rows import Columns, read_files
-from gnssice_batch.store.layout.foreign import is_own
+from gnssice_batch.store.layout.foreign import own_and_others
 from gnssice_batch.store.layout.ledger import LEDGER_COLUMNS, Ledger, ledger_of, read_ledger
 from gnssice_batch.store.reading.size import group_bytes
 from gnssice_batch.store.repository import MAIN, Repository, no_such_branch
@@ -207,9 +206,7 @@ def contents[R](
 
 def _members(root: zarr.Group | None) -> tuple[dict[str, zarr.Group], tuple[str, ...]]:
     """The groups of this program by name, and the names of those of others."""
-    groups, arrays = members_in(root) if root is not None else ({}, ())
-    own = {name: group for name, group in sorted(groups.items()) if is_own(group)}
-    return own, (*(["/"] if arrays else []), *sorted(groups.keys() - own.keys()))
+    return own_and_others(root) if root is not None else ({}, ())
 
 
 def _stored_group(group: zarr.Group) -> StoredGroup:

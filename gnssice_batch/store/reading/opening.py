@@ -13,7 +13,7 @@ from xarray.indexes import Index
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.grid import Grid
-from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, VARIABLES
+from gnssice_batch.model.template import SID_COORDINATES, SID_READ_UNIT, Contents
 from gnssice_batch.model.values import Span
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.urls import local_path
@@ -21,7 +21,7 @@ from gnssice_batch.store.damage import first_line, of_version
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
-from gnssice_batch.store.layout.foreign import is_own
+from gnssice_batch.store.layout.foreign import is_own, own_and_others
 from gnssice_batch.store.reading.accessor import GnssAccessor
 from gnssice_batch.store.reading.foreign import as_it_is
 from gnssice_batch.store.reading.regular_times import RegularTimes
@@ -112,7 +112,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     Returns
     -------
     xarray.Dataset
-        Data variables ``SNR Pseudorange Phase Doppler LLI SSI`` over ``(epoch, sid)``, everything else as coordinates.
+        Data variables ``SNR Pseudorange Phase Doppler LLI SSI`` over ``(epoch, sid)``, everything else as coordinates;
+        of a group of a vod repository, e.g. ``tau_omega/canopy_01_vs_reference_01``, ``VOD theta phi``.
         Epochs are ``datetime64[ns]`` in GPS time; missing is NaN, and -1 in `LLI` and `SSI`. Dask chunks of its
         variables agree; coordinates along ``sid`` are in memory, and stay there unless ``sid`` is cut anew.
 
@@ -150,7 +151,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
 def _dataset(
     session: icechunk.Session, member: zarr.Group, where: Location, chunks: Chunks, *, pandas_limit: int, trim: bool
 ) -> xr.Dataset:
-    grid = read_template(member).grid
+    template = read_template(member)
+    grid = template.grid
     _check_ends(member, grid)
     lazy = xr.open_zarr(
         session.store,
@@ -164,7 +166,7 @@ def _dataset(
     dataset.encoding["source"] = where.url
     without_chunks_of_the_store(dataset.variables.values())
     span = coverage(member, grid)
-    found = _covered(_ordered(dataset), span, grid, trim=trim)
+    found = _covered(_ordered(dataset, template.contents), span, grid, trim=trim)
     if chunks is None:
         first = grid.slot(span.first_ns) if span is not None and trim else 0
         _prefer(found, first, dask_chunks(grid, distant=not where.local))
@@ -264,7 +266,8 @@ def _group(session: icechunk.Session, name: str) -> zarr.Group:
     member = root.get(name) if name.strip("/") else _with_arrays(root)
     if not isinstance(member, zarr.Group):
         wanted = f"the repository has no group {name!r}" if name else "say which receiver"
-        msg = f"{wanted}; it has {_listed(sorted(root.group_keys()), 'none')}"
+        own, others = own_and_others(root)
+        msg = f"{wanted}; it has {_listed([*own, *others], 'none')}"
         raise StoreError(msg)
     return member
 
@@ -317,7 +320,7 @@ def _covered(dataset: xr.Dataset, span: Span | None, grid: Grid, *, trim: bool) 
     return taken.assign_attrs(coverage_attributes(span))
 
 
-def _ordered(dataset: xr.Dataset) -> xr.Dataset:
+def _ordered(dataset: xr.Dataset, contents: Contents) -> xr.Dataset:
     """The data variables in the order of the template, others behind them."""
-    ours = [spec.name for spec in VARIABLES if spec.name in dataset.data_vars]
+    ours = [spec.name for spec in contents.variables if spec.name in dataset.data_vars]
     return dataset[[*ours, *(name for name in dataset.data_vars if name not in ours)]]

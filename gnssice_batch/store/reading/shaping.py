@@ -9,9 +9,12 @@ import numpy.typing as npt
 import xarray as xr
 from xarray.coding.variables import CFMaskCoder
 
-from gnssice_batch.model.template import EPOCH_COORDINATES, SID_COORDINATES, VARIABLES, signal_columns
+from gnssice_batch.model.template import SID_COORDINATES, VARIABLES, signal_columns
+from gnssice_batch.model.vod_contents import CONTENTS
 
-PER_EPOCH: Final = tuple(spec.name for spec in EPOCH_COORDINATES if spec.name != "epoch")
+PER_EPOCH: Final = tuple(
+    dict.fromkeys(spec.name for one in CONTENTS.values() for spec in one.epoch_coordinates if spec.name != "epoch")
+)
 """Coordinates along ``epoch`` of one receiver alone."""
 
 _INDICATORS: Final = {spec.name: spec.fill for spec in VARIABLES if spec.dtype == "int8"}

@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Final
 
 import icechunk
 from zarr.core.sync import sync
 
-from gnssice_batch.model.template import JOINED, OBSERVED_COORDINATES, VARIABLES, GroupTemplate
+from gnssice_batch.model.template import Contents, GroupTemplate
+from gnssice_batch.model.vod_contents import CONTENTS
 from gnssice_batch.wording import several
-
-_FROM_FILES: Final = (*OBSERVED_COORDINATES, *(spec.name for spec in JOINED))
 
 type Units = Mapping[str, frozenset[tuple[int, ...]]]
 """Array path to the indices of its changed chunks (shards where the array is sharded)."""
@@ -79,15 +77,16 @@ def coordinate_differences(found: Units, structure: Units, planned: Units, templ
     planned
         The write units, as `unit_chunks` gives them.
     """
-    units = {unit for unit, _ in planned.get(f"/{template.receiver}/{VARIABLES[0].name}", ())}
+    contents = template.contents
+    units = {unit for unit, _ in planned.get(f"/{template.receiver}/{contents.variables[0].name}", ())}
     along_epoch = template.grid.unit // template.grid.read_unit
     sentences = []
-    for name in _FROM_FILES:
-        chunks = along_epoch if name in OBSERVED_COORDINATES else 1
+    for name in _from_files(contents):
+        chunks = along_epoch if name in contents.written else 1
         path = f"/{template.receiver}/{name}"
         here, moved = found.get(path, frozenset()), structure.get(path, frozenset())
         outside = frozenset(index for index in here - moved if index[0] // chunks not in units)
-        without = units - {index[0] // chunks for index in here} if name == "source_file" else set()
+        without = units - {index[0] // chunks for index in here} if name == contents.written[0] else set()
         sentences += [
             f"{path}: {_some(outside, 'outside the written units')}" if outside else "",
             f"{path}: {_some(moved - here, 'missing')}" if moved - here else "",
@@ -98,8 +97,14 @@ def coordinate_differences(found: Units, structure: Units, planned: Units, templ
 
 def without_coordinates(units: Units, receivers: Iterable[str]) -> Units:
     """Chunks of all arrays but the coordinates of these groups that come from files."""
-    paths = {f"/{receiver}/{name}" for receiver in receivers for name in _FROM_FILES}
+    names = {name for contents in CONTENTS.values() for name in _from_files(contents)}
+    paths = {f"/{receiver}/{name}" for receiver in receivers for name in names}
     return {path: indices for path, indices in units.items() if path not in paths}
+
+
+def _from_files(contents: Contents) -> tuple[str, ...]:
+    """The coordinates that are written with the data variables."""
+    return (*contents.written, *(spec.name for spec in contents.joined))
 
 
 def _some(indices: frozenset[tuple[int, ...]], what: str) -> str:

@@ -12,8 +12,9 @@ import zarr
 
 from gnssice_batch.errors import Reason
 from gnssice_batch.model.grid import GPS_EPOCH
-from gnssice_batch.model.template import LAYOUT_VERSION
+from gnssice_batch.model.template import LAYOUT_VERSION, RINEX
 from gnssice_batch.model.values import FileOutcome, Span, Status, Tally
+from gnssice_batch.model.vod_contents import VOD
 from gnssice_batch.signals import MAPPING_NAME, MAPPING_VERSION
 from gnssice_batch.store.layout.arrays import array
 from gnssice_batch.store.layout.codecs import encoding
@@ -42,6 +43,7 @@ from gnssice_batch.store.layout.ledger import (
     table_of,
 )
 from gnssice_batch.store.layout.patches import Patches
+from gnssice_batch.store.layout.vod_ledger import vod_ledger_documents
 
 type Chunks = dict[str, frozenset[tuple[int, ...]]]
 """By path of an array some of its chunks."""
@@ -70,8 +72,10 @@ def create_ledger(group: zarr.Group) -> None:
     put_documents(group, ledger_documents())
 
 
-def ledger_documents() -> dict[str, Document]:
-    """The documents of the arrays of both tables, empty, by name."""
+def ledger_documents(product: str = RINEX.product) -> dict[str, Document]:
+    """The documents of the arrays of both tables of a product, empty, by name."""
+    if product == VOD.product:
+        return vod_ledger_documents()
     return {
         PATH: files_document(),
         **{f"{TABLE}/{name}": _document(name, kind) for name, kind in TABLE_COLUMNS.items()},

@@ -1,7 +1,7 @@
 """Structure before data: groups made, lengthened, widened or shifted in a fork of a clean session."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
@@ -14,12 +14,8 @@ import zarr
 from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import (
-    EPOCH_COORDINATES,
-    JOINED,
     JOINED_SOURCE,
     OWN_SID_COORDINATES,
-    SID_COORDINATES,
-    VARIABLES,
     ArraySpec,
     GroupTemplate,
     signal_columns,
@@ -49,8 +45,7 @@ from gnssice_batch.store.writing.ledger_rows import ledger_documents
 
 _EPOCHS_AT_ONCE = 1 << 21
 _GROUPS_AT_ONCE = 32
-_GROUPS = ("metadata", TABLE, JOINED_SOURCE.rpartition("/")[0])
-_COLUMNS_AND_VARIABLES = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
+_JOINED_GROUP = JOINED_SOURCE.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ class StructureChange:
     templates: Sequence[GroupTemplate]
     """Groups to make or change; none where every planned unit is there already."""
     source_format: str
-    """canvodpy's attribute of the root group, written when the repository has none yet."""
+    """canvodpy's attribute of the root group, written when the repository has none yet; empty: it gets none."""
 
 
 @as_store_errors()
@@ -135,7 +130,7 @@ def structure_on(
     change = fork_bytes(fork)
     units = changed_units(fork)
     if fork.has_uncommitted_changes:
-        ensure_root(session, wanted.source_format)
+        ensure_root(session, wanted.source_format, [template.receiver for template in wanted.templates])
         session.merge(fork)
         with repository.lock:
             session.commit("structure of a run")
@@ -177,12 +172,20 @@ def is_available(repository: Repository, structure: Structure) -> bool:
     return structure.branch in repository.handle.list_branches()
 
 
-def ensure_root(session: icechunk.Session, source_format: str) -> None:
-    """Make the root group where there is none, beside the structure and not in it, so that first runs can't clash."""
+def ensure_root(session: icechunk.Session, source_format: str, groups: Iterable[str] = ()) -> None:
+    """Make the root group where there is none, beside the structure and not in it, so that first runs can't clash.
+
+    Parameters
+    ----------
+    groups
+        Likewise those that these groups lie in.
+    """
     try:
         zarr.open_group(session.store, mode="r", zarr_format=3)
     except FileNotFoundError:
-        zarr.create_group(session.store, attributes={"source_format": source_format})
+        zarr.create_group(session.store, attributes={"source_format": source_format} if source_format else {})
+    for folder in sorted({name.rpartition("/")[0] for name in groups} - {""}):
+        zarr.open_group(session.store, path=folder, mode="a", zarr_format=3)
 
 
 def _bring(fork: icechunk.ForkSession, templates: Sequence[GroupTemplate]) -> None:
@@ -207,16 +210,26 @@ def _bring(fork: icechunk.ForkSession, templates: Sequence[GroupTemplate]) -> No
 def _create(root: zarr.Group, templates: Sequence[GroupTemplate]) -> None:
     empty = group_document({})
     groups = {template.receiver: group_document(_attributes(template)) for template in templates}
-    put_documents(root, groups | {f"{one.receiver}/{name}": empty for one in templates for name in _GROUPS})
+    put_documents(root, groups | {f"{one.receiver}/{name}": empty for one in templates for name in _groups(one)})
     made: dict[str, Document] = {}
     for template in templates:
-        arrays = array_documents((*_COLUMNS_AND_VARIABLES, *JOINED), template) | ledger_documents()
+        arrays = array_documents(_specs(template), template) | ledger_documents(template.contents.product)
         made |= {f"{template.receiver}/{name}": document for name, document in arrays.items()}
     put_documents(root, made)
     _write_signals(root, made, templates)
     for template in templates:
         name = f"{template.receiver}/epoch"
         _write_epochs(opened(root, name, made[name]), template.grid, 0, template.grid.size)
+
+
+def _specs(template: GroupTemplate) -> tuple[ArraySpec, ...]:
+    """All arrays of a group, those that older groups may lack among them."""
+    return (*template.contents.arrays, *template.contents.joined)
+
+
+def _groups(template: GroupTemplate) -> tuple[str, ...]:
+    """The groups in a group."""
+    return ("metadata", TABLE, *([_JOINED_GROUP] if template.contents.joined else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +247,15 @@ def _change(fork: icechunk.ForkSession, root: zarr.Group, wanted: Mapping[str, t
         check_layout(receiver, document.get("attributes", {}))
     there = documents(
         root,
-        [f"{receiver}/{spec.name}" for receiver in wanted for spec in _COLUMNS_AND_VARIABLES],
-        [f"{receiver}/{spec.name}" for receiver in wanted for spec in JOINED],
+        [f"{receiver}/{spec.name}" for receiver, (_, new) in wanted.items() for spec in new.contents.arrays],
+        [f"{receiver}/{spec.name}" for receiver, (_, new) in wanted.items() for spec in new.contents.joined],
     )
-    stored = _stored(root, there, {receiver: document for receiver, (document, _) in wanted.items()})
+    stored = _stored(root, there, wanted)
     made: dict[str, Document] = {}
     groups: dict[str, Document] = {}
     for receiver, (document, new) in wanted.items():
         if not stored[receiver].joins:
-            groups[f"{receiver}/{_GROUPS[-1]}"] = group_document({})
+            groups[f"{receiver}/{_JOINED_GROUP}"] = group_document({})
         groups[receiver] = group_document(
             document["attributes"] | _attributes(new) | _named_anew(stored[receiver], new)
         )
@@ -254,16 +267,18 @@ def _change(fork: icechunk.ForkSession, root: zarr.Group, wanted: Mapping[str, t
     _write_signals(root, made, [new for receiver, (_, new) in wanted.items() if new.axis.sids != stored[receiver].sids])
 
 
-def _stored(root: zarr.Group, there: Mapping[str, Document], groups: Mapping[str, Document]) -> dict[str, _Stored]:
-    names = {receiver: f"{receiver}/sid" for receiver in groups}
+def _stored(
+    root: zarr.Group, there: Mapping[str, Document], wanted: Mapping[str, tuple[Document, GroupTemplate]]
+) -> dict[str, _Stored]:
+    names = {receiver: f"{receiver}/sid" for receiver in wanted}
     sids = Patches(root, there).read_each({name: range(there[name]["shape"][0]) for name in names.values()})
     return {
         receiver: _Stored(
-            grid_of(document["attributes"], cutting(there[f"{receiver}/{VARIABLES[0].name}"])),
+            grid_of(document["attributes"], cutting(there[f"{receiver}/{new.contents.variables[0].name}"])),
             tuple(sids[names[receiver]].tolist()),
-            f"{receiver}/{JOINED_SOURCE}" in there,
+            f"{receiver}/{JOINED_SOURCE}" in there or not new.contents.joined,
         )
-        for receiver, document in groups.items()
+        for receiver, (document, new) in wanted.items()
     }
 
 
@@ -274,7 +289,7 @@ def _named_anew(stored: _Stored, new: GroupTemplate) -> dict[str, object]:
 
 def _reshaped(new: GroupTemplate, there: Mapping[str, Document]) -> dict[str, Document]:
     """The documents of a group's arrays with the shapes of a template, those that it lacks among them."""
-    specs = {f"{new.receiver}/{spec.name}": spec for spec in (*_COLUMNS_AND_VARIABLES, *JOINED)}
+    specs = {f"{new.receiver}/{spec.name}": spec for spec in _specs(new)}
     lacking = array_documents([spec for name, spec in specs.items() if name not in there], new)
     return {
         name: with_shape(there[name], new.shape(spec)) if name in there else lacking[spec.name]
@@ -289,7 +304,7 @@ def _move(
     if new.grid == old.grid:
         return
     before = (old.grid.origin_ns - new.grid.origin_ns) // old.grid.unit_ns
-    for spec in (*_COLUMNS_AND_VARIABLES, *(JOINED if old.joins else ())):
+    for spec in (*new.contents.arrays, *(new.contents.joined if old.joins else ())):
         if before and "epoch" in spec.dims:
             fork.shift_array(f"/{new.receiver}/{spec.name}", _offset(spec, new.grid, before))
     added_before = before * new.grid.unit

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 import icechunk
 import numpy.typing as npt
@@ -17,11 +17,13 @@ from gnssice_batch.model.template import (
     JOINED,
     JOINED_SOURCE,
     OBSERVED_COORDINATES,
+    RINEX,
     VARIABLES,
+    Contents,
     GroupTemplate,
     digest,
 )
-from gnssice_batch.model.values import NO_SOURCE, Assignment
+from gnssice_batch.model.values import NO_SOURCE, Assignment, Partition, SignalAxis
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.documents import unit_length
@@ -53,6 +55,39 @@ class WorkFork:
         return fork_bytes(self.fork)
 
 
+class Placed(Protocol):
+    """Where the work of a partition goes."""
+
+    @property
+    def partition(self) -> Partition:
+        """The partition."""
+
+    @property
+    def grid(self) -> Grid:
+        """The epoch axis it was planned for."""
+
+    @property
+    def axis(self) -> SignalAxis:
+        """The signal axis it was planned for."""
+
+
+@repeatable
+def open_fork_of(fork: bytes, placed: Placed, contents: Contents) -> WorkFork:
+    """As `open_work_fork`, of a group of any contents; nothing of it is emptied.
+
+    Raises
+    ------
+    StoreError
+        When the stored axis is not the one this partition was planned for.
+    """
+    copy = fork_of(fork)
+    group = zarr.open_group(copy.store, path=placed.partition.receiver, mode="r+")
+    variables = [spec.name for spec in contents.variables]
+    arrays = Patches.of(group, ("sid", *variables, *contents.written), [spec.name for spec in contents.joined])
+    _check_axes(arrays, placed, contents)
+    return WorkFork(copy, group, arrays)
+
+
 @repeatable
 def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     """Make a copy of the work fork, units to be made from nothing emptied, and hold the stored group against the rest.
@@ -62,13 +97,11 @@ def open_work_fork(fork: bytes, assignment: Assignment) -> WorkFork:
     StoreError
         When the stored axis is not the one this partition was planned for.
     """
-    copy = fork_of(fork)
-    group = zarr.open_group(copy.store, path=assignment.partition.receiver, mode="r+")
-    arrays = Patches.of(group, ("sid", *_VARIABLES, *OBSERVED_COORDINATES), _JOINED)
-    _check_axes(arrays, assignment)
+    work = open_fork_of(fork, assignment, RINEX)
     if assignment.rewritten:
-        empty_units(group, assignment.grid, assignment.rewritten.intersection(assignment.partition.stored_units))
-    return WorkFork(copy, group, arrays)
+        emptied = assignment.rewritten.intersection(assignment.partition.stored_units)
+        empty_units(work.group, assignment.grid, emptied)
+    return work
 
 
 def empty_units(group: zarr.Group, grid: Grid, units: Iterable[int]) -> None:
@@ -136,9 +169,9 @@ def write_coordinates(work: WorkFork, start: int, coordinates: Arrays, *, fresh:
     work.arrays.send(start, coordinates, fresh=fresh)
 
 
-def _check_axes(arrays: Patches, assignment: Assignment) -> None:
+def _check_axes(arrays: Patches, assignment: Placed, contents: Contents) -> None:
     key, planned = assignment.partition.key, assignment.axis
-    snr, signals = arrays.documents[VARIABLES[0].name], arrays.documents["sid"]["shape"][0]
+    snr, signals = arrays.documents[contents.variables[0].name], arrays.documents["sid"]["shape"][0]
     stored = arrays.read(["sid"], range(min(signals, len(planned.sids))))["sid"].tolist()
     if digest(stored) != planned.digest:
         msg = f"{key}: the stored signal axis is not the one this partition was planned for; start the run again"

@@ -1,0 +1,136 @@
+"""The ledger of a vod group: canvodpy's table, a row per unit made, beside the rows of the orbit files."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import zarr
+
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.grid import GPS_EPOCH
+from gnssice_batch.model.vod_values import MadeUnit, OrbitFacts
+from gnssice_batch.store.layout.codecs import encoding
+from gnssice_batch.store.layout.documents import Document, document_of, documents
+from gnssice_batch.store.layout.ledger import TABLE, TABLE_CHUNK_ROWS
+from gnssice_batch.store.layout.short_arrays import short_arrays
+
+ORBITS: Final = "metadata/orbits"
+ORBIT_CHUNK_ROWS: Final = 128
+ORBIT_VALUES: Final[Mapping[str, str]] = {
+    "uri": "path below vod.orbits.url",
+    "hash": "SHA-256",
+    "source": "broadcast or sp3",
+    "start": "first epoch, nanoseconds since 1980-01-06, GPS time",
+    "end": "last epoch, likewise",
+    "satellites": "number of satellites",
+    "size_bytes": "",
+    "etag": "what the archive says to notice a change",
+    "run": "the run that used it first",
+}
+
+UNIT_COLUMNS: Final[Mapping[str, str]] = {
+    "source_file_hashes": "str",
+    "source_gnss_stores": "str",
+    "start": "datetime64[ns]",
+    "end": "datetime64[ns]",
+    "snapshot_id": "str",
+    "action": "str",
+    "commit_msg": "str",
+    "run_id": "str",
+    "written_at": "str",
+    "write_strategy": "str",
+    "calculator_name": "str",
+    "attrs": "str",
+    "preprocessing": "str",
+    "epochs": "int64",
+}
+"""Columns of ``metadata/table`` of a vod group, those of canvodpy 1.0, a row per unit and run.
+
+`attrs` is a JSON object: ``orbits_digest``, of the orbit files that reach the unit.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VodLedger:
+    """What planning needs of a vod group's ledger."""
+
+    units: Mapping[int, MadeUnit] = field(default_factory=dict)
+    """By start of a unit, ns since 1980-01-06, how it was made last."""
+    orbits: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By path and etag of an orbit file its row; the last one where there are several."""
+    rows: int = 0
+    """Rows of ``metadata/orbits``."""
+
+
+def vod_ledger_documents() -> dict[str, Document]:
+    """The documents of the arrays of both tables, empty, by name."""
+    return {ORBITS: _orbits_document(), **{f"{TABLE}/{name}": _column(kind) for name, kind in UNIT_COLUMNS.items()}}
+
+
+@cache
+def _orbits_document() -> Document:
+    codecs = encoding("orbits", "str", profile="default", level=5)
+    attributes: dict[str, Any] = {"long_name": "Orbit files, a JSON object each", "values": dict(ORBIT_VALUES)}
+    words = {"dtype": "str", "chunks": (ORBIT_CHUNK_ROWS,), "fill_value": "", "attributes": attributes}
+    return document_of(("file",), codecs, **words)
+
+
+@cache
+def _column(kind: str) -> Document:
+    codecs = encoding("unit", kind, profile="default", level=5)
+    fill = "" if kind == "str" else None
+    return document_of(("unit",), codecs, dtype=kind, chunks=(TABLE_CHUNK_ROWS,), fill_value=fill)
+
+
+def read_vod_ledger(group: zarr.Group) -> VodLedger:
+    """The ledger of a vod group.
+
+    Raises
+    ------
+    StoreError
+        When there is none, or a row of it is no JSON object.
+    """
+    names = [f"{TABLE}/{name}" for name in ("start", "attrs", "epochs")]
+    found = documents(group, [ORBITS, *names])
+    cells = short_arrays(group, found)
+    starts, attributes, epochs = (cells[name] for name in names)
+    try:
+        made = {
+            _ns(start): MadeUnit(json.loads(told or "{}").get("orbits_digest", ""), int(count))
+            for start, told, count in zip(starts, attributes, epochs, strict=True)
+        }
+        rows = [json.loads(text) for text in cells[ORBITS]]
+    except ValueError as error:
+        msg = f"the ledger of {group.path!r} is no JSON: {error}"
+        raise StoreError(msg) from error
+    return VodLedger(made, {(row["uri"], row.get("etag", "")): number for number, row in enumerate(rows)}, len(rows))
+
+
+def orbit_texts(orbits: Iterable[OrbitFacts], run: str) -> list[str]:
+    """Rows of ``metadata/orbits`` as they are stored."""
+    return [
+        json.dumps(
+            {
+                "uri": one.uri,
+                "hash": one.sha256,
+                "source": one.source,
+                "start": one.start_ns,
+                "end": one.end_ns,
+                "satellites": one.satellites,
+                "size_bytes": one.size_bytes,
+                "etag": one.etag,
+                "run": run,
+            },
+            separators=(",", ":"),
+        )
+        for one in orbits
+    ]
+
+
+def _ns(value: Any) -> int:
+    """Nanoseconds since 1980-01-06 of a cell of the table, which counts from 1970."""
+    nanoseconds = value if isinstance(value, int) else int(np.datetime64(value, "ns").astype(np.int64))
+    return nanoseconds - int(GPS_EPOCH.astype(np.int64))
