@@ -19,8 +19,10 @@ from gnssice_batch.config.models import (
     Settings,
     Store,
 )
+from gnssice_batch.config.vod import Analysis, Orbits, Vod
 
 __all__ = [
+    "Analysis",
     "Archive",
     "Chunks",
     "Cluster",
@@ -29,11 +31,13 @@ __all__ = [
     "Icechunk",
     "Log",
     "Maintain",
+    "Orbits",
     "Reader",
     "Receiver",
     "Run",
     "Settings",
     "Store",
+    "Vod",
     "json_schema",
     "load",
 ]

@@ -96,12 +96,21 @@ def _refuse_static_keys(settings: Settings, written: Tree) -> None:
         for section, allowed in (
             ("archive", settings.archive.allow_static_credentials),
             ("store", settings.store.allow_static_credentials),
+            ("vod.orbits", settings.vod.orbits.allow_static_credentials),
         )
         if not allowed
-        for name in _static_keys(written.get(section))
+        for name in _static_keys(_section(written, section))
     ]
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def _section(written: Tree, path: str) -> Any:
+    """A section by its path; None where it is not written."""
+    found: Any = written
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def _static_keys(section: Any) -> list[str]:

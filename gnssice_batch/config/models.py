@@ -23,6 +23,7 @@ from gnssice_batch.config.values import (
     known_systems,
     lower_case,
 )
+from gnssice_batch.config.vod import Vod
 from gnssice_batch.errors import ConfigError
 from gnssice_batch.storage.listing import AT_ONCE
 from gnssice_batch.storage.options import check_options
@@ -329,6 +330,7 @@ class Settings(Section):
     )
     log: Log = Log()
     maintain: Maintain = Maintain()
+    vod: Vod = Field(default_factory=Vod, description="How vegetation optical depth is made of the observations.")
 
     @field_validator("attributes")
     @classmethod
@@ -356,13 +358,20 @@ class Settings(Section):
             raise ValueError(message)
         return self
 
-    def identity(self) -> str:
-        """Digest of everything that decides what a run writes and where; equal for starts that go on with one run."""
+    def identity(self, product: str = "rinex") -> str:
+        """Digest of everything that decides what a job writes and where; equal for starts that go on with one run.
+
+        Parameters
+        ----------
+        product
+            What the job makes.
+        """
         document = self.model_dump_json(
             exclude={
                 "cluster": True,
                 "log": True,
                 "maintain": True,
+                "vod": True,
                 "archive": {
                     "ahead_bytes",
                     "kept_bytes",
@@ -379,6 +388,9 @@ class Settings(Section):
                 "run": set(Run.model_fields) - {"branch", "overlap", "partition_units"},
             }
         )
+        if product == "vod":
+            keys = {"storage_options", "allow_static_credentials"}
+            document += self.vod.model_dump_json(exclude={"orbits": keys})
         return hashlib.sha256(document.encode()).hexdigest()
 
     def signal_overrides_of(self, receiver: str) -> Overrides:

@@ -7,7 +7,7 @@ from gnssice_batch.job.journal import Journal
 from gnssice_batch.log import logger
 from gnssice_batch.model.template import GroupTemplate, digest, unit_chunks
 from gnssice_batch.model.values import Done
-from gnssice_batch.store.reading.contents import stored_groups
+from gnssice_batch.store.reading.contents import stored_templates
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.writing.changes import Units
 from gnssice_batch.store.writing.conflicts import conflicts_at
@@ -40,8 +40,8 @@ def resume(repository: Repository, branch: str, journal: Journal) -> Resumed:
     if structure is None or not is_available(repository, structure):
         _drop(journal, done)
         return Resumed()
-    made = {name: group.template for name, group in stored_groups(repository, branch=structure.branch).items()}
-    before = {name: group.template for name, group in stored_groups(repository, structure.base).items()}
+    made = stored_templates(repository, branch=structure.branch)
+    before = stored_templates(repository, structure.base)
     done = _matching_axis(journal, done, made)
     units = {key: _units(made[one.partition.receiver], one) for key, one in done.items()}
     wanted = {name: (template, before.get(name)) for name, template in made.items()}

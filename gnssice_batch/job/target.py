@@ -63,7 +63,7 @@ def target_of(settings: config.Settings, retry: "Wish | None" = None, product: s
         tag=run.tag,
         journals=_folder(location, journals or f"{location.url}.runs"),
         reports=_folder(location, run.report_url) if run.report_url else None,
-        identity=settings.identity() + (f"{RETRY}{retry}" if retry else ""),
+        identity=settings.identity(product) + (f"{RETRY}{retry}" if retry else ""),
     )
 
 

@@ -364,6 +364,8 @@ class PartitionOutcome:
     """Ledger row of an earlier file to how many more of its epochs have another main source now."""
     not_mixed: Mapping[int, int] = field(default_factory=dict)
     """Ledger row of an earlier file to those of its displaced values that no file gives."""
+    kept: bytes = b""
+    """What another kind of job than a run keeps of its work, as JSON."""
     traffic: Traffic = field(default_factory=Traffic, compare=False)
     """What the worker's process has asked of object stores since its last result."""
     document: bytes = field(default=b"", compare=False)

@@ -6,7 +6,9 @@ from enum import StrEnum
 
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import Partition, SignalAxis, SourceFile
-from gnssice_batch.storage.traffic import Traffic
+
+type Position = tuple[float, float, float]
+"""Earth-fixed x, y, z in m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class OrbitFacts:
     end_ns: int
     """Last epoch, likewise."""
     satellites: int
+    fault: str = ""
+    """Why it could not be read; empty where it could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,18 @@ class VodAssignment:
     reference: SnrPlace
     snapshot: str
     """Of the rinex repository."""
-    position_m: tuple[float, float, float]
+    position_m: Position
     """ECEF position of the canopy receiver, which angles are seen from."""
     orbits: tuple[SourceFile, ...]
     """Files that reach the unit, sorted by path."""
     rows: tuple[int, ...]
     """Their rows of ``metadata/orbits``, as the plan foresees them."""
     orbits_digest: str
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The files that the partition takes."""
+        return self.orbits
 
     @property
     def unit(self) -> int:
@@ -93,12 +102,8 @@ class VodMade:
     snapshot: str
     """Of the rinex repository that it was made from."""
     orbits_digest: str
-    rows: tuple[int, ...]
-    """Rows of ``metadata/orbits`` that its `source_orbit` names."""
     orbits: tuple[OrbitFacts, ...] = ()
-    """Files that could be read."""
-    unreadable: Mapping[str, str] = field(default_factory=dict)
-    """By path of an orbit file why it could not be read."""
+    """Of the files that reach it, in their order."""
     hashes: Mapping[str, str] = field(default_factory=dict)
     """By receiver the hash of its SNR in the unit."""
     pairs: int = 0
@@ -112,4 +117,3 @@ class VodMade:
     """First and last epoch with VOD."""
     without_orbits: Mapping[str, int] = field(default_factory=dict)
     """By satellite system how many satellites with pairs have no orbit."""
-    traffic: Traffic = field(default_factory=Traffic, compare=False)

@@ -17,6 +17,12 @@ from gnssice_batch.store.layout.documents import Document, document_of, document
 from gnssice_batch.store.layout.ledger import TABLE, TABLE_CHUNK_ROWS
 from gnssice_batch.store.layout.short_arrays import short_arrays
 
+RINEX_SNAPSHOT: Final = "rinex_snapshot"
+"""Attribute: version of the observations that a group was brought up to."""
+POSITION: Final = "position_xyz_m"
+"""Attribute: ECEF position that the angles are seen from."""
+WAITING: Final = "units_without_orbits"
+"""Attribute: starts of units, ns since 1980-01-06, that have no orbits yet for what has changed in them."""
 ORBITS: Final = "metadata/orbits"
 ORBIT_CHUNK_ROWS: Final = 128
 ORBIT_VALUES: Final[Mapping[str, str]] = {
@@ -29,6 +35,7 @@ ORBIT_VALUES: Final[Mapping[str, str]] = {
     "size_bytes": "",
     "etag": "what the archive says to notice a change",
     "run": "the run that used it first",
+    "fault": "why it could not be read; empty where it could",
 }
 
 UNIT_COLUMNS: Final[Mapping[str, str]] = {
@@ -106,28 +113,28 @@ def read_vod_ledger(group: zarr.Group) -> VodLedger:
     except ValueError as error:
         msg = f"the ledger of {group.path!r} is no JSON: {error}"
         raise StoreError(msg) from error
-    return VodLedger(made, {(row["uri"], row.get("etag", "")): number for number, row in enumerate(rows)}, len(rows))
+    known = {(row["uri"], row.get("etag", "")): number for number, row in enumerate(rows) if "uri" in row}
+    return VodLedger(made, known, len(rows))
 
 
-def orbit_texts(orbits: Iterable[OrbitFacts], run: str) -> list[str]:
-    """Rows of ``metadata/orbits`` as they are stored."""
-    return [
-        json.dumps(
-            {
-                "uri": one.uri,
-                "hash": one.sha256,
-                "source": one.source,
-                "start": one.start_ns,
-                "end": one.end_ns,
-                "satellites": one.satellites,
-                "size_bytes": one.size_bytes,
-                "etag": one.etag,
-                "run": run,
-            },
-            separators=(",", ":"),
-        )
-        for one in orbits
-    ]
+def orbit_texts(orbits: Iterable[OrbitFacts | None], run: str) -> list[str]:
+    """Rows of ``metadata/orbits`` as they are stored; None for one that stands for no file."""
+    return [json.dumps(_orbit_row(one, run) if one else {}, separators=(",", ":")) for one in orbits]
+
+
+def _orbit_row(one: OrbitFacts, run: str) -> dict[str, object]:
+    row = {
+        "uri": one.uri,
+        "hash": one.sha256,
+        "source": one.source,
+        "start": one.start_ns,
+        "end": one.end_ns,
+        "satellites": one.satellites,
+        "size_bytes": one.size_bytes,
+        "etag": one.etag,
+        "run": run,
+    }
+    return {**row, "fault": one.fault} if one.fault else row
 
 
 def _ns(value: Any) -> int:

@@ -87,6 +87,22 @@ def stored_groups(repository: Repository, snapshot: str | None = None, branch: s
 
 
 @repeatable
+def stored_templates(
+    repository: Repository, snapshot: str | None = None, branch: str = MAIN
+) -> dict[str, GroupTemplate]:
+    """The template of every group of this program at a snapshot, or at the head of a branch.
+
+    Raises
+    ------
+    StoreError
+        When a group that says that this program made it is not what it makes.
+    """
+    with _root(repository, branch, snapshot) as root:
+        groups = _members(root)[0]
+        return dict(zip(groups, together(partial(read_template, group) for group in groups.values()), strict=True))
+
+
+@repeatable
 def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str | None = None) -> tuple[str, ...]:
     """The receivers that have a group at the head of a branch, or at a snapshot, sorted.
 

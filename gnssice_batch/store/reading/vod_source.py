@@ -1,0 +1,87 @@
+"""What of the observations vod is made from has changed between two snapshots, by write unit."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import icechunk
+from zarr.core.sync import sync
+
+from gnssice_batch.model.template import GroupTemplate
+from gnssice_batch.store.faults import as_store_errors, repeatable
+from gnssice_batch.store.reading.cells import cells_in
+from gnssice_batch.store.reading.snr import SNR
+from gnssice_batch.store.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The write units of receivers whose SNR is another one than at an earlier snapshot."""
+
+    units: Mapping[str, frozenset[int]]
+    """By receiver, on its axis as it is now."""
+    everything: str = ""
+    """Why it can't be told, so that all of them count, in a sentence; empty where it can."""
+
+
+@repeatable
+def units_with_snr(repository: Repository, snapshot: str, receivers: Iterable[str]) -> dict[str, frozenset[int]]:
+    """By receiver the write units in which any SNR is stored; nothing of it is read."""
+    session = repository.handle.readonly_session(snapshot_id=snapshot)
+
+    async def found(receiver: str) -> frozenset[int]:
+        return frozenset([index[0] async for index in session.chunk_coordinates(f"/{receiver}/{SNR}")])
+
+    return {receiver: sync(found(receiver)) for receiver in receivers}
+
+
+def changed_since(
+    repository: Repository, since: str, snapshot: str, receivers: Collection[str], now: Mapping[str, GroupTemplate]
+) -> Changed:
+    """Write units of receivers whose SNR was changed after one snapshot, up to another one.
+
+    Parameters
+    ----------
+    now
+        The receivers' groups at the later snapshot.
+
+    Raises
+    ------
+    StoreError
+        When storage fails.
+    """
+    if since == snapshot:
+        return Changed(dict.fromkeys(receivers, frozenset()))
+    with as_store_errors(repository.url):
+        if not _leads_to(repository, since, snapshot):
+            gone = f"version {since} of {repository.url} has expired, or the branch was set back before it"
+            return Changed({}, gone)
+        earlier = _paths_at(repository, since, receivers)
+        for receiver in receivers:
+            before = cells_in(repository, since, receiver).template if receiver in earlier else None
+            if before and before.grid.origin_ns != now[receiver].grid.origin_ns:
+                return Changed({}, f"the axis of {receiver} begins at another time")
+        difference = repository.handle.diff(from_snapshot_id=since, to_snapshot_id=snapshot)
+    new = {str(path) for path in difference.new_arrays}
+    for receiver in receivers:
+        if receiver in earlier and f"/{receiver}/{SNR}" in new:
+            return Changed({}, f"the group {receiver} was made anew")
+    return Changed({receiver: _units(difference, receiver) for receiver in receivers})
+
+
+@repeatable
+def _leads_to(repository: Repository, since: str, snapshot: str) -> bool:
+    return any(str(entry.id) == since for entry in repository.handle.ancestry(snapshot_id=snapshot))
+
+
+def _paths_at(repository: Repository, snapshot: str, receivers: Iterable[str]) -> frozenset[str]:
+    """Those of the receivers that a snapshot has."""
+    session = repository.handle.readonly_session(snapshot_id=snapshot)
+
+    async def found() -> frozenset[str]:
+        return frozenset([name for name in receivers if await session.store.exists(f"{name}/zarr.json")])
+
+    return sync(found())
+
+
+def _units(difference: icechunk.Diff, receiver: str) -> frozenset[int]:
+    return frozenset(index[0] for index in difference.updated_chunks.get(f"/{receiver}/{SNR}", ()))

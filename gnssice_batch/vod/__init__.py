@@ -1,0 +1,1 @@
+"""Vegetation optical depth of pairs of receivers: planned, then made unit by unit on workers."""
