@@ -5,13 +5,13 @@ The only package that knows pydantic and YAML, and the only one that is handed t
 
 from gnssice_batch.config.cluster import Cluster
 from gnssice_batch.config.grid import Grid
+from gnssice_batch.config.icechunk import Icechunk
 from gnssice_batch.config.loading import json_schema, load
 from gnssice_batch.config.maintain import Maintain
 from gnssice_batch.config.models import (
     Archive,
     Chunks,
     Encoding,
-    Icechunk,
     Log,
     Reader,
     Receiver,

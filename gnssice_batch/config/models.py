@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from gnssice_batch.config.cluster import Cluster
 from gnssice_batch.config.grid import Grid
+from gnssice_batch.config.icechunk import Icechunk
 from gnssice_batch.config.looking import looks_below
 from gnssice_batch.config.maintain import Maintain
 from gnssice_batch.config.section import Section
@@ -33,7 +34,6 @@ from gnssice_batch.storage.urls import below, path_within, place, refuse_secrets
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _RESERVED = frozenset({"zarr.json"})
 """What Zarr keeps for itself."""
-_GZIP_LEVELS = 9
 MOST_EPOCHS = 10_000_000
 """Of a write unit: more than a day at 100 Hz."""
 
@@ -174,39 +174,6 @@ class Store(Section):
     def _belongs_together(self) -> Self:
         with _as_value_errors():
             check_store(self.url, self.storage_options)
-        return self
-
-
-class Icechunk(Section):
-    """How arrays are compressed and how Icechunk stores and fetches chunks."""
-
-    compression_algorithm: Literal["zstd", "gzip"] = Field(
-        "zstd", description="Codec of the arrays in the default encoding."
-    )
-    compression_level: int = Field(5, ge=1, le=22, description="Level of that codec.")
-    inline_threshold: int = Field(
-        512, ge=0, le=65535, description="Chunks below this many bytes are kept in the manifest."
-    )
-    get_concurrency: int = Field(
-        1, ge=1, le=65535, description="Concurrent requests for one chunk; a run-time setting."
-    )
-    max_concurrent_requests: int = Field(
-        256, ge=1, le=65535, description="Requests under way; at run time, as all that follow."
-    )
-    requests_per_object: int = Field(18, ge=1, le=65535, description="Of them for the parts of one large object.")
-    request_bytes: Size = Field(12 << 20, ge=1, description="Size of such a part; bytes, or with a unit.")
-    max_tries: int = Field(
-        12, ge=1, le=65535, description="How often a request is made that fails or is told to slow down."
-    )
-    max_backoff_s: float = Field(20, gt=0, le=86400, description="Longest pause between them; they grow from 0.1 s on.")
-    connect_timeout_s: float = Field(5, gt=0, le=86400, description="S3: seconds until a connection must stand.")
-    read_timeout_s: float = Field(30, gt=0, le=86400, description="S3: seconds until an answer must begin.")
-
-    @model_validator(mode="after")
-    def _level_exists(self) -> Self:
-        if self.compression_algorithm == "gzip" and self.compression_level > _GZIP_LEVELS:
-            message = f"compression_level of gzip should be {_GZIP_LEVELS} at most"
-            raise ValueError(message)
         return self
 
 

@@ -53,7 +53,9 @@ class Vod(Section):
         default_factory=dict,
         description="Name of an analysis to its receivers; empty: every canopy_* against every reference_*.",
     )
-    orbits: Orbits = Field(default_factory=Orbits, description="Where the satellites' orbits are told.")
+    orbits: Orbits = Field(
+        default_factory=lambda: Orbits.model_validate({}), description="Where the satellites' orbits are told."
+    )
     position: Literal["header"] | tuple[float, float, float] = Field(
         "header",
         description="Position of the canopy receiver, ECEF in m; header: as the header of its first file says.",

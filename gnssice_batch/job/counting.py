@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from gnssice_batch import log
 from gnssice_batch.errors import Reason
-from gnssice_batch.model.values import Assignment, Done, FileOutcome, PartitionOutcome, Status
+from gnssice_batch.model.values import Done, FileOutcome, Partition, PartitionOutcome, SourceFile, Status
 from gnssice_batch.storage.traffic import Traffic
 
 WORKER_S: Final = 600.0
@@ -60,6 +60,18 @@ class Progress(Protocol):
         """Where the Dask dashboard is."""
 
 
+class Planned(Protocol):
+    """A partition that a plan has."""
+
+    @property
+    def partition(self) -> Partition:
+        """The partition."""
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """Files that it takes."""
+
+
 class Counting:
     """Counts what a run does, and tells it to a `Progress`; the log learns from it which run and stage it is of."""
 
@@ -81,7 +93,7 @@ class Counting:
         log.note(run=run, phase="list")
         self._told.counted(self.counts())
 
-    def plan(self, assignments: Iterable[Assignment], finished: Mapping[str, Done], resumed: int) -> None:
+    def plan(self, assignments: Iterable[Planned], finished: Mapping[str, Done], resumed: int) -> None:
         """The run has a plan, perhaps another one than before.
 
         Parameters

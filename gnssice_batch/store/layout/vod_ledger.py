@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
-import numpy as np
 import zarr
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.model.grid import GPS_EPOCH
 from gnssice_batch.model.vod_values import MadeUnit, OrbitFacts
 from gnssice_batch.store.layout.codecs import encoding
 from gnssice_batch.store.layout.documents import Document, document_of, documents
@@ -56,7 +54,8 @@ UNIT_COLUMNS: Final[Mapping[str, str]] = {
 }
 """Columns of ``metadata/table`` of a vod group, those of canvodpy 1.0, a row per unit and run.
 
-`attrs` is a JSON object: ``orbits_digest``, of the orbit files that reach the unit.
+`attrs` is a JSON object: ``unit_start_ns``, since 1980-01-06; ``orbits_digest``, of the orbit files that reach the
+unit; ``rinex_snapshot``; counts of ``pairs`` and ``values``; satellites ``without_orbits`` by system.
 """
 
 
@@ -100,14 +99,16 @@ def read_vod_ledger(group: zarr.Group) -> VodLedger:
     StoreError
         When there is none, or a row of it is no JSON object.
     """
-    names = [f"{TABLE}/{name}" for name in ("start", "attrs", "epochs")]
+    names = [f"{TABLE}/{name}" for name in ("attrs", "epochs")]
     found = documents(group, [ORBITS, *names])
     cells = short_arrays(group, found)
-    starts, attributes, epochs = (cells[name] for name in names)
+    attributes, epochs = (cells[name] for name in names)
     try:
+        told = [json.loads(text or "{}") for text in attributes]
         made = {
-            _ns(start): MadeUnit(json.loads(told or "{}").get("orbits_digest", ""), int(count))
-            for start, told, count in zip(starts, attributes, epochs, strict=True)
+            int(one["unit_start_ns"]): MadeUnit(str(one.get("orbits_digest", "")), int(count))
+            for one, count in zip(told, epochs, strict=True)
+            if "unit_start_ns" in one
         }
         rows = [json.loads(text) for text in cells[ORBITS]]
     except ValueError as error:
@@ -135,9 +136,3 @@ def _orbit_row(one: OrbitFacts, run: str) -> dict[str, object]:
         "run": run,
     }
     return {**row, "fault": one.fault} if one.fault else row
-
-
-def _ns(value: Any) -> int:
-    """Nanoseconds since 1980-01-06 of a cell of the table, which counts from 1970."""
-    nanoseconds = value if isinstance(value, int) else int(np.datetime64(value, "ns").astype(np.int64))
-    return nanoseconds - int(GPS_EPOCH.astype(np.int64))

@@ -52,7 +52,7 @@ def changed_since(
     if since == snapshot:
         return Changed(dict.fromkeys(receivers, frozenset()))
     with as_store_errors(repository.url):
-        if not _leads_to(repository, since, snapshot):
+        if not leads_to(repository, since, snapshot):
             gone = f"version {since} of {repository.url} has expired, or the branch was set back before it"
             return Changed({}, gone)
         earlier = _paths_at(repository, since, receivers)
@@ -69,7 +69,8 @@ def changed_since(
 
 
 @repeatable
-def _leads_to(repository: Repository, since: str, snapshot: str) -> bool:
+def leads_to(repository: Repository, since: str, snapshot: str) -> bool:
+    """Whether a snapshot is in the history of another one."""
     return any(str(entry.id) == since for entry in repository.handle.ancestry(snapshot_id=snapshot))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain
 
 import icechunk
@@ -64,7 +65,9 @@ def differences(found: Units, *expected: Units) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def coordinate_differences(found: Units, structure: Units, planned: Units, template: GroupTemplate) -> tuple[str, ...]:
+def coordinate_differences(
+    found: Units, structure: Units, planned: Units, template: GroupTemplate, empty: AbstractSet[int] = frozenset()
+) -> tuple[str, ...]:
     """One sentence for every coordinate of a group whose changed chunks are not those of its written units.
 
     A chunk of nothing but the fill value is not stored, so they have to lie within these units; but in each of them
@@ -76,6 +79,8 @@ def coordinate_differences(found: Units, structure: Units, planned: Units, templ
         What the structure writes or moves.
     planned
         The write units, as `unit_chunks` gives them.
+    empty
+        Those of them that hold nothing any more.
     """
     contents = template.contents
     units = {unit for unit, _ in planned.get(f"/{template.receiver}/{contents.variables[0].name}", ())}
@@ -86,7 +91,7 @@ def coordinate_differences(found: Units, structure: Units, planned: Units, templ
         path = f"/{template.receiver}/{name}"
         here, moved = found.get(path, frozenset()), structure.get(path, frozenset())
         outside = frozenset(index for index in here - moved if index[0] // chunks not in units)
-        without = units - {index[0] // chunks for index in here} if name == contents.written[0] else set()
+        without = units - empty - {index[0] // chunks for index in here} if name == contents.written[0] else set()
         sentences += [
             f"{path}: {_some(outside, 'outside the written units')}" if outside else "",
             f"{path}: {_some(moved - here, 'missing')}" if moved - here else "",

@@ -141,19 +141,43 @@ def append_rows(root: zarr.Group, news: Mapping[str, NewRows], provenance: Prove
     for receiver, its in news.items():
         _change_older(root, receiver, its, chunks, migrates=not _is_array(stored[_name(receiver, PATH)]))
     there = _documents(root, [receiver for receiver, its in news.items() if its.outcomes])
-    longer: dict[str, Document] = {}
-    cells: dict[str, tuple[int, npt.NDArray[Any]]] = {}
+    found: dict[str, tuple[int, npt.NDArray[Any]]] = {}
     for receiver in (receiver for receiver, its in news.items() if its.outcomes):
-        for name, (first, values) in _columns(receiver, news[receiver], there, provenance).items():
-            longer[name] = with_shape(there[name], (first + len(values),))
-            if there[name]["data_type"] != "string" or (values != there[name]["fill_value"]).any():
-                cells[name] = first, values
+        found |= _columns(receiver, news[receiver], there, provenance)
+    for path, written in append_cells(root, there, found).items():
+        chunks[path] = chunks.get(path, frozenset()) | written
+    return chunks
+
+
+def append_cells(
+    root: zarr.Group, there: Mapping[str, Document], news: Mapping[str, tuple[int, npt.NDArray[Any]]]
+) -> Chunks:
+    """Make arrays of one dimension longer; text that is nothing but the fill value is not stored.
+
+    Parameters
+    ----------
+    there
+        Documents of the arrays.
+    news
+        By array where its new values begin, and these.
+
+    Returns
+    -------
+    mapping
+        By path of an array its chunks that are written.
+    """
+    longer = {name: with_shape(there[name], (first + len(values),)) for name, (first, values) in news.items()}
+    cells = {
+        name: (first, values)
+        for name, (first, values) in news.items()
+        if there[name]["data_type"] != "string" or (values != there[name]["fill_value"]).any()
+    }
     put_documents(root, longer)
     Patches(root, longer).write_each(cells, empties=True)
+    chunks: Chunks = {}
     for name, (first, values) in cells.items():
         length = there[name]["chunk_grid"]["configuration"]["chunk_shape"][0]
-        path = f"/{root.path}/{name}".replace("//", "/")
-        chunks[path] = chunks.get(path, frozenset()) | _chunks(first, len(values), length)
+        chunks[f"/{root.path}/{name}".replace("//", "/")] = _chunks(first, len(values), length)
     return chunks
 
 
@@ -216,12 +240,12 @@ def _columns(
     """By array where its new values begin, and these."""
     path, taken = _name(receiver, PATH), its.taken
     texts = texts_of(_file_row(outcome, provenance) for outcome in its.outcomes)
-    found = {path: (there[path]["shape"][0], _cells(texts, "str"))}
+    found = {path: (there[path]["shape"][0], column_cells(texts, "str"))}
     if taken:
         first = there[_name(receiver, TABLE, "index")]["shape"][0]
         rows = [_table_row(first + number, outcome, provenance) for number, outcome in enumerate(taken)]
         for name, dtype in TABLE_COLUMNS.items():
-            found[_name(receiver, TABLE, name)] = first, _cells([row[name] for row in rows], dtype)
+            found[_name(receiver, TABLE, name)] = first, column_cells([row[name] for row in rows], dtype)
     return found
 
 
@@ -252,7 +276,7 @@ def _chunks(first: int, rows: int, rows_of_a_chunk: int) -> frozenset[tuple[int,
     )
 
 
-def _cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
+def column_cells(values: Sequence[object], dtype: str) -> npt.NDArray[Any]:
     """Values of a column as they are stored; times are nanoseconds since 1980-01-06."""
     if dtype == "str":
         return np.array(values, np.dtypes.StringDType())

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from gnssice_batch.canopy.analyses import Pair
+from gnssice_batch.canopy.orbit_files import OrbitFiles, digest
 from gnssice_batch.log import logger
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import SourceFile
 from gnssice_batch.store.reading.vod_groups import VodGroup
 from gnssice_batch.store.reading.vod_source import Changed, changed_since
 from gnssice_batch.store.repository import Repository
-from gnssice_batch.vod.analyses import Pair
-from gnssice_batch.vod.orbit_files import OrbitFiles, digest
 
 _log = logger(__name__)
 

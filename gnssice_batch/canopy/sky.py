@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.archive.listing import ArchiveAccess
+from gnssice_batch.canopy.orbit_files import MARGIN_NS, NODE_STEP_NS
 from gnssice_batch.errors import ReadError
 from gnssice_batch.model.values import SourceFile
 from gnssice_batch.model.vod_values import OrbitFacts
 from gnssice_batch.orbits import Ephemerides, Nodes, joined, merged, nodes, read_nav, read_sp3
-from gnssice_batch.vod.orbit_files import MARGIN_NS, NODE_STEP_NS
 
 _FILES_KEPT: Final = 512
 """Parsed files that a process keeps: those of two units of whole days, told by quarter hours, of two receivers."""

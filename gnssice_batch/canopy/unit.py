@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from gnssice_batch.canopy.cells import Floats, VodCells, vod_cells
+from gnssice_batch.canopy.sky import OrbitAccess, Told, nodes_over, read_orbits
 from gnssice_batch.log import scope
 from gnssice_batch.model.values import PartitionOutcome
 from gnssice_batch.model.vod_contents import SOURCE_ORBIT, VOD
@@ -19,8 +21,6 @@ from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.store.reading.snr import snr_of
 from gnssice_batch.store.writing.units import open_fork_of, write_coordinates, write_epochs
-from gnssice_batch.vod.cells import Floats, VodCells, vod_cells
-from gnssice_batch.vod.sky import OrbitAccess, Told, nodes_over, read_orbits
 
 _KIB: Final = 1024
 

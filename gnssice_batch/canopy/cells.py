@@ -1,6 +1,5 @@
 """Vegetation optical depth of one unit, as dense arrays: pure."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ import numpy.typing as npt
 
 from gnssice_batch.model.vod_values import Position
 from gnssice_batch.orbits import Nodes, angles, smooth
+from gnssice_batch.vod import vod as optical_depth
 
 type Floats = npt.NDArray[np.float32]
 
-_NEPERS_PER_DB: Final = math.log(10) / 10
 _SATELLITES_AT_ONCE: Final = 8
 """Positions of these are in memory at a time, in double precision."""
 
@@ -74,8 +73,7 @@ def vod_cells(
 
     Notes
     -----
-    ``VOD = -ln(10^((SNR_canopy - SNR_reference) / 10)) cos(theta)`` (Humphrey and Frankenberg 2023, equation 4):
-    nothing is clipped, and no elevation is cut off but the horizon.
+    Nothing is clipped, and no elevation is cut off but the horizon.
     """
     arrays = [np.full(canopy.shape[::-1], np.nan, np.float32).T for _ in range(3)]
     vod, theta, phi = arrays
@@ -88,14 +86,12 @@ def vod_cells(
         for place, sv in enumerate(some):
             seen, around = zenith[:, place], azimuth[:, place]
             known, above = np.isfinite(seen), seen <= np.pi / 2
-            scale = -_NEPERS_PER_DB * np.cos(seen)
             both = 0
             for column in columns[sv]:
                 kept = there[:, column] & above
                 theta[kept, column], phi[kept, column] = seen[kept], around[kept]
-                difference = canopy[:, column].astype(np.float64) - reference[:, column]
-                both += int(np.isfinite(difference).sum())
-                vod[kept, column] = (difference * scale)[kept]
+                both += int((there[:, column] & ~np.isnan(reference[:, column])).sum())
+                vod[kept, column] = optical_depth(canopy[kept, column], reference[kept, column], seen[kept])
             pairs += both
             found += bool(both) and bool(known.any())
             lost[sv[:1]] += bool(both) and not known.any()

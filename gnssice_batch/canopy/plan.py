@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gnssice_batch import config
+from gnssice_batch.canopy.analyses import Pair
+from gnssice_batch.canopy.backlog import Backlog
 from gnssice_batch.errors import PlanError
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import GroupTemplate, signal_axis, task_memory_bytes
@@ -15,8 +17,6 @@ from gnssice_batch.planning.plan import partition_key
 from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.store.layout.vod_ledger import POSITION, VodLedger
 from gnssice_batch.store.reading.vod_groups import VodGroup
-from gnssice_batch.vod.analyses import Pair
-from gnssice_batch.vod.backlog import Backlog
 
 type Numbers = Mapping[tuple[str, str], int]
 """By path and etag of an orbit file its row of ``metadata/orbits``."""
@@ -40,6 +40,10 @@ class VodPlan:
     def name(self) -> str:
         """Name of the group."""
         return self.template.receiver
+
+    def key(self, start_ns: int) -> str:
+        """Key of the unit that begins there."""
+        return partition_key(self.pair.analysis.name, start_ns)
 
     @property
     def changes_structure(self) -> bool:

@@ -1,6 +1,6 @@
 """The analyses of a site: which receivers they compare, on which axes, seen from where."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
@@ -40,15 +40,22 @@ class Pair:
         return _place(self.reference)
 
 
-def pairs_of(settings: config.Vod, repository: Repository, snapshot: str, receivers: Iterable[str]) -> tuple[Pair, ...]:
+def pairs_of(
+    settings: config.Vod, repository: Repository, snapshot: str, receivers: Iterable[str], only: Collection[str] = ()
+) -> tuple[Pair, ...]:
     """The analyses that the settings want, held against the receivers at a snapshot.
+
+    Parameters
+    ----------
+    only
+        Names of those that are wanted; empty: all.
 
     Raises
     ------
     PlanError
         Listing what is wrong with all of them: receivers that are not there, grids that differ, no position.
     """
-    wanted = analyses_of(settings, receivers)
+    wanted = _chosen(analyses_of(settings, receivers), only)
     there = set(receivers)
     faults = [
         f"vod.analyses.{one.name}: there is no receiver {name!r} in {repository.url}; it has {', '.join(sorted(there))}"
@@ -85,6 +92,15 @@ def analyses_of(settings: config.Vod, receivers: Iterable[str]) -> tuple[Analysi
         msg = f"no receiver is called {CANOPY}* and another {REFERENCE}* ({has}): name the pairs in vod.analyses"
         raise PlanError([msg])
     return found
+
+
+def _chosen(analyses: tuple[Analysis, ...], only: Collection[str]) -> tuple[Analysis, ...]:
+    names = [one.name for one in analyses]
+    unknown = sorted(set(only).difference(names))
+    if unknown:
+        msg = f"there is no analysis {' or '.join(map(repr, unknown))}; there are {', '.join(names)}"
+        raise PlanError([msg])
+    return tuple(one for one in analyses if not only or one.name in only)
 
 
 def _pair(analysis: Analysis, groups: Mapping[str, StoredCells], wanted: str | Position, faults: list[str]) -> Pair:
