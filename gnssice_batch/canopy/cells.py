@@ -26,7 +26,7 @@ class VodCells:
     vod: Floats
     """(N, S), NaN where it is missing."""
     theta: Floats
-    """(N, S) rad from the zenith, NaN where the canopy has no SNR, and below the horizon."""
+    """(N, S) rad from the zenith, NaN where the canopy has no SNR, below the horizon, and without any pair at all."""
     phi: Floats
     """(N, S) rad from north over east, likewise."""
     pairs: int
@@ -95,4 +95,6 @@ def vod_cells(
             pairs += both
             found += bool(both) and bool(known.any())
             lost[sv[:1]] += bool(both) and not known.any()
+    if not pairs:
+        theta[:], phi[:] = np.nan, np.nan
     return VodCells(vod, theta, phi, pairs, +lost, found)
