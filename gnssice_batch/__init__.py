@@ -4,7 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gnssice_batch.api import export, inspect, load_settings, plan, run, status, verify
+    from gnssice_batch.api import (
+        export,
+        inspect,
+        load_settings,
+        plan,
+        plan_vod,
+        run,
+        run_vod,
+        status,
+        verify,
+        vod_status,
+    )
     from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
@@ -26,10 +37,13 @@ if TYPE_CHECKING:
     from gnssice_batch.job.counting import Counts, Progress
     from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
     from gnssice_batch.job.report import Proof, RunReport
+    from gnssice_batch.job.vod_preview import AnalysisPlan, VodPlanSummary
+    from gnssice_batch.job.vod_report import AnalysisReport, VodProof, VodReport
     from gnssice_batch.model.grid import Grid
     from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Span, Status, Tally
     from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
     from gnssice_batch.operate.verification import StoreReport
+    from gnssice_batch.operate.vod_status import AnalysisStatus, VodStatus
     from gnssice_batch.planning.plan import Totals
     from gnssice_batch.rinex.header.values import Header
     from gnssice_batch.store.icechunk_store import IcechunkStore
@@ -44,6 +58,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccessDeniedError",
+    "AnalysisPlan",
+    "AnalysisReport",
+    "AnalysisStatus",
     "ArchiveError",
     "ConfigError",
     "Counts",
@@ -86,6 +103,10 @@ __all__ = [
     "Totals",
     "Transaction",
     "Version",
+    "VodPlanSummary",
+    "VodProof",
+    "VodReport",
+    "VodStatus",
     "Withheld",
     "__version__",
     "export",
@@ -94,13 +115,16 @@ __all__ = [
     "load_settings",
     "open_dataset",
     "plan",
+    "plan_vod",
     "run",
+    "run_vod",
     "status",
     "verify",
+    "vod_status",
 ]
 
 _PLACES = {
-    "api": "export inspect load_settings plan run status verify",
+    "api": "export inspect load_settings plan plan_vod run run_vod status verify vod_status",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
     "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError PlanError "
@@ -110,10 +134,13 @@ _PLACES = {
     "job.counting": "Counts Progress",
     "job.preview": "PlanSummary ReceiverPlan",
     "job.report": "Proof RunReport",
+    "job.vod_preview": "AnalysisPlan VodPlanSummary",
+    "job.vod_report": "AnalysisReport VodProof VodReport",
     "model.grid": "Grid",
     "model.values": "FileFacts FileOutcome Refusal SourceFile Span Status Tally",
     "operate.status": "ReceiverStatus StoreStatus",
     "operate.verification": "StoreReport",
+    "operate.vod_status": "AnalysisStatus VodStatus",
     "planning.plan": "Totals",
     "rinex.header.values": "Header",
     "store.icechunk_store": "IcechunkStore",

@@ -112,7 +112,7 @@ def plan(
     from gnssice_batch.job.preview import preview
     from gnssice_batch.planning.part import part_of
 
-    return preview(_settings(settings), progress, part_of(receivers, since, limit))
+    return preview(settings_at(settings), progress, part_of(receivers, since, limit))
 
 
 def run(
@@ -162,7 +162,7 @@ def run(
     from gnssice_batch.job.run import run as run_job
     from gnssice_batch.planning.part import part_of
 
-    return run_job(_settings(settings), progress, part_of(receivers, since, limit))
+    return run_job(settings_at(settings), progress, part_of(receivers, since, limit))
 
 
 def status(settings: "Settings | str | Path") -> "StoreStatus":
@@ -194,7 +194,7 @@ def status(settings: "Settings | str | Path") -> "StoreStatus":
     """
     from gnssice_batch.operate.status import store_status
 
-    return store_status(_settings(settings))
+    return store_status(settings_at(settings))
 
 
 def verify(
@@ -237,7 +237,7 @@ def verify(
     """
     from gnssice_batch.operate.verification import verify_store
 
-    return verify_store(_settings(settings), sample, receivers, progress)
+    return verify_store(settings_at(settings), sample, receivers, progress)
 
 
 def export(  # noqa: PLR0913 - what is exported, which version of it, in what form, where to
@@ -306,7 +306,7 @@ def export(  # noqa: PLR0913 - what is exported, which version of it, in what fo
     from gnssice_batch.operate.export import export_receiver
 
     choice = choice_of(file_format, compress, each, since, until, overwrite=overwrite)
-    return export_receiver(target_of(_settings(settings)), receiver, Path(folder), choice, version, progress)
+    return export_receiver(target_of(settings_at(settings)), receiver, Path(folder), choice, version, progress)
 
 
 def inspect(file: str | Path | bytes, name: str = "") -> "Inspection":
@@ -355,5 +355,5 @@ def _content(path: str) -> bytes:
     return ArchiveAccess(Folder(folder or ("/" if path.startswith("/") else "."))).fetch(name)
 
 
-def _settings(settings: "Settings | str | Path") -> "Settings":
-    return load_settings(settings) if isinstance(settings, str | Path) else settings
+def settings_at(settings: "Settings | str | Path") -> "Settings":
+    return loadsettings_at(settings) if isinstance(settings, str | Path) else settings

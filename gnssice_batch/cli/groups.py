@@ -11,7 +11,7 @@ VERSIONS: Final = "Versions of a store"
 MEND: Final = "Mend and tidy a store"
 TOOLS: Final = "Tools"
 PODS: Final = "For pods"
-_FIRST: Final = ("init", "doctor", "plan", "run", "status", "verify", "repair", "versions", "diff")
+_FIRST: Final = ("init", "doctor", "plan", "run", "vod", "status", "verify", "repair", "versions", "diff")
 GROUPS: Final = (INGEST, LOOK, VERSIONS, MEND, TOOLS, PODS)
 
 EPILOG: Final = """Example:

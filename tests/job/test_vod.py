@@ -192,6 +192,6 @@ def test_a_receiver_that_is_not_there_is_named(made):
 
 def test_the_group_is_where_canopy_users_look_for_it(once):
     _, chosen, _ = once
-    assert GROUP == f"tau_omega/{ANALYSIS}"
+    assert f"tau_omega/{ANALYSIS}" == GROUP
     assert group(chosen).attrs["calculator"] == "tau_omega"
     assert group(chosen).attrs["calculator_params"] == "{}"

@@ -21,9 +21,7 @@ UNIT_NS = 720 * 30 * SECOND_NS
 
 def plan(days=1.0, start=date(2025, 1, 1), **changes):
     """A quiet sky over an even canopy; files of two hours."""
-    wanted = SimulationPlan(
-        network(2, DEPTH), start, days, 30, 7200, "GREC", "rnx", gap_fraction=0, outage_fraction=0
-    )
+    wanted = SimulationPlan(network(2, DEPTH), start, days, 30, 7200, "GREC", "rnx", gap_fraction=0, outage_fraction=0)
     return replace(wanted, strength_noise_db=0.0, **changes)
 
 
