@@ -4,18 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gnssice_batch.api import (
-        export,
-        inspect,
-        load_settings,
-        plan,
-        plan_vod,
-        run,
-        run_vod,
-        status,
-        verify,
-        vod_status,
-    )
+    from gnssice_batch.api import export, inspect, load_settings, plan, run, status, verify
     from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
@@ -53,6 +42,7 @@ if TYPE_CHECKING:
     from gnssice_batch.store.reading.opening import open_dataset
     from gnssice_batch.store.transaction import Transaction
     from gnssice_batch.store.versions import Version
+    from gnssice_batch.vod_api import plan_vod, run_vod, vod_status
 
 __version__ = "0.1.0"
 
@@ -124,7 +114,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "api": "export inspect load_settings plan plan_vod run run_vod status verify vod_status",
+    "api": "export inspect load_settings plan run status verify",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
     "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError PlanError "
@@ -150,6 +140,7 @@ _PLACES = {
     "store.reading.opening": "open_dataset",
     "store.transaction": "Transaction",
     "store.versions": "Version",
+    "vod_api": "plan_vod run_vod vod_status",
 }
 """Module to the public names that it gives; a module is imported when the first of its names is used."""
 

@@ -356,4 +356,5 @@ def _content(path: str) -> bytes:
 
 
 def settings_at(settings: "Settings | str | Path") -> "Settings":
-    return loadsettings_at(settings) if isinstance(settings, str | Path) else settings
+    """The settings, read from a file where its path is given."""
+    return load_settings(settings) if isinstance(settings, str | Path) else settings

@@ -1,4 +1,4 @@
-"""The task that holds a unit that was made against observations and orbits, read once more."""
+"""The task that compares a unit with what its observations, with the same orbits, give once more."""
 
 from dataclasses import dataclass, field
 from typing import Any

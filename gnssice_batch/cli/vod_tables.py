@@ -114,4 +114,4 @@ def _lacking(satellites: Mapping[str, int]) -> str:
 
 
 def _some(keys: tuple[str, ...]) -> str:
-    return f"{count(len(keys), 'unit')} left as they are, e.g. {keys[0]}"
+    return f"{count(len(keys), 'unit')} left as they are, {', '.join(keys[:1])} for one"

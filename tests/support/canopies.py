@@ -1,4 +1,4 @@
-"""Simulated archives of a canopy receiver and a reference receiver with the orbits of their sky; what vod made of it."""
+"""Simulated archives of a canopy receiver and a reference receiver with the orbits of their sky; what vod made."""
 
 import shutil
 from dataclasses import replace
