@@ -9,15 +9,19 @@ from gnssice_batch import config
 from gnssice_batch.errors import StoreError
 from gnssice_batch.job.journal import RunRecord
 from gnssice_batch.job.target import Target, target_of
+from gnssice_batch.log import logger
 from gnssice_batch.operate.open_runs import CLOCKS, began, for_writing, journal_of, open_runs_at
 from gnssice_batch.operate.status import no_repository
+from gnssice_batch.operate.vod_status import named_snapshots
 from gnssice_batch.store.repository import Repository
 from gnssice_batch.store.together import together
 from gnssice_batch.store.versions import Version
-from gnssice_batch.store.writing.garbage import Collected, collect, expirable, expire
+from gnssice_batch.store.writing.garbage import Collected, all_versions, collect, expirable, expire
 from gnssice_batch.store.writing.structure import staged_runs
 
+_log = logger(__name__)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_A_LITTLE: Final = timedelta(milliseconds=1)
 
 
 def expire_versions(settings: config.Settings, older_than: timedelta, *, dry_run: bool = False) -> tuple[Version, ...]:
@@ -38,6 +42,7 @@ def expire_versions(settings: config.Settings, older_than: timedelta, *, dry_run
     if repository is None:
         raise no_repository(target)
     with repository.lock:
+        cutoff = sparing_vod(settings, repository, cutoff)
         check_open_runs(target, repository, _NEVER, expirable(repository, cutoff))
         return expire(repository, cutoff, dry_run=dry_run)
 
@@ -62,9 +67,30 @@ def collect_garbage(
     if repository is None:
         raise no_repository(target)
     with repository.lock:
-        gone = frozenset() if keep_versions else expirable(repository, cutoff)
+        versions_before = sparing_vod(settings, repository, cutoff)
+        gone = frozenset() if keep_versions else expirable(repository, versions_before)
         check_open_runs(target, repository, cutoff, gone)
-        return collect(repository, cutoff, None if keep_versions else cutoff, dry_run=dry_run)
+        return collect(repository, cutoff, None if keep_versions else versions_before, dry_run=dry_run)
+
+
+def sparing_vod(settings: config.Settings, repository: Repository, cutoff: datetime) -> datetime:
+    """The latest time not after a cutoff up to which versions may expire without one that the vod repository names.
+
+    The next vod run compares the observations with that version: without it all units would be made again.
+
+    Raises
+    ------
+    StoreError
+        When the vod repository can't be read.
+    """
+    named = named_snapshots(settings)
+    if not named:
+        return cutoff
+    written = [entry.written_at for entry in all_versions(repository) if entry.id in named]
+    first = min(written, default=cutoff)
+    if first < cutoff:
+        _log.info("versions from %s on are kept: the vod repository was made from that one", first.isoformat())
+    return min(first - _A_LITTLE, cutoff)
 
 
 def check_open_runs(target: Target, repository: Repository, objects_before: datetime, gone: AbstractSet[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from gnssice_batch import config
 from gnssice_batch.job.target import target_of
 from gnssice_batch.operate import garbage
-from gnssice_batch.operate.garbage import check_open_runs
+from gnssice_batch.operate.garbage import check_open_runs, sparing_vod
 from gnssice_batch.operate.open_runs import for_writing
 from gnssice_batch.operate.status import no_repository
 from gnssice_batch.store.reading.contents import branch_head
@@ -59,6 +59,7 @@ def maintain(settings: config.Settings, *, dry_run: bool = False) -> Maintained:
         manifests = manifests_of(repository, head)
         if manifests.scattered and versions_before:
             versions_before = min(versions_before, version_at(repository, head).written_at - _A_LITTLE)
+        versions_before = versions_before and sparing_vod(settings, repository, versions_before)
         gone = expirable(repository, versions_before) if versions_before else frozenset()
         check_open_runs(target, repository, objects_before, gone)
         rewrites = manifests.scattered and not dry_run

@@ -91,14 +91,14 @@ def expire(repository: Repository, cutoff: datetime, *, dry_run: bool) -> tuple[
     """
     with as_store_errors(repository.url):
         gone = expirable(repository, cutoff)
-        found = {version.id: version for version in _all_versions(repository) if version.id in gone}
+        found = {version.id: version for version in all_versions(repository) if version.id in gone}
         if gone and not dry_run:
             repository.handle.expire_snapshots(sparing(repository, cutoff))
             repository.wrote(OBJECTS_OF_AN_UPDATE)
     return tuple(sorted(found.values(), key=lambda version: version.written_at))
 
 
-def _all_versions(repository: Repository) -> Iterator[Version]:
+def all_versions(repository: Repository) -> Iterator[Version]:
     """What branches and tags lead to, some of it more than once."""
     handle = repository.handle
     tips = {handle.lookup_branch(branch) for branch in handle.list_branches()}

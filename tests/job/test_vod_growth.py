@@ -1,0 +1,112 @@
+"""Observations that grow, move, expire: vod follows, and ends as it would have been made at once."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gnssice_batch.job.run import run
+from gnssice_batch.job.vod import vod
+from gnssice_batch.operate.garbage import collect_garbage, expire_versions
+from gnssice_batch.operate.maintenance import maintain
+from tests.support import canopies
+from tests.support.canopies import commits, group, labelled, same, vod_settings
+
+ANALYSIS = "canopy_01_vs_reference_01"
+HALF_A_DAY = 0.5
+NOW = timedelta(0)
+
+
+def added(folder, day, systems="GR"):
+    """Half a day more of observations and orbits, published."""
+    canopies.archive(folder, canopies.plan(HALF_A_DAY, day, systems=systems))
+    chosen = vod_settings(folder)
+    run(chosen)
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """A middle day with its vod, then a day before it and one after it, each with other satellites, and vod of all."""
+    folder = tmp_path_factory.mktemp("grown")
+    chosen = added(folder, date(2025, 1, 2))
+    vod(chosen)
+    added(folder, date(2025, 1, 1), "GRE")
+    early = vod(chosen)
+    added(folder, date(2025, 1, 3), "GREC")
+    late = vod(chosen)
+    return folder, chosen, early, late
+
+
+@pytest.fixture
+def copy(grown, tmp_path):
+    """A copy of that."""
+    canopies.copied(grown[0], tmp_path / "copy")
+    return vod_settings(tmp_path / "copy")
+
+
+def test_axes_that_grew_and_moved_hold_what_a_fresh_build_does(grown):
+    folder, chosen, _, _ = grown
+    fresh = vod_settings(folder, store={"url": str(folder / "fresh")})
+    run(fresh)
+    vod(fresh)
+    same(labelled(chosen), labelled(fresh))
+    canopy = group(chosen, "canopy_01", "rinex")
+    assert group(chosen)["VOD"].shape == canopy["SNR"].shape
+    assert group(chosen).attrs["origin_ns"] == canopy.attrs["origin_ns"]
+    assert group(chosen)["sid"][:].tolist() == canopy["sid"][:].tolist()
+
+
+def test_an_earlier_begin_makes_everything_again_and_says_so(grown):
+    told = grown[2].analyses[ANALYSIS]
+    assert "begins at another time" in told.everything
+    assert (told.made, told.again) == (4, 2)
+
+
+def test_a_later_day_makes_its_own_units_only(grown):
+    told = grown[3].analyses[ANALYSIS]
+    assert (told.made, told.again, told.up_to_date, told.everything) == (2, 0, 4, "")
+
+
+def rinex_of(chosen):
+    return canopies.repository(chosen, "rinex")
+
+
+def of_another_receiver(chosen):
+    """Publish a version of the observations that changes nothing of the pair."""
+    path = next((Path(chosen.archive.url) / "canopy_01").rglob("*.rnx"))
+    other = Path(chosen.archive.url) / "other_01" / path.name
+    other.parent.mkdir()
+    other.write_bytes(path.read_bytes())
+    run(chosen)
+
+
+def test_versions_that_vod_names_are_not_expired(copy):
+    named = group(copy).attrs["rinex_snapshot"]
+    of_another_receiver(copy)
+    assert rinex_of(copy).head() != named
+    gone = expire_versions(copy, NOW)
+    collect_garbage(copy, NOW, dry_run=False)
+    kept = {str(entry.id) for entry in rinex_of(copy).handle.ancestry(branch="main")}
+    assert named in kept
+    assert named not in {version.id for version in gone}
+    assert vod(copy).snapshot is None
+
+
+def test_a_version_that_is_gone_all_the_same_makes_everything_again_and_says_so(copy):
+    before, named = commits(copy), group(copy).attrs["rinex_snapshot"]
+    of_another_receiver(copy)
+    rinex_of(copy).handle.expire_snapshots(datetime.now(UTC))
+    assert named not in {str(entry.id) for entry in rinex_of(copy).handle.ancestry(branch="main")}
+    values = labelled(copy)
+    report = vod(copy)
+    told = report.analyses[ANALYSIS]
+    assert "has expired" in told.everything
+    assert (told.made, told.again) == (6, 6)
+    assert commits(copy) == before + 1
+    same(labelled(copy), values)
+
+
+def test_manifests_written_again_are_no_news(copy):
+    maintain(copy)
+    assert vod(copy).snapshot is None
