@@ -133,16 +133,7 @@ class VodUnits:
 
     def _keep(self, assignment: VodAssignment, outcome: PartitionOutcome) -> None:
         """Journal a unit that was made, or that has no orbits, and keep it."""
-        axis = assignment.axis
-        done = Done(
-            assignment.partition,
-            assignment.grid.origin_ns,
-            len(axis.sids),
-            axis.digest,
-            assignment.orbits,
-            assignment.rows,
-            outcome,
-        )
+        done = finished_unit(assignment, outcome)
         self.work.journal.keep(done)
         self.work.done[outcome.key] = replace(done, outcome=replace(outcome, document=b""))
         self.made[outcome.key] = made_of(outcome)
@@ -160,6 +151,13 @@ class VodUnits:
             yield result_of(finished)
             execution.progress.finished(finished.key, 0)
         execution.stop.raise_if_requested()
+
+
+def finished_unit(assignment: VodAssignment, outcome: PartitionOutcome) -> Done:
+    """What is kept of a unit that is finished."""
+    axis, origin_ns = assignment.axis, assignment.grid.origin_ns
+    of_orbits = assignment.orbits, assignment.rows
+    return Done(assignment.partition, origin_ns, len(axis.sids), axis.digest, *of_orbits, outcome)
 
 
 def _still_holds(assignment: VodAssignment, done: Done) -> bool:

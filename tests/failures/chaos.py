@@ -15,9 +15,11 @@ from tests.failures.field import make_archive
 from tests.failures.processes import Cluster
 from tests.failures.rivals import Rivals, one_run
 from tests.failures.schedules import TARGETS, Course, Schedule, Tallies, undisturbed
+from tests.failures.vod_course import VodDeath, VodField
 
 FEWEST_KILLS = 10
 DISTANT_RUNS = 30
+VOD_RUNS = 30
 
 
 def killed(folder, archive, schedules, *, warm=True):
@@ -71,6 +73,23 @@ def at_a_distance(folder, numbers, seed):
     return failures + ([f"object stores: only {kills} kills"] if kills < len(numbers) // 2 else [])
 
 
+def vod_killed(folder, numbers, seed):
+    """Kill vod runs; return a sentence per one that failed, and one if kills were too few."""
+    field, kills, failures = VodField(folder / "vod"), 0, []
+    for number in numbers:
+        started = time.monotonic()
+        try:
+            found = field.die(VodDeath.of(seed, number))
+        except Exception:  # noqa: BLE001 - the others shall run all the same
+            failures.append(f"--seed {seed} --vod {number}: {traceback.format_exc()}")
+            print(failures[-1], flush=True)
+        else:
+            kills += found
+            print(f"vod {number}: {found} kills, {time.monotonic() - started:.1f} s", flush=True)
+    print(f"{len(numbers)} vod runs, {kills} kills, {len(failures)} failed", flush=True)
+    return failures + ([f"vod: only {kills} kills"] if kills < len(numbers) // 2 else [])
+
+
 def _seldom(tallies):
     """Return a sentence per target that was killed too seldom to show anything."""
     return [f"{each}: only {tallies.kills[each]} kills" for each in TARGETS if tallies.kills[each] < FEWEST_KILLS]
@@ -84,17 +103,20 @@ def main():
     parser.add_argument("--only", type=int, nargs="*", help="numbers of single schedules, nothing else")
     parser.add_argument("--pair", type=int, nargs="*", help="numbers of single pairs")
     parser.add_argument("--distant", type=int, nargs="*", help="numbers of single runs between object stores")
+    parser.add_argument("--vod", type=int, nargs="*", help="numbers of single vod runs; without any all of them")
     parser.add_argument("--folder", type=Path, help="where to work; failed schedules stay there")
     chosen = parser.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {chosen.seed}, in {folder}", flush=True)
     archive = make_archive(folder / "archive")
-    everything = chosen.only is None and chosen.pair is None and chosen.distant is None
+    everything = all(one is None for one in (chosen.only, chosen.pair, chosen.distant, chosen.vod))
     failures = competed(folder / "committers", 8, 40) if everything else []
     pairs = range(20) if everything else chosen.pair or ()
     failures += rivalled(folder, archive, pairs, chosen.seed) if pairs else []
     far = range(DISTANT_RUNS) if everything else chosen.distant or ()
     failures += at_a_distance(folder, far, chosen.seed) if far else []
+    if everything or chosen.vod is not None:
+        failures += vod_killed(folder, chosen.vod or range(VOD_RUNS), chosen.seed)
     numbers = range(chosen.runs) if everything else chosen.only or ()
     if numbers:
         tallies, failed = killed(folder, archive, [Schedule.of(chosen.seed, number) for number in numbers])

@@ -31,6 +31,18 @@ PHASES = {
 }
 """Phase to the function it is the time of; removal is what follows the commit. The structure is made beside tasks."""
 
+VOD_PHASES = {
+    "plan": ("gnssice_batch.job.vod", "plan_all"),
+    "structure": ("gnssice_batch.job.vod_units", "structure_on"),
+    "unit": ("gnssice_batch.job.vod_units", "make_unit"),
+    "kept": ("gnssice_batch.job.vod_units", "finished_unit"),
+    "merge": PHASES["merge"],
+    "removal": PHASES["removal"],
+}
+"""The same of a vod run."""
+
+COMMANDS = {"run": PHASES, "vod": VOD_PHASES}
+
 
 @dataclass
 class Extent:
@@ -43,14 +55,14 @@ class Extent:
 class Probe:
     """Measures one phase, and ends the process in it if it shall."""
 
-    def __init__(self, phase, lines=None, seconds=None):
-        self.phase, self.extent = phase, Extent()
-        self.tool = list(PHASES).index(phase)
+    def __init__(self, phase, lines=None, seconds=None, phases=PHASES):
+        self.phase, self.extent, self.phases = phase, Extent(), phases
+        self.tool = list(phases).index(phase)
         self.last_line, self.last_second = lines, seconds
 
     def install(self):
         """Put the probe around the function of the phase."""
-        module, name = PHASES[self.phase]
+        module, name = self.phases[self.phase]
         owner = importlib.import_module(module)
         original = getattr(owner, name)
 
@@ -93,13 +105,13 @@ def die(phase):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def probe(death, extents):
+def probe(death, extents, phases=PHASES):
     """Return the probe that a death needs, from the extents of an undisturbed run."""
     phase, how, share = death.split(":")
     extent = extents[phase]
     if how == "line":
-        return Probe(phase, lines=int(float(share) * extent["lines"]))
-    return Probe(phase, seconds=float(share) * extent["seconds"])
+        return Probe(phase, lines=int(float(share) * extent["lines"]), phases=phases)
+    return Probe(phase, seconds=float(share) * extent["seconds"], phases=phases)
 
 
 def main():
@@ -108,21 +120,23 @@ def main():
     parser.add_argument("config", type=Path)
     parser.add_argument("--extents", type=Path, help="JSON of a measured run")
     parser.add_argument("--die", help="phase:how:share")
+    parser.add_argument("--command", choices=list(COMMANDS), default="run")
     parser.add_argument("--measure", choices=["lines", "seconds"], help="write the extents instead")
     chosen = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     counting.install()
-    probes = []
+    probes, phases = [], COMMANDS[chosen.command]
     if chosen.measure:
-        probes = [Probe(phase, lines=sys.maxsize if chosen.measure == "lines" else None) for phase in PHASES]
+        most = sys.maxsize if chosen.measure == "lines" else None
+        probes = [Probe(phase, lines=most, phases=phases) for phase in phases]
     elif chosen.die:
-        probes = [probe(chosen.die, json.loads(chosen.extents.read_text()))]
+        probes = [probe(chosen.die, json.loads(chosen.extents.read_text()), phases)]
     for each in probes:
         each.install()
     from gnssice_batch.cli.entry import main as command
 
     try:
-        command(["run", "--config", str(chosen.config)])
+        command([chosen.command, "--config", str(chosen.config)])
     finally:
         if chosen.measure:
             found = {each.phase: getattr(each.extent, chosen.measure) for each in probes}
