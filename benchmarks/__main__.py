@@ -23,6 +23,7 @@ TOPICS = (
     ),
     "object_stores",
     "report",
+    "vod",
 )
 _ONE = "--here"
 
@@ -46,7 +47,7 @@ _SELF = (sys.executable, "-m", "benchmarks", _ONE)
 
 
 def _here(topic: str) -> int:
-    if topic in {"reader", "verification", "ingest"}:
+    if topic in {"reader", "verification", "ingest", "vod"}:
         pin()
     module = import_module(f"benchmarks.{topic}")
     return int(any(figure.met is False for figure in show(module.TITLE, module.figures())))
