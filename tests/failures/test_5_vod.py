@@ -1,0 +1,153 @@
+"""What can go wrong with vod, one class per heading of docs/failure-modes.md."""
+
+import dataclasses
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+
+from gnssice_batch.canopy import unit
+from gnssice_batch.errors import PlanError, StoreError
+from gnssice_batch.job.run import run
+from gnssice_batch.job.vod import vod
+from gnssice_batch.job.vod_report import vod_exit_code
+from tests.failures.launcher import VOD_PHASES
+from tests.failures.vod_course import VodDeath, VodField
+from tests.support import canopies
+from tests.support.canopies import arrays, commits, group, same, vod_settings
+from tests.support.runs import DAY_ONE_S, name, rinex, span_s
+
+ANALYSIS = "canopy_01_vs_reference_01"
+
+
+@pytest.fixture(scope="module")
+def half_a_day(tmp_path_factory):
+    """A pair with published observations, its vod made."""
+    folder = tmp_path_factory.mktemp("half")
+    vod(canopies.observed(folder, canopies.plan(0.5)))
+    return folder
+
+
+@pytest.fixture
+def place(half_a_day, tmp_path):
+    """A copy of it."""
+    canopies.copied(half_a_day, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+@pytest.mark.processes
+@pytest.mark.heavy
+class TestAVodRunIsKilled:
+    @pytest.fixture(scope="class")
+    def field(self, tmp_path_factory):
+        """A pair of half a day: two units."""
+        return VodField(tmp_path_factory.mktemp("killed"), days=0.5)
+
+    @pytest.mark.parametrize("phase", VOD_PHASES)
+    def test_it_goes_on_where_it_was_killed(self, field, phase):
+        death = VodDeath(list(VOD_PHASES).index(phase), (phase,), (0.5,))
+        assert field.die(death) == 1
+
+
+class TestOrbitsAreMissing:
+    def test_units_wait_for_them(self, place):
+        shutil.rmtree(place / "stores/site/vod")
+        shutil.move(place / "orbits", place / "kept")
+        (place / "orbits").mkdir()
+        chosen = vod_settings(place)
+        nothing = vod(chosen)
+        assert nothing.snapshot is None
+        assert len(nothing.analyses[ANALYSIS].without_orbits) == 2
+        assert vod_exit_code(nothing, 0.05, 0.5) == 1
+        shutil.move(place / "kept/navigation", place / "orbits/navigation")
+        later = vod(chosen).analyses[ANALYSIS]
+        assert (later.made, later.without_orbits) == (2, ())
+
+    def test_a_unit_that_has_changed_waits_too(self, place):
+        """Its cells stay as they were made, and it is made when orbits are there, however the observations move on."""
+        chosen = vod_settings(place)
+        before = arrays(chosen)
+        shutil.move(place / "orbits", place / "kept")
+        (place / "orbits").mkdir()
+        told = vod(chosen)
+        assert (told.snapshot, len(told.analyses[ANALYSIS].without_orbits)) == (None, 2)
+        same(arrays(chosen), before)
+
+
+class TestAnOrbitFileIsDamaged:
+    def test_the_others_tell_the_orbits(self, place):
+        damaged = place / "orbits/BRDC00BAD_R_20250010000_01D_MN.rnx"
+        damaged.write_bytes(b"no navigation at all\n")
+        report = vod(vod_settings(place))
+        assert "not_rinex" in report.unreadable[damaged.name]
+        assert report.analyses[ANALYSIS].again == 2
+        assert vod_exit_code(report, 0.05, 0.5) == 1
+        assert vod_exit_code(report, 0.5, 0.5) == 0
+
+    def test_it_alone_leaves_units_without_orbits(self, place):
+        (path,) = (place / "orbits").rglob("*.rnx.gz")
+        path.write_bytes(b"no navigation at all\n")
+        report = vod(vod_settings(place))
+        assert (report.snapshot, len(report.analyses[ANALYSIS].without_orbits)) == (None, 2)
+
+
+class TestNoPositionIsTold:
+    def test_the_message_names_receiver_and_setting(self, tmp_path):
+        for receiver in ("canopy_01", "reference_01"):
+            path = tmp_path / "archive" / name(DAY_ONE_S, "06H").replace("rec/", f"{receiver}/")
+            path.parent.mkdir(parents=True)
+            path.write_bytes(rinex(span_s(DAY_ONE_S, 6)))
+        (tmp_path / "orbits").mkdir()
+        chosen = vod_settings(tmp_path)
+        run(chosen)
+        with pytest.raises(PlanError, match=r"canopy_01: .* no position, .* set vod\.position"):
+            vod(chosen)
+
+
+class TestGridsOfAPairDiffer:
+    def test_both_values_are_named(self, tmp_path):
+        for receiver, step in (("canopy_01", 30), ("reference_01", 60)):
+            path = tmp_path / "archive" / name(DAY_ONE_S, "06H").replace("rec/", f"{receiver}/")
+            path.parent.mkdir(parents=True)
+            path.write_bytes(rinex(range(DAY_ONE_S, DAY_ONE_S + 21_600, step)))
+        (tmp_path / "orbits").mkdir()
+        chosen = vod_settings(tmp_path, grid={"interval_s": None})
+        run(chosen)
+        with pytest.raises(PlanError, match="intervals of 30 s and 60 s"):
+            vod(chosen)
+
+
+class TestTheVersionThatVodWasMadeFromIsGone:
+    def test_everything_is_made_again(self, place):
+        chosen = vod_settings(place)
+        before = arrays(chosen)
+        late = next((place / "archive/canopy_01").rglob("*.rnx"))
+        other = place / "archive/other_01" / late.name
+        other.parent.mkdir()
+        other.write_bytes(late.read_bytes())
+        run(chosen)
+        canopies.repository(chosen, "rinex").handle.expire_snapshots(datetime.now(UTC))
+        told = vod(chosen).analyses[ANALYSIS]
+        assert "has expired" in told.everything
+        assert told.again == 2
+        same(arrays(chosen), before)
+
+
+class TestAUnitIsComputedWrongly:
+    def test_the_proof_finds_it(self, place, monkeypatch):
+        """The worker writes other cells than it computes when it is asked again."""
+        chosen = vod_settings(place, run={"verify": "full"})
+        before, computed = group(chosen).attrs["rinex_snapshot"], unit.compute
+
+        def wrong(*arguments):
+            found = computed(*arguments)
+            cells = dataclasses.replace(found.cells, vod=found.cells.vod + 1)
+            return dataclasses.replace(found, cells=cells)
+
+        monkeypatch.setattr(unit, "compute", wrong)
+        with pytest.raises(StoreError, match="nothing was published: units differ"):
+            vod(chosen, everything=True)
+        monkeypatch.setattr(unit, "compute", computed)
+        assert commits(chosen) == 1
+        assert vod(chosen, everything=True).proof.recomputed == 2
+        assert group(chosen).attrs["rinex_snapshot"] == before
