@@ -36,6 +36,13 @@ PAGES = {
             " ReceiverStatus Snapshot StoreReport export ExportReport Exported Withheld"
         ),
     ),
+    "vod": (
+        "Vegetation optical depth",
+        (
+            "run_vod plan_vod vod_status VodReport AnalysisReport VodProof VodPlanSummary AnalysisPlan VodStatus"
+            " AnalysisStatus"
+        ),
+    ),
     "files": ("One file", "inspect Inspection Part Gap Header"),
     "errors": (
         "Errors and reasons",
