@@ -5,19 +5,21 @@ ingests them, makes their vod, and draws what comes of it beside what was simula
 """
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 import gnssice_batch
 from gnssice_batch.simulate import SimulationPlan, network, simulate, write_navigation
 
 mpl.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402 - the backend is chosen first
+import matplotlib.pyplot as plt
 
 GROUP = "tau_omega/canopy_01_vs_reference_01"
 RING_DEG = 5
@@ -26,13 +28,13 @@ FEWEST = 20
 """Values that a cell must have to count."""
 
 
-def known(day):
+def known(day: date) -> float:
     """Return the optical depth of the simulated canopy: bare in winter, in leaf from May on."""
     season = np.cos(2 * np.pi * (day.timetuple().tm_yday - 200) / 365)
     return round(float(0.6 + 0.35 * season), 3)
 
 
-def simulated(folder, days):
+def simulated(folder: Path, days: int) -> Iterator[date]:
     """Write observations and orbits of some days of the year 2025."""
     for number in range(days):
         day = date(2025, 1, 15) + timedelta(days=number * 365 // days)
@@ -45,7 +47,7 @@ def simulated(folder, days):
         yield day
 
 
-def settings(folder):
+def settings(folder: Path) -> gnssice_batch.Settings:
     """Return the settings of both runs: a write unit is a day."""
     (folder / "settings.yaml").write_text(
         f"site: demo\n"
@@ -57,7 +59,7 @@ def settings(folder):
     return gnssice_batch.load_settings(folder / "settings.yaml", environment={})
 
 
-def cells(theta, phi):
+def cells(theta: npt.NDArray[np.float32], phi: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     """Return the number of the cell of the sky that each direction lies in, -1 where there is none.
 
     Rings of equal height, each cut into as many cells as keep their areas alike.
@@ -73,7 +75,7 @@ def cells(theta, phi):
     return np.where(np.isnan(ring), -1, first[place] + np.floor(np.nan_to_num(within))).astype(int)
 
 
-def seasonal(dataset):
+def seasonal(dataset: xr.Dataset) -> xr.DataArray:
     """Return the mean VOD of each day, freed from where its rays went: anomalies of cell means, the mean put back."""
     seen = dataset.VOD.where(dataset.theta < np.radians(80)).dropna("epoch", how="all").load()
     theta, phi = (dataset[name].sel(epoch=seen.epoch).values for name in ("theta", "phi"))
@@ -87,7 +89,7 @@ def seasonal(dataset):
     return daily.resample(epoch="1D").mean().dropna("epoch") + float(np.nanmean(means[cell[used]]))
 
 
-def drawn(curve, days, path):
+def drawn(curve: xr.DataArray, days: list[date], path: Path) -> None:
     """Draw the curve beside what is known."""
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     axes.plot(days, [known(day) for day in days], color="0.6", label="simulated canopy")
@@ -97,7 +99,7 @@ def drawn(curve, days, path):
     figure.savefig(path, dpi=120)
 
 
-def main():
+def main() -> None:
     """Do all of it; print the largest difference between the curve and what is known."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
