@@ -3,10 +3,13 @@
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from gnssice_batch import config
 from gnssice_batch.archive.listing import ArchiveAccess, access
@@ -41,16 +44,25 @@ class OrbitFiles:
     archive: ArchiveAccess
     files: tuple[SourceFile, ...]
     """Sorted by worth and path: of two that tell the same, the later one counts."""
+    starts_ns: npt.NDArray[np.int64] = field(compare=False)
+    """(N,) first time that each file's name promises; before all times where it says nothing."""
+    ends_ns: npt.NDArray[np.int64] = field(compare=False)
+    """(N,) end (exclusive) of that; after all times where it says nothing."""
+
+    @classmethod
+    def of(cls, source: str, archive: ArchiveAccess, files: Iterable[SourceFile]) -> Self:
+        """These files, sorted."""
+        files = tuple(sorted(files, key=lambda file: (_worth(file.uri), file.uri)))
+        always = np.iinfo(np.int64)
+        starts = [always.min if file.start_ns is None else file.start_ns for file in files]
+        ends = [always.max if file.end_ns is None else file.end_ns for file in files]
+        return cls(source, archive, files, np.array(starts, np.int64), np.array(ends, np.int64))
 
     def reaching(self, start_ns: int, end_ns: int) -> tuple[SourceFile, ...]:
         """The files that may tell an orbit between two times, as far as their names say; all that say nothing."""
         before = MARGIN_NS + (_VALID_NS if self.source == _BROADCAST else 0)
-        low, high = start_ns - before, end_ns + before
-        return tuple(
-            file
-            for file in self.files
-            if file.start_ns is None or file.end_ns is None or (file.start_ns <= high and low < file.end_ns)
-        )
+        reach = (self.starts_ns <= end_ns + before) & (start_ns - before < self.ends_ns)
+        return tuple(self.files[at] for at in np.flatnonzero(reach).tolist())
 
 
 def orbit_files(settings: config.Settings) -> OrbitFiles:
@@ -72,7 +84,7 @@ def orbit_files(settings: config.Settings) -> OrbitFiles:
         for uri, entry in listed.files.items()
         if any(fnmatchcase(uri, glob) for glob in orbits.layout) and _is_wanted(uri, orbits.source)
     ]
-    return OrbitFiles(orbits.source, archive, tuple(sorted(files, key=lambda file: (_worth(file.uri), file.uri))))
+    return OrbitFiles.of(orbits.source, archive, files)
 
 
 def digest(files: Iterable[SourceFile]) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from gnssice_batch import config
 from gnssice_batch.canopy.analyses import Pair
 from gnssice_batch.canopy.backlog import Backlog
 from gnssice_batch.errors import PlanError
 from gnssice_batch.model.grid import Grid
-from gnssice_batch.model.template import GroupTemplate, signal_axis, task_memory_bytes
+from gnssice_batch.model.template import GroupTemplate, shard_width, signal_axis
 from gnssice_batch.model.values import Partition, SignalAxis, SourceFile
 from gnssice_batch.model.vod_contents import CALCULATOR, VOD
 from gnssice_batch.model.vod_values import VodAssignment
@@ -17,6 +18,9 @@ from gnssice_batch.planning.plan import partition_key
 from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.store.layout.vod_ledger import POSITION, VodLedger
 from gnssice_batch.store.reading.vod_groups import VodGroup
+
+_POSITIONS_BYTES: Final = 64 << 20
+"""Of a few satellites over a unit, and what orbit files tell."""
 
 type Numbers = Mapping[tuple[str, str], int]
 """By path and etag of an orbit file its row of ``metadata/orbits``."""
@@ -154,8 +158,14 @@ def numbered(
 
 
 def memory_bytes(plans: Iterable[VodPlan]) -> int:
-    """What a task takes: SNR of both receivers, three arrays of results, positions of a batch of satellites."""
-    return max((2 * task_memory_bytes(plan.template.grid, len(plan.template.axis.sids)) for plan in plans), default=0)
+    """What a task takes: SNR of both receivers as stored, as placed, results, an encoded copy, some positions."""
+    return max((_memory_bytes(plan) for plan in plans), default=0)
+
+
+def _memory_bytes(plan: VodPlan) -> int:
+    epochs, signals = plan.template.grid.unit, shard_width(len(plan.template.axis.sids))
+    stored = shard_width(len(plan.pair.canopy.axis.sids)) + shard_width(len(plan.pair.reference.axis.sids))
+    return epochs * (4 * stored + 25 * signals) + _POSITIONS_BYTES
 
 
 def _axis(stored: SignalAxis, canopy: SignalAxis) -> SignalAxis:
