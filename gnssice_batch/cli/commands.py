@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -35,6 +36,14 @@ EXIT_REJECTED: Final = 1
 STDOUT: Final = "-"
 _C1: Final = re.compile("[\x7f-\x9f\ud800-\udfff]")
 """Controls that JSON leaves as they are and terminals obey, halves of characters."""
+
+
+class Product(StrEnum):
+    """What a repository of a site holds."""
+
+    RINEX = "rinex"
+    VOD = "vod"
+
 
 app = typer.Typer(
     cls=Grouped,
@@ -88,6 +97,10 @@ SinceOption = Annotated[
 LimitOption = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="So many files at most, those that are oldest when it starts, or goes on."),
+]
+ProductOption = Annotated[
+    Product,
+    typer.Option("--product", help="Which repository of the site: rinex, that of the observations, or vod."),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

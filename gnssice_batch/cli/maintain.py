@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
+from gnssice_batch.cli.commands import (
+    STDOUT,
+    ConfigOption,
+    JsonFlag,
+    Product,
+    ProductOption,
+    SetOption,
+    app,
+    write_json,
+)
 from gnssice_batch.cli.formatting import count, garbage_lines
 from gnssice_batch.cli.groups import MEND
 from gnssice_batch.cli.output import say
@@ -16,6 +25,7 @@ def maintain(
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     *,
+    product: ProductOption = Product.RINEX,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     as_json_text: JsonFlag = False,
 ) -> None:
@@ -29,7 +39,7 @@ def maintain(
     from gnssice_batch.operate.maintenance import as_json
     from gnssice_batch.operate.maintenance import maintain as maintain_store
 
-    done = maintain_store(load_logged(config_file, overrides), dry_run=dry_run)
+    done = maintain_store(load_logged(config_file, overrides), dry_run=dry_run, product=product)
     if as_json_text:
         write_json({"dry_run": dry_run, **as_json(done)}, STDOUT)
         return

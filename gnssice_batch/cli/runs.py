@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
+from gnssice_batch.cli.commands import (
+    STDOUT,
+    ConfigOption,
+    JsonFlag,
+    Product,
+    ProductOption,
+    SetOption,
+    app,
+    write_json,
+)
 from gnssice_batch.cli.formatting import count, duration, garbage_lines, size
 from gnssice_batch.cli.groups import LOOK, MEND
 from gnssice_batch.cli.output import say
@@ -21,14 +30,20 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run
 
 
 @runs.command("list", epilog="Example: gnssice-batch runs list -c config/demo.yaml")
-def list_runs(config_file: ConfigOption = None, overrides: SetOption = None, *, as_json_text: JsonFlag = False) -> None:
+def list_runs(
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    product: ProductOption = Product.RINEX,
+    as_json_text: JsonFlag = False,
+) -> None:
     """List unpublished runs.
 
     Shows for each its age, its finished partitions, and whether a process is working on it.
     """
     from gnssice_batch.operate.open_runs import as_json, open_runs
 
-    found = open_runs(load_settings(config_file, overrides))
+    found = open_runs(load_settings(config_file, overrides), product)
     if as_json_text:
         write_json({"runs": [as_json(run) for run in found]}, STDOUT)
         return
@@ -40,13 +55,18 @@ def list_runs(config_file: ConfigOption = None, overrides: SetOption = None, *, 
 
 @runs.command("show", epilog="Example: gnssice-batch runs show 20250101T120000-a1b2c3 -c config/demo.yaml")
 def show_run(
-    run: RunArgument, config_file: ConfigOption = None, overrides: SetOption = None, *, as_json_text: JsonFlag = False
+    run: RunArgument,
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    product: ProductOption = Product.RINEX,
+    as_json_text: JsonFlag = False,
 ) -> None:
     """Show one unpublished run and its finished partitions."""
     from gnssice_batch.operate.open_runs import as_json, finished_partitions, open_run
 
     settings = load_settings(config_file, overrides)
-    found, partitions = open_run(settings, run), finished_partitions(settings, run)
+    found, partitions = open_run(settings, run, product), finished_partitions(settings, run, product)
     if as_json_text:
         finished = {key: {"files": files, "epochs": epochs} for key, (files, epochs) in partitions.items()}
         write_json({**as_json(found), "finished": finished}, STDOUT)
@@ -64,6 +84,7 @@ def abandon_run(
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     *,
+    product: ProductOption = Product.RINEX,
     force: Annotated[
         bool,
         typer.Option(
@@ -79,7 +100,7 @@ def abandon_run(
     """
     from gnssice_batch.operate.open_runs import abandon
 
-    abandon(load_logged(config_file, overrides), run, force=force)
+    abandon(load_logged(config_file, overrides), run, force=force, product=product)
     if as_json_text:
         write_json({"abandoned": run}, STDOUT)
     else:
@@ -87,13 +108,14 @@ def abandon_run(
 
 
 @app.command(rich_help_panel=MEND, epilog="Example: gnssice-batch gc -c config/demo.yaml --older-than 30 --delete")
-def gc(
+def gc(  # noqa: PLR0913 - one parameter per option
     config_file: ConfigOption = None,
     overrides: SetOption = None,
     *,
     older_than: Annotated[
         float, typer.Option(min=0, max=36_525, metavar="DAYS", help="Keep what is younger than this.")
     ],
+    product: ProductOption = Product.RINEX,
     delete: Annotated[
         bool, typer.Option("--delete/--dry-run", help="Delete, or only count what would be deleted.")
     ] = False,
@@ -111,7 +133,7 @@ def gc(
     from gnssice_batch.operate.garbage import as_json, collect_garbage
 
     settings, age = load_logged(config_file, overrides), timedelta(days=older_than)
-    found = collect_garbage(settings, age, dry_run=not delete, keep_versions=keep_versions)
+    found = collect_garbage(settings, age, dry_run=not delete, keep_versions=keep_versions, product=product)
     if as_json_text:
         write_json({"deleted": delete, **as_json(found)}, STDOUT)
         return

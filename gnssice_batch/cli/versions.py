@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnssice_batch.cli.commands import STDOUT, ConfigOption, JsonFlag, SetOption, app, write_json
+from gnssice_batch.cli.commands import (
+    STDOUT,
+    ConfigOption,
+    JsonFlag,
+    Product,
+    ProductOption,
+    SetOption,
+    app,
+    write_json,
+)
 from gnssice_batch.cli.formatting import count
 from gnssice_batch.cli.groups import VERSIONS
 from gnssice_batch.cli.output import say
@@ -183,6 +192,7 @@ def expire(
     older_than: Annotated[
         float, typer.Option(min=0, max=36_525, metavar="DAYS", help="Keep what is younger than this.")
     ],
+    product: ProductOption = Product.RINEX,
     dry_run: DryRunFlag = False,
     as_json_text: JsonFlag = False,
 ) -> None:
@@ -194,7 +204,7 @@ def expire(
     from gnssice_batch.operate.garbage import expire_versions
 
     settings, age = load_logged(config_file, overrides), timedelta(days=older_than)
-    gone = expire_versions(settings, age, dry_run=dry_run)
+    gone = expire_versions(settings, age, dry_run=dry_run, product=product)
     if as_json_text:
         write_json({"dry_run": dry_run, "expired": [_version(version) for version in gone]}, STDOUT)
         return

@@ -8,7 +8,7 @@ from typing import Final
 from gnssice_batch import config
 from gnssice_batch.errors import StoreError
 from gnssice_batch.job.journal import RunRecord
-from gnssice_batch.job.target import Target, target_of
+from gnssice_batch.job.target import RINEX, Target, target_of
 from gnssice_batch.log import logger
 from gnssice_batch.operate.open_runs import CLOCKS, began, for_writing, journal_of, open_runs_at
 from gnssice_batch.operate.status import no_repository
@@ -24,8 +24,15 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _A_LITTLE: Final = timedelta(milliseconds=1)
 
 
-def expire_versions(settings: config.Settings, older_than: timedelta, *, dry_run: bool = False) -> tuple[Version, ...]:
+def expire_versions(
+    settings: config.Settings, older_than: timedelta, *, dry_run: bool = False, product: str = RINEX
+) -> tuple[Version, ...]:
     """Let versions older than so much leave the history; nothing is deleted.
+
+    Parameters
+    ----------
+    product
+        What the repository holds.
 
     Returns
     -------
@@ -37,18 +44,23 @@ def expire_versions(settings: config.Settings, older_than: timedelta, *, dry_run
     StoreError
         When there is no repository, when storage fails, or when an open run was planned on one of them.
     """
-    target = target_of(settings)
+    target = target_of(settings, product=product)
     repository, cutoff = for_writing(target), datetime.now(UTC) - older_than
     if repository is None:
         raise no_repository(target)
     with repository.lock:
-        cutoff = sparing_vod(settings, repository, cutoff)
+        cutoff = sparing_vod(settings, repository, cutoff) if product == RINEX else cutoff
         check_open_runs(target, repository, _NEVER, expirable(repository, cutoff))
         return expire(repository, cutoff, dry_run=dry_run)
 
 
 def collect_garbage(
-    settings: config.Settings, older_than: timedelta, *, dry_run: bool = True, keep_versions: bool = False
+    settings: config.Settings,
+    older_than: timedelta,
+    *,
+    dry_run: bool = True,
+    keep_versions: bool = False,
+    product: str = RINEX,
 ) -> Collected:
     """Expire versions older than so much, and delete what nothing refers to.
 
@@ -56,18 +68,20 @@ def collect_garbage(
     ----------
     keep_versions
         Let none expire.
+    product
+        What the repository holds.
 
     Raises
     ------
     StoreError
         When there is no repository, when storage fails, or when it would take from an open run what it has written.
     """
-    target = target_of(settings)
+    target = target_of(settings, product=product)
     repository, cutoff = for_writing(target), datetime.now(UTC) - older_than
     if repository is None:
         raise no_repository(target)
     with repository.lock:
-        versions_before = sparing_vod(settings, repository, cutoff)
+        versions_before = sparing_vod(settings, repository, cutoff) if product == RINEX else cutoff
         gone = frozenset() if keep_versions else expirable(repository, versions_before)
         check_open_runs(target, repository, cutoff, gone)
         return collect(repository, cutoff, None if keep_versions else versions_before, dry_run=dry_run)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from gnssice_batch import config
-from gnssice_batch.job.target import target_of
+from gnssice_batch.job.target import RINEX, target_of
 from gnssice_batch.operate import garbage
 from gnssice_batch.operate.garbage import check_open_runs, sparing_vod
 from gnssice_batch.operate.open_runs import for_writing
@@ -30,7 +30,7 @@ class Maintained:
     collected: Collected
 
 
-def maintain(settings: config.Settings, *, dry_run: bool = False) -> Maintained:
+def maintain(settings: config.Settings, *, dry_run: bool = False, product: str = RINEX) -> Maintained:
     """Join what is in pieces, in one commit at most, then expire and delete by the settings' section ``maintain``.
 
     Readers see the same cells and ledgers as before; a version that is replaced stays until the next time.
@@ -39,6 +39,8 @@ def maintain(settings: config.Settings, *, dry_run: bool = False) -> Maintained:
     ----------
     dry_run
         Only say what would be done. Manifests that would be replaced are not among those to be deleted then.
+    product
+        What the repository holds.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def maintain(settings: config.Settings, *, dry_run: bool = False) -> Maintained:
         When there is no repository, when storage fails, or when it would take from an open run what it has written;
         in the last case nothing has changed.
     """
-    target, now, ages = target_of(settings), datetime.now(UTC), settings.maintain
+    target, now, ages = target_of(settings, product=product), datetime.now(UTC), settings.maintain
     objects_before = now - timedelta(days=ages.garbage_days)
     versions_before = None if ages.keep_days is None else now - timedelta(days=ages.keep_days)
     repository = for_writing(target)
@@ -59,7 +61,8 @@ def maintain(settings: config.Settings, *, dry_run: bool = False) -> Maintained:
         manifests = manifests_of(repository, head)
         if manifests.scattered and versions_before:
             versions_before = min(versions_before, version_at(repository, head).written_at - _A_LITTLE)
-        versions_before = versions_before and sparing_vod(settings, repository, versions_before)
+        if versions_before and product == RINEX:
+            versions_before = sparing_vod(settings, repository, versions_before)
         gone = expirable(repository, versions_before) if versions_before else frozenset()
         check_open_runs(target, repository, objects_before, gone)
         rewrites = manifests.scattered and not dry_run

@@ -13,7 +13,9 @@ import pytest
 
 from gnssice_batch import config
 from gnssice_batch.job.run import run
+from gnssice_batch.job.vod import vod
 from gnssice_batch.simulate import SimulationPlan, network, simulate
+from tests.support import canopies
 
 CHECKS = Path(__file__).parent / "canvodpy" / "checks.py"
 MADE = Path(__file__).parents[2] / ".servers" / "canvodpy" / "python"
@@ -82,3 +84,13 @@ def test_the_canopy_of_rosalia(canvodpy, shared_data, tmp_path):
     found = checked(canvodpy, url, "canopy_01", file)
     check_taken(found, ["canopy_01"], 1)
     assert found["cells"]["SNR"]["both"] > 13_000
+
+
+def test_the_vod_of_a_simulated_pair(canvodpy, tmp_path):
+    """Its validator takes the group, its store opens it, every value is there."""
+    chosen = canopies.observed(tmp_path, canopies.plan(0.5))
+    made = vod(chosen)
+    found = checked(canvodpy, "--vod", f"{chosen.store.url}/{chosen.site}/vod", canopies.GROUP)
+    assert found["groups"] == [canopies.GROUP]
+    assert found["values"] == sum(one.values for one in made.analyses.values())
+    assert found["rows"] == 2

@@ -110,3 +110,13 @@ def test_a_version_that_is_gone_all_the_same_makes_everything_again_and_says_so(
 def test_manifests_written_again_are_no_news(copy):
     maintain(copy)
     assert vod(copy).snapshot is None
+
+
+def test_its_own_repository_is_tidied_by_the_same_commands(copy):
+    values, before = labelled(copy), commits(copy)
+    assert before == 3
+    maintain(copy, product="vod")
+    collect_garbage(copy, NOW, dry_run=False, product="vod")
+    assert commits(copy) == 1
+    same(labelled(copy), values)
+    assert vod(copy).snapshot is None
