@@ -55,6 +55,7 @@ def publication_of(units: VodUnits, structure: Structure) -> VodPublication:
             "software": SOFTWARE,
         },
         written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        source_url=found.observed.repository.url,
     )
 
 

@@ -91,6 +91,6 @@ def test_the_vod_of_a_simulated_pair(canvodpy, tmp_path):
     chosen = canopies.observed(tmp_path, canopies.plan(0.5))
     made = vod(chosen)
     found = checked(canvodpy, "--vod", f"{chosen.store.url}/{chosen.site}/vod", canopies.GROUP)
-    assert found["groups"] == [canopies.GROUP]
+    assert found["groups"] == ["tau_omega"]
     assert found["values"] == sum(one.values for one in made.analyses.values())
     assert found["rows"] == 2

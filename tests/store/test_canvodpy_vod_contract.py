@@ -20,6 +20,7 @@ COORDINATES = {
     **dict.fromkeys(("freq_center", "freq_min", "freq_max"), ("sid", "float32")),
 }
 COLUMNS = {
+    "index",
     *("source_file_hashes", "source_gnss_stores", "start", "end", "snapshot_id", "action", "commit_msg", "run_id"),
     *("written_at", "write_strategy", "calculator_name", "attrs", "preprocessing", "epochs"),
 }
@@ -80,7 +81,12 @@ def test_the_ledger_has_canvodpy_s_columns(made):
     table = canopies.group(made)["metadata/table"]
     assert set(table.array_keys()) == COLUMNS
     assert {array.shape for _, array in table.arrays()} == {(2,)}
-    for text in table["source_file_hashes"][:]:
-        assert set(json.loads(text)) == {"canopy_01", "reference_01"}
+    assert table["index"][:].tolist() == [0, 1]
+    for column in ("source_file_hashes", "source_gnss_stores"):
+        for text in table[column][:]:
+            told = json.loads(text)
+            assert list(told) == ["canopy_01", "reference_01"]
+            assert text == json.dumps(told, sort_keys=True), "canvodpy compares the text"
+    assert set(table["action"][:]) == {"write"}
     assert table["start"].dtype == table["end"].dtype == np.dtype("datetime64[ns]")
     assert (table["start"][:] <= table["end"][:]).all()

@@ -37,6 +37,7 @@ ORBIT_VALUES: Final[Mapping[str, str]] = {
 }
 
 UNIT_COLUMNS: Final[Mapping[str, str]] = {
+    "index": "int64",
     "source_file_hashes": "str",
     "source_gnss_stores": "str",
     "start": "datetime64[ns]",

@@ -91,6 +91,8 @@ class VodPublication:
     """Commit metadata, under 1 KB."""
     written_at: str
     """ISO 8601."""
+    source_url: str
+    """Repository of the observations."""
     source_format: str = ""
     """The root says nothing of a source."""
 
@@ -144,7 +146,8 @@ class VodPublication:
         news: dict[str, tuple[int, npt.NDArray[Any]]] = {}
         if change.orbits:
             news[orbits] = there[orbits]["shape"][0], column_cells(orbit_texts(change.orbits, self.run), "str")
-        rows = [self._row(row) for row in change.units]
+        first = there[f"{name}/{TABLE}/index"]["shape"][0]
+        rows = [{"index": first + place, **self._row(row)} for place, row in enumerate(change.units)]
         for path, column in table.items() if rows else ():
             values = column_cells([row[column] for row in rows], UNIT_COLUMNS[column])
             news[path] = there[path]["shape"][0], values
@@ -161,12 +164,12 @@ class VodPublication:
             "without_orbits": dict(made.without_orbits),
         }
         return {
-            "source_file_hashes": _json(made.hashes),
-            "source_gnss_stores": _json(dict.fromkeys(made.hashes, "rinex")),
+            "source_file_hashes": _canvodpy_json(made.hashes),
+            "source_gnss_stores": _canvodpy_json(dict.fromkeys(made.hashes, self.source_url)),
             "start": row.start_ns if made.first_ns is None else made.first_ns,
             "end": row.end_ns - 1 if made.last_ns is None else made.last_ns,
             "snapshot_id": "",
-            "action": _OVERWRITE if row.again else "insert",
+            "action": _OVERWRITE if row.again else "write",
             "commit_msg": self.message,
             "run_id": self.run,
             "written_at": self.written_at,
@@ -182,6 +185,11 @@ def _joined(one: Span | None, other: Span | None) -> Span | None:
     if one is None or other is None:
         return one or other
     return Span(min(one.first_ns, other.first_ns), max(one.last_ns, other.last_ns))
+
+
+def _canvodpy_json(value: Mapping[str, str]) -> str:
+    """As canvodpy writes it, which compares the text."""
+    return json.dumps(dict(value), sort_keys=True)
 
 
 def _json(value: object) -> str:
