@@ -9,6 +9,7 @@ from gnssice_batch.job.run import run
 from gnssice_batch.job.vod import vod
 from gnssice_batch.operate.garbage import collect_garbage, expire_versions
 from gnssice_batch.operate.maintenance import maintain
+from gnssice_batch.simulate import network, simulate
 from tests.support import canopies
 from tests.support.canopies import commits, group, labelled, same, vod_settings
 
@@ -120,3 +121,30 @@ def test_its_own_repository_is_tidied_by_the_same_commands(copy):
     assert commits(copy) == 1
     same(labelled(copy), values)
     assert vod(copy).snapshot is None
+
+
+def test_receivers_that_come_later_make_groups_of_their_own(tmp_path):
+    """Every canopy against every reference; the groups that were there stay as they are."""
+    chosen = added(tmp_path, date(2025, 1, 2))
+    first = vod(chosen)
+    wanted = canopies.plan(HALF_A_DAY, date(2025, 1, 2), systems="GR", receivers=network(4, 0.5)[2:])
+    simulate(tmp_path / "archive", wanted)
+    run(chosen)
+    second = vod(chosen)
+    made = {name: (one.made, one.up_to_date) for name, one in second.analyses.items()}
+    assert made.pop(ANALYSIS) == (0, 2)
+    others = {f"canopy_0{one}_vs_reference_0{other}" for one, other in ((1, 2), (2, 1), (2, 2))}
+    assert made == dict.fromkeys(others, (2, 0))
+    assert canopies.changed_units(chosen, first.snapshot, second.snapshot) == []
+    assert group(chosen).attrs["rinex_snapshot"] == second.rinex_snapshot
+    assert vod(chosen).snapshot is None
+
+
+def test_one_analysis_alone(tmp_path):
+    chosen = added(tmp_path, date(2025, 1, 2))
+    pairs = {name: {"canopy": "canopy_01", "reference": "reference_01"} for name in ("one", "other")}
+    named = vod_settings(tmp_path, vod={"analyses": pairs})
+    assert set(vod(named, analyses=["one"]).analyses) == {"one"}
+    later = vod(named)
+    assert {name: one.made for name, one in later.analyses.items()} == {"one": 0, "other": 2}
+    same(labelled(chosen, "tau_omega/one"), labelled(chosen, "tau_omega/other"))
