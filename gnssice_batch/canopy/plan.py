@@ -84,7 +84,8 @@ def plan_of(
     """
     template = grown(current.template, pair.canopy) if current else new_template(pair, settings)
     files = {file: None for wanted in backlog.units for file in wanted.orbits}
-    numbers = numbered(current.ledger if current else VodLedger(), files, earlier)
+    ledger = current.ledger if current else VodLedger()
+    numbers = numbered(ledger, files, earlier)
     grid = template.grid
     assignments = tuple(
         VodAssignment(
@@ -100,6 +101,7 @@ def plan_of(
             wanted.orbits,
             tuple(numbers[file.uri, file.etag] for file in wanted.orbits),
             wanted.orbits_digest,
+            ledger.rows,
         )
         for wanted in backlog.units
     )

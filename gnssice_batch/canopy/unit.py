@@ -15,7 +15,7 @@ from gnssice_batch.canopy.sky import OrbitAccess, Told, nodes_over, read_orbits
 from gnssice_batch.log import scope
 from gnssice_batch.model.values import PartitionOutcome
 from gnssice_batch.model.vod_contents import SOURCE_ORBIT, VOD
-from gnssice_batch.model.vod_values import SnrPlace, VodAssignment, VodMade
+from gnssice_batch.model.vod_values import OrbitFacts, SnrPlace, VodAssignment, VodMade
 from gnssice_batch.records import dump, encode
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.traffic import TRAFFIC
@@ -108,7 +108,7 @@ def compute(assignment: VodAssignment, context: VodContext) -> Computed:
     made = VodMade(
         assignment.snapshot,
         assignment.orbits_digest,
-        tuple(one.facts for one in told),
+        _news(assignment, told),
         hashes,
         pairs=cells.pairs,
         values=int((~np.isnan(cells.vod)).sum()),
@@ -144,6 +144,12 @@ def _snr(place: SnrPlace, assignment: VodAssignment, start_ns: int, context: Vod
     for at in here:
         found[part, at] = stored[:, columns[sids[at]]]
     return found
+
+
+def _news(assignment: VodAssignment, told: Sequence[Told]) -> tuple[OrbitFacts, ...]:
+    """What is told of files: of those that are new, or could not be read."""
+    numbered = zip(told, assignment.rows, strict=True)
+    return tuple(one.facts for one, row in numbered if row >= assignment.known_rows or one.facts.fault)
 
 
 def _sources(

@@ -77,6 +77,8 @@ class VodAssignment:
     rows: tuple[int, ...]
     """Their rows of ``metadata/orbits``, as the plan foresees them."""
     orbits_digest: str
+    known_rows: int = 0
+    """Rows of ``metadata/orbits`` that there are: of these files nothing needs to be told again."""
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
@@ -103,7 +105,7 @@ class VodMade:
     """Of the rinex repository that it was made from."""
     orbits_digest: str
     orbits: tuple[OrbitFacts, ...] = ()
-    """Of the files that reach it, in their order."""
+    """Of the files that reach it and are new, or could not be read."""
     hashes: Mapping[str, str] = field(default_factory=dict)
     """By receiver the hash of its SNR in the unit."""
     pairs: int = 0
