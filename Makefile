@@ -116,7 +116,7 @@ chart: $(READY) ## Write what is made of the chart: its schema's settings, its R
 
 lock: $(READY) ## Resolve the libraries again and write the lock files with hashes.
 	$(COMPILE) --output-file requirements.txt pyproject.toml
-	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml tests/orbits/rtklib.in
 	$(COMPILE) --only-build-deps --build-deps-for wheel --constraint requirements-dev.txt --output-file requirements-build.txt pyproject.toml
 	$(COMPILE) --output-file $(OBJECT_STORES)/moto/requirements.txt $(OBJECT_STORES)/moto/requirements.in
 	if command -v npm >/dev/null; then cd $(OBJECT_STORES)/azurite && npm install --package-lock-only --silent; fi
