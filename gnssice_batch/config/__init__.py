@@ -19,6 +19,7 @@ from gnssice_batch.config.models import (
     Settings,
     Store,
 )
+from gnssice_batch.config.virtual import Virtual
 
 __all__ = [
     "Archive",
@@ -34,6 +35,7 @@ __all__ = [
     "Run",
     "Settings",
     "Store",
+    "Virtual",
     "json_schema",
     "load",
 ]

@@ -23,6 +23,7 @@ from gnssice_batch.config.values import (
     known_systems,
     lower_case,
 )
+from gnssice_batch.config.virtual import Virtual
 from gnssice_batch.errors import ConfigError
 from gnssice_batch.storage.listing import AT_ONCE
 from gnssice_batch.storage.options import check_options
@@ -329,6 +330,9 @@ class Settings(Section):
     )
     log: Log = Log()
     maintain: Maintain = Maintain()
+    virtual: Virtual | None = Field(
+        None, description="NetCDF4 files that virtualize references, see docs/virtual.md; null: there are none."
+    )
 
     @field_validator("attributes")
     @classmethod
@@ -363,6 +367,7 @@ class Settings(Section):
                 "cluster": True,
                 "log": True,
                 "maintain": True,
+                "virtual": True,
                 "archive": {
                     "ahead_bytes",
                     "kept_bytes",
