@@ -183,4 +183,4 @@ def test_references_name_the_container_and_not_the_place(tmp_path):
     archive(tmp_path / "nc")
     virtualize(settings)
     session = open_existing(url_of(settings)).handle.readonly_session("main")
-    assert session.chunk_type("/canopy_01/SNR", (0, 0)) is icechunk.ChunkType.virtual
+    assert session.chunk_type("/canopy_01/SNR", (0, 0)) == icechunk.ChunkType.virtual

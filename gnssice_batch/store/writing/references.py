@@ -269,7 +269,7 @@ def _write_copied(root: zarr.Group, name: str, copied: Copied) -> None:
 
 def _along_time(root: zarr.Group, receiver: str, time: str) -> dict[str, Document]:
     """The arrays of a group along time, but for the time coordinate."""
-    names = [name for name in _array_names(root, receiver) if name != time]
+    names = [name for name in array_names(root, receiver) if name != time]
     found = documents(root, [f"{receiver}/{name}" for name in names])
     return {
         name.rpartition("/")[2]: document
@@ -278,7 +278,8 @@ def _along_time(root: zarr.Group, receiver: str, time: str) -> dict[str, Documen
     }
 
 
-def _array_names(root: zarr.Group, receiver: str) -> list[str]:
+def array_names(root: zarr.Group, receiver: str) -> list[str]:
+    """The names of the arrays of a group, sorted."""
     group = zarr.open_group(root.store, path=receiver, mode="r", zarr_format=3)
     return sorted(group.array_keys())
 
