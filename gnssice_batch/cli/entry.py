@@ -22,7 +22,8 @@ import gnssice_batch.cli.runs
 import gnssice_batch.cli.tools
 import gnssice_batch.cli.trim
 import gnssice_batch.cli.verify
-import gnssice_batch.cli.versions  # noqa: F401
+import gnssice_batch.cli.versions
+import gnssice_batch.cli.virtualize  # noqa: F401
 from gnssice_batch.cli.commands import app
 from gnssice_batch.cli.output import EXIT_PIPE, OutputError, say, watched
 from gnssice_batch.cli.termination import ending

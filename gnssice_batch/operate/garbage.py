@@ -10,8 +10,8 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.job.journal import RunRecord
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.operate.open_runs import CLOCKS, began, for_writing, journal_of, open_runs_at
-from gnssice_batch.operate.status import no_repository
-from gnssice_batch.store.repository import Repository
+from gnssice_batch.operate.status import existing_repository, no_repository
+from gnssice_batch.store.repository import Repository, open_repository
 from gnssice_batch.store.together import together
 from gnssice_batch.store.versions import Version
 from gnssice_batch.store.writing.garbage import Collected, collect, expirable, expire
@@ -43,7 +43,12 @@ def expire_versions(settings: config.Settings, older_than: timedelta, *, dry_run
 
 
 def collect_garbage(
-    settings: config.Settings, older_than: timedelta, *, dry_run: bool = True, keep_versions: bool = False
+    settings: config.Settings,
+    older_than: timedelta,
+    *,
+    dry_run: bool = True,
+    keep_versions: bool = False,
+    target: Target | None = None,
 ) -> Collected:
     """Expire versions older than so much, and delete what nothing refers to.
 
@@ -51,14 +56,17 @@ def collect_garbage(
     ----------
     keep_versions
         Let none expire.
+    target
+        Of which repository; None: of the runs with these settings.
 
     Raises
     ------
     StoreError
         When there is no repository, when storage fails, or when it would take from an open run what it has written.
     """
-    target = target_of(settings)
-    repository, cutoff = for_writing(target), datetime.now(UTC) - older_than
+    of_runs, target = target is None, target or target_of(settings)
+    repository = for_writing(target) if of_runs else open_repository(existing_repository(target).location)
+    cutoff = datetime.now(UTC) - older_than
     if repository is None:
         raise no_repository(target)
     with repository.lock:

@@ -30,7 +30,7 @@ def padded(day=0, *, interval_s=900, sids=SIDS, epochs=None, seed=0, start_s=0, 
         {"Institution": "TU Wien", "day": day},
     )
     packed = {"zlib": True, "shuffle": True, "complevel": 5, "chunksizes": (chunk or epochs, len(sids))}
-    found.encoding["wanted"] = {name: packed for name in ("SNR", "Phase", "LLI")}
+    found.encoding["wanted"] = dict.fromkeys(("SNR", "Phase", "LLI"), packed)
     return found
 
 
@@ -48,7 +48,7 @@ def gnssvod(day=0, *, svs=("C06", "G01", "R09"), epochs=96, interval_s=900, star
         {"Station": ["grn", "ref"], "Epoch": times, "SV": list(svs)},
     )
     packed = {"dtype": "int16", "scale_factor": 0.1, "_FillValue": -9999, "zlib": True, "chunksizes": shape}
-    found.encoding["wanted"] = {name: packed for name in values}
+    found.encoding["wanted"] = dict.fromkeys(values, packed)
     return found
 
 

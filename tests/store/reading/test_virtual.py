@@ -100,7 +100,9 @@ def test_single_precision_of_a_scale_is_kept(tmp_path):
     """JSON has one kind of number: a float32 scale makes float32 of int16, as it does in the file."""
     settings, path = settings_of(tmp_path), tmp_path / "nc" / "one" / "a.nc"
     one = padded()[["SNR"]].fillna(1.0)
-    one.encoding["wanted"] = {"SNR": {"dtype": "int16", "scale_factor": np.float32(0.1), "_FillValue": np.int16(-1), "chunksizes": (96, 8)}}
+    one.encoding["wanted"] = {
+        "SNR": {"dtype": "int16", "scale_factor": np.float32(0.1), "_FillValue": np.int16(-1), "chunksizes": (96, 8)}
+    }
     write(one, path)
     virtualize(settings)
     with xr.open_dataset(path) as wanted:
