@@ -8,14 +8,15 @@ from urllib.parse import quote
 import icechunk
 from icechunk.credentials import azure_refreshable_credentials
 
-from gnssice_batch.errors import StoreError
+from gnssice_batch.log import logger
 from gnssice_batch.storage.credentials import azure_access, held, hold, s3_keys
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.options import StorageOptions
 from gnssice_batch.storage.stores import azure_options, s3_options
 from gnssice_batch.storage.urls import Kind, local_path, place
-from gnssice_batch.store.damage import first_line
 from gnssice_batch.store.storages import AzureFetcher, S3Fetcher
+
+_log = logger(__name__)
 
 TAGGED: Final = frozenset({Kind.S3, Kind.AZURE})
 """Kinds of storage whose ETags Icechunk compares; of others it compares the time of the last modification."""
@@ -73,13 +74,14 @@ def with_container(
 
 
 def _access(found: Mapping[str, icechunk.VirtualChunkContainer], where: Location) -> dict[str, Any]:
-    try:
-        return icechunk.containers_credentials(
-            {prefix: _credentials(prefix, one.store, _options(prefix, where)) for prefix, one in found.items()}
-        )
-    except PermissionError as error:
-        msg = f"{where.url}: the archive that its virtual chunks are in can't be reached: {first_line(error)}"
-        raise StoreError(msg) from error
+    """Access to each container that this process has credentials for; what is in another says so when it is read."""
+    access: dict[str, Any] = {}
+    for prefix, one in found.items():
+        try:
+            access[prefix] = _credentials(prefix, one.store, _options(prefix, where))
+        except PermissionError as error:
+            _log.info("no access to the archive %s, which %s refers to: %s", prefix, where.url, error)
+    return icechunk.containers_credentials(access)
 
 
 def _options(prefix: str, where: Location) -> StorageOptions:

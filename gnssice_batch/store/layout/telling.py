@@ -18,7 +18,8 @@ from gnssice_batch.store.layout.virtual_files import read_rows
 _UNREADABLE: Final = (icechunk.IcechunkError, ValueError, RuntimeError, EOFError, OSError, zlib.error)
 _MEANINGS: Final = (
     (("checksum",), "the file was touched or replaced since it was referenced"),
-    (("authorize", "no virtual chunk container"), "its archive is not the one that this repository may read"),
+    (("authorize",), "this process has no credentials for the archive"),
+    (("no virtual chunk container",), "it is in no archive that this repository knows"),
     (("not found", "nosuchkey", "nosuchbucket"), "the file is not in the archive any more"),
     (("not enough data", "range"), "the file is shorter than when it was referenced"),
 )
