@@ -1,6 +1,5 @@
 """Virtualize with its archive, its store, or both in S3."""
 
-
 import pytest
 import xarray as xr
 
