@@ -23,6 +23,7 @@ TOPICS = (
     ),
     "object_stores",
     "report",
+    "virtualize",
 )
 _ONE = "--here"
 
