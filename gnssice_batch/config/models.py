@@ -330,9 +330,7 @@ class Settings(Section):
     )
     log: Log = Log()
     maintain: Maintain = Maintain()
-    virtual: Virtual | None = Field(
-        None, description="NetCDF4 files that virtualize references, see docs/virtual.md; null: there are none."
-    )
+    virtual: Virtual | None = Field(None, description="NetCDF4 files that virtualize references; null: there are none.")
 
     @field_validator("attributes")
     @classmethod

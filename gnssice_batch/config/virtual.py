@@ -55,11 +55,9 @@ class Virtual(Section):
         except ConfigError as error:
             raise ValueError(str(error)) from None
         if found.kind not in _KINDS:
-            message = (
-                "virtual.url should be a path, file://, s3://, az://, gs:// or https://: others can't be referenced"
-            )
+            message = "url should be a path, file://, s3://, az://, gs:// or https://: others can't be referenced"
             raise ValueError(message)
         if any(character in self.url for character in _ESCAPES):
-            message = f"virtual.url should hold none of the characters {' '.join(_ESCAPES)}: references can't name it"
+            message = f"url should hold none of the characters {' '.join(_ESCAPES)}: references can't name it"
             raise ValueError(message)
         return self

@@ -36,7 +36,6 @@ SCALE_DTYPE: Final = "scale_dtype"
 """Attribute for what JSON does not keep: that a scale was of single precision, so that values are."""
 
 _URL: Final = "memory:///file.nc"
-_NAME: Final = "file.nc"
 _SCALES: Final = ("scale_factor", "add_offset")
 _PREFERRED: Final = ("epoch", "Epoch", "time")
 _MAGIC: Final = b"\x89HDF\r\n\x1a\n"
@@ -139,9 +138,7 @@ def _manifests(content: bytes) -> Any:
     from obstore.store import MemoryStore  # noqa: PLC0415
     from virtualizarr.parsers import HDFParser  # noqa: PLC0415
 
-    memory = MemoryStore()
-    memory.put(_NAME, content)
-    registry = ObjectStoreRegistry({"memory:///": memory})
+    registry = ObjectStoreRegistry({"memory:///": MemoryStore()})
     return HDFParser(reader_factory=partial(_whole, content))(_URL, registry)._group  # noqa: SLF001 - it has no public one
 
 

@@ -1,4 +1,4 @@
-"""Which files become one array over time, and where in it each lies."""
+"""Which files become one array over time: a place for each."""
 
 import hashlib
 import re
@@ -185,7 +185,7 @@ def _planned(
 ) -> tuple[SeriesChange | None, list[Placement]]:
     """The array over time of one receiver, and a place for each of its files, these in the order of time."""
     fitting = [one for one in found if one.profile is not None]
-    profile = stored.profile if stored else _most_common(fitting)
+    profile = stored.profile if stored else _profile_of_most(fitting)
     taken, reasons = _taken(fitting, profile, stored, [row for row in rows if row.group == receiver])
     if stored is None and len(taken) == 1:
         reasons[taken.pop().file.uri] = VirtualReason.ALONE
@@ -218,7 +218,7 @@ def _own_group(one: NetcdfFacts, receiver: str, names: set[str]) -> str:
     return numbered
 
 
-def _most_common(found: Sequence[NetcdfFacts]) -> Profile | None:
+def _profile_of_most(found: Sequence[NetcdfFacts]) -> Profile | None:
     """The profile of most files; of several the one that begins earliest."""
     profiles = {digest(one.profile): one.profile for one in reversed(found)}
     counted = Counter(digest(one.profile) for one in found)

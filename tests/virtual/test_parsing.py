@@ -75,11 +75,11 @@ def test_chunks_that_were_never_written_are_not_referred_to(tmp_path):
         (lambda path: path.write_bytes(b"CDF\x01" + bytes(100)), "not_hdf5"),
         (lambda path: padded().drop_encoding().to_netcdf(path, format="NETCDF3_64BIT"), "not_hdf5"),
         (lambda path: h5py.File(path, "w").close(), "no_arrays"),
-        (lambda path: _with_group(path), "has_groups"),
+        (_with_group, "has_groups"),
         (lambda path: xr.Dataset({"a": (("x", "y"), np.ones((2, 3)))}).to_netcdf(path), "no_time_axis"),
         (lambda path: write(padded().isel(epoch=[0, 1, 5]), path, chunksizes=(3, 8)), "irregular_epochs"),
         (lambda path: write(padded(chunk=90), path), "short_last_chunk"),
-        (lambda path: _with_unknown_filter(path), "unsupported"),
+        (_with_unknown_filter, "unsupported"),
     ],
 )
 def test_reasons(tmp_path, make, reason):

@@ -1,5 +1,6 @@
 """Files given their places: everything in one place, no two in one, whatever the order."""
 
+import itertools
 from dataclasses import replace
 
 from hypothesis import given
@@ -60,12 +61,10 @@ def check(contents):
     groups = [row.group for row in contents.rows.values() if row.reason]
     assert len(groups) == len(set(groups))
     for receiver, series in contents.series.items():
-        mine = sorted(
-            (row for row in contents.rows.values() if row.group == receiver), key=lambda row: row.first_ns
-        )
+        mine = sorted((row for row in contents.rows.values() if row.group == receiver), key=lambda row: row.first_ns)
         slots = [range(series.grid.slot(row.first_ns), series.grid.slot(row.last_ns) + 1) for row in mine]
         assert all(slot.start % CHUNK == 0 and len(slot) == row.epochs for slot, row in zip(slots, mine, strict=True))
-        assert all(one.stop <= other.start for one, other in zip(slots, slots[1:], strict=False))
+        assert all(one.stop <= other.start for one, other in itertools.pairwise(slots))
         assert not slots or (slots[0].start >= 0 and slots[-1].stop <= series.grid.size)
 
 
@@ -83,7 +82,9 @@ def test_later_runs_keep_what_is_there(first, second, data):
     before = published(plan_files(VirtualContents(), first))
     taken = {one.file.uri for one in first}
     news = [replace(one, file=replace(one.file, uri=one.file.uri + "2")) for one in second]
-    changed = [replace(one, sha256="x") for one in data.draw(st.lists(st.sampled_from(first), unique_by=id, max_size=2))]
+    changed = [
+        replace(one, sha256="x") for one in data.draw(st.lists(st.sampled_from(first), unique_by=id, max_size=2))
+    ]
     news += changed
     moved = {file.uri for file in promoted(before, news)}
     news += [one for one in first if one.file.uri in moved]

@@ -130,7 +130,7 @@ def write_series(
     root, sample = top_of(fork.store), files[0]
     attributes = series_attributes(wanted)
     if current is None:
-        put_documents(root, {wanted.receiver: group_document(_common(files) | attributes)})
+        put_documents(root, {wanted.receiver: group_document(_shared(files) | attributes)})
         put_documents(root, {f"{wanted.receiver}/{name}": one for name, one in _series_arrays(wanted, sample).items()})
         _write_static(root, wanted, sample)
     else:
@@ -199,7 +199,7 @@ def _attributes(facts: NetcdfFacts) -> dict[str, Any]:
     return {name: value for name, value in json.loads(facts.attributes).items() if name not in _OURS}
 
 
-def _common(files: Sequence[NetcdfFacts]) -> dict[str, Any]:
+def _shared(files: Sequence[NetcdfFacts]) -> dict[str, Any]:
     """The attributes that all files have."""
     first, *others = (_attributes(one) for one in files)
     return {name: value for name, value in first.items() if all(name in one and one[name] == value for one in others)}
