@@ -68,6 +68,17 @@ def test_chunks_that_were_never_written_are_not_referred_to(tmp_path):
     assert (found.lengths > 0).tolist() == [True, False]
 
 
+def _with_group(path):
+    with netCDF4.Dataset(path, "w") as file:
+        file.createGroup("inside").createDimension("x", 2)
+
+
+def _with_unknown_filter(path):
+    with h5py.File(path, "w") as file:
+        dtype = h5py.vlen_dtype(np.int32)
+        file.create_dataset("x", (2, 2), dtype)
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -89,17 +100,6 @@ def test_reasons(tmp_path, make, reason):
     assert found.reason == reason, found.detail
     assert found.profile is None
     assert found.detail
-
-
-def _with_group(path):
-    with netCDF4.Dataset(path, "w") as file:
-        file.createGroup("inside").createDimension("x", 2)
-
-
-def _with_unknown_filter(path):
-    with h5py.File(path, "w") as file:
-        dtype = h5py.vlen_dtype(np.int32)
-        file.create_dataset("x", (2, 2), dtype)
 
 
 @cache
