@@ -17,18 +17,28 @@ if TYPE_CHECKING:
 runs = typer.Typer(no_args_is_help=True, help="List, show or abandon unpublished runs.")
 app.add_typer(runs, name="runs", rich_help_panel=LOOK)
 
+ProductOption = Annotated[
+    str,
+    typer.Option("--product", metavar="NAME", help="Which repository of the site: rinex, or virtual for virtualize."),
+]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run, from `runs list`.")]
 
 
 @runs.command("list", epilog="Example: gnssice-batch runs list -c config/demo.yaml")
-def list_runs(config_file: ConfigOption = None, overrides: SetOption = None, *, as_json_text: JsonFlag = False) -> None:
+def list_runs(
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    product: ProductOption = "rinex",
+    as_json_text: JsonFlag = False,
+) -> None:
     """List unpublished runs.
 
     Shows for each its age, its finished partitions, and whether a process is working on it.
     """
     from gnssice_batch.operate.open_runs import as_json, open_runs
 
-    found = open_runs(load_settings(config_file, overrides))
+    found = open_runs(load_settings(config_file, overrides), product)
     if as_json_text:
         write_json({"runs": [as_json(run) for run in found]}, STDOUT)
         return
@@ -40,13 +50,18 @@ def list_runs(config_file: ConfigOption = None, overrides: SetOption = None, *, 
 
 @runs.command("show", epilog="Example: gnssice-batch runs show 20250101T120000-a1b2c3 -c config/demo.yaml")
 def show_run(
-    run: RunArgument, config_file: ConfigOption = None, overrides: SetOption = None, *, as_json_text: JsonFlag = False
+    run: RunArgument,
+    config_file: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    product: ProductOption = "rinex",
+    as_json_text: JsonFlag = False,
 ) -> None:
     """Show one unpublished run and its finished partitions."""
     from gnssice_batch.operate.open_runs import as_json, finished_partitions, open_run
 
     settings = load_settings(config_file, overrides)
-    found, partitions = open_run(settings, run), finished_partitions(settings, run)
+    found, partitions = open_run(settings, run, product), finished_partitions(settings, run, product)
     if as_json_text:
         finished = {key: {"files": files, "epochs": epochs} for key, (files, epochs) in partitions.items()}
         write_json({**as_json(found), "finished": finished}, STDOUT)
@@ -71,6 +86,7 @@ def abandon_run(
             help="Even if a process is working on it: it stops when it next renews its lease, and publishes nothing.",
         ),
     ] = False,
+    product: ProductOption = "rinex",
     as_json_text: JsonFlag = False,
 ) -> None:
     """Abandon a run: remove its journal and staging branches.
@@ -79,7 +95,7 @@ def abandon_run(
     """
     from gnssice_batch.operate.open_runs import abandon
 
-    abandon(load_logged(config_file, overrides), run, force=force)
+    abandon(load_logged(config_file, overrides), run, force=force, product=product)
     if as_json_text:
         write_json({"abandoned": run}, STDOUT)
     else:

@@ -8,7 +8,7 @@ from typing import Final
 from gnssice_batch import config
 from gnssice_batch.errors import StoreError
 from gnssice_batch.job.journal import RunRecord
-from gnssice_batch.job.target import Target, target_of
+from gnssice_batch.job.target import RINEX, Target, target_of
 from gnssice_batch.operate.open_runs import CLOCKS, began, for_writing, journal_of, open_runs_at
 from gnssice_batch.operate.status import existing_repository, no_repository
 from gnssice_batch.store.repository import Repository, open_repository
@@ -98,9 +98,15 @@ def check_open_runs(target: Target, repository: Repository, objects_before: date
         if objects_before > since - CLOCKS or needed & gone:
             message = (
                 f"run {run} is open since {since.isoformat(timespec='seconds')} and needs what would be deleted:"
-                f" finish it by starting it again, or give it up (runs abandon {run}), or name a longer time"
+                f" finish it by starting it again, or give it up (runs abandon {run}{_of(target)}), or name a longer"
+                " time"
             )
             raise StoreError(message)
+
+
+def _of(target: Target) -> str:
+    product = target.url.rpartition("/")[2]
+    return "" if product == RINEX else f" --product {product}"
 
 
 def as_json(found: Collected) -> dict[str, object]:

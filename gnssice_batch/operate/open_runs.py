@@ -10,7 +10,7 @@ from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.job.journal import Journal, RunRecord, entries_of, open_journals
 from gnssice_batch.job.lease import Lease
-from gnssice_batch.job.target import RETRY, Target, target_of
+from gnssice_batch.job.target import RETRY, RINEX, Target, target_of
 from gnssice_batch.planning.part import options_of_part
 from gnssice_batch.planning.rewriting import is_rewrite
 from gnssice_batch.storage.folder import Folder
@@ -58,15 +58,20 @@ class OpenRun:
         return None if since == UNKNOWN else datetime.now(UTC) - since
 
 
-def open_runs(settings: config.Settings) -> tuple[OpenRun, ...]:
+def open_runs(settings: config.Settings, product: str = RINEX) -> tuple[OpenRun, ...]:
     """The runs with a journal where these settings keep theirs, oldest first.
+
+    Parameters
+    ----------
+    product
+        Of which repository of the site; a job other than a run has one of its own.
 
     Raises
     ------
     ArchiveError, StoreError
         When the folder of the journals, or the repository, can't be read.
     """
-    return open_runs_at(target_of(settings))
+    return open_runs_at(target_of(settings, product=product))
 
 
 def open_runs_at(target: Target) -> tuple[OpenRun, ...]:
@@ -83,7 +88,7 @@ def open_runs_at(target: Target) -> tuple[OpenRun, ...]:
     return tuple(sorted(found, key=lambda one: began(one.run, one.record)))
 
 
-def open_run(settings: config.Settings, run: str) -> OpenRun:
+def open_run(settings: config.Settings, run: str, product: str = RINEX) -> OpenRun:
     """One of `open_runs`.
 
     Raises
@@ -91,7 +96,7 @@ def open_run(settings: config.Settings, run: str) -> OpenRun:
     ConfigError
         When there is no such run.
     """
-    return _open_run_at(target_of(settings), run)
+    return _open_run_at(target_of(settings, product=product), run)
 
 
 def _open_run_at(target: Target, run: str) -> OpenRun:
@@ -104,22 +109,24 @@ def _open_run_at(target: Target, run: str) -> OpenRun:
     raise ConfigError(message)
 
 
-def finished_partitions(settings: config.Settings, run: str) -> dict[str, tuple[int, int]]:
+def finished_partitions(settings: config.Settings, run: str, product: str = RINEX) -> dict[str, tuple[int, int]]:
     """Per partition that a run has finished: its files, and the epochs it has written."""
-    partitions = journal_of(target_of(settings).journals, run, None).partitions()
+    partitions = journal_of(target_of(settings, product=product).journals, run, None).partitions()
     return {
         key: (len(done.files), sum(outcome.written.epochs for outcome in done.outcome.files))
         for key, done in partitions.items()
     }
 
 
-def abandon(settings: config.Settings, run: str, *, force: bool = False) -> None:
+def abandon(settings: config.Settings, run: str, *, force: bool = False, product: str = RINEX) -> None:
     """Give a run up: remove its staging branches and its journal; what it has written is garbage from then on.
 
     Parameters
     ----------
     force
         Though a process works on it: it stops when it next renews its lease, before it publishes at the latest.
+    product
+        Of which repository of the site; a job other than a run has one of its own.
 
     Raises
     ------
@@ -128,8 +135,9 @@ def abandon(settings: config.Settings, run: str, *, force: bool = False) -> None
     RunConflictError
         When a process works on it.
     """
-    target = target_of(settings)
-    repository = for_moving(target)
+    target = target_of(settings, product=product)
+    of_runs = product == RINEX or open_existing(target.location) is None
+    repository = for_moving(target) if of_runs else open_repository(target.location, target.options)
     if repository is None:
         _remove(target, _open_run_at(target, run), None, force=force)
         return
@@ -152,6 +160,7 @@ def _open_run(target: Target, repository: Repository | None, journal: Journal, s
     identity, retry, wish = record.settings.partition(RETRY)
     repairs, part = is_rewrite(wish), options_of_part(wish)
     again = "repair" if repairs else "quarantine retry" if retry and part is None else f"run {part or ''}".strip()
+    again = again if target.location.url.endswith(RINEX) else "the command that has begun it"
     return OpenRun(
         run=record.run,
         record=record if whole else None,

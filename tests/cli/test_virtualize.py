@@ -121,3 +121,32 @@ def test_garbage_collection_deletes_nothing_of_the_archive(place, capsys):
     assert (code, found["expired_versions"] > 0) == (0, True)
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (place / "nc").rglob("*.nc")} == before
     assert command(capsys, "verify")[0] == 0
+
+
+def test_a_run_that_died_is_listed_and_can_be_given_up(place, capsys, monkeypatch):
+    from gnssice_batch.job import virtualize
+
+    def dying(*_arguments):
+        raise KeyboardInterrupt
+
+    told(capsys)
+    archive(place / "nc", (5,))
+    with monkeypatch.context() as patch:
+        patch.setattr(virtualize, "plan_files", dying)
+        with pytest.raises(SystemExit):
+            main(["virtualize"])
+    code, said = command(capsys, "gc", "--older-than", "0")
+    assert code == 5
+    run = said.partition("runs abandon ")[2].partition(" ")[0]
+    assert f"runs abandon {run} --product virtual" in said
+    for arguments in (["list"], ["show", run], ["abandon", run]):
+        main_ended(["runs", *arguments, "--product", "virtual"])
+        assert run in capsys.readouterr().out
+    assert command(capsys, "gc", "--older-than", "0")[0] == 0
+
+
+def main_ended(arguments):
+    """Run a command that ends well."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert not ended.value.code
