@@ -371,7 +371,9 @@ def virtualize(settings: "Settings | str | Path", progress: "Progress | None" = 
     Examples
     --------
     >>> from gnssice_batch import virtualize
-    >>> report = virtualize("settings.yaml")  # doctest: +SKIP
+    >>> report = virtualize("settings.yaml")
+    >>> [(series.receiver, series.files, series.grid.size) for series in report.series]
+    [('canopy_01', 3, 288)]
     """
     from gnssice_batch.job.virtualize import virtualize as virtualize_archive
 

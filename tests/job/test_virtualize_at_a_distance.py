@@ -100,3 +100,14 @@ def test_no_key_is_in_what_is_written(tmp_path, bucket):
     fork = fork_bytes(open_existing(where).handle.writable_session("main").fork())
     assert secret not in fork
     assert fork_of(fork).chunk_type("/canopy_01/SNR", (0, 0))
+
+
+def test_without_credentials_only_the_archive_is_closed(tmp_path, bucket):
+    upload(archive(tmp_path / "nc"), tmp_path / "nc", bucket)
+    settings = in_s3(tmp_path, bucket, store=False)
+    virtualize(settings)
+    credentials.forget()
+    found = open_virtual(f"{settings.store.url}/demo/virtual", "canopy_01")
+    assert found.clock.notnull().all()
+    with pytest.raises(StoreError, match=r"^canopy_01/day\+000.nc: this process has no credentials for the archive"):
+        found.SNR.load()

@@ -73,7 +73,9 @@ def open_virtual(  # noqa: PLR0913 - what is opened, which version of it, in wha
     Examples
     --------
     >>> from gnssice_batch import open_virtual
-    >>> ds = open_virtual("stores/rosalia/virtual", "canopy_01")  # doctest: +SKIP
+    >>> ds = open_virtual("stores/rosalia/virtual", "canopy_01")
+    >>> ds.SNR.sel(epoch="2025-01-01").sizes["epoch"]
+    96
     """
     where = location(url, storage_options)
     repository = opened_repository(where)
