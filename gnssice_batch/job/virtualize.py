@@ -1,9 +1,10 @@
 """Virtualize: the kind of job that references an archive of NetCDF files."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gnssice_batch import config
 from gnssice_batch.cluster.executor import Task
@@ -44,7 +45,7 @@ from gnssice_batch.store.writing.structure import Structure
 from gnssice_batch.store.writing.virtual_publish import VirtualPublication
 from gnssice_batch.virtual.listing import NetcdfListing, access_of, archive_of, list_netcdf, virtual_settings
 from gnssice_batch.virtual.parsing import check_installed
-from gnssice_batch.virtual.partitions import facts_in, finished, in_partitions, key_of, parse_partition
+from gnssice_batch.virtual.partitions import facts_in, finished, in_partitions, key_of, parse_partition, with_shared
 from gnssice_batch.virtual.planning import Backlog, VirtualPlan, backlog_of, plan_files, promoted, rows_of
 
 PRODUCT = "virtual"
@@ -237,6 +238,8 @@ class _Underway:
     partitions: int = 0
     bytes_read: int = 0
     set_aside: list[str] = field(default_factory=list)
+    shared: dict[Hashable, Any] = field(default_factory=dict)
+    """What is equal in many files."""
 
     @property
     def work(self) -> Work:
@@ -246,7 +249,8 @@ class _Underway:
 
     def make(self, execution: Execution) -> Structure:
         """Parse every file, and refer to all of them in one fork."""
-        known = {one.file: one for done in self.work.done.values() for one in facts_in(done.outcome)}
+        parsed = (one for done in self.work.done.values() for one in facts_in(done.outcome))
+        known = {one.file: with_shared(one, self.shared) for one in parsed}
         facts = self.parsed(self.planned.backlog.wanted, execution, known)
         facts += self.parsed(promoted(self.planned.contents, facts), execution, known)
         execution.stop.raise_if_requested()
@@ -261,7 +265,7 @@ class _Underway:
         parts = {key_of(part): part for part in in_partitions([file for file in files if file not in known])}
         execution.progress.stage("parse", len(parts))
         for outcome in self._outcomes(parts, execution):
-            found += facts_in(outcome)
+            found += [with_shared(one, self.shared) for one in facts_in(outcome)]
         return tuple(found)
 
     def _outcomes(self, parts: dict[str, tuple[NetcdfFile, ...]], execution: Execution) -> Iterator[PartitionOutcome]:

@@ -1,5 +1,6 @@
 """The values of virtual datasets: NetCDF files, what is in one, where it is referenced."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -92,10 +93,15 @@ class Copied:
     name: str
     document: str
     """Its ``zarr.json``, in one chunk."""
-    raw: bytes = b""
-    """Values in C order, little-endian, as they are stored: not scaled."""
+    packed: bytes = b""
+    """Values in C order, little-endian, as they are stored: not scaled; packed by zlib."""
     texts: tuple[str, ...] = ()
     """Values of an array of text."""
+
+    @property
+    def raw(self) -> bytes:
+        """The unpacked values; empty for text."""
+        return zlib.decompress(self.packed) if self.packed else b""
 
 
 @dataclass(frozen=True, slots=True)

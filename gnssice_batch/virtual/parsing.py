@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -212,7 +213,7 @@ def _copied(one: Any, name: str, document: dict[str, Any]) -> Copied:
     values = np.asarray(one[()])
     whole["codecs"] = [{"name": "bytes", "configuration": {"endian": "little"}}]
     raw = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"), copy=False)).tobytes()
-    return Copied(name, json.dumps(whole, sort_keys=True), raw)
+    return Copied(name, json.dumps(whole, sort_keys=True), zlib.compress(raw, 1))
 
 
 def _referenced(name: str, document: dict[str, Any], manifest: Any, size_bytes: int) -> Referenced:

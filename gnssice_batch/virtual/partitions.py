@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.model.values import Done, Partition, PartitionOutcome, SourceFile
@@ -54,6 +55,33 @@ def facts_in(outcome: PartitionOutcome) -> tuple[NetcdfFacts, ...]:
     """What a worker has found."""
     found: tuple[NetcdfFacts, ...] = load(tuple[NetcdfFacts, ...], json.loads(outcome.fork or b"[]"))
     return found
+
+
+def with_shared(facts: NetcdfFacts, known: dict[Hashable, Any]) -> NetcdfFacts:
+    """The facts, what is equal in many files being one object: a coordinator holds those of all new files.
+
+    Parameters
+    ----------
+    known
+        What was met before; added to.
+    """
+
+    def one[T: Hashable](value: T) -> T:
+        found: T = known.setdefault(value, value)
+        return found
+
+    referenced = (replace(each, name=one(each.name), document=one(each.document)) for each in facts.referenced)
+    copied = (
+        replace(each, name=one(each.name), document=one(each.document), packed=one(each.packed), texts=one(each.texts))
+        for each in facts.copied
+    )
+    return replace(
+        facts,
+        referenced=tuple(referenced),
+        copied=tuple(copied),
+        profile=one(facts.profile),
+        attributes=one(facts.attributes),
+    )
 
 
 def finished(files: Iterable[NetcdfFile], outcome: PartitionOutcome, base: str = "") -> Done:

@@ -1,6 +1,8 @@
 """Virtualize: an archive of NetCDF files referenced, run after run."""
 
+import os
 import shutil
+import time
 
 import icechunk
 import numpy as np
@@ -110,6 +112,7 @@ def test_a_file_that_was_replaced_is_referenced_anew_and_the_older_version_says_
     paths = archive(tmp_path / "nc")
     first = virtualize(settings).snapshot
     write(padded(1, seed=5), paths[1])
+    os.utime(paths[1], (time.time() + 10,) * 2)
     report = virtualize(settings)
     assert [row.file.uri for row in report.rows] == ["canopy_01/day+001.nc"]
     assert_like_the_files(settings, "canopy_01", paths)

@@ -45,6 +45,8 @@ type Chunks = dict[str, set[tuple[int, ...]]]
 
 TIME_UNITS: Final = "nanoseconds since 1980-01-06"
 _TIME_CHUNK: Final = 1 << 20
+_TIME_ERROR_NS: Final = 1_000
+"""Of a time of modification, which listings give as a floating-point number of seconds."""
 _OURS: Final = frozenset({"layout_version", "gnssice_virtual", "source_format"})
 """Attributes of files that would make their group pass for another kind of ours."""
 _COMPRESSED: Final = {"name": "zstd", "configuration": {"level": 5, "checksum": True}}
@@ -59,10 +61,11 @@ class Archive:
     """Whether Icechunk compares ETags, as it does in object stores; else the time of the last modification."""
 
     def checksum(self, file: NetcdfFile) -> datetime | str | None:
-        """What a file must still have when it is read."""
+        """What a file must still have when it is read: Icechunk keeps times in whole seconds, so the next one."""
         if self.tagged:
             return file.etag or None
-        return datetime.fromtimestamp(file.modified_ns // 10**9 + 1, UTC) if file.modified_ns else None
+        seconds = -(-(file.modified_ns + _TIME_ERROR_NS) // 10**9)
+        return datetime.fromtimestamp(seconds, UTC) if file.modified_ns else None
 
 
 @dataclass(slots=True)
@@ -185,7 +188,7 @@ def write_file(fork: icechunk.ForkSession, group: str, facts: NetcdfFacts, archi
 def values_of(copied: Copied, target: zarr.Array[Any]) -> npt.NDArray[Any]:
     """The values of a copied array in its own shape, for an array of its type."""
     shape = tuple(json.loads(copied.document)["shape"])
-    if target.dtype.kind in "TU" and not copied.raw:
+    if not copied.packed:
         return np.array(copied.texts, target.dtype).reshape(shape)
     return np.frombuffer(copied.raw, target.dtype.newbyteorder("<")).reshape(shape)
 
@@ -260,7 +263,7 @@ def _write_copied(root: zarr.Group, name: str, copied: Copied) -> None:
     if math.prod(document["shape"]) == 0:
         return
     target = opened(root, name, document)
-    if copied.raw:
+    if copied.packed:
         key = target.metadata.encode_chunk_key((0,) * len(document["shape"]))
         sync((target.store_path / key).set(cpu.Buffer.from_bytes(copied.raw)))
     else:
