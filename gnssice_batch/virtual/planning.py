@@ -130,13 +130,15 @@ def plan_files(contents: VirtualContents, facts: Sequence[NetcdfFacts]) -> Virtu
     for one in sorted(facts, key=lambda each: (each.file.receiver, each.first_ns, each.file.uri)):
         by_receiver[one.file.receiver].append(one)
     uris = {one.file.uri for one in facts}
-    kept = {uri: row for uri, row in contents.rows.items() if uri not in uris}
+    kept: defaultdict[str, list[VirtualRow]] = defaultdict(list)
+    for uri, row in contents.rows.items():
+        if uri not in uris:
+            kept[row.file.receiver].append(row)
     removed = tuple(row for uri, row in sorted(contents.rows.items()) if uri in uris and row.group)
     series: dict[str, SeriesChange] = {}
     placements: list[Placement] = []
     for receiver, found in by_receiver.items():
-        rows = [row for row in kept.values() if row.file.receiver == receiver]
-        change, placed = _planned(receiver, found, contents.series.get(receiver), rows)
+        change, placed = _planned(receiver, found, contents.series.get(receiver), kept[receiver])
         placements += placed
         if change is not None:
             series[receiver] = change

@@ -109,9 +109,24 @@ def sound():
     return tuple(found)
 
 
+FEW = hypothesis.settings(max_examples=150, suppress_health_check=list(hypothesis.HealthCheck))
+
+
 @hypothesis.given(st.data())
-@hypothesis.settings(max_examples=150, suppress_health_check=list(hypothesis.HealthCheck))
+@FEW
 def test_whatever_is_damaged_it_is_told_and_nothing_is_referred_to_outside_the_file(data):
+    damaged(data)
+
+
+@pytest.mark.fuzz
+@hypothesis.given(st.data())
+@hypothesis.settings(FEW, max_examples=3000)
+def test_whatever_is_damaged_many_times(data):
+    damaged(data)
+
+
+def damaged(data):
+    """Damage a file of some kind, parse it, and hold that what is told of it can be trusted."""
     content = bytearray(data.draw(st.sampled_from(sound())))
     for _ in range(data.draw(st.integers(1, 5))):
         at = data.draw(st.integers(0, len(content) - 1))
