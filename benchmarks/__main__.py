@@ -24,6 +24,7 @@ TOPICS = (
     "object_stores",
     "report",
     "vod",
+    "virtualize",
 )
 _ONE = "--here"
 

@@ -33,7 +33,8 @@ PAGES = {
         "The store",
         (
             "open_dataset GnssAccessor ledger IcechunkStore Transaction Version status verify StoreStatus"
-            " ReceiverStatus Snapshot StoreReport export ExportReport Exported Withheld"
+            " ReceiverStatus Snapshot StoreReport export ExportReport Exported Withheld open_virtual virtualize"
+            " VirtualReport"
         ),
     ),
     "vod": (

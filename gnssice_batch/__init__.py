@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gnssice_batch.api import export, inspect, load_settings, plan, run, status, verify
+    from gnssice_batch.api import export, inspect, load_settings, plan, run, status, verify, virtualize
     from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gnssice_batch.job.counting import Counts, Progress
     from gnssice_batch.job.preview import PlanSummary, ReceiverPlan
     from gnssice_batch.job.report import Proof, RunReport
+    from gnssice_batch.job.virtual_report import VirtualReport
     from gnssice_batch.job.vod_preview import AnalysisPlan, VodPlanSummary
     from gnssice_batch.job.vod_report import AnalysisReport, VodProof, VodReport
     from gnssice_batch.model.grid import Grid
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from gnssice_batch.store.reading.contents import Snapshot
     from gnssice_batch.store.reading.ledger_frame import ledger
     from gnssice_batch.store.reading.opening import open_dataset
+    from gnssice_batch.store.reading.virtual_opening import open_virtual
     from gnssice_batch.store.transaction import Transaction
     from gnssice_batch.store.versions import Version
     from gnssice_batch.vod_api import plan_vod, run_vod, vod_status
@@ -93,6 +95,7 @@ __all__ = [
     "Totals",
     "Transaction",
     "Version",
+    "VirtualReport",
     "VodPlanSummary",
     "VodProof",
     "VodReport",
@@ -104,17 +107,19 @@ __all__ = [
     "ledger",
     "load_settings",
     "open_dataset",
+    "open_virtual",
     "plan",
     "plan_vod",
     "run",
     "run_vod",
     "status",
     "verify",
+    "virtualize",
     "vod_status",
 ]
 
 _PLACES = {
-    "api": "export inspect load_settings plan run status verify",
+    "api": "export inspect load_settings plan run status verify virtualize",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
     "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError PlanError "
@@ -126,6 +131,7 @@ _PLACES = {
     "job.report": "Proof RunReport",
     "job.vod_preview": "AnalysisPlan VodPlanSummary",
     "job.vod_report": "AnalysisReport VodProof VodReport",
+    "job.virtual_report": "VirtualReport",
     "model.grid": "Grid",
     "model.values": "FileFacts FileOutcome Refusal SourceFile Span Status Tally",
     "operate.status": "ReceiverStatus StoreStatus",
@@ -138,6 +144,7 @@ _PLACES = {
     "store.reading.contents": "Snapshot",
     "store.reading.ledger_frame": "ledger",
     "store.reading.opening": "open_dataset",
+    "store.reading.virtual_opening": "open_virtual",
     "store.transaction": "Transaction",
     "store.versions": "Version",
     "vod_api": "plan_vod run_vod vod_status",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gnssice_batch.job.counting import Progress
     from gnssice_batch.job.preview import PlanSummary
     from gnssice_batch.job.report import RunReport
+    from gnssice_batch.job.virtual_report import VirtualReport
     from gnssice_batch.operate.status import StoreStatus
     from gnssice_batch.operate.verification import StoreReport
 
@@ -345,6 +346,38 @@ def inspect(file: str | Path | bytes, name: str = "") -> "Inspection":
     content = file if isinstance(file, bytes) else _content(path)
     seen = inspect_content(content, name or path.rpartition("/")[2])
     return replace(seen, warnings=warnings_of(seen))
+
+
+def virtualize(settings: "Settings | str | Path", progress: "Progress | None" = None) -> "VirtualReport":
+    """Reference what is new in the archive of NetCDF4 files that ``virtual.url`` names, in at most one commit.
+
+    Parameters
+    ----------
+    settings
+        Settings, or the path of a settings file.
+    progress
+        Told how the work goes on; None tells nobody.
+
+    Returns
+    -------
+    VirtualReport
+        What became of each file; `open_virtual` opens what was made.
+
+    Raises
+    ------
+    GnssiceError
+        As `run` says.
+
+    Examples
+    --------
+    >>> from gnssice_batch import virtualize
+    >>> report = virtualize("settings.yaml")
+    >>> [(series.receiver, series.files, series.grid.size) for series in report.series]
+    [('canopy_01', 3, 288)]
+    """
+    from gnssice_batch.job.virtualize import virtualize as virtualize_archive
+
+    return virtualize_archive(settings_at(settings), progress)
 
 
 def _content(path: str) -> bytes:

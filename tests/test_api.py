@@ -16,11 +16,17 @@ import pytest
 import gnssice_batch
 from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.simulate import SimulationPlan, simulate
+from tests.support.netcdf import archive as days
 
 PACKAGE = Path(gnssice_batch.__file__).parent
-FUNCTIONS = ("load_settings", "plan", "run", "status", "open_dataset", "ledger", "verify", "inspect", "export")
+FUNCTIONS = (
+    *("load_settings", "plan", "run", "status", "open_dataset", "ledger", "verify", "inspect", "export"),
+    *("virtualize", "open_virtual"),
+)
 PUBLISHED = {"status", "open_dataset", "ledger", "verify", "export"}
 """Examples that need a store."""
+PLACES = {**dict.fromkeys(PUBLISHED, "published"), "virtualize": "netcdf", "open_virtual": "referenced"}
+"""Fixtures of the examples that need more than an archive."""
 
 SETTINGS = (
     "site: rosalia\narchive: {url: archive, layout: '{receiver}/**'}\nstore: {url: stores}\nchunks: {epoch: 240}\n"
@@ -115,9 +121,29 @@ def published(archive, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def netcdf(tmp_path_factory):
+    """Three days of a receiver as NetCDF files, and the settings beside them."""
+    pytest.importorskip("virtualizarr")
+    folder = tmp_path_factory.mktemp("netcdf")
+    days(folder / "nc")
+    (folder / "settings.yaml").write_text(SETTINGS + "virtual: {url: nc}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def referenced(netcdf, tmp_path_factory):
+    """The same with its virtual repository, which refers to the files here, wherever it is copied."""
+    folder = copytree(netcdf, tmp_path_factory.mktemp("referenced") / "site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert gnssice_batch.virtualize("settings.yaml").snapshot
+    return folder
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_examples_of_the_documentation(name, request, tmp_path, monkeypatch):
-    source = request.getfixturevalue("published" if name in PUBLISHED else "archive")
+    source = request.getfixturevalue(PLACES.get(name, "archive"))
     monkeypatch.chdir(copytree(source, tmp_path / "site"))
     function = getattr(gnssice_batch, name)
     (example,) = doctest.DocTestFinder(recurse=False).find(function, name, globs={})

@@ -43,6 +43,7 @@ class Product(StrEnum):
 
     RINEX = "rinex"
     VOD = "vod"
+    VIRTUAL = "virtual"
 
 
 app = typer.Typer(
@@ -100,7 +101,7 @@ LimitOption = Annotated[
 ]
 ProductOption = Annotated[
     Product,
-    typer.Option("--product", help="Which repository of the site: rinex, that of the observations, or vod."),
+    typer.Option("--product", help="Which repository of the site: rinex, that of the observations, vod, or virtual."),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

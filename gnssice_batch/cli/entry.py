@@ -23,6 +23,7 @@ import gnssice_batch.cli.tools
 import gnssice_batch.cli.trim
 import gnssice_batch.cli.verify
 import gnssice_batch.cli.versions
+import gnssice_batch.cli.virtualize
 import gnssice_batch.cli.vod  # noqa: F401
 from gnssice_batch.cli.commands import app
 from gnssice_batch.cli.output import EXIT_PIPE, OutputError, say, watched

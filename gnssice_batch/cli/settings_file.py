@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 NAME: Final = "gnssice.yaml"
 """Looked for in the current folder and those above it."""
-_PATHS: Final = (("archive", "url"), ("store", "url"), ("run", "journal_url"), ("run", "report_url"))
+_PATHS: Final = (
+    ("archive", "url"),
+    ("store", "url"),
+    ("run", "journal_url"),
+    ("run", "report_url"),
+    ("virtual", "url"),
+)
 VARIABLE: Final = "GNSSICE_CONFIG"
 """Environment variable that names the settings file."""
 
@@ -47,7 +53,7 @@ def _beside(settings: "Settings", folder: Path, overrides: Iterable[str]) -> "Se
     given = {override.partition("=")[0] for override in overrides}
     for section, name in _PATHS:
         part = getattr(settings, section)
-        url = getattr(part, name)
+        url = getattr(part, name, None)
         if url and "://" not in url and f"{section}.{name}" not in given:
             changed = part.model_copy(update={name: str(folder.absolute() / url)})
             settings = settings.model_copy(update={section: changed})

@@ -19,6 +19,7 @@ from gnssice_batch.config.models import (
     Settings,
     Store,
 )
+from gnssice_batch.config.virtual import Virtual
 from gnssice_batch.config.vod import Analysis, Orbits, Vod
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Run",
     "Settings",
     "Store",
+    "Virtual",
     "Vod",
     "json_schema",
     "load",

@@ -24,6 +24,7 @@ from gnssice_batch.config.values import (
     known_systems,
     lower_case,
 )
+from gnssice_batch.config.virtual import Virtual
 from gnssice_batch.config.vod import Vod
 from gnssice_batch.errors import ConfigError
 from gnssice_batch.storage.listing import AT_ONCE
@@ -298,6 +299,7 @@ class Settings(Section):
     log: Log = Log()
     maintain: Maintain = Maintain()
     vod: Vod = Field(default_factory=Vod, description="How vegetation optical depth is made of the observations.")
+    virtual: Virtual | None = Field(None, description="NetCDF4 files that virtualize references; null: there are none.")
 
     @field_validator("attributes")
     @classmethod
@@ -339,6 +341,7 @@ class Settings(Section):
                 "log": True,
                 "maintain": True,
                 "vod": True,
+                "virtual": True,
                 "archive": {
                     "ahead_bytes",
                     "kept_bytes",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 RINEX: Final = "rinex"
 """The product of `run`; its journals are where the settings say, those of others beside them."""
 
+VIRTUAL: Final = "virtual"
+"""The product of `virtualize`."""
+
 RETRY: Final = " again: "
 """Between the digest of the settings and what a run takes instead of what is new, in the record of such a run."""
 
@@ -36,6 +39,8 @@ class Target:
     """Where the reports of runs are kept; None for nowhere."""
     identity: str
     """Equal for starts that go on with one run."""
+    product: str
+    """What the repository holds."""
 
     @property
     def url(self) -> str:
@@ -64,6 +69,7 @@ def target_of(settings: config.Settings, retry: "Wish | None" = None, product: s
         journals=_folder(location, journals or f"{location.url}.runs"),
         reports=_folder(location, run.report_url) if run.report_url else None,
         identity=settings.identity(product) + (f"{RETRY}{retry}" if retry else ""),
+        product=product,
     )
 
 

@@ -130,9 +130,14 @@ def check_open_runs(target: Target, repository: Repository, objects_before: date
         if objects_before > since - CLOCKS or needed & gone:
             message = (
                 f"run {run} is open since {since.isoformat(timespec='seconds')} and needs what would be deleted:"
-                f" finish it by starting it again, or give it up (runs abandon {run}), or name a longer time"
+                f" finish it by starting it again, or give it up (runs abandon {run}{_of(target)}), or name a longer"
+                " time"
             )
             raise StoreError(message)
+
+
+def _of(target: Target) -> str:
+    return "" if target.product == RINEX else f" --product {target.product}"
 
 
 def as_json(found: Collected) -> dict[str, object]:

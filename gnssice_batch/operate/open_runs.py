@@ -10,11 +10,12 @@ from gnssice_batch import config
 from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.job.journal import Journal, RunRecord, entries_of, open_journals
 from gnssice_batch.job.lease import Lease
-from gnssice_batch.job.target import RETRY, RINEX, Target, target_of
+from gnssice_batch.job.target import RETRY, RINEX, VIRTUAL, Target, target_of
 from gnssice_batch.planning.part import options_of_part
 from gnssice_batch.planning.rewriting import is_rewrite
 from gnssice_batch.storage.folder import Folder
 from gnssice_batch.store.reading.contents import branch_head, not_for_writing, stored_receivers
+from gnssice_batch.store.reading.virtual import not_virtual
 from gnssice_batch.store.repository import MAIN, Repository, open_existing, open_repository
 from gnssice_batch.store.together import together
 from gnssice_batch.store.versions import versions
@@ -159,6 +160,7 @@ def _open_run(target: Target, repository: Repository | None, journal: Journal, s
     identity, retry, wish = record.settings.partition(RETRY)
     repairs, part = is_rewrite(wish), options_of_part(wish)
     again = "repair" if repairs else "quarantine retry" if retry and part is None else f"run {part or ''}".strip()
+    again = again if target.product == RINEX else "the command that has begun it"
     return OpenRun(
         run=record.run,
         record=record if whole else None,
@@ -237,7 +239,7 @@ def for_writing(target: Target) -> Repository | None:
     there = open_existing(target.location)
     if there is None:
         return None
-    if why := not_for_writing(there, _branch_of(target, there)):
+    if why := _not_for_writing(target, there):
         raise StoreError(why)
     return open_repository(target.location, target.options)
 
@@ -255,14 +257,20 @@ def for_moving(target: Target) -> Repository | None:
     there = open_existing(target.location)
     if there is None:
         return None
-    if why := _not_for_moving(there, _branch_of(target, there)):
+    if why := _not_for_moving(target, there):
         raise StoreError(why)
     return open_repository(target.location, target.options)
 
 
-def _not_for_moving(repository: Repository, branch: str) -> str:
+def _not_for_writing(target: Target, repository: Repository) -> str:
+    branch = _branch_of(target, repository)
+    return not_virtual(repository, branch) if target.product == VIRTUAL else not_for_writing(repository, branch)
+
+
+def _not_for_moving(target: Target, repository: Repository) -> str:
+    branch = _branch_of(target, repository)
     try:
-        why = not_for_writing(repository, branch)
+        why = _not_for_writing(target, repository)
     except StoreError:
         return ""
     if not why or stored_receivers(repository, branch):

@@ -12,6 +12,7 @@ from gnssice_batch.storage.location import Location, location
 from gnssice_batch.storage.traffic import TRAFFIC
 from gnssice_batch.storage.urls import below, local_path
 from gnssice_batch.store.conditional_writes import is_proven, prove, remember
+from gnssice_batch.store.containers import authorised
 from gnssice_batch.store.damage import begun, check_state, damaged, first_line, told
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.lock import ToldLock
@@ -138,7 +139,7 @@ def open_repository(
             handle = _open_or_create(where, options or RepositoryOptions(), portable=portable, proven=proven)
     except (icechunk.IcechunkError, OSError) as error:
         raise StoreError(_unopened(where, error)) from error
-    return Repository(where, handle, lock)
+    return Repository(where, authorised(handle, where), lock)
 
 
 @repeatable
@@ -161,7 +162,7 @@ def open_existing(where: str | Location, *, portable: bool = False) -> Repositor
             return None
         reading = None if where.local else icechunk.RepositoryConfig(storage=_requests(RepositoryOptions()))
         handle = icechunk.Repository.open(storage(where, portable=portable), config=reading)
-        return Repository(where, handle, nullcontext())
+        return Repository(where, authorised(handle, where), nullcontext())
     except (icechunk.IcechunkError, OSError) as error:
         raise StoreError(_unread(where, error)) from error
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from gnssice_batch.cli import main
 from gnssice_batch.config import Settings
 from tests.failures.small import hourly
+from tests.support.netcdf import archive as days
 from tests.support.runs import write
 
 CODES = frozenset(range(8))
@@ -30,6 +31,8 @@ READING = (
     ["migrate", "--dry-run"],
     ["trim", "--dry-run"],
     ["maintain", "--dry-run"],
+    ["virtualize", "--dry-run"],
+    ["virtualize", "status"],
 )
 WRITING = (["run"], ["quarantine", "retry"], ["trim"], ["maintain"], ["migrate"], ["runs", "abandon", "x"])
 PLACES = ("archive.url", "store.url", "run.journal_url", "run.report_url")
@@ -104,6 +107,7 @@ ARGUMENTS = (
 ODD_KEYS = (
     *("", ".", "a", "archive", "archive.receivers.x", "archive.receivers.x.grid", "attributes", "attributes.A"),
     *("GRID.EARLIEST", "grid..x", "sité", "\x1b"),
+    *("virtual.layout", "virtual.container", "virtual.exclude", "virtual.storage_options.region", "virtual.x"),
 )
 
 
@@ -130,7 +134,9 @@ def base(tmp_path_factory):
     path.write_text(
         f"site: here\narchive:\n  url: {archive}\n  layout: '{{receiver}}/**'\nstore: {{url: {folder}/stores}}\n"
         "chunks: {epoch: 720}\nattributes: {Author: me}\nlog: {level: error}\n"
+        f"virtual: {{url: {folder}/nc}}\n"
     )
+    days(folder / "nc", (0,))
     with contextlib.chdir(folder):
         assert called("run", "-c", path)[0] == 0
         yield path

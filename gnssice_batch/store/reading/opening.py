@@ -22,6 +22,7 @@ from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.arrays import array, read_template
 from gnssice_batch.store.layout.coverage import coverage, coverage_attributes
 from gnssice_batch.store.layout.foreign import is_own, own_and_others
+from gnssice_batch.store.layout.virtual_groups import is_virtual
 from gnssice_batch.store.reading.accessor import GnssAccessor
 from gnssice_batch.store.reading.foreign import as_it_is
 from gnssice_batch.store.reading.regular_times import RegularTimes
@@ -35,6 +36,7 @@ from gnssice_batch.store.reading.shaping import (
     without_chunks_of_the_store,
 )
 from gnssice_batch.store.reading.timeindex import PANDAS_LIMIT, epoch_index
+from gnssice_batch.store.reading.virtual import virtual_dataset
 from gnssice_batch.store.repository import MAIN, Repository, no_such_branch, open_existing
 from gnssice_batch.store.versions import VersionName, snapshot_of
 from gnssice_batch.wording import several
@@ -79,7 +81,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
         Repository: a local path, ``file://``, ``s3://bucket/prefix`` or ``az://container/prefix``.
     group
         Receiver, e.g. ``canopy_01``; without one the error names those that there are. A group that another program
-        made, canvodpy or xarray, is given as xarray opens it, with a warning.
+        made, canvodpy or xarray, is given as xarray opens it, with a warning; one of a virtual repository as
+        `open_virtual` gives it.
     version
         Tag, snapshot id or its beginning, number of a version, `Version`, or a time: the last version that was there
         then; None: what the branch holds now.
@@ -138,6 +141,8 @@ def open_dataset(  # noqa: PLR0913 - what is opened, which version of it, and in
     where = location(url, storage_options)
     session, member = _opened(where, group, version, branch)
     with of_version(where.url, session.snapshot_id):
+        if is_virtual(member):
+            return virtual_dataset(session, member, where.url, {} if isinstance(chunks, str) else chunks)
         if not is_own(member):
             wishes = {"sids": sids is not None, "mask": mask, "per_epoch": not per_epoch, "text_objects": text_objects}
             return as_it_is(session, member, where.url, {} if isinstance(chunks, str) else chunks, wishes)
@@ -215,8 +220,21 @@ def _prefer(dataset: xr.Dataset, first: int, chunks: Mapping[str, int]) -> None:
 def _opened(
     where: Location, group: str, version: VersionName | None, branch: str
 ) -> tuple[icechunk.Session, zarr.Group]:
-    session = _session(opened_repository(where), version, branch)
-    with of_version(where.url, session.snapshot_id):
+    return opened_group(opened_repository(where), group, version, branch)
+
+
+def opened_group(
+    repository: Repository, group: str, version: VersionName | None, branch: str
+) -> tuple[icechunk.Session, zarr.Group]:
+    """A group of a version of a repository, with the session that it is read in.
+
+    Raises
+    ------
+    StoreError
+        When there is no such version or group; the message says what there is.
+    """
+    session = _session(repository, version, branch)
+    with of_version(repository.url, session.snapshot_id):
         return session, _group(session, group)
 
 

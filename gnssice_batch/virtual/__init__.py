@@ -1,0 +1,1 @@
+"""NetCDF files as references: what is in one, which belong together."""
