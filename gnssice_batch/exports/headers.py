@@ -23,6 +23,8 @@ _SCALED_A_LINE: Final = 12
 _SVS_A_LINE: Final = 10
 _FACTORS_A_LINE: Final = 7
 _CHANNELS_A_LINE: Final = 8
+_MOST_TOLD: Final = 50
+"""So many sentences of a kind are in a header."""
 _KEPT_3: Final = frozenset(
     {"GLONASS COD/PHS/BIS", "SYS / DCBS APPLIED", "SYS / PCVS APPLIED", "ANTENNA: DELTA X/Y/Z", "ANTENNA: PHASECENTER"}
 )
@@ -100,8 +102,10 @@ def _provenance(origin: Origin) -> Iterator[Record]:
     yield from comments("Times are GPS time, as in the store, whatever the files had.")
     if origin.facts.rinex2_names:
         yield from comments(f"RINEX 2 types read as: {', '.join(origin.facts.rinex2_names)}")
-    for change in origin.changes:
-        yield from comments(change)
+    for said, what in ((origin.changes, "changes"), (origin.guests, "headers of joined files")):
+        more = (f"and {len(said) - _MOST_TOLD} more {what}",) if len(said) > _MOST_TOLD else ()
+        for sentence in (*said[:_MOST_TOLD], *more):
+            yield from comments(sentence)
 
 
 def _station(facts: HeaderFacts) -> Iterator[Record]:

@@ -184,8 +184,8 @@ def _laid_out(
     )
     if wanted is Format.RINEX2:
         return header2(origin, content, types), made
-    if halved(origin.facts.wavelength_factors):
-        factors = "; ".join(origin.facts.wavelength_factors)
+    if halved(origin.wavelength_factors):
+        factors = "; ".join(origin.wavelength_factors)
         raise WithheldError(Why.HALF_WAVELENGTH, f"WAVELENGTH FACT L1/2 is {factors}: use rinex2, netcdf or parquet")
     return header3(origin, content, of_system), made
 
@@ -245,4 +245,5 @@ def _notes(seen: _Survey, origin: Origin) -> dict[Note, int]:
         Note.LONE_INDICATORS: int(seen.found.indicators[alone].sum()),
         Note.IMPLIED_SLIPS: seen.slips,
         Note.HEADER_CHANGES: len(origin.changes),
+        Note.OTHER_HEADER: len(origin.guests),
     }
