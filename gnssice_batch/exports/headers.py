@@ -16,6 +16,9 @@ from gnssice_batch.model.values import HeaderFacts
 
 VERSION_3: Final = "3.05"
 _PROGRAM: Final = f"gnssice-batch {version('gnssice-batch')}"
+_PROGRAM_LABEL: Final = "PGM / RUN BY / DATE"
+_RECEIVER: Final = re.compile(r"Receiver (?P<receiver>.+?), version [0-9A-Z]{20} ")
+"""First of the comments, as `_provenance` writes them."""
 _LABEL_AT: Final = 60
 _CODES_A_LINE: Final = 13
 _TYPES_A_LINE: Final = 9
@@ -89,6 +92,24 @@ def comments(text: str) -> Iterator[Record]:
         yield plain[start : start + _LABEL_AT], "COMMENT"
 
 
+def receiver_of(header: bytes) -> str:
+    """The receiver that a header of this program names.
+
+    Raises
+    ------
+    ValueError
+        When another program has written it.
+    """
+    lines = header.partition(b"END OF HEADER")[0].decode("ascii", "replace").splitlines()
+    by_label = [(line[:_LABEL_AT], line[_LABEL_AT:].strip()) for line in lines]
+    ours = any(label == _PROGRAM_LABEL and text.startswith("gnssice-batch ") for text, label in by_label)
+    found = _RECEIVER.match("".join(text for text, label in by_label if label == "COMMENT"))
+    if not (ours and found):
+        message = "not written by this program"
+        raise ValueError(message)
+    return found["receiver"]
+
+
 def _version(release: str, systems: str) -> str:
     name = f"{systems}: {_SYSTEM_NAMES[systems]}" if len(systems) == 1 else "M: Mixed"
     return f"{release:>9}{'':11}{'OBSERVATION DATA':20}{name:20}"
@@ -97,7 +118,7 @@ def _version(release: str, systems: str) -> str:
 def _provenance(origin: Origin) -> Iterator[Record]:
     """Program and time of the version, so that the same version is the same file; what the values are from."""
     written = datetime.fromisoformat(origin.written_at)
-    yield f"{_PROGRAM:20}{'':20}{f'{written:%Y%m%d %H%M%S} UTC':20}", "PGM / RUN BY / DATE"
+    yield f"{_PROGRAM:20}{'':20}{f'{written:%Y%m%d %H%M%S} UTC':20}", _PROGRAM_LABEL
     yield from comments(f"Receiver {origin.receiver}, version {origin.snapshot}")
     yield from comments("Times are GPS time, as in the store, whatever the files had.")
     if origin.facts.rinex2_names:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from gnssice_batch.exports import text2, text3
 from gnssice_batch.exports.columns import Layout, Observable, in_kernel, layout, observables
 from gnssice_batch.exports.headers import Content, halved, header2, header3
+from gnssice_batch.exports.placing import placed
 from gnssice_batch.exports.records import Block, records_of
-from gnssice_batch.exports.sinks import CHUNK_BYTES, Sink, replaced, sink
+from gnssice_batch.exports.sinks import CHUNK_BYTES, Sink, sink
 from gnssice_batch.exports.slips import ImpliedSlips
 from gnssice_batch.exports.survey import ABSENT, LEVELS, Found, look_at, nothing_found
 from gnssice_batch.exports.times import calendars
@@ -118,7 +119,7 @@ def write_rinex(
     header, made = _laid_out(stored, origin, seen, of_system, choice.format)
     _check_values(stored.template.axis.sids, seen.found, made)
     write = _written_as(choice.format)
-    with replaced(path) as unfinished:
+    with placed(path, origin, choice) as unfinished:
         with sink(unfinished, choice.compression, header, origin.written_at) as file:
             for records in reading.again():
                 if choice.compression in _COMPACT:

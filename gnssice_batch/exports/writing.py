@@ -21,6 +21,7 @@ from gnssice_batch.exports.origins import (
 )
 from gnssice_batch.exports.parquet_files import write_parquet
 from gnssice_batch.exports.pieces import file_name, pieces, systems_of, with_parts
+from gnssice_batch.exports.placing import check_free
 from gnssice_batch.exports.rinex_files import write_rinex
 from gnssice_batch.exports.values import (
     Choice,
@@ -28,7 +29,6 @@ from gnssice_batch.exports.values import (
     Format,
     Origin,
     Piece,
-    Why,
     Withheld,
     WithheldError,
 )
@@ -117,9 +117,8 @@ class Exporter:
         name = file_name(piece, template.grid, origin.station, systems_of(template.axis.sids), self.choice)
         path = self.folder / name
         span = Span(*(template.grid.time_ns(slot) for slot in (piece.epochs[0], piece.epochs[-1])))
-        if path.exists() and not self.choice.overwrite:
-            return Withheld(path, span, Why.EXISTS, "there is a file of this name: --overwrite replaces it")
         try:
+            check_free(path, origin, self.choice)
             return _WRITERS[self.choice.format](path, self.stored, piece, origin, self.choice, done.part)
         except WithheldError as error:
             return Withheld(path, span, error.why, error.detail)
