@@ -1,6 +1,6 @@
 """Garbage collection that spares what unpublished runs need."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -62,12 +62,12 @@ def collect_garbage(
     if repository is None:
         raise no_repository(target)
     with repository.lock:
-        gone = frozenset() if keep_versions else expirable(repository, cutoff)
+        gone = () if keep_versions else expirable(repository, cutoff)
         check_open_runs(target, repository, cutoff, gone)
         return collect(repository, cutoff, None if keep_versions else cutoff, dry_run=dry_run)
 
 
-def check_open_runs(target: Target, repository: Repository, objects_before: datetime, gone: AbstractSet[str]) -> None:
+def check_open_runs(target: Target, repository: Repository, objects_before: datetime, gone: Collection[str]) -> None:
     """Refuse what would take chunks or versions from a run that has a journal, or a staging branch.
 
     Parameters
@@ -87,7 +87,7 @@ def check_open_runs(target: Target, repository: Repository, objects_before: date
     bases = together(partial(_bases, target, run, record) for run, record in runs.items())
     for (run, record), needed in zip(runs.items(), bases, strict=True):
         since = began(run, record)
-        if objects_before > since - CLOCKS or needed & gone:
+        if objects_before > since - CLOCKS or needed.intersection(gone):
             message = (
                 f"run {run} is open since {since.isoformat(timespec='seconds')} and needs what would be deleted:"
                 f" finish it by starting it again, or give it up (runs abandon {run}), or name a longer time"

@@ -59,7 +59,7 @@ def maintain(settings: config.Settings, *, dry_run: bool = False) -> Maintained:
         manifests = manifests_of(repository, head)
         if manifests.scattered and versions_before:
             versions_before = min(versions_before, version_at(repository, head).written_at - _A_LITTLE)
-        gone = expirable(repository, versions_before) if versions_before else frozenset()
+        gone = expirable(repository, versions_before) if versions_before else ()
         check_open_runs(target, repository, objects_before, gone)
         rewrites = manifests.scattered and not dry_run
         snapshot = rewrite_manifests(repository, target.branch) if rewrites else None
