@@ -15,6 +15,7 @@ from gnssice_batch.cli import termination
 from gnssice_batch.cli.groups import EPILOG, INGEST, Grouped
 from gnssice_batch.cli.output import OutputError, say
 from gnssice_batch.cli.settings_file import load_settings
+from gnssice_batch.cli.text_files import put_text
 from gnssice_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -309,7 +310,7 @@ def write_text(text: str, to: str) -> None:
         sys.stdout.write(text)
         return
     try:
-        Path(to).write_text(text, encoding="utf-8")
+        put_text(text, Path(to))
     except OSError as error:
         message = f"{to} can't be written: {error.strerror}"
         raise ConfigError(message) from error

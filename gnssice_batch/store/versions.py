@@ -75,10 +75,21 @@ class Version(str):
         """Tags that point at it."""
         return self._entry.tags
 
+    def told(self, without: str = "") -> str:
+        """Number, id, time, tags and message in a line.
+
+        Parameters
+        ----------
+        without
+            A tag that is not told.
+        """
+        named = [tag for tag in self.tags if tag != without]
+        tags = f" [{', '.join(named)}]" if named else ""
+        return f"{self.number} {self.id} {self.written_at:%Y-%m-%d %H:%M:%S}Z{tags} {self.message!r}"
+
     @override
     def __str__(self) -> str:
-        tags = f" [{', '.join(self.tags)}]" if self.tags else ""
-        return f"{self.number} {self.id} {self.written_at:%Y-%m-%d %H:%M:%S}Z{tags} {self.message!r}"
+        return self.told()
 
     @override
     def __repr__(self) -> str:

@@ -120,6 +120,13 @@ def test_names_in_a_drawing_are_text():
     assert "<i>" not in text
 
 
+@pytest.mark.parametrize("said", [r"C:\stores\1", r"\g<0>", "\\", r"\q"])
+def test_a_label_has_its_backslashes(said):
+    text = drawing.strength([sample(hour, {"G": 8}) for hour in range(5)], "k", said)
+    assert f'aria-label="{said.replace("<", "&lt;").replace(">", "&gt;")}"' in text
+    assert re.search(r'viewBox="[\d. -]+"', text)
+
+
 def test_drawings_have_no_colour_or_font_of_their_own():
     text = drawing.strength([sample(hour, {"G": 8}) for hour in range(5)], "k", "said")
     assert re.findall(r"#[0-9a-f]{6}", text) == []
