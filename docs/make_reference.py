@@ -33,7 +33,8 @@ PAGES = {
         "The store",
         (
             "open_dataset GnssAccessor ledger IcechunkStore Transaction Version status verify StoreStatus"
-            " ReceiverStatus Snapshot StoreReport export ExportReport Exported Withheld"
+            " ReceiverStatus Snapshot StoreReport diff Difference GroupDifference Change ChunkChange report StoreFacts"
+            " export ExportReport Exported Withheld migrate MigrationReport Migration"
         ),
     ),
     "files": ("One file", "inspect Inspection Part Gap Header"),

@@ -4,7 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gnssice_batch.api import export, inspect, load_settings, plan, run, status, verify
+    from gnssice_batch.api import (
+        diff,
+        export,
+        inspect,
+        load_settings,
+        migrate,
+        plan,
+        report,
+        run,
+        status,
+        verify,
+    )
     from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
@@ -28,25 +39,33 @@ if TYPE_CHECKING:
     from gnssice_batch.job.report import Proof, RunReport
     from gnssice_batch.model.grid import Grid
     from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Span, Status, Tally
+    from gnssice_batch.operate.migration import MigrationReport
     from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
     from gnssice_batch.operate.verification import StoreReport
     from gnssice_batch.planning.plan import Totals
+    from gnssice_batch.reporting.facts import StoreFacts
     from gnssice_batch.rinex.header.values import Header
     from gnssice_batch.store.icechunk_store import IcechunkStore
     from gnssice_batch.store.reading.accessor import GnssAccessor
+    from gnssice_batch.store.reading.chunk_changes import Change, ChunkChange
     from gnssice_batch.store.reading.contents import Snapshot
+    from gnssice_batch.store.reading.differences import Difference, GroupDifference
     from gnssice_batch.store.reading.ledger_frame import ledger
     from gnssice_batch.store.reading.opening import open_dataset
     from gnssice_batch.store.transaction import Transaction
     from gnssice_batch.store.versions import Version
+    from gnssice_batch.store.writing.migration import Migration
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AccessDeniedError",
     "ArchiveError",
+    "Change",
+    "ChunkChange",
     "ConfigError",
     "Counts",
+    "Difference",
     "ExportReport",
     "Exported",
     "FileFacts",
@@ -55,10 +74,13 @@ __all__ = [
     "GnssAccessor",
     "GnssiceError",
     "Grid",
+    "GroupDifference",
     "Header",
     "IcechunkStore",
     "Inspection",
     "InterruptedRunError",
+    "Migration",
+    "MigrationReport",
     "NoSchedulerError",
     "Part",
     "PlanError",
@@ -80,6 +102,7 @@ __all__ = [
     "Span",
     "Status",
     "StoreError",
+    "StoreFacts",
     "StoreReport",
     "StoreStatus",
     "Tally",
@@ -88,19 +111,22 @@ __all__ = [
     "Version",
     "Withheld",
     "__version__",
+    "diff",
     "export",
     "inspect",
     "ledger",
     "load_settings",
+    "migrate",
     "open_dataset",
     "plan",
+    "report",
     "run",
     "status",
     "verify",
 ]
 
 _PLACES = {
-    "api": "export inspect load_settings plan run status verify",
+    "api": "diff export inspect load_settings migrate plan report run status verify",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
     "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError PlanError "
@@ -112,17 +138,22 @@ _PLACES = {
     "job.report": "Proof RunReport",
     "model.grid": "Grid",
     "model.values": "FileFacts FileOutcome Refusal SourceFile Span Status Tally",
+    "operate.migration": "MigrationReport",
     "operate.status": "ReceiverStatus StoreStatus",
     "operate.verification": "StoreReport",
     "planning.plan": "Totals",
+    "reporting.facts": "StoreFacts",
     "rinex.header.values": "Header",
     "store.icechunk_store": "IcechunkStore",
     "store.reading.accessor": "GnssAccessor",
+    "store.reading.chunk_changes": "Change ChunkChange",
     "store.reading.contents": "Snapshot",
+    "store.reading.differences": "Difference GroupDifference",
     "store.reading.ledger_frame": "ledger",
     "store.reading.opening": "open_dataset",
     "store.transaction": "Transaction",
     "store.versions": "Version",
+    "store.writing.migration": "Migration",
 }
 """Module to the public names that it gives; a module is imported when the first of its names is used."""
 

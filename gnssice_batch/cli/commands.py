@@ -15,7 +15,6 @@ from gnssice_batch.cli import termination
 from gnssice_batch.cli.groups import EPILOG, INGEST, Grouped
 from gnssice_batch.cli.output import OutputError, say
 from gnssice_batch.cli.settings_file import load_settings
-from gnssice_batch.cli.text_files import put_text
 from gnssice_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -309,6 +308,8 @@ def write_text(text: str, to: str) -> None:
     if to == STDOUT:
         sys.stdout.write(text)
         return
+    from gnssice_batch.reporting.text_files import put_text
+
     try:
         put_text(text, Path(to))
     except OSError as error:

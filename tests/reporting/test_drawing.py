@@ -112,6 +112,14 @@ def test_the_same_drawing_is_the_same_text():
     assert drawing.strength(samples, "k", "said") == drawing.strength(samples, "k", "said")
 
 
+@pytest.mark.parametrize("last", [0, 1, 3, 5, 24, 61, 70, 75, 800, 24 * 365, 24 * 950, 24 * 1060, 24 * 9000])
+def test_a_span_of_any_length_has_marks(last):
+    """Matplotlib warns of spans that it knows no step for, which is an error here."""
+    text = drawing.strength([sample(hour, {"G": 8}) for hour in (0, last)], "k", "said")
+    marks = re.search(r'id="k-xtick_\d+"', text)
+    assert marks
+
+
 def test_names_in_a_drawing_are_text():
     found = sample(0, {}).strength
     text = drawing.by_band({"G L1": found, "X L1": found}, ["GPS $L_1$", "<b>"], "k", "said <i>")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gnssice_batch.cli.text_files import put_text
+from gnssice_batch.reporting.text_files import put_text
 
 
 @contextmanager
