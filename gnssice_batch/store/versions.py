@@ -284,6 +284,8 @@ def _as_of(repository: Repository, moment: datetime, branch: str) -> str:
 
 
 def _numbered(repository: Repository, number: int, branch: str) -> str:
+    if number == 0:
+        return str(list(repository.handle.ancestry(branch=branch))[-1].id)
     for version in versions(repository, branch):
         if version.number == number:
             return version.id
