@@ -1,4 +1,4 @@
-"""A run, what it would do, and whether what it stored is what the archive has."""
+"""Runs: what one would do, what it does, whether what is stored is what the archive has."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The settings of a call, and the store that it is about."""
+"""What a call is about: its settings, its store."""
 
 import json
 import os
