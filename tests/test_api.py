@@ -156,6 +156,18 @@ def test_a_store_is_told_by_its_folder_and_by_its_url(published, monkeypatch, tm
         gnssice_batch.status("nowhere")
 
 
+def test_one_receiver_and_days_as_they_are_written(published, monkeypatch, tmp_path):
+    monkeypatch.chdir(published)
+    facts = gnssice_batch.report("settings.yaml", receivers="canopy_01", since="2025-01-01")
+    assert [each.receiver for each in facts.receivers] == ["canopy_01"]
+    assert gnssice_batch.verify("settings.yaml", sample=1, receivers="canopy_01").agrees
+    assert gnssice_batch.plan("settings.yaml", receivers="canopy_01", since="2025-01-01").totals.files == 0
+    part = gnssice_batch.export("settings.yaml", "canopy_01", tmp_path, since="2025-01-01", until="2025-01-01T01:00")
+    assert [file.epochs for file in part.files] == [120]
+    with pytest.raises(gnssice_batch.ConfigError, match="'yesterday' is no day and no time"):
+        gnssice_batch.export("settings.yaml", "canopy_01", tmp_path, since="yesterday")
+
+
 def test_a_report_is_what_its_name_says(published, monkeypatch, tmp_path):
     monkeypatch.chdir(published)
     page, tree = tmp_path / "report.html", tmp_path / "report.json"

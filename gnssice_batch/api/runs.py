@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnssice_batch.api.settings import settings_of
+from gnssice_batch.api.settings import moment_of, names_of, settings_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -20,8 +20,8 @@ def plan(
     settings: "Settings | str | Path",
     progress: "Progress | None" = None,
     *,
-    receivers: Sequence[str] = (),
-    since: "date | None" = None,
+    receivers: str | Sequence[str] = (),
+    since: "str | date | None" = None,
     limit: int | None = None,
 ) -> "PlanSummary":
     """Show what a run would do, and what it would cost. Changes nothing.
@@ -69,15 +69,15 @@ def plan(
     from gnssice_batch.job.preview import preview
     from gnssice_batch.planning.part import part_of
 
-    return preview(settings_of(settings), progress, part_of(receivers, since, limit))
+    return preview(settings_of(settings), progress, part_of(names_of(receivers), moment_of(since), limit))
 
 
 def run(
     settings: "Settings | str | Path",
     progress: "Progress | None" = None,
     *,
-    receivers: Sequence[str] = (),
-    since: "date | None" = None,
+    receivers: str | Sequence[str] = (),
+    since: "str | date | None" = None,
     limit: int | None = None,
 ) -> "RunReport":
     """Bring the store up to the archive: one commit with data, coordinates and ledger, or none if nothing is new.
@@ -119,13 +119,13 @@ def run(
     from gnssice_batch.job.run import run as run_job
     from gnssice_batch.planning.part import part_of
 
-    return run_job(settings_of(settings), progress, part_of(receivers, since, limit))
+    return run_job(settings_of(settings), progress, part_of(names_of(receivers), moment_of(since), limit))
 
 
 def verify(
     settings: "Settings | str | Path",
     sample: int | None = 20,
-    receivers: Sequence[str] = (),
+    receivers: str | Sequence[str] = (),
     progress: "Progress | None" = None,
 ) -> "StoreReport":
     """Read files of the archive again and compare the store with them, cell by cell. Changes nothing.
@@ -162,4 +162,4 @@ def verify(
     """
     from gnssice_batch.operate.verification import verify_store
 
-    return verify_store(settings_of(settings), sample, receivers, progress)
+    return verify_store(settings_of(settings), sample, names_of(receivers), progress)

@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,30 @@ def load_settings(
     from gnssice_batch.config import load
 
     return load(path, os.environ if environment is None else environment, overrides)
+
+
+def names_of(receivers: str | Sequence[str]) -> Sequence[str]:
+    """The names of receivers, of one too."""
+    return [receivers] if isinstance(receivers, str) else receivers
+
+
+def moment_of(given: "str | date | None") -> "date | None":
+    """A day or a time, also where it is written as ISO 8601 has it.
+
+    Raises
+    ------
+    ConfigError
+        When it is written otherwise.
+    """
+    if not isinstance(given, str):
+        return given
+    for read in (date.fromisoformat, datetime.fromisoformat):
+        with suppress(ValueError):
+            return read(given)
+    from gnssice_batch.errors import ConfigError
+
+    message = f"{given!r} is no day and no time, such as 2025-01-31 or 2025-01-31T12:00"
+    raise ConfigError(message)
 
 
 def settings_of(settings: "Settings | str | Path") -> "Settings":

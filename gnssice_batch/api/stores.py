@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnssice_batch.api.settings import settings_of, store_of
+from gnssice_batch.api.settings import moment_of, names_of, settings_of, store_of
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -100,8 +100,8 @@ def report(
     store: "Settings | str | Path",
     to: str | Path | None = None,
     *,
-    receivers: Sequence[str] = (),
-    since: "date | None" = None,
+    receivers: str | Sequence[str] = (),
+    since: "str | date | None" = None,
     version: "str | int | date | datetime | None" = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> "StoreFacts":
@@ -148,7 +148,7 @@ def report(
     if to is not None:
         check_name(str(to))
     settings, target = store_of(store, storage_options)
-    facts = store_facts(settings, target, Wanted(receivers, since, version))
+    facts = store_facts(settings, target, Wanted(names_of(receivers), moment_of(since), version))
     if to is not None:
         save(facts, Path(to))
     return facts
@@ -162,8 +162,8 @@ def export(  # noqa: PLR0913 - what is exported, which version of it, in what fo
     file_format: str = "rinex3",
     compress: str = "none",
     each: str = "day",
-    since: "date | datetime | None" = None,
-    until: "date | datetime | None" = None,
+    since: "str | date | datetime | None" = None,
+    until: "str | date | datetime | None" = None,
     version: "str | int | date | datetime | None" = None,
     overwrite: bool = False,
     progress: "Progress | None" = None,
@@ -221,7 +221,7 @@ def export(  # noqa: PLR0913 - what is exported, which version of it, in what fo
     from gnssice_batch.exports.values import choice_of
     from gnssice_batch.operate.export import export_receiver
 
-    choice = choice_of(file_format, compress, each, since, until, overwrite=overwrite)
+    choice = choice_of(file_format, compress, each, moment_of(since), moment_of(until), overwrite=overwrite)
     _, target = store_of(store, storage_options)
     return export_receiver(target, receiver, Path(folder), choice, version, progress)
 
