@@ -59,6 +59,8 @@ def check_free(path: Path, origin: Origin, choice: Choice) -> None:
 
 def made_for(path: Path, file_format: Format) -> str | None:
     """The receiver that a file was exported of, as ASCII; None where it is no export of this format."""
+    if not path.is_file():
+        return None
     with suppress(OSError, ValueError, EOFError, zlib.error, AttributeError, KeyError):
         return _RECEIVER[file_format](path).encode("ascii", "replace").decode("ascii")
     return None

@@ -1,6 +1,7 @@
 """Files put at their names: what is there, and what comes meanwhile, is not replaced unless it may be."""
 
 import errno
+import os
 
 import pytest
 
@@ -76,6 +77,14 @@ def test_a_file_that_comes_meanwhile_is_not_replaced(tmp_path, links, monkeypatc
     path.unlink()
     place(path)
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a.rnx", b"ours")]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    path = tmp_path / "a.rnx"
+    os.mkfifo(path)
+    with pytest.raises(WithheldError, match="no export"):
+        place(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.rnx"]
 
 
 def place(path, meanwhile=None):
