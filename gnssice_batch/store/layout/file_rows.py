@@ -81,7 +81,7 @@ type Columns = dict[str, npt.NDArray[Any]]
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=np.generic.item)
 _ROWS_AT_ONCE: Final = 64 * FILE_CHUNK_ROWS
-_NUMBER: Final = re.compile(r"-?\d+")
+_NUMBER: Final = re.compile(r"\s*(-?\d+)")
 _UNIQUE: Final = frozenset({"uri", "etag", "sha256"})
 """Text that hardly two rows share."""
 
@@ -160,7 +160,7 @@ def sums_of(group: zarr.Group, columns: Collection[str]) -> dict[str, int]:
 def _sum(text: str, name: str) -> int:
     """That of a column; where a value of another one has quotes, each is behind a backslash."""
     numbers = map(_NUMBER.match, text.split(f'"{name}":')[1:])
-    return sum(int(number[0]) for number in numbers if number)
+    return sum(int(number[1]) for number in numbers if number)
 
 
 def read_files_in(group: zarr.Group, columns: Collection[str], chunks: Iterable[int]) -> tuple[list[int], Columns]:
