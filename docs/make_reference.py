@@ -33,8 +33,9 @@ PAGES = {
         "The store",
         (
             "open_dataset GnssAccessor ledger IcechunkStore Transaction Version status verify StoreStatus"
-            " ReceiverStatus Snapshot StoreReport export ExportReport Exported Withheld open_virtual virtualize"
-            " VirtualReport"
+            " ReceiverStatus Snapshot StoreReport diff Difference GroupDifference Change ChunkChange report StoreFacts"
+            " export ExportReport Exported Withheld migrate MigrationReport Migration"
+            " open_virtual virtualize VirtualReport"
         ),
     ),
     "vod": (

@@ -4,7 +4,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gnssice_batch.api import export, inspect, load_settings, plan, run, status, verify, virtualize
+    from gnssice_batch.api import (
+        diff,
+        export,
+        inspect,
+        load_settings,
+        migrate,
+        plan,
+        plan_vod,
+        report,
+        run,
+        run_vod,
+        status,
+        verify,
+        virtualize,
+        vod_status,
+    )
     from gnssice_batch.archive.skipped import SkippedFile
     from gnssice_batch.config import Settings
     from gnssice_batch.errors import (
@@ -31,20 +46,24 @@ if TYPE_CHECKING:
     from gnssice_batch.job.vod_report import AnalysisReport, VodProof, VodReport
     from gnssice_batch.model.grid import Grid
     from gnssice_batch.model.values import FileFacts, FileOutcome, Refusal, SourceFile, Span, Status, Tally
+    from gnssice_batch.operate.migration import MigrationReport
     from gnssice_batch.operate.status import ReceiverStatus, StoreStatus
     from gnssice_batch.operate.verification import StoreReport
     from gnssice_batch.operate.vod_status import AnalysisStatus, VodStatus
     from gnssice_batch.planning.plan import Totals
+    from gnssice_batch.reporting.facts import StoreFacts
     from gnssice_batch.rinex.header.values import Header
     from gnssice_batch.store.icechunk_store import IcechunkStore
     from gnssice_batch.store.reading.accessor import GnssAccessor
+    from gnssice_batch.store.reading.chunk_changes import Change, ChunkChange
     from gnssice_batch.store.reading.contents import Snapshot
+    from gnssice_batch.store.reading.differences import Difference, GroupDifference
     from gnssice_batch.store.reading.ledger_frame import ledger
     from gnssice_batch.store.reading.opening import open_dataset
     from gnssice_batch.store.reading.virtual_opening import open_virtual
     from gnssice_batch.store.transaction import Transaction
     from gnssice_batch.store.versions import Version
-    from gnssice_batch.vod_api import plan_vod, run_vod, vod_status
+    from gnssice_batch.store.writing.migration import Migration
 
 __version__ = "0.1.0"
 
@@ -54,8 +73,11 @@ __all__ = [
     "AnalysisReport",
     "AnalysisStatus",
     "ArchiveError",
+    "Change",
+    "ChunkChange",
     "ConfigError",
     "Counts",
+    "Difference",
     "ExportReport",
     "Exported",
     "FileFacts",
@@ -64,10 +86,13 @@ __all__ = [
     "GnssAccessor",
     "GnssiceError",
     "Grid",
+    "GroupDifference",
     "Header",
     "IcechunkStore",
     "Inspection",
     "InterruptedRunError",
+    "Migration",
+    "MigrationReport",
     "NoSchedulerError",
     "Part",
     "PlanError",
@@ -89,6 +114,7 @@ __all__ = [
     "Span",
     "Status",
     "StoreError",
+    "StoreFacts",
     "StoreReport",
     "StoreStatus",
     "Tally",
@@ -102,14 +128,17 @@ __all__ = [
     "VodStatus",
     "Withheld",
     "__version__",
+    "diff",
     "export",
     "inspect",
     "ledger",
     "load_settings",
+    "migrate",
     "open_dataset",
     "open_virtual",
     "plan",
     "plan_vod",
+    "report",
     "run",
     "run_vod",
     "status",
@@ -119,7 +148,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "api": "export inspect load_settings plan run status verify virtualize",
+    "api": "diff export inspect load_settings migrate plan plan_vod report run run_vod status verify virtualize "
+    "vod_status",
     "archive.skipped": "SkippedFile",
     "config": "Settings",
     "errors": "AccessDeniedError ArchiveError ConfigError GnssiceError InterruptedRunError NoSchedulerError PlanError "
@@ -134,20 +164,24 @@ _PLACES = {
     "job.virtual_report": "VirtualReport",
     "model.grid": "Grid",
     "model.values": "FileFacts FileOutcome Refusal SourceFile Span Status Tally",
+    "operate.migration": "MigrationReport",
     "operate.status": "ReceiverStatus StoreStatus",
     "operate.verification": "StoreReport",
     "operate.vod_status": "AnalysisStatus VodStatus",
     "planning.plan": "Totals",
+    "reporting.facts": "StoreFacts",
     "rinex.header.values": "Header",
     "store.icechunk_store": "IcechunkStore",
     "store.reading.accessor": "GnssAccessor",
+    "store.reading.chunk_changes": "Change ChunkChange",
     "store.reading.contents": "Snapshot",
+    "store.reading.differences": "Difference GroupDifference",
     "store.reading.ledger_frame": "ledger",
     "store.reading.opening": "open_dataset",
     "store.reading.virtual_opening": "open_virtual",
     "store.transaction": "Transaction",
     "store.versions": "Version",
-    "vod_api": "plan_vod run_vod vod_status",
+    "store.writing.migration": "Migration",
 }
 """Module to the public names that it gives; a module is imported when the first of its names is used."""
 

@@ -3,6 +3,7 @@
 import ast
 import doctest
 import inspect as introspection
+import json
 import subprocess
 import sys
 from datetime import date
@@ -19,12 +20,9 @@ from gnssice_batch.simulate import SimulationPlan, simulate
 from tests.support.netcdf import archive as days
 
 PACKAGE = Path(gnssice_batch.__file__).parent
-FUNCTIONS = (
-    *("load_settings", "plan", "run", "status", "open_dataset", "ledger", "verify", "inspect", "export"),
-    *("virtualize", "open_virtual"),
-)
-PUBLISHED = {"status", "open_dataset", "ledger", "verify", "export"}
+PUBLISHED = {"status", "open_dataset", "ledger", "verify", "export", "diff", "report", "migrate"}
 """Examples that need a store."""
+FUNCTIONS = ("load_settings", "plan", "run", "inspect", *sorted(PUBLISHED), "virtualize", "open_virtual")
 PLACES = {**dict.fromkeys(PUBLISHED, "published"), "virtualize": "netcdf", "open_virtual": "referenced"}
 """Fixtures of the examples that need more than an archive."""
 
@@ -161,6 +159,53 @@ def test_settings_and_their_path_are_the_same(published, monkeypatch):
         == gnssice_batch.status("settings.yaml")
         == gnssice_batch.status(Path("settings.yaml"))
     )
+
+
+def test_a_store_is_told_by_its_folder_and_by_its_url(published, monkeypatch, tmp_path):
+    monkeypatch.chdir(published)
+    folder = Path("stores/rosalia/rinex")
+    url = folder.absolute().as_uri()
+    first = gnssice_batch.status("settings.yaml").snapshot.id
+    for number, store in enumerate((folder, str(folder), url)):
+        assert gnssice_batch.status(store).snapshot.id == first
+        assert gnssice_batch.diff(store, first).groups == ()
+        assert len(gnssice_batch.export(store, "canopy_01", tmp_path / str(number)).files) == 1
+        assert [each.receiver for each in gnssice_batch.report(store, receivers=["canopy_01"]).receivers] == [
+            "canopy_01"
+        ]
+    with pytest.raises(gnssice_batch.ConfigError, match="settings have their own"):
+        gnssice_batch.status("settings.yaml", storage_options={"region": "x"})
+    with pytest.raises(gnssice_batch.ConfigError, match="nowhere"):
+        gnssice_batch.status("nowhere")
+
+
+def test_one_receiver_and_days_as_they_are_written(published, monkeypatch, tmp_path):
+    monkeypatch.chdir(published)
+    facts = gnssice_batch.report("settings.yaml", receivers="canopy_01", since="2025-01-01")
+    assert [each.receiver for each in facts.receivers] == ["canopy_01"]
+    assert gnssice_batch.verify("settings.yaml", sample=1, receivers="canopy_01").agrees
+    assert gnssice_batch.plan("settings.yaml", receivers="canopy_01", since="2025-01-01").totals.files == 0
+    part = gnssice_batch.export("settings.yaml", "canopy_01", tmp_path, since="2025-01-01", until="2025-01-01T01:00")
+    assert [file.epochs for file in part.files] == [120]
+    with pytest.raises(gnssice_batch.ConfigError, match="'yesterday' is no day and no time"):
+        gnssice_batch.export("settings.yaml", "canopy_01", tmp_path, since="yesterday")
+
+
+def test_a_report_is_what_its_name_says(published, monkeypatch, tmp_path):
+    monkeypatch.chdir(published)
+    page, tree = tmp_path / "report.html", tmp_path / "report.json"
+    facts = gnssice_batch.report("settings.yaml", page)
+    gnssice_batch.report("settings.yaml", str(tree), version=facts.version.id)
+    assert page.read_text().startswith("<!doctype html>")
+    told = json.loads(tree.read_text())
+    assert told["receivers"] == json.loads(json.dumps(facts.as_json()))["receivers"]
+    assert [each["receiver"] for each in told["receivers"]] == ["canopy_01", "reference_01"]
+    for to, words in (
+        ("report.txt", "has to end with"),
+        (tmp_path / "no" / "report.json", "can't be written: No such"),
+    ):
+        with pytest.raises(gnssice_batch.ConfigError, match=words):
+            gnssice_batch.report("settings.yaml", to)
 
 
 def test_a_file_is_inspected_by_path_and_by_content(archive):

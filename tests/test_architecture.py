@@ -117,6 +117,19 @@ def test_every_folder_stands_in_the_table():
     assert sorted({folder(module) for module in MODULES} - FRONT - {"__init__"}) == sorted(FOLDERS)
 
 
+def test_the_picture_shows_arrows_that_are_there():
+    picture = PAGE.read_text(encoding="utf-8").partition("Who calls whom.\n\n```\n")[2].partition("```")[0]
+    there = {(one.partition("/")[0], other.partition("/")[0]) for one, other, _ in arrows()}
+    shown = {
+        (one.strip(), other.strip())
+        for line in picture.splitlines()
+        for one in line.partition("->")[0].split(",")
+        for other in line.partition("->")[2].split(",")
+    }
+    assert len(shown) > 25
+    assert [pair for pair in sorted(shown) if pair not in there] == []
+
+
 def test_levels_are_in_order():
     assert [LEVEL[name] for name in FOLDERS] == sorted(LEVEL.values(), reverse=True)
 

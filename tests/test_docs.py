@@ -5,11 +5,15 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
+from itertools import product
 
 import pytest
+import typer
 
+import gnssice_batch
+from gnssice_batch.cli.entry import app
 from tests.conftest import ROOT
-from tests.support.pages import DOCS, blocks, user_pages
+from tests.support.pages import DOCS, blocks, commands_named, snippets, user_pages
 from tests.support.terminal import environment
 
 ELSEWHERE = {
@@ -57,6 +61,41 @@ def test_a_page_runs_from_its_first_block_to_its_last(page, tmp_path, monkeypatc
         else:
             said = [" ".join(line.split()) for line in shell(commands(block), where).splitlines()]
             assert [line for line in shown(block) if line not in said] == [], said
+    names["gnssice_batch"] = gnssice_batch
+    for snippet in snippets(page) if "ds" in names else ():
+        assert eval(snippet, names) is not None, snippet
+
+
+def test_the_snippets_in_tables_are_on_a_page_that_runs_them():
+    calls = {page: found for page in user_pages() if (found := [one for one in snippets(page) if "(" in one])}
+    assert {page: len(found) for page, found in calls.items()} == {"coming-from.md": 5}
+    assert "coming-from.md" in HERE
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{page}" for page in user_pages())])
+def test_commands_that_are_named_are_there(page):
+    """In lines and tables, with their options; blocks are run."""
+    program = typer.main.get_command(app)
+    for said in commands_named((ROOT / page).read_text(encoding="utf-8")):
+        for alternative in _alternatives(said.split()):
+            _check(program, alternative, said)
+
+
+def _alternatives(words):
+    """Return the ways that words with ``a|b`` in them can be read."""
+    choices = [word.replace("\\|", "|").split("|") if not word.startswith("-") else [word] for word in words]
+    return product(*choices)
+
+
+def _check(command, words, said):
+    for word in words:
+        if word.startswith("--"):
+            options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+            assert word.partition("=")[0] in {*options, "--help", "--version"}, said
+        elif word in getattr(command, "commands", {}):
+            command = command.commands[word]
+        else:
+            assert not getattr(command, "commands", {}) or not word.isalpha() or word.isupper(), said
 
 
 def shell(script, where):

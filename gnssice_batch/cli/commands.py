@@ -322,8 +322,10 @@ def write_text(text: str, to: str) -> None:
     if to == STDOUT:
         sys.stdout.write(text)
         return
+    from gnssice_batch.reporting.text_files import put_text
+
     try:
-        Path(to).write_text(text, encoding="utf-8")
+        put_text(text, Path(to))
     except OSError as error:
         message = f"{to} can't be written: {error.strerror}"
         raise ConfigError(message) from error

@@ -68,7 +68,10 @@ def export(  # noqa: PLR0913 - one parameter per option
     version: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Its id, a tag, a branch, or a time. Default: the newest.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same names.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace files of the same names that were exported of the same receiver."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a receiver as RINEX, NetCDF or Parquet files.

@@ -1,7 +1,6 @@
 """The ``versions`` command, also called ``log``."""
 
 from dataclasses import asdict
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -13,7 +12,7 @@ from gnssice_batch.cli.output import say
 from gnssice_batch.cli.settings_file import load_for_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from gnssice_batch.store.reading.contents import Snapshot
     from gnssice_batch.store.tags import Named
@@ -43,10 +42,12 @@ def list_versions(
     _, target = load_for_store(url, config_file, overrides)
     repository = existing_repository(target)
     named = named_versions(repository)
-    entries = list(islice(history(repository, target.branch), most))
+    everything = list(history(repository, target.branch))
+    entries = {len(everything) - 1 - place: entry for place, entry in enumerate(everything[:most])}
     if as_json:
         found = [
-            {**asdict(one), "tags": named.tags_of(one.id), "branches": named.branches_of(one.id)} for one in entries
+            {"number": number, **asdict(one), "tags": named.tags_of(one.id), "branches": named.branches_of(one.id)}
+            for number, one in entries.items()
         ]
         named_json = {"tags": dict(named.tags), "branches": dict(named.branches)}
         write_json({"branch": target.branch, "versions": found, **named_json}, STDOUT)
@@ -54,14 +55,14 @@ def list_versions(
         _show_history(entries, named)
 
 
-def _show_history(entries: "Sequence[Snapshot]", named: "Named") -> None:
-    """Versions, newest first, with their names; then the names of those that are not among them."""
-    for entry in entries:
-        names = [f"branch {name}" for name in named.branches_of(entry.id)]
+def _show_history(entries: "Mapping[int, Snapshot]", named: "Named") -> None:
+    """Versions by their number, newest first, with their names; then the names of those that are not among them."""
+    for number, entry in entries.items():
+        names = [f"version {number}", *(f"branch {name}" for name in named.branches_of(entry.id))]
         names += [f"tag {name}" for name in named.tags_of(entry.id)]
         say("  ".join([entry.id, entry.written_at, *names]), style="bold")
         say(f"    {entry.message}")
-    told = {entry.id for entry in entries}
+    told = {entry.id for entry in entries.values()}
     others = [f"branch {name}: {version}" for name, version in named.branches.items() if version not in told]
     others += [f"tag {name}: {version}" for name, version in named.tags.items() if version not in told]
     for line in others:

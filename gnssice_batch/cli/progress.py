@@ -69,6 +69,7 @@ class Bar:
 
     def stage(self, name: str, tasks: int) -> None:
         """A stage of so many tasks begins; one without tasks has no end that can be told."""
+        self.ended()
         self._pace.begin(name, tasks)
         self._task = self._bars.add_task(name, total=tasks or None, rate="")
         self._show()
@@ -77,6 +78,11 @@ class Bar:
         """A task of the stage is over."""
         self._pace.add(size_bytes)
         self._show()
+
+    def ended(self) -> None:
+        """The stage is over, also one whose end could not be told before."""
+        if self._pace.name and not self._pace.tasks:
+            self._bars.update(self._task, total=1, completed=1)
 
     def counted(self, counts: Counts) -> None:
         """How far the run is."""
@@ -232,4 +238,6 @@ def progress_display(settings: config.Log) -> Iterator[Told]:
         TimeRemainingColumn(),
         console=console,
     ) as bars:
-        yield Bar(bars)
+        bar = Bar(bars)
+        yield bar
+        bar.ended()

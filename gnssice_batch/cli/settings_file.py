@@ -78,8 +78,7 @@ def load_for_store(url: str | None, config_file: Path | None, overrides: list[st
     if url is None:
         settings = load_settings(config_file, overrides)
         return settings, target_of(settings)
-    needed = [] if config_file else ["site=any", "archive.url=none"]
-    settings = api.load_settings(config_file, [*needed, f"store.url={url}", *(overrides or ())])
+    settings = api.settings_at(url, config_file, overrides or ())
     return settings, at_url(target_of(settings), url)
 
 

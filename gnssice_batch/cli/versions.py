@@ -125,7 +125,7 @@ def list_tags(config_file: ConfigOption = None, overrides: SetOption = None, *, 
         write_json({"tags": {name: _version(version) for name, version in found.items()}}, STDOUT)
         return
     for name, version in found.items():
-        say(f"{name}  {version}")
+        say(f"{name}  {version.told(without=name)}")
     if not found:
         say("no tags")
 

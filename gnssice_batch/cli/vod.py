@@ -64,7 +64,7 @@ def make(  # noqa: PLR0913, PLR0917 - one parameter per option
         return
     from rich.console import Console
 
-    from gnssice_batch import vod_api
+    from gnssice_batch import api
     from gnssice_batch.cli.progress import run_display
     from gnssice_batch.cli.vod_tables import show_vod_plan, show_vod_report
 
@@ -74,13 +74,13 @@ def make(  # noqa: PLR0913, PLR0917 - one parameter per option
     check_writable("--report", report_to)
     check_writable(termination.OPTION, termination_log)
     if dry_run:
-        found = vod_api.plan_vod(settings, analyses=analysis or (), full=full)
+        found = api.plan_vod(settings, analyses=analysis or (), full=full)
         show_vod_plan(Console(stderr=report_to == STDOUT), found)
         if report_to:
             write_json(found.as_json(), report_to)
         return
     with run_display(settings.log) as progress:
-        report = vod_api.run_vod(settings, progress, analyses=analysis or (), full=full)
+        report = api.run_vod(settings, progress, analyses=analysis or (), full=full)
     show_vod_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
         write_json(report.as_json(), report_to)
@@ -92,10 +92,10 @@ def status(config_file: ConfigOption = None, overrides: SetOption = None, *, as_
     """Show what the vod repository holds."""
     from rich.console import Console
 
-    from gnssice_batch import vod_api
+    from gnssice_batch import api
     from gnssice_batch.cli.vod_tables import show_vod_status
 
-    found = vod_api.vod_status(load_settings(config_file, overrides))
+    found = api.vod_status(load_settings(config_file, overrides))
     if as_json_text:
         write_json(found.as_json(), STDOUT)
     else:

@@ -16,6 +16,9 @@ from gnssice_batch.model.values import HeaderFacts
 
 VERSION_3: Final = "3.05"
 _PROGRAM: Final = f"gnssice-batch {version('gnssice-batch')}"
+_PROGRAM_LABEL: Final = "PGM / RUN BY / DATE"
+_RECEIVER: Final = re.compile(r"Receiver (?P<receiver>.+?), version [0-9A-Z]{20} ")
+"""First of the comments, as `_provenance` writes them."""
 _LABEL_AT: Final = 60
 _CODES_A_LINE: Final = 13
 _TYPES_A_LINE: Final = 9
@@ -23,6 +26,8 @@ _SCALED_A_LINE: Final = 12
 _SVS_A_LINE: Final = 10
 _FACTORS_A_LINE: Final = 7
 _CHANNELS_A_LINE: Final = 8
+_MOST_TOLD: Final = 50
+"""So many sentences of a kind are in a header."""
 _KEPT_3: Final = frozenset(
     {"GLONASS COD/PHS/BIS", "SYS / DCBS APPLIED", "SYS / PCVS APPLIED", "ANTENNA: DELTA X/Y/Z", "ANTENNA: PHASECENTER"}
 )
@@ -87,6 +92,24 @@ def comments(text: str) -> Iterator[Record]:
         yield plain[start : start + _LABEL_AT], "COMMENT"
 
 
+def receiver_of(header: bytes) -> str:
+    """The receiver that a header of this program names.
+
+    Raises
+    ------
+    ValueError
+        When another program has written it.
+    """
+    lines = header.partition(b"END OF HEADER")[0].decode("ascii", "replace").splitlines()
+    by_label = [(line[:_LABEL_AT], line[_LABEL_AT:].strip()) for line in lines]
+    ours = any(label == _PROGRAM_LABEL and text.startswith("gnssice-batch ") for text, label in by_label)
+    found = _RECEIVER.match("".join(text for text, label in by_label if label == "COMMENT"))
+    if not (ours and found):
+        message = "not written by this program"
+        raise ValueError(message)
+    return found["receiver"]
+
+
 def _version(release: str, systems: str) -> str:
     name = f"{systems}: {_SYSTEM_NAMES[systems]}" if len(systems) == 1 else "M: Mixed"
     return f"{release:>9}{'':11}{'OBSERVATION DATA':20}{name:20}"
@@ -95,13 +118,15 @@ def _version(release: str, systems: str) -> str:
 def _provenance(origin: Origin) -> Iterator[Record]:
     """Program and time of the version, so that the same version is the same file; what the values are from."""
     written = datetime.fromisoformat(origin.written_at)
-    yield f"{_PROGRAM:20}{'':20}{f'{written:%Y%m%d %H%M%S} UTC':20}", "PGM / RUN BY / DATE"
+    yield f"{_PROGRAM:20}{'':20}{f'{written:%Y%m%d %H%M%S} UTC':20}", _PROGRAM_LABEL
     yield from comments(f"Receiver {origin.receiver}, version {origin.snapshot}")
     yield from comments("Times are GPS time, as in the store, whatever the files had.")
     if origin.facts.rinex2_names:
         yield from comments(f"RINEX 2 types read as: {', '.join(origin.facts.rinex2_names)}")
-    for change in origin.changes:
-        yield from comments(change)
+    for said, what in ((origin.changes, "changes"), (origin.guests, "headers of joined files")):
+        more = (f"and {len(said) - _MOST_TOLD} more {what}",) if len(said) > _MOST_TOLD else ()
+        for sentence in (*said[:_MOST_TOLD], *more):
+            yield from comments(sentence)
 
 
 def _station(facts: HeaderFacts) -> Iterator[Record]:

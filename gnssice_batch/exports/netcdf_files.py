@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.errors import ConfigError
-from gnssice_batch.exports.sinks import replaced
+from gnssice_batch.exports.tables import Held, missing, values_of, write_table
 from gnssice_batch.exports.values import Choice, Exported, Origin, Piece
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.template import (
@@ -23,7 +21,6 @@ from gnssice_batch.model.template import (
     ArraySpec,
     signal_columns,
 )
-from gnssice_batch.model.values import NO_SOURCE, Span
 from gnssice_batch.store.layout.coverage import coverage_attributes
 from gnssice_batch.store.reading.cells import StoredCells
 
@@ -36,12 +33,7 @@ _LEFT_OUT: Final = frozenset({"_FillValue", "dtype"})
 
 
 def write_netcdf(
-    path: Path,
-    stored: StoredCells,
-    piece: Piece,
-    origin: Origin,
-    choice: Choice,  # noqa: ARG001 - all formats are called alike
-    part_done: Callable[[], None],
+    path: Path, stored: StoredCells, piece: Piece, origin: Origin, choice: Choice, part_done: Callable[[], None]
 ) -> Exported:
     """Write a file; nothing stands at its path before it is whole.
 
@@ -49,16 +41,16 @@ def write_netcdf(
     ------
     ConfigError
         When the library for it is not installed.
+    WithheldError
+        When a file is there that may not be replaced.
     """
-    held = _held(stored, piece)
-    with replaced(path) as unfinished:
+
+    def fill(unfinished: Path, held: Held) -> int:
         with _failures_of_the_disk(), _new(unfinished) as file:
-            _define(file, stored, held, origin)
-            values = _fill(file, stored, held, part_done)
-        size_bytes = unfinished.stat().st_size
-    grid = stored.template.grid
-    epochs = sum(int((stored.sources(span) != NO_SOURCE).sum()) for span in held.parts)
-    return Exported(path, _span(grid, held), epochs, values, size_bytes)
+            _define(file, held)
+            return _fill(file, held, part_done)
+
+    return write_table(path, piece, stored, origin, choice, fill)
 
 
 @contextmanager
@@ -72,30 +64,19 @@ def _failures_of_the_disk() -> Iterator[None]:
         raise OSError(str(error)) from error
 
 
-def _held(stored: StoredCells, piece: Piece) -> Piece:
-    """The epochs from the first to the last that holds anything."""
-    bounds: list[int] = []
-    for span in piece.parts:
-        there = np.flatnonzero(stored.sources(span) != NO_SOURCE)
-        if there.size:
-            bounds = [*bounds[:1], span.start + int(there[0]), span.start + int(there[-1])]
-    return replace(piece, epochs=range(bounds[0], bounds[-1] + 1))
-
-
 def _new(path: Path) -> "Dataset":
     try:
         import netCDF4  # noqa: PLC0415 - only who asks for it needs it
     except ImportError as error:
-        message = "NetCDF files need the library netCDF4: pip install 'gnssice-batch[export]'"
-        raise ConfigError(message) from error
+        raise missing("NetCDF", "netCDF4") from error
     return netCDF4.Dataset(path, "w", format="NETCDF4")
 
 
-def _define(file: "Dataset", stored: StoredCells, held: Piece, origin: Origin) -> None:
-    template = stored.template
+def _define(file: "Dataset", held: Held) -> None:
+    template, origin = held.stored.template, held.origin
     file.createDimension("epoch", len(held.epochs))
     file.createDimension("sid", len(template.axis.sids))
-    told = {**template.attributes, **coverage_attributes(_span(template.grid, held))}
+    told = {**template.attributes, **coverage_attributes(held.span)}
     told |= {"source_store": origin.url, "source_receiver": origin.receiver, "source_version": origin.snapshot}
     file.setncatts({name: _plain(value) for name, value in told.items()})
     columns = signal_columns(template.axis.sids, template.channels)
@@ -122,21 +103,21 @@ def _variable(file: "Dataset", spec: ArraySpec, grid: Grid) -> Any:
     return made
 
 
-def _fill(file: "Dataset", stored: StoredCells, held: Piece, part_done: Callable[[], None]) -> int:
+def _fill(file: "Dataset", held: Held, part_done: Callable[[], None]) -> int:
     """Write the epochs part by part, also those that hold nothing; return the number of values."""
     values = 0
     for part, is_held in _all_parts(held):
-        cells = stored.read(part) if is_held else _nothing(stored, part)
+        cells = held.stored.read(part) if is_held else _nothing(held.stored, part)
         rows = slice(part.start - held.epochs.start, part.stop - held.epochs.start)
         for spec in (*EPOCH_COORDINATES, *VARIABLES):
             file[spec.name][rows] = cells[spec.name]
         if is_held:
-            values += sum(int((~np.isnan(cells[name])).sum()) for name in VALUES)
+            values += values_of(cells)
             part_done()
     return values
 
 
-def _all_parts(held: Piece) -> Iterator[tuple[range, bool]]:
+def _all_parts(held: Held) -> Iterator[tuple[range, bool]]:
     """The parts that hold anything, and what lies between them in pieces of bounded size."""
     at = held.epochs.start
     for one in held.parts:
@@ -155,10 +136,6 @@ def _nothing(stored: StoredCells, part: range) -> dict[str, npt.NDArray[Any]]:
     }
     cells["epoch"] = grid.time_ns(part.start) + np.arange(len(part)) * grid.interval_ns
     return cells
-
-
-def _span(grid: Grid, held: Piece) -> Span:
-    return Span(grid.time_ns(held.epochs[0]), grid.time_ns(held.epochs[-1]))
 
 
 def _plain(value: object) -> object:

@@ -21,6 +21,8 @@ _NO_COUNTRY: Final = "00XXX"
 _NAMES: Final = frozenset(field.name for field in fields(HeaderFacts))
 _NO_CHANGE: Final = frozenset({"rinex2_names"})
 """How types are named says nothing of the station."""
+_ROW_BITS: Final = 32
+"""Of the number of a ledger row."""
 
 
 def rows_in_order(source: npt.NDArray[np.int32]) -> tuple[list[int], list[int]]:
@@ -29,6 +31,26 @@ def rows_in_order(source: npt.NDArray[np.int32]) -> tuple[list[int], list[int]]:
     appearing = sorted(zip(first.tolist(), rows.tolist(), strict=True))
     kept = [(epoch, row) for epoch, row in appearing if row != NO_SOURCE]
     return [row for _, row in kept], [epoch for epoch, _ in kept]
+
+
+def guests_in_order(
+    source: npt.NDArray[np.int32], joined: npt.NDArray[np.int32]
+) -> Iterator[tuple[tuple[int, int], int]]:
+    """Files that only signals are from, each with the file of their epoch, and the first epoch of such a pair.
+
+    Parameters
+    ----------
+    source
+        (N,) the ledger row that each epoch is from.
+    joined
+        (N, S) the ledger row of signals that are from another one.
+    """
+    epoch, signal = np.nonzero(joined != NO_SOURCE)
+    pairs = joined[epoch, signal].astype(np.int64) << _ROW_BITS | source[epoch].astype(np.int64)
+    found, first = np.unique(pairs, return_index=True)
+    for at in np.argsort(first, kind="stable").tolist():
+        guest, host = divmod(int(found[at]), 1 << _ROW_BITS)
+        yield (guest, host), int(epoch[first[at]])
 
 
 def station_of(ledger: Mapping[str, npt.NDArray[Any]], row: int, receiver: str) -> str:
@@ -55,13 +77,37 @@ def changes(ledger: Mapping[str, npt.NDArray[Any]], rows: Sequence[int], times_n
     before = facts_of(ledger, rows[0]) if rows else HeaderFacts()
     for row, time_ns in zip(rows, times_ns, strict=True):
         now = facts_of(ledger, row)
-        if now is before:
-            continue
-        was, its = asdict(before), asdict(now)
-        told = [f"{name} {its[name] or 'none'}" for name in its if its[name] != was[name] and name not in _NO_CHANGE]
-        if told:
-            yield f"From {_shown(time_ns)} on: {', '.join(told)}"
+        if told := _otherwise(before, now):
+            yield f"From {_shown(time_ns)} on: {told}"
         before = now
+
+
+def headers_of_guests(
+    ledger: Mapping[str, npt.NDArray[Any]], pairs: Iterable[tuple[int, int]], times_ns: Iterable[int]
+) -> Iterator[str]:
+    """What headers of files that only signals are from say otherwise than that of the epochs' file.
+
+    Parameters
+    ----------
+    pairs
+        Ledger rows of the signals' file and of the epochs' file.
+    times_ns
+        When each of the pairs begins.
+    """
+    for (guest, host), time_ns in zip(pairs, times_ns, strict=True):
+        if told := _otherwise(facts_of(ledger, host), facts_of(ledger, guest)):
+            name = str(ledger["uri"][guest]).rpartition("/")[2]
+            yield f"Signals joined from {_shown(time_ns)} on from {name}: {told}"
+
+
+def _otherwise(before: HeaderFacts, now: HeaderFacts) -> str:
+    """What a header says that another one does not."""
+    if now is before:
+        return ""
+    was, its = asdict(before), asdict(now)
+    return ", ".join(
+        f"{name} {its[name] or 'none'}" for name in its if its[name] != was[name] and name not in _NO_CHANGE
+    )
 
 
 def _shown(time_ns: int) -> str:

@@ -8,12 +8,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from gnssice_batch.errors import ConfigError
-from gnssice_batch.exports.sinks import replaced
+from gnssice_batch.exports.tables import Held, missing, values_of, write_table
 from gnssice_batch.exports.values import Arrays, Choice, Exported, Origin, Piece
 from gnssice_batch.model.grid import Grid, gps_datetime
 from gnssice_batch.model.template import EPOCH_COORDINATES, OBSERVED_COORDINATES, VALUES, VARIABLES, ArraySpec
-from gnssice_batch.model.values import NO_SOURCE, Span
+from gnssice_batch.model.values import NO_SOURCE
 from gnssice_batch.store.reading.cells import StoredCells
 
 _EPOCHS_A_GROUP: Final = 1_440
@@ -23,12 +22,7 @@ _SPECS: Final = {spec.name: spec for spec in (*EPOCH_COORDINATES, *VARIABLES)}
 
 
 def write_parquet(
-    path: Path,
-    stored: StoredCells,
-    piece: Piece,
-    origin: Origin,
-    choice: Choice,  # noqa: ARG001 - all formats are called alike
-    part_done: Callable[[], None],
+    path: Path, stored: StoredCells, piece: Piece, origin: Origin, choice: Choice, part_done: Callable[[], None]
 ) -> Exported:
     """Write a file; nothing stands at its path before it is whole.
 
@@ -36,24 +30,30 @@ def write_parquet(
     ------
     ConfigError
         When the library for it is not installed.
+    WithheldError
+        When a file is there that may not be replaced.
     """
     arrow, parquet = _libraries()
-    template, spans, epochs, values = stored.template, list[Span](), 0, 0
-    schema = _schema(arrow, stored, origin)
-    sids = arrow.array(list(template.axis.sids), arrow.string())
-    with replaced(path) as unfinished:
+
+    def fill(unfinished: Path, held: Held) -> int:
+        schema = _schema(arrow, stored, origin)
         with parquet.ParquetWriter(unfinished, schema, compression="zstd") as file:
-            for span in piece.parts:
-                for start, cells in _groups(stored, span):
-                    held = np.flatnonzero(cells["source_file"] != NO_SOURCE)
-                    if held.size:
-                        file.write_table(_table(arrow, schema, sids, _rows(cells, template.grid, start, held)))
-                        spans.append(Span(*(template.grid.time_ns(start + int(held[end])) for end in (0, -1))))
-                    epochs += held.size
-                    values += sum(int((~np.isnan(cells[name])).sum()) for name in VALUES)
-                part_done()
-        size_bytes = unfinished.stat().st_size
-    return Exported(path, Span(spans[0].first_ns, spans[-1].last_ns), epochs, values, size_bytes)
+            return sum(_write(arrow, file, held, span, part_done) for span in held.parts)
+
+    return write_table(path, piece, stored, origin, choice, fill)
+
+
+def _write(arrow: Any, file: Any, held: Held, span: range, part_done: Callable[[], None]) -> int:
+    """Write the epochs of a read unit; return the number of values."""
+    template, values = held.stored.template, 0
+    sids = arrow.array(list(template.axis.sids), arrow.string())
+    for start, cells in _groups(held.stored, span):
+        filled = np.flatnonzero(cells["source_file"] != NO_SOURCE)
+        if filled.size:
+            file.write_table(_table(arrow, file.schema, sids, _rows(cells, template.grid, start, filled)))
+        values += values_of(cells)
+    part_done()
+    return values
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -61,8 +61,7 @@ def _libraries() -> tuple[Any, Any]:
         import pyarrow as pa  # noqa: PLC0415 - only who asks for it needs it
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
-        message = "Parquet files need the library pyarrow: pip install 'gnssice-batch[export]'"
-        raise ConfigError(message) from error
+        raise missing("Parquet", "pyarrow") from error
     return pa, parquet
 
 

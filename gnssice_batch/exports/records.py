@@ -78,28 +78,58 @@ def _parts(block: Block, rows: npt.NDArray[np.intp]) -> Iterator[_Part]:
     along = {name: cells[name][rows] for name in _ALONG}
     apart = _apart(block)
     if apart is None:
-        yield _part(rows, along, cubes)
+        yield _part(rows, along, [_taken(cube, rows) for cube in cubes])
         return
-    yield _part(rows, along, _masked(cubes, ~apart))
-    for offset in np.unique(joined["epoch_offset"][apart]).tolist():
-        mine = apart & (joined["epoch_offset"] == offset)
-        its = np.flatnonzero(mine.any(axis=1))
-        first = its, mine[its].argmax(axis=1)
-        yield _part(its, {name: joined[name][first] for name in _ALONG}, _masked(cubes, mine))
+    yield _part(rows, along, [np.where(apart.is_guest[rows], fill, cube[rows]) for cube, fill in _filled(cubes)])
+    first = apart.row[apart.first], apart.column[apart.first]
+    of_first = {name: joined[name][first] for name in _ALONG}
+    yield _part(first[0], of_first, [_scattered(cube, fill, apart) for cube, fill in _filled(cubes)])
 
 
-def _part(rows: npt.NDArray[np.intp], along: Arrays, cubes: list[_Cube]) -> _Part:
-    told = along["epoch_flag"], along["rx_clock_offset"], along["epoch_offset"]
-    return _Part(rows, *told, [_taken(cube, rows) for cube in cubes])
+def _filled(cubes: list[_Cube]) -> Iterator[tuple[_Cube, _Cube]]:
+    """Each with its fill value."""
+    fills = [np.array(spec.fill, spec.dtype) for spec in VARIABLES]
+    yield from zip(cubes, fills, strict=True)
 
 
-def _apart(block: Block) -> npt.NDArray[np.bool_] | None:
-    """(N, S) which signals have another time than their epoch; None where none has."""
+def _scattered(cube: _Cube, fill: _Cube, apart: "_Apart") -> _Cube:
+    """(R, S) the cells that have another time than their epoch, a row for each time; everything else is missing."""
+    made = np.full((apart.first.size, cube.shape[1]), fill, cube.dtype, order="F")
+    made[apart.record, apart.column] = cube[apart.row, apart.column]
+    return made
+
+
+def _part(rows: npt.NDArray[np.intp], along: Arrays, cells: list[_Cube]) -> _Part:
+    return _Part(rows, along["epoch_flag"], along["rx_clock_offset"], along["epoch_offset"], cells)
+
+
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """The cells (K,) of signals that have another time than their epoch, by epoch, time and signal."""
+
+    is_guest: npt.NDArray[np.bool_]
+    """(N, S) which they are."""
+    row: npt.NDArray[np.intp]
+    column: npt.NDArray[np.intp]
+    record: npt.NDArray[np.intp]
+    """(K,) which of R records they stand in: one for each time of an epoch."""
+    first: npt.NDArray[np.intp]
+    """(R,) the first cell of each record."""
+
+
+def _apart(block: Block) -> _Apart | None:
+    """Which signals have another time than their epoch; None where none has."""
     if not block.joined:
         return None
-    guests = block.joined["source_file"] != NO_SOURCE
-    apart: npt.NDArray[np.bool_] = guests & (block.joined["epoch_offset"] != block.cells["epoch_offset"][:, None])
-    return apart if apart.any() else None
+    offsets = block.joined["epoch_offset"]
+    is_guest = (block.joined["source_file"] != NO_SOURCE) & (offsets != block.cells["epoch_offset"][:, None])
+    row, column = np.nonzero(is_guest)
+    if not row.size:
+        return None
+    order = np.lexsort((column, offsets[row, column], row))
+    row, column = row[order], column[order]
+    begins = np.append(True, (np.diff(row) != 0) | (np.diff(offsets[row, column]) != 0))
+    return _Apart(is_guest, row, column, np.cumsum(begins) - 1, np.flatnonzero(begins))
 
 
 def _other_clocks(block: Block) -> int:
@@ -119,13 +149,8 @@ def _untold(block: Block) -> int:
     apart = _apart(block)
     if apart is None:
         return 0
-    row, column = np.nonzero(apart)
-    offset = block.joined["epoch_offset"][row, column]
-    order = np.lexsort((column, offset, row))
-    row, column, offset = row[order], column[order], offset[order]
-    begins = np.append(True, (np.diff(row) != 0) | (np.diff(offset) != 0))
-    first = np.flatnonzero(begins)[np.cumsum(begins) - 1]
-    clock, flag = (block.joined[name][row, column] for name in ("rx_clock_offset", "epoch_flag"))
+    first = apart.first[apart.record]
+    clock, flag = (block.joined[name][apart.row, apart.column] for name in ("rx_clock_offset", "epoch_flag"))
     same_clock = (clock == clock[first]) | (np.isnan(clock) & np.isnan(clock[first]))
     return int((~same_clock | (flag != flag[first])).sum())
 
@@ -169,9 +194,3 @@ def _taken(cube: _Cube, rows: npt.NDArray[np.intp]) -> _Cube:
     if rows.size == cube.shape[0] and (np.diff(rows) == 1).all():
         return np.asfortranarray(cube)
     return np.ascontiguousarray(cube.T[:, rows]).T
-
-
-def _masked(cubes: list[_Cube], kept: npt.NDArray[np.bool_]) -> list[_Cube]:
-    """Cubes in which everything else is missing."""
-    fills = [np.array(spec.fill, spec.dtype) for spec in VARIABLES]
-    return [np.where(kept, cube, fill) for cube, fill in zip(cubes, fills, strict=True)]

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from gnssice_batch.exports import text2, text3
 from gnssice_batch.exports.columns import Layout, Observable, in_kernel, layout, observables
 from gnssice_batch.exports.headers import Content, halved, header2, header3
+from gnssice_batch.exports.placing import placed
 from gnssice_batch.exports.records import Block, records_of
-from gnssice_batch.exports.sinks import CHUNK_BYTES, Sink, replaced, sink
+from gnssice_batch.exports.sinks import CHUNK_BYTES, Sink, sink
 from gnssice_batch.exports.slips import ImpliedSlips
 from gnssice_batch.exports.survey import ABSENT, LEVELS, Found, look_at, nothing_found
 from gnssice_batch.exports.times import calendars
@@ -118,7 +119,7 @@ def write_rinex(
     header, made = _laid_out(stored, origin, seen, of_system, choice.format)
     _check_values(stored.template.axis.sids, seen.found, made)
     write = _written_as(choice.format)
-    with replaced(path) as unfinished:
+    with placed(path, origin, choice) as unfinished:
         with sink(unfinished, choice.compression, header, origin.written_at) as file:
             for records in reading.again():
                 if choice.compression in _COMPACT:
@@ -184,8 +185,8 @@ def _laid_out(
     )
     if wanted is Format.RINEX2:
         return header2(origin, content, types), made
-    if halved(origin.facts.wavelength_factors):
-        factors = "; ".join(origin.facts.wavelength_factors)
+    if halved(origin.wavelength_factors):
+        factors = "; ".join(origin.wavelength_factors)
         raise WithheldError(Why.HALF_WAVELENGTH, f"WAVELENGTH FACT L1/2 is {factors}: use rinex2, netcdf or parquet")
     return header3(origin, content, of_system), made
 
@@ -245,4 +246,5 @@ def _notes(seen: _Survey, origin: Origin) -> dict[Note, int]:
         Note.LONE_INDICATORS: int(seen.found.indicators[alone].sum()),
         Note.IMPLIED_SLIPS: seen.slips,
         Note.HEADER_CHANGES: len(origin.changes),
+        Note.OTHER_HEADER: len(origin.guests),
     }

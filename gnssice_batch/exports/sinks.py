@@ -1,7 +1,6 @@
-"""Where the text of a RINEX file goes: packed as chosen, under another name until it is whole."""
+"""Where the text of a RINEX file goes: packed as chosen."""
 
 import re
-import secrets
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,17 +27,6 @@ class Sink(Protocol):
 
     def write(self, text: bytes) -> None:
         """Take text; of the body whole epochs."""
-
-
-@contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """A name of its own beside a path, which becomes the path if nothing is raised, and is removed otherwise."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unfinished")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @contextmanager

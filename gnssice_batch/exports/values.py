@@ -84,6 +84,8 @@ class Note(StrEnum):
     """First phases after a power failure that are not marked as slipped: a reader marks them, as one file has both."""
     HEADER_CHANGES = "header_changes"
     """Changes of receiver, antenna or station in the file, told in comments of its header."""
+    OTHER_HEADER = "other_header"
+    """Files that only signals are from, whose header says otherwise than that of the epochs' file: likewise told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,10 @@ class Origin:
     """Of the first epoch's file."""
     changes: tuple[str, ...] = ()
     """What headers of later files say otherwise, a sentence each."""
+    guests: tuple[str, ...] = ()
+    """What headers of files that only signals are from say otherwise, a sentence each."""
+    wavelength_factors: tuple[str, ...] = ()
+    """Of all files that anything is from."""
 
 
 class Records(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -10,9 +11,17 @@ import numpy.typing as npt
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.exports.netcdf_files import write_netcdf
-from gnssice_batch.exports.origins import changes, facts_of, rows_in_order, station_of
+from gnssice_batch.exports.origins import (
+    changes,
+    facts_of,
+    guests_in_order,
+    headers_of_guests,
+    rows_in_order,
+    station_of,
+)
 from gnssice_batch.exports.parquet_files import write_parquet
 from gnssice_batch.exports.pieces import file_name, pieces, systems_of, with_parts
+from gnssice_batch.exports.placing import check_free
 from gnssice_batch.exports.rinex_files import write_rinex
 from gnssice_batch.exports.values import (
     Choice,
@@ -20,7 +29,6 @@ from gnssice_batch.exports.values import (
     Format,
     Origin,
     Piece,
-    Why,
     Withheld,
     WithheldError,
 )
@@ -28,8 +36,6 @@ from gnssice_batch.model.values import NO_SOURCE, Span
 from gnssice_batch.store.reading.cells import StoredCells
 
 _EPOCHS_AT_ONCE: Final = 1 << 21
-_MOST_CHANGES: Final = 50
-"""So many are told in a header."""
 
 type Write = Callable[[Path, StoredCells, Piece, Origin, Choice, Callable[[], None]], Exported]
 
@@ -39,6 +45,8 @@ _WRITERS: Final[Mapping[Format, Write]] = {
     Format.NETCDF: write_netcdf,
     Format.PARQUET: write_parquet,
 }
+_WITH_HEADERS: Final = frozenset({Format.RINEX3, Format.RINEX2})
+"""Formats of which all epochs stand under one header."""
 
 
 class Told(Protocol):
@@ -101,17 +109,16 @@ class Exporter:
         StoreError
             When it can't be read or written.
         """
-        first = self._first_epochs(piece)
-        if not first:
+        sources = self._sources(piece)
+        if not sources.epochs:
             return None
         template = self.stored.template
-        origin = self._origin(first)
+        origin = self._origin(sources)
         name = file_name(piece, template.grid, origin.station, systems_of(template.axis.sids), self.choice)
         path = self.folder / name
         span = Span(*(template.grid.time_ns(slot) for slot in (piece.epochs[0], piece.epochs[-1])))
-        if path.exists() and not self.choice.overwrite:
-            return Withheld(path, span, Why.EXISTS, "there is a file of this name: --overwrite replaces it")
         try:
+            check_free(path, origin, self.choice)
             return _WRITERS[self.choice.format](path, self.stored, piece, origin, self.choice, done.part)
         except WithheldError as error:
             return Withheld(path, span, error.why, error.detail)
@@ -119,25 +126,47 @@ class Exporter:
             msg = f"{path} can't be written ({error.strerror or error}); the files before it are whole"
             raise StoreError(msg) from error
 
-    def _first_epochs(self, piece: Piece) -> dict[int, int]:
-        """By ledger row, in order of appearance, the first epoch of a file that is from it."""
-        first: dict[int, int] = {}
+    def _sources(self, piece: Piece) -> "_Sources":
+        """What files a file is from."""
+        found, in_header = _Sources({}, {}), self.choice.format in _WITH_HEADERS
         for span in piece.parts:
-            for row, epoch in zip(*rows_in_order(self.stored.sources(span)), strict=True):
-                first.setdefault(row, span.start + epoch)
-        return first
+            source = self.stored.sources(span)
+            for row, epoch in zip(*rows_in_order(source), strict=True):
+                found.epochs.setdefault(row, span.start + epoch)
+            joined = self.stored.joined_sources(span) if in_header else None
+            for pair, epoch in () if joined is None else guests_in_order(source, joined):
+                found.guests.setdefault(pair, span.start + epoch)
+        return found
 
-    def _origin(self, first: Mapping[int, int]) -> Origin:
-        rows = list(first)
-        times_ns = [self.stored.template.grid.time_ns(slot) for slot in first.values()]
-        said = list(changes(self.ledger, rows, times_ns))
-        more = (f"and {len(said) - _MOST_CHANGES} more changes",) if len(said) > _MOST_CHANGES else ()
+    def _origin(self, sources: "_Sources") -> Origin:
+        rows = list(sources.epochs)
+        factors = [facts_of(self.ledger, row).wavelength_factors for row in sources.rows()]
         return replace(
             self.origin,
             station=station_of(self.ledger, rows[0], self.origin.receiver),
             facts=facts_of(self.ledger, rows[0]),
-            changes=(*said[:_MOST_CHANGES], *more),
+            changes=tuple(changes(self.ledger, rows, self._times_ns(sources.epochs))),
+            guests=tuple(headers_of_guests(self.ledger, sources.guests, self._times_ns(sources.guests))),
+            wavelength_factors=tuple(dict.fromkeys(chain.from_iterable(factors))),
         )
+
+    def _times_ns(self, first: Mapping[Any, int]) -> list[int]:
+        return [self.stored.template.grid.time_ns(slot) for slot in first.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What source files a file is from; both in order of appearance, with the first epoch."""
+
+    epochs: dict[int, int]
+    """By ledger row of the epochs' file."""
+    guests: dict[tuple[int, int], int]
+    """By ledger rows of a file that only signals are from and of the epochs' file."""
+
+    def rows(self) -> Iterator[int]:
+        """Of all of them."""
+        yield from self.epochs
+        yield from (guest for guest, _ in self.guests)
 
 
 @dataclass(slots=True)

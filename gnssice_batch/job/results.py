@@ -263,7 +263,7 @@ def _sourced(done: Done) -> Iterable[SourcedRows]:
 def _provenance(prepared: Prepared, run: str, files: Outcomes) -> Provenance:
     written = sum(outcome.written.epochs - outcome.joined for outcomes in files.values() for outcome in outcomes)
     count = sum(len(outcomes) for outcomes in files.values())
-    message = f"{count} files, {written} epochs, {', '.join(sorted(files))}"
+    message = f"{count} file{'s' * (count != 1)}, {written} epoch{'s' * (written != 1)}, {', '.join(sorted(files))}"
     written_at = datetime.now(UTC).isoformat(timespec="seconds")
     strategies = {overlap.strategy for overlap in prepared.backlog.overlaps.values()} - {Strategy.BEST}
     strategy = str(next(iter(strategies), Strategy.SKIP))

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
-from gnssice_batch.errors import RunConflictError, StoreError
+from gnssice_batch.errors import PlanError, RunConflictError, StoreError
 from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.interruption import Stop
 from gnssice_batch.job.journal import Journal, RunRecord, begin, resumable
@@ -22,7 +23,8 @@ from gnssice_batch.log import logger
 from gnssice_batch.model.values import FileOutcome
 from gnssice_batch.planning.software import SOFTWARE
 from gnssice_batch.store.conditional_writes import prove as prove_server
-from gnssice_batch.store.repository import Repository, ensure_branch, open_repository, repository_exists
+from gnssice_batch.store.reading.contents import branch_head, not_for_writing
+from gnssice_batch.store.repository import MAIN, Repository, ensure_branch, open_repository, repository_exists
 from gnssice_batch.store.tags import check_tag, tag_snapshot
 from gnssice_batch.store.writing.commit import published_snapshot
 from gnssice_batch.store.writing.structure import discard_staging, stage, staging_branch
@@ -177,7 +179,7 @@ def _adopted(target: Target, at_work: ExitStack, stop: Stop) -> tuple[Repository
     if not repository_exists(target.location):
         check_place(target)
         return None, None
-    repository = open_repository(target.location, target.options)
+    repository = open_repository(target.location, target.options, check=partial(_check_ours, target.branch))
     journal = _resumable(target, repository, stop)
     if journal:
         _be_at_work(at_work, journal)
@@ -187,6 +189,19 @@ def _adopted(target: Target, at_work: ExitStack, stop: Stop) -> tuple[Repository
         _clear(repository, journal)
         journal = None
     return repository, journal
+
+
+def _check_ours(branch: str, repository: Repository) -> None:
+    """Refuse a repository of another program, before the proof that its server is fit for runs is kept in it.
+
+    Raises
+    ------
+    PlanError
+        With what it holds.
+    """
+    snapshot = branch_head(repository, branch) or branch_head(repository, MAIN)
+    if snapshot and (why := not_for_writing(repository, snapshot=snapshot)):
+        raise PlanError([why])
 
 
 def _resumable(target: Target, repository: Repository, stop: Stop) -> Journal | None:

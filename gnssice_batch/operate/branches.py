@@ -7,10 +7,10 @@ from gnssice_batch.errors import ConfigError, RunConflictError, StoreError
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.operate.open_runs import for_moving, open_runs_at
 from gnssice_batch.operate.status import existing_repository, no_repository
-from gnssice_batch.store.branches import UNDO, Branch, Move, branches, carry_out, head_of, move_to, undo_tag
+from gnssice_batch.store.branches import UNDO, Branch, Move, branches, carry_out, head_of, move_to, take_back, undo_tag
 from gnssice_batch.store.repository import MAIN, STAGING, Repository, make_branch, remove_branch
 from gnssice_batch.store.tags import tag_snapshot, tags
-from gnssice_batch.store.versions import Version, snapshot_of, version_at
+from gnssice_batch.store.versions import Version, snapshot_of, version_at, versions_leading_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,7 @@ def rollback(settings: config.Settings, version: str, *, dry_run: bool = False, 
     if not dry_run and move.before != move.after:
         if not force:
             _check_open_runs(target, target.branch)
-        if tag:
-            tag_snapshot(repository, tag, move.before)
-        carry_out(repository, move)
+        take_back(repository, move, tag)
     return Rollback(move, tag)
 
 
@@ -143,7 +141,9 @@ def list_tags(settings: config.Settings) -> dict[str, Version]:
         When there is no repository, or it can't be read.
     """
     repository = existing_repository(target_of(settings))
-    return {name: version_at(repository, snapshot) for name, snapshot in tags(repository).items()}
+    named = tags(repository)
+    found = versions_leading_to(repository, named.values())
+    return {name: found[its] for name, its in named.items()}
 
 
 def create_tag(settings: config.Settings, name: str, version: str | None = None) -> Version:

@@ -7,10 +7,10 @@ from gnssice_batch.operate.status import existing_repository
 from gnssice_batch.store.branches import head_of
 from gnssice_batch.store.reading.chunk_changes import ChunkChange
 from gnssice_batch.store.reading.differences import Difference, GroupDifference, difference
-from gnssice_batch.store.versions import Version, snapshot_of
+from gnssice_batch.store.versions import Version, VersionName, snapshot_of
 
 
-def compare(target: Target, before: str, after: str | None = None) -> Difference:
+def compare(target: Target, before: VersionName, after: VersionName | None = None) -> Difference:
     """What the second of two versions has that is different from the first; no observation is read.
 
     Parameters

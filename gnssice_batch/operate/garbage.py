@@ -1,6 +1,6 @@
 """Garbage collection that spares what unpublished runs need."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -82,7 +82,7 @@ def collect_garbage(
         raise no_repository(target)
     with repository.lock:
         versions_before = sparing_vod(settings, repository, cutoff) if product == RINEX else cutoff
-        gone = frozenset() if keep_versions else expirable(repository, versions_before)
+        gone = () if keep_versions else expirable(repository, versions_before)
         check_open_runs(target, repository, cutoff, gone)
         return collect(repository, cutoff, None if keep_versions else versions_before, dry_run=dry_run)
 
@@ -100,14 +100,14 @@ def sparing_vod(settings: config.Settings, repository: Repository, cutoff: datet
     named = named_snapshots(settings)
     if not named:
         return cutoff
-    written = [entry.written_at for entry in all_versions(repository) if entry.id in named]
+    written = [entry.written_at for entry in all_versions(repository) if entry in named]
     first = min(written, default=cutoff)
     if first < cutoff:
         _log.info("versions from %s on are kept: the vod repository was made from that one", first.isoformat())
     return min(first - _A_LITTLE, cutoff)
 
 
-def check_open_runs(target: Target, repository: Repository, objects_before: datetime, gone: AbstractSet[str]) -> None:
+def check_open_runs(target: Target, repository: Repository, objects_before: datetime, gone: Collection[str]) -> None:
     """Refuse what would take chunks or versions from a run that has a journal, or a staging branch.
 
     Parameters
@@ -127,7 +127,7 @@ def check_open_runs(target: Target, repository: Repository, objects_before: date
     bases = together(partial(_bases, target, run, record) for run, record in runs.items())
     for (run, record), needed in zip(runs.items(), bases, strict=True):
         since = began(run, record)
-        if objects_before > since - CLOCKS or needed & gone:
+        if objects_before > since - CLOCKS or needed.intersection(gone):
             message = (
                 f"run {run} is open since {since.isoformat(timespec='seconds')} and needs what would be deleted:"
                 f" finish it by starting it again, or give it up (runs abandon {run}{_of(target)}), or name a longer"

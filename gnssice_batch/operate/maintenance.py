@@ -63,7 +63,7 @@ def maintain(settings: config.Settings, *, dry_run: bool = False, product: str =
             versions_before = min(versions_before, version_at(repository, head).written_at - _A_LITTLE)
         if versions_before and product == RINEX:
             versions_before = sparing_vod(settings, repository, versions_before)
-        gone = expirable(repository, versions_before) if versions_before else frozenset()
+        gone = expirable(repository, versions_before) if versions_before else ()
         check_open_runs(target, repository, objects_before, gone)
         rewrites = manifests.scattered and not dry_run
         snapshot = rewrite_manifests(repository, target.branch) if rewrites else None

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from gnssice_batch import config
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.template import LAYOUT_VERSION
-from gnssice_batch.operate.open_runs import check_none_open, for_writing
-from gnssice_batch.operate.status import no_repository
-from gnssice_batch.store.reading.contents import branch_head, other_groups
-from gnssice_batch.store.repository import no_such_branch
+from gnssice_batch.operate.changing import held_still
+from gnssice_batch.store.reading.contents import other_groups
 from gnssice_batch.store.writing.migration import Migration, migrate_groups
 
 
@@ -46,14 +44,7 @@ def migrate(settings: config.Settings, *, dry_run: bool = False) -> MigrationRep
         fails; nothing has changed then.
     """
     target = target_of(settings)
-    repository = for_writing(target)
-    if repository is None:
-        raise no_repository(target)
-    if branch_head(repository, target.branch) is None:
-        raise no_such_branch(repository, target.branch)
-    with repository.lock:
-        if not dry_run:
-            check_none_open(target, repository, "began with the layout as it is", "migrated")
+    with held_still(target, "began with the layout as it is", "migrated", dry_run=dry_run) as repository:
         snapshot, receivers = migrate_groups(repository, target.branch, dry_run=dry_run)
     return MigrationReport(repository.url, snapshot, receivers, other_groups(repository, target.branch))
 

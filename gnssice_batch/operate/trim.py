@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from gnssice_batch import config
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.grid import gps_datetime
-from gnssice_batch.operate.open_runs import check_none_open, for_writing
-from gnssice_batch.operate.status import no_repository
-from gnssice_batch.store.reading.contents import branch_head
-from gnssice_batch.store.repository import no_such_branch
+from gnssice_batch.operate.changing import held_still
 from gnssice_batch.store.writing.trimming import TrimmedAxis, trim_axes
 
 
@@ -40,14 +37,7 @@ def trim(settings: config.Settings, *, dry_run: bool = False) -> TrimReport:
         fails; nothing has changed then.
     """
     target = target_of(settings)
-    repository = for_writing(target)
-    if repository is None:
-        raise no_repository(target)
-    if branch_head(repository, target.branch) is None:
-        raise no_such_branch(repository, target.branch)
-    with repository.lock:
-        if not dry_run:
-            check_none_open(target, repository, "was planned for the axes as they are", "trimmed")
+    with held_still(target, "was planned for the axes as they are", "trimmed", dry_run=dry_run) as repository:
         snapshot, axes = trim_axes(repository, target.branch, dry_run=dry_run)
     return TrimReport(repository.url, snapshot, axes)
 

@@ -18,6 +18,8 @@ from gnssice_batch.model.grid import GPS_EPOCH, gps_datetime
 from gnssice_batch.reporting.facts import DAY_HOURS, HOUR_NS, Hours, Sample, Strength
 from gnssice_batch.reporting.inline import ACCENT, MUTED, inline, style, system_colour
 
+_LONGEST_STEPS: Final = {dates.SECONDLY: 60, dates.MINUTELY: 60, dates.HOURLY: 24, dates.MONTHLY: 12}
+"""Between marks of a time axis, beside those that matplotlib has: of two and a half hours to three it finds none."""
 CLASSES: Final = (
     ("whole", 1.0, (0x2B, 0x8C, 0x9E, 255)),
     ("95 % or more", 0.95, (0x8A, 0xAE, 0x4E, 255)),
@@ -195,6 +197,8 @@ def _broken(
 
 def _time_axis(axes: Axes, at: npt.NDArray[np.float64]) -> None:
     locator = dates.AutoDateLocator(minticks=3, maxticks=6)
+    for unit, longest in _LONGEST_STEPS.items():
+        locator.intervald[unit] = [*locator.intervald[unit], longest]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
         dates.ConciseDateFormatter(locator, formats=_FORMATS, zero_formats=_FIRST_FORMATS, show_offset=False)

@@ -85,5 +85,6 @@ def inline(figure: Figure, key: str, says: str) -> Markup:
     text = re.sub(r'style="([^"]*)"', lambda match: f'style="{_FONT.sub("", match[1])}"', text)
     text = _COLOUR.sub(lambda match: f"var(--{_NAMES[match[0]]})", _ID.sub(rf"\1{key}-", text))
     label = escape(visible(says), quote=True)
-    head = f'<svg class="chart" role="img" aria-label="{label}" viewBox="\\1"><title>{label}</title>'
-    return Markup(_OWN_SIZE.sub(lambda match: match.expand(head.replace("\\1", match[1])), text, count=1))  # noqa: S704 - matplotlib has escaped what is in it
+    head = f'<svg class="chart" role="img" aria-label="{label}" viewBox="'
+    title = f'"><title>{label}</title>'
+    return Markup(_OWN_SIZE.sub(lambda match: head + match[1] + title, text, count=1))  # noqa: S704 - matplotlib has escaped what is in it

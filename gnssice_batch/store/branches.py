@@ -19,7 +19,7 @@ from gnssice_batch.store.repository import (
     no_such_branch,
     remove_branch,
 )
-from gnssice_batch.store.tags import tag_snapshot
+from gnssice_batch.store.tags import remove_tag, tag_snapshot
 from gnssice_batch.store.versions import Version, VersionName, snapshot_of, versions_before
 
 UNDO: Final = "before-rollback-"
@@ -185,11 +185,27 @@ def go_back(repository: Repository, branch: str, version: VersionName) -> str | 
         msg = f"{branch!r} never had {', '.join(map(str, move.gained))}: nothing was changed"
         raise RunConflictError(msg)
     tag = undo_tag() if move.lost else None
+    if move.before != move.after:
+        take_back(repository, move, tag)
+    return tag
+
+
+def take_back(repository: Repository, move: Move, tag: str | None) -> None:
+    """Move a branch back, and keep what is taken back by a tag, which goes where nothing is taken.
+
+    Raises
+    ------
+    RunConflictError
+        When somebody has moved the branch meanwhile; nothing is changed then.
+    """
     if tag:
         tag_snapshot(repository, tag, move.before)
-    if move.before != move.after:
+    try:
         carry_out(repository, move)
-    return tag
+    except RunConflictError:
+        if tag:
+            remove_tag(repository, tag)
+        raise
 
 
 def undo_tag() -> str:

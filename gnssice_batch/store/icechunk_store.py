@@ -20,7 +20,7 @@ from gnssice_batch.store.faults import as_store_errors
 from gnssice_batch.store.repository import MAIN, Repository, ensure_branch, open_existing, open_repository
 from gnssice_batch.store.tags import named_versions, tag_snapshot, tags
 from gnssice_batch.store.transaction import Transaction
-from gnssice_batch.store.versions import Version, VersionName, snapshot_of, version_at, versions
+from gnssice_batch.store.versions import Version, VersionName, snapshot_of, versions, versions_leading_to
 
 _LAYOUT = "layout_version"
 
@@ -193,12 +193,15 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
 
     def list_tags(self) -> dict[str, Version]:
         """The tags with the versions that they name."""
-        return {name: version_at(self.repository, its) for name, its in tags(self.repository).items()}
+        named = tags(self.repository)
+        found = versions_leading_to(self.repository, named.values())
+        return {name: found[its] for name, its in named.items()}
 
     def list_branches(self) -> dict[str, Version]:
         """The branches with their newest versions, without those of unpublished runs."""
         named = named_versions(self.repository).branches
-        return {name: version_at(self.repository, its) for name, its in named.items()}
+        found = versions_leading_to(self.repository, named.values())
+        return {name: found[its] for name, its in named.items()}
 
     @as_store_errors()
     def create_branch(self, name: str, version: VersionName | None = None) -> None:

@@ -1,5 +1,6 @@
 """A repository from a URL: its storage, its configuration, its lock."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
@@ -115,6 +116,7 @@ def open_repository(
     *,
     portable: bool = False,
     proven: bool = False,
+    check: Callable[[Repository], None] | None = None,
 ) -> Repository:
     """Open a repository for writing, or make it, with its configuration saved for every reader.
 
@@ -126,6 +128,8 @@ def open_repository(
         As `storage` says.
     proven
         Whether its server was tried just now, see `conditional_writes.prove`.
+    check
+        Asked before anything is written to one that is there, and that this program may not have made.
 
     Raises
     ------
@@ -136,7 +140,7 @@ def open_repository(
     try:
         lock = _lock(where)
         with lock:
-            handle = _open_or_create(where, options or RepositoryOptions(), portable=portable, proven=proven)
+            handle = _open_or_create(where, options or RepositoryOptions(), check, portable=portable, proven=proven)
     except (icechunk.IcechunkError, OSError) as error:
         raise StoreError(_unopened(where, error)) from error
     return Repository(where, authorised(handle, where), lock)
@@ -273,12 +277,19 @@ def remove_branch(repository: Repository, branch: str) -> None:
 
 
 def _open_or_create(
-    where: Location, options: RepositoryOptions, *, portable: bool, proven: bool
+    where: Location,
+    options: RepositoryOptions,
+    check: Callable[[Repository], None] | None,
+    *,
+    portable: bool,
+    proven: bool,
 ) -> icechunk.Repository:
     running, place = _running(where, options), storage(where, portable=portable)
     handle = _opened(place, running)
     if handle and (where.local or is_proven(handle, where)):
         return handle
+    if handle and check:
+        check(Repository(where, handle, nullcontext()))
     if not where.local and not proven:
         prove(where)
     handle = handle or _created(where, storage(where, portable=portable), _configuration(options))

@@ -1,7 +1,9 @@
 """Names of versions: tags, which never change, branches."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import icechunk
 
@@ -9,6 +11,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.store.damage import first_line
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.repository import OBJECTS_OF_AN_UPDATE, STAGING, Repository
+from gnssice_batch.store.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ def named_versions(repository: Repository) -> Named:
 @repeatable
 def tags(repository: Repository) -> dict[str, str]:
     """The tags by name, with the snapshots that they point at."""
-    return {tag: str(repository.handle.lookup_tag(tag)) for tag in sorted(repository.handle.list_tags())}
+    names = sorted(repository.handle.list_tags())
+    found = together(partial(repository.handle.lookup_tag, name) for name in names)
+    return dict(zip(names, map(str, found), strict=True))
 
 
 @repeatable
@@ -64,6 +69,13 @@ def tag_snapshot(repository: Repository, tag: str, snapshot: str) -> None:
             has = f"version {there} has it, and tags never change" if there else first_line(error)
             msg = f"snapshot {snapshot} stands, but can't be tagged {tag!r}: {has}"
             raise StoreError(msg) from error
+
+
+def remove_tag(repository: Repository, tag: str) -> None:
+    """Remove a tag that nobody knows of yet; where that fails it stays, and does no harm."""
+    with suppress(icechunk.IcechunkError), repository.lock:
+        repository.handle.delete_tag(tag)
+        repository.wrote(OBJECTS_OF_AN_UPDATE)
 
 
 @repeatable

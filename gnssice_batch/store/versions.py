@@ -1,8 +1,9 @@
 """Versions of a repository: listed, shown, found by whatever names them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from itertools import takewhile
 from typing import Any, Final, Self, override
 
 import icechunk
@@ -74,10 +75,21 @@ class Version(str):
         """Tags that point at it."""
         return self._entry.tags
 
+    def told(self, without: str = "") -> str:
+        """Number, id, time, tags and message in a line.
+
+        Parameters
+        ----------
+        without
+            A tag that is not told.
+        """
+        named = [tag for tag in self.tags if tag != without]
+        tags = f" [{', '.join(named)}]" if named else ""
+        return f"{self.number} {self.id} {self.written_at:%Y-%m-%d %H:%M:%S}Z{tags} {self.message!r}"
+
     @override
     def __str__(self) -> str:
-        tags = f" [{', '.join(self.tags)}]" if self.tags else ""
-        return f"{self.number} {self.id} {self.written_at:%Y-%m-%d %H:%M:%S}Z{tags} {self.message!r}"
+        return self.told()
 
     @override
     def __repr__(self) -> str:
@@ -129,18 +141,46 @@ def version_at(repository: Repository, snapshot: str) -> Version:
     StoreError
         When there is no such snapshot.
     """
-    found = versions_before(repository, snapshot)
-    if found:
-        return found[-1]
-    first = repository.handle.lookup_snapshot(snapshot)
-    named = tuple(tag for tag, its in tags(repository).items() if its == snapshot)
-    return Version._of(str(first.id), _entry(0, first, named))  # noqa: SLF001 - made only here
+    return versions_leading_to(repository, [snapshot])[snapshot]
 
 
-def _versions(repository: Repository, newest_first: Iterable[icechunk.SnapshotInfo]) -> list[Version]:
+@repeatable
+def versions_leading_to(repository: Repository, tips: Iterable[str]) -> dict[str, Version]:
+    """By id the versions that lead to some snapshots, these among them, and the empty one that all begin with.
+
+    A line of versions is walked to where it meets another one: what is asked for grows with the tips.
+
+    Raises
+    ------
+    StoreError
+        When there is no such snapshot.
+    """
+    entries: dict[str, icechunk.SnapshotInfo] = {}
+    numbers: dict[str | None, int] = {None: -1}
+    for tip in tips:
+        line = _until(entries, repository.handle.ancestry(snapshot_id=tip)) if tip not in entries else []
+        for entry in reversed(line):
+            entries[str(entry.id)], numbers[entry.id] = entry, numbers.get(entry.parent_id, 0) + 1
+    named = _tags_by_snapshot(repository)
+    return {
+        key: Version._of(key, _entry(numbers[key], entry, named.get(key, ())))  # noqa: SLF001 - made only here
+        for key, entry in entries.items()
+    }
+
+
+def _until(known: Container[str], newest_first: Iterable[icechunk.SnapshotInfo]) -> list[icechunk.SnapshotInfo]:
+    return list(takewhile(lambda entry: entry.id not in known, newest_first))
+
+
+def _tags_by_snapshot(repository: Repository) -> dict[str, tuple[str, ...]]:
     named: dict[str, tuple[str, ...]] = {}
     for tag, snapshot in tags(repository).items():
         named[snapshot] = (*named.get(snapshot, ()), tag)
+    return named
+
+
+def _versions(repository: Repository, newest_first: Iterable[icechunk.SnapshotInfo]) -> list[Version]:
+    named = _tags_by_snapshot(repository)
     entries = [entry for entry in newest_first if entry.parent_id is not None]
     return [
         Version._of(str(entry.id), _entry(number, entry, named.get(entry.id, ())))  # noqa: SLF001 - made only here
@@ -206,8 +246,7 @@ def _beginning_with(repository: Repository, name: str) -> set[str]:
     handle = repository.handle
     tips = {handle.lookup_branch(each) for each in handle.list_branches()}
     tips |= {handle.lookup_tag(each) for each in handle.list_tags()}
-    ids = {str(entry.id) for tip in tips for entry in handle.ancestry(snapshot_id=tip)}
-    return {each for each in ids if each.startswith(name.upper())}
+    return {each for each in versions_leading_to(repository, tips) if each.startswith(name.upper())}
 
 
 def _is_there(handle: icechunk.Repository, snapshot: str) -> bool:
@@ -245,6 +284,8 @@ def _as_of(repository: Repository, moment: datetime, branch: str) -> str:
 
 
 def _numbered(repository: Repository, number: int, branch: str) -> str:
+    if number == 0:
+        return str(list(repository.handle.ancestry(branch=branch))[-1].id)
     for version in versions(repository, branch):
         if version.number == number:
             return version.id

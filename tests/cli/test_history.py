@@ -1,6 +1,7 @@
 """The commands that list and compare versions."""
 
 import json
+import re
 
 import pytest
 
@@ -39,6 +40,10 @@ def test_versions_is_log(store, call):
     found = [call(command, store[0]) for command in ("versions", "log")]
     assert found[0] == found[1]
     assert [line.split()[0] for line in found[0][1].splitlines()[:3:2]] == store[1][::-1]
+    assert re.findall(r"  version (\d+)", found[0][1]) == ["2", "1", "0"]
+    assert re.findall(r"  version (\d+)", call("versions", store[0], "-n", "2")[1]) == ["2", "1"]
+    told = json.loads(call("versions", store[0], "--json")[1])["versions"]
+    assert [one["number"] for one in told] == [2, 1, 0]
     assert "versions" in call("--help")[1]
 
 
@@ -54,5 +59,7 @@ def test_two_versions_compared(store, call):
     found = json.loads(call("diff", "1", "--url", url, "--json")[1])
     assert (found["before"]["id"], found["after"]["id"]) == (first, second)
     assert found["receivers"]["rec"]["epochs"] == {"added": 120, "changed": 0, "removed": 0}
+    everything = json.loads(call("diff", "0", "1", "--url", url, "--json")[1])["receivers"]["rec"]
+    assert (everything["state"], everything["epochs"]["added"]) == ("added", 120)
     code, _, err = call("diff", "nothing", "--url", url)
     assert (code, "no version 'nothing'" in err) == (5, True)

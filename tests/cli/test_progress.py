@@ -78,6 +78,16 @@ def test_a_bar_counts_files_and_bytes_where_the_stage_is_of_files():
     assert task.fields["rate"].startswith("300 kB of 700 kB, ")
 
 
+def test_a_stage_without_an_end_that_can_be_told_is_whole_when_it_is_over():
+    bars = Progress(disable=True)
+    bar = Bar(bars)
+    for name, tasks in (("publish", 0), ("ingest", 2), ("publish", 0)):
+        bar.stage(name, tasks)
+    assert [(task.completed, task.total) for task in bars.tasks] == [(1, 1), (0, 2), (0, None)]
+    bar.ended()
+    assert [(task.completed, task.total) for task in bars.tasks] == [(1, 1), (0, 2), (1, 1)]
+
+
 def test_the_ending_knows_which_run_it_is_and_how_far():
     with told_at_the_end([]) as said:
         Several().counted(Counts(run="20250101T000000-abc", files={"ok": 3}))

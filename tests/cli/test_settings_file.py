@@ -89,13 +89,13 @@ def test_a_dry_run_is_a_plan(folder, capsys):
 def test_the_newest_versions_as_text_and_as_json(capsys):
     assert ended(capsys, "run")[0] == 0
     _, said, _ = ended(capsys, "log", "-n", "1")
-    assert said.count("1 files, 120 epochs, rec") == 1
+    assert said.count("1 file, 120 epochs, rec") == 1
     assert "Repository initialized" not in said
     _, text, _ = ended(capsys, "log", "--json")
     tree = json.loads(text)
     assert tree["branch"] == "main"
     assert [version["message"] for version in tree["versions"]] == [
-        "1 files, 120 epochs, rec",
+        "1 file, 120 epochs, rec",
         "Repository initialized",
     ]
 

@@ -6,54 +6,30 @@ import numpy as np
 import pytest
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.exports.headers import halved
 from gnssice_batch.exports.sinks import _end_of_header
-from gnssice_batch.exports.values import Note, Why, choice_of
-from gnssice_batch.job.run import run
-from gnssice_batch.job.target import target_of
-from gnssice_batch.operate.export import export_receiver
-from gnssice_batch.store.reading.cells import cells_of_snapshot
+from gnssice_batch.exports.values import Note, Why
 from tests.support.damage import chunks, spoil
-from tests.support.exported import Compared, compare_stores, exported
+from tests.support.exported import (
+    NOTHING,
+    STEP_100NS,
+    TIME_100NS,
+    Compared,
+    again,
+    cell,
+    compare_stores,
+    epoch,
+    exported,
+    same,
+    stored,
+)
 from tests.support.ingested import ingest
 from tests.support.published import change
-from tests.support.runs import DAY_ONE_S, head, name, repository, rinex, settings, span_s, write
+from tests.support.runs import DAY_ONE_S, name, repository, rinex, span_s
 from tests.support.writer import Epoch, File, text
 
 GROUP = "rec"
-TIME_100NS = DAY_ONE_S * 10**7
-STEP_100NS = 30 * 10**7
 
 
-def again(tmp_path, report, **sections):
-    """A second store, of the exported files."""
-    files = {f"{GROUP}/{one.path.name}": one.path.read_bytes() for one in report.files}
-    write(tmp_path / "second" / "archive", files)
-    chosen = settings(tmp_path / "second", **sections)
-    run(chosen)
-    return chosen
-
-
-def stored(chosen):
-    return cells_of_snapshot(str(repository(chosen)), head(chosen), GROUP)
-
-
-def same(chosen, other):
-    found = Compared()
-    compare_stores(stored(chosen), stored(other), found)
-    assert found.unexplained == []
-    return found
-
-
-def epoch(slot, records, *, offset_100ns=0, flag=0, clock_ps=None):
-    return Epoch(TIME_100NS + slot * STEP_100NS + offset_100ns, records, flag, clock_ps)
-
-
-def cell(value, lli=None, ssi=None):
-    return value, lli, ssi
-
-
-NOTHING = cell(None)
 ODD = File(
     "3.04",
     {
@@ -185,19 +161,6 @@ def test_slips_that_a_merged_file_implies_are_counted(tmp_path):
     assert found.unexplained == ["1 x LLI differs between the stores"]
 
 
-def test_files_are_not_overwritten_unless_asked(tmp_path):
-    chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(ODD)})
-    path = exported(chosen, tmp_path / "out").files[0].path
-    path.write_bytes(b"mine")
-    (withheld,) = exported(chosen, tmp_path / "out").withheld
-    assert (withheld.why, withheld.path) == (Why.EXISTS, path)
-    assert path.read_bytes() == b"mine"
-    choice = choice_of("rinex3", "none", "day", None, None, overwrite=True)
-    assert export_receiver(target_of(chosen), GROUP, tmp_path / "out", choice).withheld == ()
-    assert path.read_bytes() != b"mine"
-    assert [each.name for each in (tmp_path / "out").iterdir()] == [path.name]
-
-
 @pytest.mark.parametrize(
     ("array", "value", "why", "said"),
     [
@@ -275,24 +238,6 @@ def test_what_rinex_2_has_no_types_for_is_withheld(tmp_path):
     assert "L1W" in withheld.detail or "S2L" in withheld.detail
 
 
-def test_header_tells_the_station_and_its_changes(tmp_path):
-    files = {
-        name(DAY_ONE_S, "01H"): rinex(span_s(DAY_ONE_S, 1)),
-        name(DAY_ONE_S + 3600, "01H"): rinex(span_s(DAY_ONE_S + 3600, 1)).replace(
-            b"STAT".ljust(60) + b"MARKER NAME",
-            b"STAT".ljust(60) + b"MARKER NAME\n" + b"".ljust(20) + b"ANT9            DOME".ljust(40) + b"ANT # / TYPE",
-        ),
-    }
-    chosen, _ = ingest(tmp_path, files)
-    report = exported(chosen, tmp_path / "out")
-    assert report.files[0].notes == {Note.HEADER_CHANGES: 1}
-    header = report.files[0].path.read_text().partition("END OF HEADER")[0]
-    told = "".join(line[:60] for line in header.splitlines() if line[60:] == "COMMENT")
-    assert "From 2025-01-01 01:00:00 on: antenna_type ANT9            DOME" in told
-    assert all(len(line) <= 80 for line in header.splitlines())
-    same(chosen, again(tmp_path, report))
-
-
 def test_damage_ends_the_export_and_leaves_no_half_file(tmp_path):
     chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): rinex(span_s(DAY_ONE_S, 24), svs=("G01", "G02", "R03"))})
     spoil(chunks(chosen)[0], "missing")
@@ -306,7 +251,7 @@ def test_a_full_disk_ends_the_export_and_leaves_no_half_file(tmp_path, compress,
     chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(ODD)})
     path = exported(chosen, tmp_path / "out", compress=compress).files[0].path
     path.unlink()
-    monkeypatch.setattr("gnssice_batch.exports.sinks.secrets.token_hex", lambda length: "a" * 2 * length)
+    monkeypatch.setattr("gnssice_batch.exports.placing.secrets.token_hex", lambda length: "a" * 2 * length)
     path.with_name(f".{path.name}.aaaaaaaa.unfinished").symlink_to("/dev/full")
     with pytest.raises(StoreError, match=f"{path.name} can't be written .No space left on device."):
         exported(chosen, tmp_path / "out", compress=compress)
@@ -386,9 +331,3 @@ def test_times_beyond_those_that_can_be_stored(tmp_path, since, until, files):
     chosen, _ = ingest(tmp_path, {name(DAY_ONE_S): text(ODD)})
     report = exported(chosen, tmp_path / "out", since=since, until=until)
     assert len(report.files) == files
-
-
-def test_half_wavelengths_are_not_written_where_nothing_says_so():
-    assert halved(("1 1", "1 2 G01 G02"))
-    assert not halved(("1 1", "0 1 G12"))
-    assert not halved(())

@@ -11,9 +11,10 @@ import zarr
 
 from gnssice_batch import ledger, open_dataset, status
 from gnssice_batch.cli import main
-from gnssice_batch.errors import StoreError
+from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.trim import trim
+from tests.support.object_stores.stores import icechunk_storage
 from tests.support.runs import DAY_ONE_S, name, repository, rinex, settings, span_s, write
 
 READING = [["status"], ["versions"], ["diff", "1", "main"], ["branch", "list"], ["tag", "list"], ["runs", "list"]]
@@ -190,3 +191,24 @@ def test_a_group_beside_ours_is_no_hindrance(tmp_path):
     assert list(trim(chosen).receivers) == ["rec"]
     write(tmp_path / "archive", file_at(1))
     assert run(chosen).snapshot
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("object_stores", ["s3"], indirect=True)
+@pytest.mark.parametrize("change", [canvodpy, plain])
+def test_a_run_writes_nothing_beside_or_into_one_on_a_server(object_stores, proxy, tmp_path, change):
+    """Not even the proof that the server is fit for runs."""
+    write(tmp_path / "archive", file_at(0))
+    made = icechunk.Repository.create(icechunk_storage(object_stores.below("site/rinex")))
+    session = made.writable_session("main")
+    change(session)
+    session.commit("another program")
+    way = proxy(object_stores)
+    through = object_stores.through(way.address)
+    chosen = settings(tmp_path, store={"url": through.url, "storage_options": dict(through.options)})
+    way.begin()
+    with pytest.raises(PlanError, match="was not made by gnssice-batch"):
+        run(chosen)
+    requests = way.counts().requests
+    assert requests["GET"] > 0
+    assert requests.keys() <= {"GET", "HEAD"}

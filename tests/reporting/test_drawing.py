@@ -112,12 +112,27 @@ def test_the_same_drawing_is_the_same_text():
     assert drawing.strength(samples, "k", "said") == drawing.strength(samples, "k", "said")
 
 
+@pytest.mark.parametrize("last", [0, 1, 3, 5, 24, 61, 70, 75, 800, 24 * 365, 24 * 950, 24 * 1060, 24 * 9000])
+def test_a_span_of_any_length_has_marks(last):
+    """Matplotlib warns of spans that it knows no step for, which is an error here."""
+    text = drawing.strength([sample(hour, {"G": 8}) for hour in (0, last)], "k", "said")
+    marks = re.search(r'id="k-xtick_\d+"', text)
+    assert marks
+
+
 def test_names_in_a_drawing_are_text():
     found = sample(0, {}).strength
     text = drawing.by_band({"G L1": found, "X L1": found}, ["GPS $L_1$", "<b>"], "k", "said <i>")
     assert ">GPS $L_1$<" in text
     assert ">&lt;b&gt;<" in text
     assert "<i>" not in text
+
+
+@pytest.mark.parametrize("said", [r"C:\stores\1", r"\g<0>", "\\", r"\q"])
+def test_a_label_has_its_backslashes(said):
+    text = drawing.strength([sample(hour, {"G": 8}) for hour in range(5)], "k", said)
+    assert f'aria-label="{said.replace("<", "&lt;").replace(">", "&gt;")}"' in text
+    assert re.search(r'viewBox="[\d. -]+"', text)
 
 
 def test_drawings_have_no_colour_or_font_of_their_own():

@@ -94,7 +94,15 @@ def test_a_time_is_that_of_the_last_version_that_was_there(made):
         snapshot_of(repository, found[0].written_at - timedelta(microseconds=1))
 
 
-@pytest.mark.parametrize("name", ["nothing", "", "V1", "4", 4, 0, "1234567", "ZZZZZZZZZZZZZZZZZZZZ"])
+@pytest.mark.parametrize("name", [0, "0"])
+def test_the_empty_version_that_all_begin_with_is_number_0(made, name):
+    repository, _ = made
+    first = list(repository.handle.ancestry(branch="main"))[-1]
+    assert snapshot_of(repository, name) == first.id
+    assert version_at(repository, first.id).number == 0
+
+
+@pytest.mark.parametrize("name", ["nothing", "", "V1", "4", 4, -1, "1234567", "ZZZZZZZZZZZZZZZZZZZZ"])
 def test_what_names_nothing_is_refused_with_what_there_is(made, name):
     repository, ids = made
     there = "tags: first, v1; branches: main, trial; latest"

@@ -6,17 +6,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gnssice_batch.exports.values import choice_of
+from gnssice_batch.job.run import run
 from gnssice_batch.job.target import target_of
 from gnssice_batch.model.template import VARIABLES
 from gnssice_batch.operate.export import export_receiver
 from gnssice_batch.rinex import MISSING, dense, signals
-from gnssice_batch.store.reading.cells import StoredCells
+from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
 from tests.support.ingested import GROUP
+from tests.support.runs import DAY_ONE_S, head, repository, settings, write
+from tests.support.writer import Epoch
 
 SINGLE = {"D", "S"}
 """Kinds of observables that the store holds with 24 bits."""
 PER_EPOCH = ("epoch_flag", "rx_clock_offset", "epoch_offset")
 JOINED = ("source_file", *PER_EPOCH)
+TIME_100NS = DAY_ONE_S * 10**7
+STEP_100NS = 30 * 10**7
 
 
 @dataclass
@@ -176,3 +181,38 @@ def exported(chosen, folder, file_format="rinex3", compress="none", each="day", 
     """Export the receiver of a small store."""
     choice = choice_of(file_format, compress, each, more.pop("since", None), more.pop("until", None), overwrite=False)
     return export_receiver(target_of(chosen), GROUP, folder, choice, **more)
+
+
+def again(tmp_path, report, **sections):
+    """A second store, of the exported files."""
+    files = {f"{GROUP}/{one.path.name}": one.path.read_bytes() for one in report.files}
+    write(tmp_path / "second" / "archive", files)
+    chosen = settings(tmp_path / "second", **sections)
+    run(chosen)
+    return chosen
+
+
+def stored(chosen):
+    """The cells of the receiver of a small store."""
+    return cells_of_snapshot(str(repository(chosen)), head(chosen), GROUP)
+
+
+def same(chosen, other):
+    """Hold two stores against each other."""
+    found = Compared()
+    compare_stores(stored(chosen), stored(other), found)
+    assert found.unexplained == []
+    return found
+
+
+def epoch(slot, records, *, offset_100ns=0, flag=0, clock_ps=None):
+    """An epoch of a file to be written, on the grid or off it."""
+    return Epoch(TIME_100NS + slot * STEP_100NS + offset_100ns, records, flag, clock_ps)
+
+
+def cell(value, lli=None, ssi=None):
+    """An observation with its indicators."""
+    return value, lli, ssi
+
+
+NOTHING = cell(None)

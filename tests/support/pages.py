@@ -8,6 +8,7 @@ from tests.conftest import ROOT
 DOCS = ROOT / "docs"
 WRITTEN = ("reference/", "decisions/")
 """Pages that hold no steps for a user: those made from the code, and the decisions."""
+PROGRAM = "gnssice-batch"
 RUN = ("sh", "console", "python")
 """Languages of the blocks that a user would run."""
 FIRST = "first"
@@ -18,6 +19,11 @@ _BLOCK = re.compile(
     r"(?:\n\n^```text\n(?P<printed>.*?)^```$)?",
     re.DOTALL | re.MULTILINE,
 )
+
+
+_CODE = re.compile(r"`([^`]+)`")
+_SNIPPET = re.compile(r"(?:ds|gnssice_batch)\b[.\[].*[)\]\w]")
+"""What stands in a table and could be typed where a page has opened a dataset."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +53,16 @@ def blocks(page):
         for each in _BLOCK.finditer(text)
     ]
     return [one for one in found if one.language in (FIRST, *RUN)]
+
+
+def snippets(page):
+    """Return the Python in the tables of a page: what it says of the dataset that its blocks have opened."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    found = (code.replace("\\|", "|") for row in rows for code in _CODE.findall(row))
+    return [code for code in found if _SNIPPET.fullmatch(code) and "..." not in code]
+
+
+def commands_named(text):
+    """Return what a text says of the program in its lines and tables: the words after its name."""
+    return [code.removeprefix(f"{PROGRAM} ") for code in _CODE.findall(text) if code.startswith(f"{PROGRAM} ")]

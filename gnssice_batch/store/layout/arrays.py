@@ -95,11 +95,18 @@ def read_together(group: zarr.Group, names: Iterable[str], rows: slice) -> dict[
 
 def joined_cells(group: zarr.Group, start: int, epochs: int) -> dict[str, npt.NDArray[Any]]:
     """Arrays of `JOINED` (epochs, S) by name of a span of the axis; none where no files were joined in it."""
-    rows = slice(start, start + epochs)
-    source = group.get(JOINED_SOURCE)
-    if not isinstance(source, zarr.Array) or (cells_of(source, rows) == source.fill_value).all():
+    if joined_source(group, start, epochs) is None:
         return {}
-    return read_together(group, [spec.name for spec in JOINED], rows)
+    return read_together(group, [spec.name for spec in JOINED], slice(start, start + epochs))
+
+
+def joined_source(group: zarr.Group, start: int, epochs: int) -> npt.NDArray[Any] | None:
+    """The first array of `JOINED` (epochs, S) of a span of the axis; None where no files were joined in it."""
+    source = group.get(JOINED_SOURCE)
+    if not isinstance(source, zarr.Array):
+        return None
+    cells = cells_of(source, slice(start, start + epochs))
+    return None if (cells == source.fill_value).all() else cells
 
 
 def layout_attributes(template: GroupTemplate) -> dict[str, object]:

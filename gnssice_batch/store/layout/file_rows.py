@@ -6,6 +6,7 @@ that adds any replaces these arrays.
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final, cast
@@ -80,6 +81,7 @@ type Columns = dict[str, npt.NDArray[Any]]
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=np.generic.item)
 _ROWS_AT_ONCE: Final = 64 * FILE_CHUNK_ROWS
+_NUMBER: Final = re.compile(r"\s*(-?\d+)")
 _UNIQUE: Final = frozenset({"uri", "etag", "sha256"})
 """Text that hardly two rows share."""
 
@@ -134,6 +136,31 @@ def read_files(group: zarr.Group, columns: Collection[str] = FILE_COLUMNS.keys()
         for name, values in parts.items():
             values.extend(_values(rows, name, known))
     return {name: _array(values, FILE_COLUMNS[name]) for name, values in parts.items()}
+
+
+def sums_of(group: zarr.Group, columns: Collection[str]) -> dict[str, int]:
+    """The sums of columns of whole numbers over all rows, taken from the text of the rows: a quarter of reading them.
+
+    Raises
+    ------
+    StoreError
+        When there is no ledger.
+    """
+    stored = _stored(group)
+    if not _is_array(stored):
+        return {name: int(column.sum()) for name, column in read_files(group, columns).items()}
+    sums = dict.fromkeys(columns, 0)
+    for first in range(0, stored["shape"][0], _ROWS_AT_ONCE):
+        text = "".join(_texts(group, stored, first, first + _ROWS_AT_ONCE))
+        for name in columns:
+            sums[name] += _sum(text, name)
+    return sums
+
+
+def _sum(text: str, name: str) -> int:
+    """That of a column; where a value of another one has quotes, each is behind a backslash."""
+    numbers = map(_NUMBER.match, text.split(f'"{name}":')[1:])
+    return sum(int(number[1]) for number in numbers if number)
 
 
 def read_files_in(group: zarr.Group, columns: Collection[str], chunks: Iterable[int]) -> tuple[list[int], Columns]:
@@ -236,8 +263,11 @@ def _rows(group: zarr.Group, stored: Document) -> Iterator[list[Row]]:
 
 
 def _stored_rows(group: zarr.Group, stored: Document, first: int, end: int) -> list[Row]:
-    texts = short_arrays(group, {PATH: stored}, slice(first, end))[PATH]
-    return _parsed(texts, (group.store_path / PATH).path, first)
+    return _parsed(_texts(group, stored, first, end), (group.store_path / PATH).path, first)
+
+
+def _texts(group: zarr.Group, stored: Document, first: int, end: int) -> list[str]:
+    return short_arrays(group, {PATH: stored}, slice(first, end))[PATH]
 
 
 def _read(stored: zarr.Array[Any], first: int, end: int) -> list[Row]:

@@ -16,7 +16,7 @@ from gnssice_batch.model.template import GroupTemplate, joined_name
 from gnssice_batch.storage.location import Location, location
 from gnssice_batch.store.faults import first_line, repeatable
 from gnssice_batch.store.forks import fork_of
-from gnssice_batch.store.layout.arrays import array, joined_cells, read_template, read_together
+from gnssice_batch.store.layout.arrays import array, joined_cells, joined_source, read_template, read_together
 from gnssice_batch.store.layout.damage import cells_of, damage_of
 from gnssice_batch.store.layout.file_rows import read_files
 from gnssice_batch.store.layout.shards import encoded_rows
@@ -55,6 +55,12 @@ class StoredCells:
         """`OBSERVED_COORDINATES` (N, S) of signals that are from another file than their epoch; empty where none is."""
         found = joined_cells(self.group, span.start, len(span))
         return {joined_name(name): cells for name, cells in found.items()}
+
+    @repeatable
+    def joined_sources(self, span: range) -> npt.NDArray[np.int32] | None:
+        """(N, S) the ledger row of signals that are from another file than their epoch; None where none is."""
+        found = joined_source(self.group, span.start, len(span))
+        return None if found is None else found.astype(np.int32, copy=False)
 
     @repeatable
     def sources(self, span: range) -> npt.NDArray[np.int32]:

@@ -76,24 +76,21 @@ class Shift:
 
 
 def array_change(
-    before: icechunk.Session | None,
-    after: icechunk.Session | None,
+    before: icechunk.Session,
+    after: icechunk.Session,
     path: str,
     listed: Iterable[Index],
     shift: Shift | None = None,
 ) -> ChunkChange:
-    """The chunks of one array that are not the same in two versions.
+    """The chunks of an array of both versions that are not the same in them.
 
     Parameters
     ----------
-    before, after
-        Of the two versions; None for one in which the array is not, or is another one.
     listed
-        Chunks that Icechunk says were changed in between, by their index in any of the two. In a version without the
-        array all chunks of the other one count.
+        Chunks that Icechunk says were changed in between, by their index in any of the two.
+    shift
+        None where the array has not moved.
     """
-    if before is None or after is None:
-        return _whole(before, after, path)
     candidates = {tuple(index) for index in listed}
     if shift:
         candidates |= {_plus(index, shift.by) for index in candidates}
@@ -104,14 +101,15 @@ def array_change(
     return _many(before, after, path, places, shift)
 
 
-def _whole(before: icechunk.Session | None, after: icechunk.Session | None, path: str) -> ChunkChange:
-    there = before or after
-    if there is None:
-        return ChunkChange()
-    number, size = len(_listed(there, path)), _total(there, path)
-    if before is None:
-        return ChunkChange(Change(added=number), Change(added=size))
-    return ChunkChange(Change(removed=number), Change(removed=size))
+def all_added(session: icechunk.Session, paths: Sequence[str]) -> ChunkChange:
+    """All chunks of arrays that only the later version has, or has anew."""
+
+    async def found() -> list[tuple[int, int]]:
+        both = (asyncio.gather(_count(session, path), _weight(session, path)) for path in paths)
+        return [(number, size) for number, size in await asyncio.gather(*both)]
+
+    counted = sync(found())
+    return ChunkChange(Change(sum(number for number, _ in counted)), Change(sum(size for _, size in counted)))
 
 
 def _few(
@@ -121,7 +119,7 @@ def _few(
     new = _sizes(after, path, places)
     found = ChunkChange()
     for index, earlier, later in zip(places, old, new, strict=True):
-        if earlier and later and shift and not shift.written(index):
+        if shift and earlier == later > 0 and not shift.written(index):
             found += ChunkChange(moved=int(any(shift.by)))
         else:
             found += _one(earlier, later)
@@ -140,15 +138,17 @@ def _many(
     """Likewise; what was added is weighed together, as what the array has become heavier beside all else."""
     was, now = _listed(before, path), _listed(after, path)
     both = [index for index, earlier in places.items() if index in now and earlier in was]
-    changed = [index for index in both if not shift or shift.written(index)]
+    added = [index for index, earlier in places.items() if index in now and earlier not in was]
     removed = [earlier for index, earlier in places.items() if index not in now and earlier in was]
-    added = sum(index in now and earlier not in was for index, earlier in places.items())
+    changed = [index for index in both if not shift or shift.written(index)]
     changed_before = sum(_sizes(before, path, [places[index] for index in changed]))
     changed_after, removed_bytes = sum(_sizes(after, path, changed)), sum(_sizes(before, path, removed))
     heavier = _total(after, path) - _total(before, path)
     added_bytes = heavier - changed_after + changed_before + removed_bytes
+    if shift and added_bytes != sum(_sizes(after, path, added)):
+        return _few(before, after, path, places, shift)
     return ChunkChange(
-        Change(added, len(changed), len(removed)),
+        Change(len(added), len(changed), len(removed)),
         Change(added_bytes if added else 0, changed_after, removed_bytes),
         changed_before,
         len(both) - len(changed) if shift and any(shift.by) else 0,
@@ -166,12 +166,21 @@ def _listed(session: icechunk.Session, path: str) -> frozenset[Index]:
     return sync(found())
 
 
-def _total(session: icechunk.Session, path: str) -> int:
-    async def found() -> int:
-        name, store = path.lstrip("/"), session.store
-        return int(await store.getsize_prefix(name) - await store.getsize(f"{name}/zarr.json"))
+async def _count(session: icechunk.Session, path: str) -> int:
+    number = 0
+    async for _ in session.chunk_coordinates(path, _AT_ONCE):
+        number += 1
+    return number
 
-    return sync(found())
+
+def _total(session: icechunk.Session, path: str) -> int:
+    return sync(_weight(session, path))
+
+
+async def _weight(session: icechunk.Session, path: str) -> int:
+    """The size of all chunks of an array together."""
+    name, store = path.lstrip("/"), session.store
+    return int(await store.getsize_prefix(name) - await store.getsize(f"{name}/zarr.json"))
 
 
 def _sizes(session: icechunk.Session, path: str, indices: Collection[Index]) -> list[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
 import icechunk
@@ -18,9 +19,18 @@ from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.documents import groups_in, top_of
 from gnssice_batch.store.layout.file_rows import PATH
 from gnssice_batch.store.layout.foreign import is_own
-from gnssice_batch.store.reading.chunk_changes import NOTHING, Change, ChunkChange, Index, Shift, array_change
+from gnssice_batch.store.reading.chunk_changes import (
+    NOTHING,
+    Change,
+    ChunkChange,
+    Index,
+    Shift,
+    all_added,
+    array_change,
+)
 from gnssice_batch.store.reading.ledger_changes import LedgerChange, ledger_change
 from gnssice_batch.store.repository import Repository
+from gnssice_batch.store.together import together
 from gnssice_batch.store.versions import Version, version_at, versions_before
 
 _ALONG_EPOCH: Final = {spec.name: len(spec.dims) for spec in (*VARIABLES, *EPOCH_COORDINATES, *JOINED)}
@@ -132,7 +142,7 @@ def _groups(repository: Repository, before: str, after: str) -> tuple[GroupDiffe
     touched = {path.split("/")[1] for path in record.touched} | (old.groups.keys() ^ new.groups.keys())
     names = touched & (old.groups.keys() | new.groups.keys()) | ({"/"} if in_none & record.touched else set())
     with of_version(repository.url, f"{before} or {after}"):
-        return tuple(_group(name, old, new, record) for name in sorted(names))
+        return tuple(together(partial(_group, name, old, new, record) for name in sorted(names)))
 
 
 def _record(found: icechunk.Diff) -> _Record:
@@ -221,7 +231,7 @@ def _shifts(
         return {}
     grid = now.grid
     units = (was.grid.origin_ns - grid.origin_ns) // grid.unit_ns
-    written = {unit for span in ledger.spans for unit in _units(span, grid)}
+    written = {unit for first, last in ledger.fresh.tolist() for unit in _units(Span(first, last), grid)}
     return {
         f"/{now.receiver}/{name}": _shift(units, written, dims, grid.unit // grid.read_unit)
         for name, dims in _ALONG_EPOCH.items()
@@ -241,13 +251,10 @@ def _shift(units: int, written: AbstractSet[int], dims: int, chunks_of_a_unit: i
 
 def _chunks(old: _Side, new: _Side, name: str, record: _Record, shifts: Mapping[str, Shift]) -> ChunkChange:
     was, now = old.arrays.get(name, frozenset()), new.arrays.get(name, frozenset())
-    found = ChunkChange()
-    for path in sorted((was ^ now) | ((was | now) & record.touched)):
-        before, after = old.session if path in was else None, new.session if path in now else None
-        if path in record.replaced:
-            found += array_change(before, None, path, ()) + array_change(None, after, path, ())
-        else:
-            found += array_change(before, after, path, _indices(record, path), shifts.get(path))
+    gone, made = (was - now) | (was & record.replaced), (now - was) | (now & record.replaced)
+    found = all_added(old.session, sorted(gone)).reversed() + all_added(new.session, sorted(made))
+    for path in sorted((was & now & record.touched) - record.replaced):
+        found += array_change(old.session, new.session, path, _indices(record, path), shifts.get(path))
     return found
 
 

@@ -1,14 +1,13 @@
 """Rows of a ledger that are not the same in two versions of a group."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 
-from gnssice_batch.model.values import Span
 from gnssice_batch.store.layout.file_rows import (
     NO_TIME,
     Columns,
@@ -16,12 +15,18 @@ from gnssice_batch.store.layout.file_rows import (
     read_files,
     read_files_in,
     row_count,
+    sums_of,
 )
 from gnssice_batch.store.reading.chunk_changes import NOTHING, Change
 
-_COUNTS: Final = ("epochs_written", "epochs_joined", "observations_written", "status")
+_HELD: Final = ("epochs_written", "epochs_joined")
+_COUNTS: Final = (*_HELD, "observations_written", "status")
 """What of a row changes after it was written."""
 _COLUMNS: Final = (*_COUNTS, "first_epoch", "last_epoch")
+
+
+def _no_epochs() -> npt.NDArray[np.int64]:
+    return np.empty((0, 2), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,8 @@ class LedgerChange:
     are gone."""
     epochs: Change = NOTHING
     """Epochs that a file gives and none gave before, that another file gives now, that none gives any more."""
-    spans: tuple[Span, ...] = ()
-    """Of the files of new rows."""
+    fresh: npt.NDArray[np.int64] = field(default_factory=_no_epochs)
+    """(L, 2) first and last epoch of the files of new rows that have any; none where the group is not in both."""
 
 
 def ledger_change(before: zarr.Group | None, after: zarr.Group | None, chunks: Collection[int] | None) -> LedgerChange:
@@ -47,16 +52,25 @@ def ledger_change(before: zarr.Group | None, after: zarr.Group | None, chunks: C
     chunks
         Those chunks of rows that Icechunk says were changed; None: any may have been.
     """
-    if chunks is None or before is None or after is None or is_of_columns(before) or is_of_columns(after):
+    if before is None or after is None:
+        (files_gone, gone), (files_new, new) = _counted(before), _counted(after)
+        return LedgerChange(Change(added=files_new, removed=files_gone), Change(added=new, removed=gone))
+    if chunks is None or is_of_columns(before) or is_of_columns(after):
         return _change(*_rows(before), *_rows(after))
     if not chunks:
         return LedgerChange()
     return _change(*read_files_in(before, _COLUMNS, chunks), *read_files_in(after, _COLUMNS, chunks))
 
 
-def _rows(group: zarr.Group | None) -> tuple[list[int], Columns]:
+def _counted(group: zarr.Group | None) -> tuple[int, int]:
+    """Rows, and the epochs whose main source they are."""
     if group is None:
-        return [], {name: np.empty(0, object if name == "status" else np.int64) for name in _COLUMNS}
+        return 0, 0
+    sums = sums_of(group, _HELD)
+    return row_count(group), sums["epochs_written"] - sums["epochs_joined"]
+
+
+def _rows(group: zarr.Group) -> tuple[list[int], Columns]:
     return list(range(row_count(group))), read_files(group, _COLUMNS)
 
 
@@ -75,7 +89,7 @@ def _change(old: list[int], before: Columns, new: list[int], after: Columns) -> 
     return LedgerChange(
         Change(int(fresh.size), int(differs.sum()), int(gone.size)),
         Change(gained - both, both, lost - both),
-        tuple(_spans(after, fresh)),
+        _epochs(after, fresh),
     )
 
 
@@ -85,6 +99,7 @@ def _held(columns: Columns) -> npt.NDArray[np.int64]:
     return held
 
 
-def _spans(columns: Columns, rows: npt.NDArray[np.int64]) -> list[Span]:
-    pairs = zip(columns["first_epoch"][rows].tolist(), columns["last_epoch"][rows].tolist(), strict=True)
-    return [Span(first, last) for first, last in pairs if first != NO_TIME]
+def _epochs(columns: Columns, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    pairs = np.stack([columns["first_epoch"][rows], columns["last_epoch"][rows]], axis=1)
+    known: npt.NDArray[np.int64] = pairs[pairs[:, 0] != NO_TIME]
+    return known

@@ -31,7 +31,8 @@ class LongVariable(xr.Variable):
     @override
     def equals(self, other: Any, *args: Any, **options: Any) -> bool:
         """Whether dimensions and values are equal."""
-        if self.dims != other.dims or self.shape != other.shape:
+        other = getattr(other, "variable", other)
+        if not isinstance(other, xr.Variable) or self.dims != other.dims or self.shape != other.shape:
             return False
         theirs = other.times_ns if isinstance(other, LongVariable) else None
         if self.times_ns is not None and theirs is not None:

@@ -31,7 +31,9 @@ class PlainVariable(xr.IndexVariable):
     @override
     def equals(self, other: Any, *args: Any, **options: Any) -> bool:
         """Whether dimensions and values are equal."""
-        return bool(self.shape == other.shape and super().equals(other, *args, **options))  # type: ignore[no-untyped-call]
+        other = getattr(other, "variable", other)
+        alike = isinstance(other, xr.Variable) and self.shape == other.shape
+        return alike and bool(super().equals(other, *args, **options))  # type: ignore[no-untyped-call]
 
 
 class PlainEpochIndex(PandasIndex, metaclass=SortedAsPandasIndex):

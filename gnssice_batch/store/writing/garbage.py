@@ -22,8 +22,9 @@ from gnssice_batch.storage.urls import local_path
 from gnssice_batch.store.faults import as_store_errors, first_line
 from gnssice_batch.store.repository import MAIN, OBJECTS_OF_AN_UPDATE, Repository
 from gnssice_batch.store.storages import storage
+from gnssice_batch.store.tags import tags
 from gnssice_batch.store.together import together
-from gnssice_batch.store.versions import Version, versions_before
+from gnssice_batch.store.versions import Version, versions_leading_to
 
 _CHUNKS = "chunks"
 """Where Icechunk keeps chunks in a repository's folder."""
@@ -65,18 +66,14 @@ def sparing(repository: Repository, cutoff: datetime) -> datetime:
     return cutoff
 
 
-def expirable(repository: Repository, cutoff: datetime) -> frozenset[str]:
-    """Snapshots that leave the history: older than a time, neither the first nor what a branch or tag points at."""
+def expirable(repository: Repository, cutoff: datetime) -> tuple[Version, ...]:
+    """Versions that leave the history, oldest first: older than a time, and not the first nor one with a name."""
     handle, cutoff = repository.handle, sparing(repository, cutoff)
-    heads = {branch: handle.lookup_branch(branch) for branch in handle.list_branches()}
-    kept = set(heads.values())
-    kept |= {handle.lookup_tag(tag) for tag in handle.list_tags()}
-    old = set()
-    for tip in frozenset(kept):
-        history = list(handle.ancestry(snapshot_id=tip))
-        kept = kept | {history[-1].id}
-        old |= {entry.id for entry in history if entry.written_at < cutoff}
-    return frozenset(str(snapshot) for snapshot in old - kept)
+    heads = {handle.lookup_branch(branch) for branch in handle.list_branches()}
+    named = heads.union(tags(repository).values())
+    found = versions_leading_to(repository, sorted(named)).values()
+    gone = (one for one in found if one.number and one.id not in named and one.written_at < cutoff)
+    return tuple(sorted(gone, key=lambda version: version.written_at))
 
 
 def expire(repository: Repository, cutoff: datetime, *, dry_run: bool) -> tuple[Version, ...]:
@@ -91,19 +88,17 @@ def expire(repository: Repository, cutoff: datetime, *, dry_run: bool) -> tuple[
     """
     with as_store_errors(repository.url):
         gone = expirable(repository, cutoff)
-        found = {version.id: version for version in all_versions(repository) if version.id in gone}
         if gone and not dry_run:
             repository.handle.expire_snapshots(sparing(repository, cutoff))
             repository.wrote(OBJECTS_OF_AN_UPDATE)
-    return tuple(sorted(found.values(), key=lambda version: version.written_at))
+    return gone
 
 
-def all_versions(repository: Repository) -> Iterator[Version]:
-    """What branches and tags lead to, some of it more than once."""
+def all_versions(repository: Repository) -> tuple[Version, ...]:
+    """What branches and tags lead to."""
     handle = repository.handle
-    tips = {handle.lookup_branch(branch) for branch in handle.list_branches()}
-    for tip in tips | {handle.lookup_tag(tag) for tag in handle.list_tags()}:
-        yield from versions_before(repository, tip)
+    heads = {handle.lookup_branch(branch) for branch in handle.list_branches()}
+    return tuple(versions_leading_to(repository, sorted(heads.union(tags(repository).values()))).values())
 
 
 def collect(
@@ -156,7 +151,7 @@ def _expire_and_collect(
     repository: Repository, objects_before: datetime, versions_before: datetime | None, *, dry_run: bool
 ) -> tuple[int, icechunk.GCSummary]:
     """How many versions expire, and what Icechunk has deleted, or would."""
-    old = expirable(repository, versions_before) if versions_before else frozenset()
+    old = expirable(repository, versions_before) if versions_before else ()
     with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
         if versions_before and (old or not dry_run):
             handle.expire_snapshots(sparing(repository, versions_before))

@@ -1,14 +1,15 @@
 """Ledgers keep what headers say, and those of older stores are read and gone on with."""
 
 import json
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import zarr
 
-from gnssice_batch.errors import StoreError
+from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, SourceFile, Span, Status, Tally
-from gnssice_batch.store.layout.file_rows import FILE_COLUMNS, is_of_columns, read_files, row_count
+from gnssice_batch.store.layout.file_rows import FILE_COLUMNS, is_of_columns, read_files, row_count, sums_of
 from gnssice_batch.store.layout.ledger import header_of, header_row, read_ledger
 from gnssice_batch.store.writing.ledger_rows import Provenance, append_files, create_ledger
 from tests.support.older_layout import put_back
@@ -131,6 +132,25 @@ def test_what_a_later_program_says_in_a_row_stays(group):
     assert first["colour"] == "red"
     assert first["refused"] == {"superseded": [1, 4], "too_red": [2, 3]}
     assert read_files(group, ("epochs_written",))["epochs_written"].tolist() == [-1, -1, 0]
+
+
+def test_sums_of_rows_are_those_of_their_text(group):
+    """Whatever stands in texts beside the numbers: the name of a column, quotes, backslashes."""
+    odd = ['a"epochs_written":7,', '"epochs_written":8', "\\", '\\"epochs_written":9', "epochs_written"]
+    header = HeaderFacts(marker='"epochs_written":5', phase_shifts=('"epochs_joined":6',))
+    said = [replace(outcome(uri, header, 10), written=Tally(n, n), joined=n // 2) for n, uri in enumerate(odd, 3)]
+    append_files(group, said * 40, PROVENANCE, {})
+    names = ("epochs_written", "epochs_joined", "size_bytes")
+    want = {name: int(column.sum()) for name, column in read_files(group, names).items()}
+    assert want["epochs_written"] > 0
+    assert sums_of(group, names) == want
+    spaced = group["metadata/files"]
+    spaced[:] = np.array([json.dumps(json.loads(text)) for text in spaced[:].tolist()], np.dtypes.StringDType())
+    assert sums_of(group, names) == want
+    put_back(group)
+    assert sums_of(group, names) == want
+    keys = {*(str(reason) for reason in Reason), *(field.name for field in fields(HeaderFacts))}
+    assert keys & FILE_COLUMNS.keys() <= {"marker", "receiver_type", "antenna_type"}
 
 
 def test_rows_that_are_no_json_are_named(group):

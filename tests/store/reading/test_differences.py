@@ -160,6 +160,32 @@ def test_an_axis_that_begins_earlier(chosen, tmp_path, monkeypatch, one_by_one):
     assert found.chunks.chunks.changed < 30
 
 
+@pytest.mark.parametrize("one_by_one", [0, 256])
+def test_a_chunk_that_another_program_wrote_is_not_only_moved(chosen, tmp_path, monkeypatch, one_by_one):
+    """The ledger says nothing of it: it has another size."""
+    monkeypatch.setattr(chunk_changes, "_ONE_BY_ONE", one_by_one)
+
+    def noisy(session, root):
+        del session
+        snr = root[GROUP]["SNR"]
+        snr[:720] = np.random.default_rng(1).normal(40, 5, (720, snr.shape[1]))
+
+    before, _ = changed(chosen, noisy)
+    write(tmp_path / "archive", file_at(DAY_ONE_S - DAY_S))
+    run(chosen)
+    found = compared(chosen, before)[GROUP].chunks
+    quiet = compared(chosen, head_before(chosen))[GROUP].chunks
+    assert found.chunks.changed == quiet.chunks.changed + 1
+    assert found.moved == quiet.moved - 1 > 0
+    assert found.size_bytes.changed > quiet.size_bytes.changed + 720 * 3
+
+
+def head_before(chosen):
+    """The version before the newest."""
+    stored = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(chosen))))
+    return list(stored.ancestry(branch="main"))[1].id
+
+
 def test_an_axis_that_is_cut_back(chosen):
     def stretched(session, root):
         del session

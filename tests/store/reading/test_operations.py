@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from gnssice_batch import open_dataset
+from gnssice_batch.store.reading.plainindex import PlainVariable
 from gnssice_batch.store.reading.shaping import PER_EPOCH
 from gnssice_batch.store.reading.timeindex import RegularEpochIndex
 from tests.support.long_store import EPOCHS, short_store, twenty_years
@@ -131,7 +132,7 @@ def test_tables_sizes_and_names_as_on_a_pandas_index(short):
 def test_a_coordinate_is_named_by_its_times_alone_whatever_was_loaded(short):
     from dask.base import tokenize
 
-    lazy, _ = short
+    lazy, plain = short
     name = tokenize(lazy.epoch.variable)
     assert name == tokenize(lazy.copy().epoch.variable)
     assert name != tokenize(lazy.isel(epoch=slice(1, None)).epoch.variable)
@@ -141,6 +142,13 @@ def test_a_coordinate_is_named_by_its_times_alone_whatever_was_loaded(short):
         lazy.load().epoch.variable.times_ns == lazy.compute().epoch.variable.times_ns == lazy.xindexes["epoch"].times_ns
     )
     assert not lazy.epoch.variable.equals(lazy.isel(epoch=slice(1, None)).epoch.variable)
+    short_one = PlainVariable("epoch", plain.epoch.values)
+    for other in (None, 5, "epoch", plain.epoch.values):
+        assert (
+            lazy.epoch.variable.equals(other) is plain.epoch.variable.equals(other) is short_one.equals(other) is False
+        )
+    assert short_one.equals(plain.epoch)
+    assert lazy.epoch.variable.equals(plain.epoch)
 
 
 LAZY = {

@@ -1,10 +1,10 @@
-"""The functions of the public Python interface that make vegetation optical depth."""
+"""Vegetation optical depth: made, planned, shown."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnssice_batch.api import settings_at
+from gnssice_batch.api.settings import settings_of
 
 if TYPE_CHECKING:
     from gnssice_batch.config import Settings
@@ -40,7 +40,7 @@ def plan_vod(
     """
     from gnssice_batch.job.vod_preview import preview_vod
 
-    return preview_vod(settings_at(settings), analyses=analyses, everything=full)
+    return preview_vod(settings_of(settings), analyses=analyses, everything=full)
 
 
 def run_vod(
@@ -77,7 +77,7 @@ def run_vod(
     """
     from gnssice_batch.job.vod import vod
 
-    return vod(settings_at(settings), progress, analyses=analyses, everything=full)
+    return vod(settings_of(settings), progress, analyses=analyses, everything=full)
 
 
 def vod_status(settings: "Settings | str | Path") -> "VodStatus":
@@ -102,4 +102,4 @@ def vod_status(settings: "Settings | str | Path") -> "VodStatus":
     """
     from gnssice_batch.operate.vod_status import vod_status as found
 
-    return found(settings_at(settings))
+    return found(settings_of(settings))
