@@ -16,11 +16,15 @@ import pytest
 
 import gnssice_batch
 from gnssice_batch.planning.software import SOFTWARE
-from gnssice_batch.simulate import SimulationPlan, simulate
+from gnssice_batch.simulate import SimulationPlan, simulate, write_navigation
 from tests.support.netcdf import archive as days
 
 PACKAGE = Path(gnssice_batch.__file__).parent
-PUBLISHED = {"status", "open_dataset", "ledger", "verify", "export", "diff", "report", "migrate"}
+PUBLISHED = {"status", "open_dataset", "ledger", "verify", "export", "diff", "report", "migrate"} | {
+    "plan_vod",
+    "run_vod",
+    "vod_status",
+}
 """Examples that need a store."""
 FUNCTIONS = ("load_settings", "plan", "run", "inspect", *sorted(PUBLISHED), "virtualize", "open_virtual")
 PLACES = {**dict.fromkeys(PUBLISHED, "published"), "virtualize": "netcdf", "open_virtual": "referenced"}
@@ -102,9 +106,11 @@ def test_type_checkers_see_the_names(tmp_path):
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """Two receivers, three hours at 30 s in files of 15 minutes, and the settings beside them."""
+    """Two receivers, three hours at 30 s in files of 15 minutes, their satellites' orbits, and the settings."""
     folder = tmp_path_factory.mktemp("api")
-    simulate(folder / "archive", SimulationPlan(start=date(2025, 1, 1), days=0.125))
+    wanted = SimulationPlan(start=date(2025, 1, 1), days=0.125)
+    simulate(folder / "archive", wanted)
+    write_navigation(folder / "archive", wanted)
     (folder / "settings.yaml").write_text(SETTINGS)
     return folder
 

@@ -37,6 +37,12 @@ def plan_vod(
     ------
     GnssiceError
         When orbit files or stores can't be read, or do not fit together.
+
+    Examples
+    --------
+    >>> from gnssice_batch import plan_vod
+    >>> {name: len(analysis.units) for name, analysis in plan_vod("settings.yaml").analyses.items()}
+    {'canopy_01_vs_reference_01': 2}
     """
     from gnssice_batch.job.vod_preview import preview_vod
 
@@ -74,6 +80,15 @@ def run_vod(
     ------
     GnssiceError
         When the run stops; readers of the store see nothing of it. The subclass tells what to do, see `errors`.
+
+    Examples
+    --------
+    >>> from gnssice_batch import run_vod
+    >>> report = run_vod("settings.yaml")
+    >>> report.analyses["canopy_01_vs_reference_01"].made
+    2
+    >>> run_vod("settings.yaml").snapshot is None  # nothing new: no commit
+    True
     """
     from gnssice_batch.job.vod import vod
 
@@ -99,6 +114,13 @@ def vod_status(settings: "Settings | str | Path") -> "VodStatus":
         When the settings are wrong.
     StoreError
         When there is no repository, or it can't be read.
+
+    Examples
+    --------
+    >>> from gnssice_batch import run_vod, vod_status
+    >>> report = run_vod("settings.yaml")
+    >>> [(analysis.group, analysis.units) for analysis in vod_status("settings.yaml").analyses]
+    [('tau_omega/canopy_01_vs_reference_01', 2)]
     """
     from gnssice_batch.operate.vod_status import vod_status as found
 

@@ -11,10 +11,12 @@ from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.job.run import run
 from gnssice_batch.job.vod import vod
 from gnssice_batch.job.vod_report import vod_exit_code
+from gnssice_batch.operate.repair import Wanted, plan_repair, repair
 from tests.failures.launcher import VOD_PHASES
 from tests.failures.vod_course import VodDeath, VodField
 from tests.support import canopies
 from tests.support.canopies import arrays, commits, group, same, vod_settings
+from tests.support.damage import chunks, spoil
 from tests.support.runs import DAY_ONE_S, name, rinex, span_s
 
 ANALYSIS = "canopy_01_vs_reference_01"
@@ -151,3 +153,18 @@ class TestAUnitIsComputedWrongly:
         assert commits(chosen) == 1
         assert vod(chosen, everything=True).proof.recomputed == 2
         assert group(chosen).attrs["rinex_snapshot"] == before
+
+
+class TestTheObservationsOfVodAreDamaged:
+    def test_the_place_is_named_and_a_repair_helps(self, place):
+        chosen = vod_settings(place)
+        before = arrays(chosen)
+        for path in chunks(chosen):
+            spoil(path, "missing")
+        with pytest.raises(StoreError, match="SNR"):
+            vod(chosen, everything=True)
+        assert commits(chosen) == 1
+        plan = plan_repair(chosen, Wanted())
+        repair(chosen, plan)
+        vod(chosen)
+        same(arrays(chosen), before)

@@ -58,10 +58,27 @@ def test_axes_that_grew_and_moved_hold_what_a_fresh_build_does(grown):
     assert group(chosen)["sid"][:].tolist() == canopy["sid"][:].tolist()
 
 
-def test_an_earlier_begin_makes_everything_again_and_says_so(grown):
+def test_an_earlier_begin_moves_what_is_made_and_makes_the_units_of_its_files(grown):
+    """And the first unit of the day that followed, which the orbits of the evening before reach."""
     told = grown[2].analyses[ANALYSIS]
+    assert told.everything == ""
+    assert (told.made, told.again, told.up_to_date) == (3, 1, 1)
+
+
+def test_an_earlier_begin_with_better_files_makes_everything_again_and_says_so(tmp_path):
+    chosen = added(tmp_path, date(2025, 1, 2))
+    vod(chosen)
+    canopies.archive(tmp_path, canopies.plan(HALF_A_DAY, date(2025, 1, 1), systems="GR"))
+    better = canopies.plan(1 / 12, date(2025, 1, 2), systems="GREC", period_s=3600)
+    simulate(tmp_path / "archive", better)
+    run(chosen)
+    told = vod(chosen).analyses[ANALYSIS]
     assert "begins at another time" in told.everything
     assert (told.made, told.again) == (4, 2)
+    fresh = vod_settings(tmp_path, store={"url": str(tmp_path / "fresh")})
+    run(fresh)
+    vod(fresh)
+    same(labelled(chosen), labelled(fresh))
 
 
 def test_a_later_day_makes_its_own_units_only(grown):

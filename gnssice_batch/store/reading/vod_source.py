@@ -4,11 +4,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import icechunk
+import zarr
 from zarr.core.sync import sync
 
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.store.faults import as_store_errors, repeatable
+from gnssice_batch.store.layout.file_rows import PATH
 from gnssice_batch.store.reading.cells import cells_in
+from gnssice_batch.store.reading.ledger_changes import ledger_change
 from gnssice_batch.store.reading.snr import SNR
 from gnssice_batch.store.repository import Repository
 
@@ -56,22 +59,42 @@ def changed_since(
             gone = f"version {since} of {repository.url} has expired, or the branch was set back before it"
             return Changed({}, gone)
         earlier = _paths_at(repository, since, receivers)
-        for receiver in receivers:
-            before = cells_in(repository, since, receiver).template if receiver in earlier else None
-            if before and before.grid.origin_ns != now[receiver].grid.origin_ns:
-                return Changed({}, f"the axis of {receiver} begins at another time")
         difference = repository.handle.diff(from_snapshot_id=since, to_snapshot_id=snapshot)
     new = {str(path) for path in difference.new_arrays}
-    for receiver in receivers:
-        if receiver in earlier and f"/{receiver}/{SNR}" in new:
+    found = {receiver: _units(difference, receiver) for receiver in receivers}
+    for receiver in earlier:
+        if f"/{receiver}/{SNR}" in new:
             return Changed({}, f"the group {receiver} was made anew")
-    return Changed({receiver: _units(difference, receiver) for receiver in receivers})
+        before, after = (cells_in(repository, one, receiver) for one in (since, snapshot))
+        if before.template.grid.origin_ns != now[receiver].grid.origin_ns:
+            moved = _units_of_new_files(before.group, after.group, difference, now[receiver])
+            if moved is None:
+                return Changed({}, f"the axis of {receiver} begins at another time, and older files have lost cells")
+            found[receiver] = moved
+    return Changed(found)
 
 
 @repeatable
 def leads_to(repository: Repository, since: str, snapshot: str) -> bool:
     """Whether a snapshot is in the history of another one."""
     return any(str(entry.id) == since for entry in repository.handle.ancestry(snapshot_id=snapshot))
+
+
+def _units_of_new_files(
+    before: zarr.Group, after: zarr.Group, difference: icechunk.Diff, now: GroupTemplate
+) -> frozenset[int] | None:
+    """The write units that files have reached which came since, where the axis has moved.
+
+    Icechunk says of all that moved that it was changed. Where only files were added the ledger tells where; None where
+    it also tells of older files that have lost something, as then units may have changed that no new file reaches.
+    """
+    rows = {index[0] for index in difference.updated_chunks.get(f"/{now.receiver}/{PATH}", ())}
+    ledger = ledger_change(before, after, rows)
+    if ledger.files.changed or ledger.files.removed:
+        return None
+    grid = now.grid
+    spans = ((grid.slot(span.first_ns) // grid.unit, grid.slot(span.last_ns) // grid.unit) for span in ledger.spans)
+    return frozenset(unit for first, last in spans for unit in range(first, last + 1))
 
 
 def _paths_at(repository: Repository, snapshot: str, receivers: Iterable[str]) -> frozenset[str]:
