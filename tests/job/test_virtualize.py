@@ -187,3 +187,28 @@ def test_references_name_the_container_and_not_the_place(tmp_path):
     virtualize(settings)
     session = open_existing(url_of(settings)).handle.readonly_session("main")
     assert session.chunk_type("/canopy_01/SNR", (0, 0)) == icechunk.ChunkType.virtual
+
+
+def test_a_branch_and_a_tag(tmp_path):
+    trial = settings_of(tmp_path, run={"branch": "trial", "tag": "first"})
+    paths = archive(tmp_path / "nc")
+    report = virtualize(trial)
+    assert (report.tagged, virtualize(trial).snapshot) == (report.snapshot, None)
+    handle = open_existing(url_of(trial)).handle
+    assert (handle.lookup_branch("trial"), handle.lookup_tag("first")) == (report.snapshot, report.snapshot)
+    assert len(list(handle.ancestry(branch="main"))) == 1
+    found = open_virtual(url_of(trial), "canopy_01", version="first")
+    xr.testing.assert_equal(found.load(), together(paths))
+    virtualize(settings_of(tmp_path))
+    assert_like_the_files(settings_of(tmp_path), "canopy_01", paths)
+
+
+def test_a_tree_of_single_files(tmp_path):
+    settings = settings_of(tmp_path)
+    for day in range(3):
+        write(gnssvod(day, svs=SIDS[: day + 1]), tmp_path / "nc" / "paired" / f"{day}.nc")
+    virtualize(settings)
+    session = open_existing(url_of(settings)).handle.readonly_session("main")
+    with xr.open_datatree(session.store, group="paired.files", engine="zarr", consolidated=False) as tree:
+        assert [tree[name].sizes["SV"] for name in sorted(tree.children)] == [1, 2, 3]
+        assert tree["20250102T000000"].S1C.notnull().any()
