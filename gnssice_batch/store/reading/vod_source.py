@@ -93,7 +93,7 @@ def _units_of_new_files(
     if ledger.files.changed or ledger.files.removed:
         return None
     grid = now.grid
-    spans = ((grid.slot(span.first_ns) // grid.unit, grid.slot(span.last_ns) // grid.unit) for span in ledger.spans)
+    spans = ((grid.slot(first) // grid.unit, grid.slot(last) // grid.unit) for first, last in ledger.fresh.tolist())
     return frozenset(unit for first, last in spans for unit in range(first, last + 1))
 
 
