@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from gnssice_batch.errors import StoreError
 from gnssice_batch.job.virtualize import virtualize
 from gnssice_batch.store.layout.foreign import is_own
 from gnssice_batch.store.reading.opening import group_at
@@ -141,3 +142,13 @@ def test_a_compound_type_is_left_out(tmp_path):
     with h5py.File(path, "w") as file:
         file.create_dataset("x", (3, 3), h5py.vlen_dtype(np.float32))
     assert [row.reason for row in virtualize(settings).rows] == ["unsupported"]
+
+
+def test_what_xarray_can_not_decode_is_told_by_its_group(tmp_path):
+    settings = settings_of(tmp_path)
+    path = file_with(tmp_path / "nc" / "one" / "a.nc", array("f4", NUMBERS))
+    with netCDF4.Dataset(path, "a") as file:
+        file["time"][:] = 1e300
+    (row,) = virtualize(settings).rows
+    with pytest.raises(StoreError, match=f"xarray can't open group '{row.group}' of .*virtual: "):
+        open_virtual(url_of(settings), row.group)

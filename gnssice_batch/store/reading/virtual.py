@@ -12,6 +12,7 @@ from xarray.core import indexing
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.virtual import StoredSeries, VirtualContents
+from gnssice_batch.store.damage import first_line
 from gnssice_batch.store.faults import repeatable
 from gnssice_batch.store.layout.documents import groups_in
 from gnssice_batch.store.layout.telling import Told
@@ -89,7 +90,11 @@ def virtual_dataset(
     store = _TellingStore.open_group(session.store, group=member.path, mode="r", consolidated=False, zarr_format=3)
     store.told = told
     dropped = [told.series.profile.time] if told.series else []
-    found = xr.open_dataset(store, chunks=None if chunks is None else dict(chunks), drop_variables=dropped)
+    try:
+        found = xr.open_dataset(store, chunks=None if chunks is None else dict(chunks), drop_variables=dropped)
+    except (ValueError, LookupError, TypeError, OverflowError, NotImplementedError) as error:
+        msg = f"xarray can't open group {member.path!r} of {url}: {first_line(error)}"
+        raise StoreError(msg) from error
     found = found.drop_attrs(deep=False).assign_attrs({k: v for k, v in found.attrs.items() if k != MARK})
     if told.series is not None:
         found = found.assign_coords(_times(member, told.series))
