@@ -139,6 +139,12 @@ def test_two_owners_of_a_unit_are_refused_and_all_named():
     )
 
 
+def test_partitions_are_in_the_order_of_their_times_whatever_that_of_the_files():
+    later, earlier = file(0, DAY_ONE_NS + 20 * HOUR_NS), file(1, DAY_ONE_NS)
+    plan = planned([later, earlier])
+    assert [assignment.files for assignment in plan.assignments] == [(earlier,), (later,)]
+
+
 def test_pending():
     files = [file(0, DAY_ONE_NS), file(1, DAY_ONE_NS + HOUR_NS), file(2, DAY_ONE_NS + 7 * HOUR_NS)]
     first, second = planned(files).assignments
@@ -279,6 +285,12 @@ def test_memory_of_joins_is_counted_where_files_may_meet():
     beside = replace(apart, assignments=(replace(assignment, stored={0: rank(1, "3.04", 1, "ab")}),))
     least, *others = (totals([plan]).task_memory_bytes for plan in (apart, meeting, beside))
     assert others == [least + 720 * 64 * 21] * 2
+
+
+def test_memory_of_the_files_that_are_kept_is_counted_as_far_as_there_are_any():
+    plan = planned([file(1, DAY_ONE_NS), file(2, DAY_ONE_NS + HOUR_NS)])
+    none, some, all_of_them = (totals([plan], kept_bytes).task_memory_bytes for kept_bytes in (0, 100, 1 << 30))
+    assert (some - none, all_of_them - none) == (100, 16 * 1001), "the rows of the larger one are always there"
 
 
 def test_whether_the_structure_changes():
