@@ -162,9 +162,22 @@ def test_the_json_of_a_report_says_all_there_is_by_these_names():
     ((_, said),) = misdated_files(report)
     receivers, requests = told.pop("receivers"), told.pop("requests")
     assert told == {
-        "run": "run", "url": "url", "snapshot": "snapshot", "tagged": "tagged", "kept_at": "kept",
-        "partitions": 4, "bytes_read": 5, "seconds": 6.543, "resumed": 7, "set_aside": ["p"],
-        "up_to_date": 8, "left": 9, "refused_again": 2, "skipped": 1, "gone": 1, "gone_files": ["lost"],
+        "run": "run",
+        "url": "url",
+        "snapshot": "snapshot",
+        "tagged": "tagged",
+        "kept_at": "kept",
+        "partitions": 4,
+        "bytes_read": 5,
+        "seconds": 6.543,
+        "resumed": 7,
+        "set_aside": ["p"],
+        "up_to_date": 8,
+        "left": 9,
+        "refused_again": 2,
+        "skipped": 1,
+        "gone": 1,
+        "gone_files": ["lost"],
         "skipped_by_kind": {"navigation": 1},
         "skipped_files": [{"file": "x.nav", "kind": "navigation", "reason": "navigation", "observations": False}],
         "left_out": {"other": "why"},
@@ -175,18 +188,24 @@ def test_the_json_of_a_report_says_all_there_is_by_these_names():
         "misdated_files": [{"file": "bad", "what": said}],
         "refused_files": [
             {
-
-                    "file": "bad",
-                    "receiver": "rec",
-                    "status": "rejected",
-                    "reason": "not_rinex",
-                    "detail": "no header"
-                ,
-                "line": 7, "first_bytes": "é", "reasons": {"not_rinex": 1, "comment": 3},
+                "file": "bad",
+                "receiver": "rec",
+                "status": "rejected",
+                "reason": "not_rinex",
+                "detail": "no header",
+                "line": 7,
+                "first_bytes": "é",
+                "reasons": {"not_rinex": 1, "comment": 3},
             },
             {
-                "file": "part", "receiver": "rec", "status": "partial", "reason": "", "detail": "", "line": 0,
-                "first_bytes": "", "reasons": {"off_grid": 1},
+                "file": "part",
+                "receiver": "rec",
+                "status": "partial",
+                "reason": "",
+                "detail": "",
+                "line": 0,
+                "first_bytes": "",
+                "reasons": {"off_grid": 1},
             },
         ],
     }
@@ -196,8 +215,12 @@ def test_the_json_of_a_report_says_all_there_is_by_these_names():
     assert receivers == {
         "rec": {
             "files": {"ok": 1, "partial": 1, "rejected": 1},
-            "epochs_read": 20, "epochs_written": 17, "epochs_joined": 3, "epochs_lost_to_grid": 1,
+            "epochs_read": 20,
+            "epochs_written": 17,
+            "epochs_joined": 3,
+            "epochs_lost_to_grid": 1,
             "epochs_refused": {"off_grid": 1, "superseded": 2},
-            "observations_read": 200, "observations_written": 190,
+            "observations_read": 200,
+            "observations_written": 190,
         }
     }
