@@ -49,6 +49,10 @@ class TestTolerance:
         assert tolerance_of([marks(np.arange(200) * interval_s)], round(interval_s * 1e9), 0) == found_s * SECOND_NS
         assert tolerance_of([], round(interval_s * 1e9), 0) == found_s * SECOND_NS
 
+    def test_what_a_steered_clock_may_stray_shows_no_more(self):
+        assert tolerance_of([marks(np.arange(200) * 30 + 0.005)], 30 * SECOND_NS, 0) == 5_000_000
+        assert tolerance_of([marks(np.arange(200) * 30 + 0.006)], 30 * SECOND_NS, 0) == 50_000_000
+
     @pytest.mark.parametrize(
         ("drift_s", "interval_s", "found_s"), [(0.02, 30, 0.1), (0.245, 15, 1), (1, 30, 5), (0.9, 1, 0.5), (9, 30, 15)]
     )
