@@ -1,4 +1,4 @@
-"""Which arrays are written past Zarr, and that their chunks hold what Zarr reads."""
+"""Which arrays are written past Zarr, that their chunks come back, and that none is without a checksum."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ import zarr
 from gnssice_batch.model.template import EPOCH_COORDINATES, JOINED, SID_COORDINATES, VARIABLES
 from gnssice_batch.store.layout.arrays import array_documents
 from gnssice_batch.store.layout.chunk_codecs import codec_of
+from gnssice_batch.store.layout.codecs import PROFILES, encoding
 from gnssice_batch.store.layout.documents import documents
 from tests.support.templates import template
 
@@ -22,6 +23,18 @@ def test_all_are_but_for_the_variables_of_compact(profile, algorithm):
     documents = array_documents(SPECS, replace(template(profile=profile), algorithm=algorithm))
     left = {name for name, document in documents.items() if codec_of(document) is None}
     assert left == (PACKED if profile == "compact" else set())
+
+
+@pytest.mark.parametrize("spec", JOINED, ids=lambda spec: spec.name)
+def test_joins_are_stored_the_same_in_both_profiles(spec):
+    default, compact = (encoding(spec.name, spec.dtype, profile=profile, level=7) for profile in PROFILES)
+    assert default == compact
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_every_chunk_that_zstd_makes_has_a_checksum(spec):
+    (compressor,) = encoding(spec.name, spec.dtype, profile="default", level=7).compressors
+    assert compressor.to_dict()["configuration"] == {"level": 7, "checksum": True}
 
 
 def of(spec, algorithm="zstd"):

@@ -13,7 +13,7 @@ from numcodecs import Zstd
 from zarr.storage import MemoryStore
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.model.template import EPOCH_COORDINATES, JOINED, SID_COORDINATES, VARIABLES
+from gnssice_batch.model.template import EPOCH_COORDINATES, SID_COORDINATES, VARIABLES
 from gnssice_batch.store.layout.codecs import ALGORITHMS, PROFILES, encoding, stored_codecs
 
 LOWEST, HIGHEST = -999_999_999_999, 9_999_999_999_999
@@ -185,18 +185,6 @@ def test_coordinates_are_stored_the_same_in_both_profiles():
         default, compact = (names_and_levels(array) for array in chains)
         assert default == compact
         assert default[-1] == ("zstd", 7)
-
-
-@pytest.mark.parametrize("spec", JOINED, ids=lambda spec: spec.name)
-def test_joins_are_stored_the_same_in_both_profiles(spec):
-    default, compact = (encoding(spec.name, spec.dtype, profile=profile, level=7) for profile in PROFILES)
-    assert default == compact
-
-
-@pytest.mark.parametrize("spec", [*VARIABLES, *COORDINATES, *JOINED], ids=lambda spec: spec.name)
-def test_every_chunk_that_zstd_makes_has_a_checksum(spec):
-    (compressor,) = encoding(spec.name, spec.dtype, profile="default", level=7).compressors
-    assert compressor.to_dict()["configuration"] == {"level": 7, "checksum": True}
 
 
 def test_compact_is_much_smaller_on_an_arc():
