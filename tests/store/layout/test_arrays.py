@@ -65,10 +65,17 @@ def test_attributes_tell_the_grid_in_seconds_and_in_nanoseconds():
     grid = replace(made.grid, phase_ns=7 * SECOND_NS)
     told = layout_attributes(replace(made, grid=grid, tolerance_ns=5_000_000))
     assert told == {
-        "layout_version": LAYOUT_VERSION, "interval_s": 30.0, "interval_ns": 30 * SECOND_NS,
-        "phase_s": 7.0, "phase_ns": 7 * SECOND_NS, "origin_ns": grid.origin_ns,
-        "encoding_profile": "default", "encoding_algorithm": "zstd", "encoding_level": 7,
-        "tolerance_s": 0.005, "tolerance_ns": 5_000_000,
+        "layout_version": LAYOUT_VERSION,
+        "interval_s": 30.0,
+        "interval_ns": 30 * SECOND_NS,
+        "phase_s": 7.0,
+        "phase_ns": 7 * SECOND_NS,
+        "origin_ns": grid.origin_ns,
+        "encoding_profile": "default",
+        "encoding_algorithm": "zstd",
+        "encoding_level": 7,
+        "tolerance_s": 0.005,
+        "tolerance_ns": 5_000_000,
     }
     assert not {"tolerance_s", "tolerance_ns"} & layout_attributes(made).keys()
 
