@@ -213,7 +213,7 @@ class TestTransactions:
         store = IcechunkStore.open_or_create(f"{chosen.store.url}/{chosen.site}/rinex")
         with pytest.warns(UserWarning, match="made by gnssice-batch run"), store.transaction():
             pass
-        assert "groups: " in repr(store)
+        assert f"(main, {store.session.snapshot_id}) groups: " in repr(store)
         group = repr(store).rpartition("groups: ")[2].rstrip(">").split(", ")[0]
         assert "SNR" in xr.open_zarr(store, group=group)
         assert not xr.open_zarr(store).data_vars
