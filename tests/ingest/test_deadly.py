@@ -51,3 +51,9 @@ def test_where_there_is_no_room_for_a_child_nobody_is_blamed(context):
 
 def test_its_own_memory_is_known():
     assert 10 << 20 < own() < 8 << 30
+
+
+def test_what_is_refused_or_gone_is_not_deadly(tmp_path):
+    write(tmp_path / "archive", {"good": rinex(span_s(DAY_ONE_S, 1)), "page": b"<html>"})
+    context = rules_of(settings(tmp_path)).context(["rec"])
+    assert [deadly._survives(file, context) for file in files("good", "page", "gone")] == [True] * 3

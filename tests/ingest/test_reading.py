@@ -242,3 +242,10 @@ def test_an_archive_of_which_nothing_has_an_observation_makes_no_store(tmp_path,
     report = run(chosen)
     assert (report.snapshot, set(report.left_out), exit_code(report, 0)) == (None, {"mute"}, 0)
     assert not repository(chosen).exists()
+
+
+def test_what_a_header_does_not_say_is_empty_text(tmp_path):
+    chosen = settings(tmp_path)
+    write(tmp_path / "archive", {VICTIM: rinex(span_s(DAY_ONE_S, 1), marker="")})
+    facts = read_file(source_file(chosen), context_of(chosen)).facts
+    assert (facts.marker, facts.receiver_type, facts.antenna_type, facts.epochs) == ("", "", "", 120)

@@ -43,6 +43,7 @@ def test_each_is_told(archive, caplog, changed, said):
     assert [sentence for sentence in receiver.warnings if "keeps" in sentence or "earlier" in sentence] == (
         [said] if said else []
     )
+    assert receiver.unit_note == "", "it is that of the group"
     caplog.clear()
     assert run(chosen).snapshot
     assert (f"rec: {said}" in caplog.text) is bool(said)

@@ -101,6 +101,17 @@ def test_names_that_promise_more_than_files_hold_do_not_stretch_it(tmp_path):
     assert axis(chosen) == (DAY_ONE_S, HOURS)
 
 
+def test_a_unit_is_made_again_that_a_file_reaches_of_which_its_name_said_nothing(tmp_path):
+    """Half of each file lies before the day that it is named for: in a unit that was made before the file was read."""
+    days = [DAY_ONE_S + number * DAY_S for number in range(7)]
+    chosen = site(tmp_path, day(days[0]) | day(days[6]), run={"partition_units": 2})
+    run(chosen)
+    add(tmp_path, {name(start_s): hourly(start_s - DAY_S / 2) for start_s in days[2:6]})
+    run(chosen)
+    assert stored(chosen, "rec").time_ns.size == 6 * HOURS
+    check_ledger(chosen, "rec")
+
+
 def test_a_wrong_name_is_corrected_by_what_is_in_the_file(tmp_path):
     chosen = site(tmp_path, day() | {name(LONG_AGO_S): hourly(DAY_ONE_S + DAY_S)})
     report = run(chosen)

@@ -1,6 +1,8 @@
 """A store of layout 1, whose ledger has an array for each column, is read, gone on with and migrated by that."""
 
+import icechunk
 import pytest
+import zarr
 
 from gnssice_batch.job import coordinator
 from gnssice_batch.job.preview import preview
@@ -8,6 +10,7 @@ from gnssice_batch.job.run import run
 from gnssice_batch.operate.quarantine import refused
 from gnssice_batch.operate.status import store_status
 from gnssice_batch.operate.verification import verify_store
+from gnssice_batch.store.layout.arrays import COVERAGE_ATTRIBUTES
 from tests.support.older_layout import put_back_stored
 from tests.support.published import FILES, GROUP, ingested
 from tests.support.runs import (
@@ -19,6 +22,7 @@ from tests.support.runs import (
     ledger,
     name,
     open_group,
+    repository,
     rinex,
     settings,
     span_s,
@@ -99,3 +103,20 @@ def test_its_axis_begins_earlier_in_the_same_run(older, tmp_path):
     one, both = stored(older, GROUP), stored(other, GROUP)
     assert one.time_ns.tolist() == both.time_ns.tolist()
     assert one.uri == both.uri
+
+
+def test_a_group_that_does_not_say_its_coverage_keeps_what_it_has(tmp_path):
+    """Older programs said none: it is searched when the group gets more."""
+    chosen, _ = ingested(tmp_path, FILES)
+    handle = icechunk.Repository.open(icechunk.local_filesystem_storage(str(repository(chosen))))
+    before = dict(open_group(chosen, GROUP).attrs)
+    session = handle.writable_session("main")
+    group = zarr.open_group(session.store, path=GROUP, mode="r+")
+    group.attrs.put({name: value for name, value in before.items() if name not in COVERAGE_ATTRIBUTES})
+    session.commit("as older programs left it")
+    write(tmp_path / "archive", NEWS)
+    run(chosen)
+    after = open_group(chosen, GROUP).attrs
+    assert after["first_epoch_ns"] == before["first_epoch_ns"]
+    assert after["last_epoch_ns"] >= before["last_epoch_ns"]
+    assert stored(chosen, GROUP).time_ns[[0, -1]].tolist() == [after["first_epoch_ns"], after["last_epoch_ns"]]

@@ -1,19 +1,23 @@
 """Whether the process of a lease is still at work, by what can be known of it from here."""
 
+import ctypes
 import os
 import re
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from gnssice_batch.job import lease as leases
-from gnssice_batch.job.lease import LEASE_S, Lease, numbering, process_started, read_lease, take
+from gnssice_batch.job.lease import LEASE_S, HeldError, Lease, numbering, process_started, read_lease, take, wait_for
 from gnssice_batch.job.sealing import seal
 from gnssice_batch.records import dump
 from gnssice_batch.storage.folder import Folder
+
+PR_SET_NAME = 15
 
 
 def beat(age_s):
@@ -72,6 +76,17 @@ def test_a_process_that_ended_and_was_not_waited_for_is_not_at_work(other):
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert process_started(process.pid) == ""
     assert not lease.alive()
+
+
+def test_a_process_whose_name_is_no_text_is_seen():
+    """The system lets a process call itself by any bytes, brackets and blanks among them."""
+    call, own = ctypes.CDLL(None).prctl, process_started(os.getpid())
+    name = Path("/proc/self/comm").read_bytes().rstrip(b"\n")
+    try:
+        call(PR_SET_NAME, b"\xff\xfe) Z (")
+        assert process_started(os.getpid()) == own
+    finally:
+        call(PR_SET_NAME, name)
 
 
 def test_a_number_that_was_given_to_another_process_is_not_the_one(other):
@@ -156,3 +171,21 @@ def test_a_lease_that_is_damaged_while_it_is_waited_for_may_be_taken(tmp_path, m
     folder.write("lease.json", b"damaged")
     held = leases.HeldError(folder, "run", replace(mine, host="another", beat=beat(0)))
     assert leases.wait_for(held, lambda: None) is None
+
+
+class EndedError(Exception):
+    """The wait was ended."""
+
+
+@pytest.mark.parametrize(("age_s", "least_s", "most_s"), [(LEASE_S - 7, 5, 7), (-60, LEASE_S, LEASE_S)])
+def test_only_the_rest_of_a_lease_is_waited_for(tmp_path, mine, caplog, age_s, least_s, most_s):
+    """Its beat is a whole second; one of a clock that is ahead is no reason to wait longer than a lease is."""
+    held = HeldError(Folder(str(tmp_path)), "run", replace(mine, host="another", beat=beat(age_s)))
+
+    def end():
+        raise EndedError
+
+    with caplog.at_level("INFO", "gnssice_batch"), pytest.raises(EndedError):
+        wait_for(held, end)
+    (told,) = re.findall(r"waiting for it, (\d+) s at most", caplog.text)
+    assert least_s <= int(told) <= most_s

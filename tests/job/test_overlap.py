@@ -291,3 +291,19 @@ def test_the_table_of_canvodpy_names_the_strategy(tmp_path):
     lost = row(chosen, GROUP, "rec/a.rnx")
     assert lost["refused"] == {"superseded": [6, 12]}
     check_ledger(chosen, GROUP)
+
+
+def test_nothing_stays_of_what_a_replaced_file_said_of_its_epochs(tmp_path):
+    """Its epochs lay off the grid; those of the new content do not, which is nothing but the fill value."""
+    times = span_s(DAY_ONE_S, 6)
+    path = name(DAY_ONE_S, "06H")
+    write(tmp_path / "archive", {path: rinex([time + 0.002 for time in times])})
+    chosen = settings(tmp_path)
+    run(chosen)
+    assert (stored(chosen, GROUP).offset == 0.002).all()
+    write(tmp_path / "archive", {path: rinex(times, salt=1, marker="NEWS")})
+    os.utime(tmp_path / "archive" / path, (1, 1))
+    run(chosen)
+    found = stored(chosen, GROUP)
+    assert found.time_ns.size == len(times)
+    assert (found.offset == 0).all()

@@ -171,3 +171,18 @@ def test_a_unit_that_another_run_has_written_is_done_again(repository, journal, 
     assert (found.structure == structure, found.done) == (stands, {KEY: DONE} if stands else {})
     journal.flush()
     assert list(journal.partitions()) == ([KEY] if stands else [])
+
+
+def test_of_two_partitions_that_alone_is_done_again_of_which_another_run_has_written_a_unit(repository, journal):
+    other = Partition("rec.1", "rec", 1, 1)
+    beside = replace(DONE, partition=other, outcome=replace(DONE.outcome, key=other.key, written_units=(1,)))
+    journal.keep(beside)
+    journal.flush()
+    published(repository, staged(repository, MADE))
+    journal.keep_structure(staged(repository, MADE))
+    rival = staged(repository, MADE, "other")
+    published(repository, rival, written(rival, MADE, 0))
+    found = resume(repository, "main", journal)
+    assert (found.structure, found.done) == (None, {other.key: beside})
+    journal.flush()
+    assert list(journal.partitions()) == [other.key]

@@ -68,6 +68,15 @@ def test_an_object_has_a_bound(storage, writer, monkeypatch):
     assert [len(keys) for _, keys in storage.written] == [1, 3, 5, 7]
 
 
+def test_what_is_larger_than_a_request_has_one_of_its_own(storage, writer, monkeypatch):
+    monkeypatch.setattr(segment_writer, "BATCH_BYTES", 10)
+    storage.open.release(100)
+    for key in "ab":
+        writer.append(record(key, None))
+    assert writer.flush(PATIENCE_S) == 0
+    assert [keys for _, keys in storage.written] == [["a"], ["a", "b"]]
+
+
 def test_who_hands_in_waits_where_too_much_waits(storage, writer, monkeypatch):
     monkeypatch.setattr(segment_writer, "WAITING_BYTES", 200)
     taken = []

@@ -64,6 +64,11 @@ def test_it_gives_up_in_the_end():
     assert attempts.made == 4
 
 
+def test_what_icechunk_says_at_last_is_an_error_of_the_store_too():
+    with pytest.raises(StoreError, match="reading a body"):
+        while_storage_fails(Attempts(*[icechunk.StorageError("reading a body")] * 9), NoProgress())
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -34,9 +34,11 @@ def chosen(options):
 
 
 def sampled(found, count, seed):
-    """Some mutants, drawn: each has a place of its own by the seed, so that more are drawn beside the same ones."""
-    drawn = sorted(found, key=lambda each: each.place(seed))[:count]
-    return sorted(drawn, key=lambda each: (each.path, each.line))
+    """Some mutants, drawn: each has a place of its own by the seed, so that more are drawn beside the same ones.
+
+    They are in the order of their places: what has been tried when a run is ended is a smaller sample.
+    """
+    return sorted(found, key=lambda each: each.place(seed))[:count]
 
 
 def tests_of(mutant: Mutant, reach: Reach, most_s: float) -> tuple[list[str], int]:

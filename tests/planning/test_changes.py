@@ -116,3 +116,11 @@ def test_refused_files_say_nothing():
 def test_changes_are_plain_values_for_json():
     found = changes_json({"rec": changes([file(1, OLD), file(2, other(marker="ELSE"))], Ledger())})
     assert found == {"rec": [{"file": "day2", "what": "marker", "before": "STAT", "after": "ELSE"}]}
+
+
+def test_a_file_is_compared_with_its_nearest_neighbours_alone():
+    ends = ledger({0: OLD, 20: other(marker="ELSE")})
+    assert changes([file(10, OLD)], ends) == (), "what changes behind it was there before it"
+    assert changes([file(30, other(marker="ELSE"))], ends) == (), "so was what changed before it"
+    (back,) = changes([file(30, OLD)], ends)
+    assert (back.before, back.after) == ("ELSE", "STAT")

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,7 +6,8 @@ from hypothesis import strategies as st
 from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
 from gnssice_batch.model.values import SourceFile, Span
-from gnssice_batch.planning.growth import implausible, misdated, unconfirmed
+from gnssice_batch.planning.growth import distance, implausible, misdated, stored_span, unconfirmed
+from gnssice_batch.store.layout.ledger import Ledger
 from tests.support.runs import DAY_ONE_S
 
 DAY_ONE_NS = DAY_ONE_S * SECOND_NS
@@ -125,3 +127,45 @@ def test_a_week_rollover_is_recognised(rollovers):
 def test_a_file_without_a_date_in_its_name_has_none_to_differ():
     nameless = SourceFile("a", "rec", 1, "etag")
     assert misdated(nameless, span(0)) == ""
+
+
+def test_half_a_date_is_none():
+    start_ns = file(0).start_ns
+    assert misdated(SourceFile("a", "rec", 1, "etag", start_ns), span(900)) == ""
+    assert misdated(SourceFile("a", "rec", 1, "etag", None, start_ns), span(900)) == ""
+    assert misdated(file(0), None) == ""
+
+
+def test_a_day_before_is_no_rollover():
+    instant_ns = file(0).start_ns - DAY_NS
+    said = misdated(file(0), Span(instant_ns, instant_ns))
+    assert said == "the name says 2025-01-01, the epochs are of 2024-12-31"
+
+
+def test_an_axis_ends_before_the_epoch_of_its_size():
+    within, behind = file(6 - 1 / 2880, 1e-9), file(6, 1e-9)
+    assert names(unconfirmed([within, behind], {}, grid(0, 5), BOUNDS, 9)) == [behind.uri]
+    first, before = file(0, 1e-9), file(-1 / 2880, 1e-9)
+    assert names(unconfirmed([first, before], {}, grid(0, 5), BOUNDS, 9)) == [before.uri]
+
+
+def test_the_part_with_most_files_is_home_only_if_one_of_it_was_read():
+    found = spans(-7168, -7167, -7166, 0)
+    assert implausible(found, {"+0"}, None, YEAR_NS) == {}
+    assert implausible(found, {"+0", "-7168"}, None, YEAR_NS).keys() == {"+0"}
+
+
+def test_the_store_holds_the_span_of_the_files_that_were_taken():
+    def ledger(*rows):
+        status, first, last = zip(*rows, strict=True)
+        return Ledger(status=np.array(status, object), first_ns=np.array(first), last_ns=np.array(last))
+
+    assert stored_span(Ledger()) is None
+    assert stored_span(ledger(("rejected", 1, 2), ("ok", -1, 5), ("ok", 7, 6))) is None
+    assert stored_span(ledger(("ok", 5, 9), ("partial", 0, 0), ("rejected", 0, 99))) == Span(0, 9)
+
+
+def test_a_stray_file_is_told_with_its_distance_and_what_its_name_says():
+    far = "its epochs, from 2044-08-16, lie more than 366 days from the receiver's other data"
+    assert distance(file(7167), span(7167), YEAR_NS) == far
+    assert distance(file(-1), span(7167), YEAR_NS).startswith(f"{far}; the name says 2024-12-31")

@@ -13,6 +13,7 @@ from gnssice_batch.model.template import GroupTemplate, signal_axis
 from gnssice_batch.model.values import Partition, SourceFile, Span, rank
 from gnssice_batch.planning.plan import (
     Learned,
+    Retry,
     partition_key,
     pending,
     plan_group,
@@ -22,7 +23,7 @@ from gnssice_batch.planning.plan import (
     totals,
     units_of_a_partition,
 )
-from gnssice_batch.store.layout.ledger import Ledger
+from gnssice_batch.store.layout.ledger import Ledger, StoredRefusal
 from tests.support.runs import DAY_ONE_S
 
 DAY_ONE_NS = DAY_ONE_S * SECOND_NS
@@ -139,6 +140,12 @@ def test_two_owners_of_a_unit_are_refused_and_all_named():
     )
 
 
+def test_partitions_are_in_the_order_of_their_times_whatever_that_of_the_files():
+    later, earlier = file(0, DAY_ONE_NS + 20 * HOUR_NS), file(1, DAY_ONE_NS)
+    plan = planned([later, earlier])
+    assert [assignment.files for assignment in plan.assignments] == [(earlier,), (later,)]
+
+
 def test_pending():
     files = [file(0, DAY_ONE_NS), file(1, DAY_ONE_NS + HOUR_NS), file(2, DAY_ONE_NS + 7 * HOUR_NS)]
     first, second = planned(files).assignments
@@ -216,6 +223,39 @@ def test_only_new_and_changed_files_are_selected():
     assert select(files, Ledger()).files == tuple(files)
 
 
+def test_what_is_read_again_is_wanted_by_reason_receiver_and_reader():
+    refusal = StoredRefusal("not_rinex", "reader 1")
+    assert Retry().wants("rec", refusal)
+    assert Retry(frozenset({"not_rinex"}), frozenset({"rec"}), "reader 2").wants("rec", refusal)
+    assert not Retry(frozenset({"empty"})).wants("rec", refusal)
+    assert not Retry(receivers=frozenset({"other"})).wants("rec", refusal)
+    assert not Retry(unless_reader="reader 1").wants("rec", refusal)
+    assert str(Retry(frozenset({"b", "a"}), frozenset({"y", "x"}), "reader 1")) == "a b; x y; reader 1"
+    assert str(Retry()) == "; ; "
+
+
+def refused_by(reason):
+    files = [file(0), file(1)]
+    ledger = ledger_of(("file000", "rejected", 0, 0), ("file001", "ok", 0, 0))
+    return files, replace(ledger, refusals={0: StoredRefusal(reason, "reader 1")})
+
+
+def test_a_file_that_the_archive_did_not_give_is_tried_again():
+    files, ledger = refused_by("unreadable")
+    found = select(files, ledger)
+    assert (found.files, found.refused, found.left) == ((files[0],), {"file000": ledger.refusals[0]}, 0)
+    files, ledger = refused_by("not_rinex")
+    assert select(files, ledger).files == ()
+
+
+def test_a_retry_takes_what_it_wants_and_leaves_what_is_new():
+    files, ledger = refused_by("not_rinex")
+    changed = replace(files[0], etag="other")
+    found = select([changed, files[1], file(2)], ledger, Retry())
+    assert (found.files, found.refused, found.left) == ((changed,), {}, 1)
+    assert select(files, ledger, Retry(frozenset({"empty"}))).files == ()
+
+
 def test_the_ranks_of_files_that_stand_in_a_partition():
     stored = ledger_of(
         ("file000", "ok", DAY_ONE_NS, DAY_ONE_NS + HOUR_NS),
@@ -279,6 +319,12 @@ def test_memory_of_joins_is_counted_where_files_may_meet():
     beside = replace(apart, assignments=(replace(assignment, stored={0: rank(1, "3.04", 1, "ab")}),))
     least, *others = (totals([plan]).task_memory_bytes for plan in (apart, meeting, beside))
     assert others == [least + 720 * 64 * 21] * 2
+
+
+def test_memory_of_the_files_that_are_kept_is_counted_as_far_as_there_are_any():
+    plan = planned([file(1, DAY_ONE_NS), file(2, DAY_ONE_NS + HOUR_NS)])
+    none, some, all_of_them = (totals([plan], kept_bytes).task_memory_bytes for kept_bytes in (0, 100, 1 << 30))
+    assert (some - none, all_of_them - none) == (100, 16 * 1001), "the rows of the larger one are always there"
 
 
 def test_whether_the_structure_changes():

@@ -24,6 +24,10 @@ class TestPhase:
         assert phase_of([few, many], 30 * SECOND_NS) == 18 * SECOND_NS
         assert phase_of([], 30 * SECOND_NS) == 0
 
+    def test_a_file_that_is_thinned_more_counts_no_less(self):
+        thinned, whole = marks(np.arange(100) * 30 + 18, 3_000), marks(np.arange(200) * 30, 2_000)
+        assert phase_of([thinned, whole], 30 * SECOND_NS) == 18 * SECOND_NS
+
     def test_a_clock_that_runs_freely_has_the_phase_of_its_marks(self):
         for start_s in (0, 0.4, -0.6):
             tags = drifting(30, 2_880, 0.00034, 1.0) + start_s
@@ -34,12 +38,20 @@ class TestPhase:
         assert phase_of([marks(np.arange(500) * 0.05 + 0.0123)], 50_000_000) == 12_300_000
         assert phase_of([marks(np.arange(500) * 0.05 + 0.0049)], 50_000_000) == 0
 
+    def test_is_rounded_to_a_millisecond_from_a_tenth_of_a_second_on(self):
+        assert phase_of([marks(np.arange(500) * 0.1 + 0.0123)], 100_000_000) == 12_000_000
+        assert phase_of([marks(np.arange(500) * 0.05 + 0.0123)], 50_000_000) == 12_300_000
+
 
 class TestTolerance:
     @pytest.mark.parametrize(("interval_s", "found_s"), [(30, 0.005), (1, 0.005), (0.02, 0.005), (0.005, 0.0025)])
     def test_of_a_steered_clock(self, interval_s, found_s):
         assert tolerance_of([marks(np.arange(200) * interval_s)], round(interval_s * 1e9), 0) == found_s * SECOND_NS
         assert tolerance_of([], round(interval_s * 1e9), 0) == found_s * SECOND_NS
+
+    def test_what_a_steered_clock_may_stray_shows_no_more(self):
+        assert tolerance_of([marks(np.arange(200) * 30 + 0.005)], 30 * SECOND_NS, 0) == 5_000_000
+        assert tolerance_of([marks(np.arange(200) * 30 + 0.006)], 30 * SECOND_NS, 0) == 50_000_000
 
     @pytest.mark.parametrize(
         ("drift_s", "interval_s", "found_s"), [(0.02, 30, 0.1), (0.245, 15, 1), (1, 30, 5), (0.9, 1, 0.5), (9, 30, 15)]

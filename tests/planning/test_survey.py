@@ -150,6 +150,8 @@ def test_settings_go_before_what_was_found():
     ("phase_s", "tolerance_s", "said"),
     [
         (0, 20, r"grid\.tolerance_s \(20\) should be less than half of the interval of the sample, 30 s"),
+        (0, 15, r"grid\.tolerance_s \(15\) should be less than half of the interval of the sample, 30 s"),
+        (30, 1, r"grid\.phase_s \(30\) should be less than the interval of the sample, 30 s"),
         (40, 1, r"grid\.phase_s \(40\) should be less than the interval of the sample, 30 s"),
     ],
 )
@@ -182,3 +184,4 @@ def test_channels_of_all_headers_the_latest_wins():
     old, new = survey(30, glonass={"R01": 1, "R02": -4}), survey(30, start_ns=5, glonass={"R01": -7})
     assert channels([new, old]) == channels([old, new]) == {"R01": -7, "R02": -4}
     assert channels([replace(old)]) == {"R01": 1, "R02": -4}
+    assert channels([new, survey(30, start_ns=None, glonass={"R01": 3})]) == {"R01": -7}, "without a date: the first"

@@ -15,7 +15,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.conditions import faults_of_conditional_writes
 from gnssice_batch.storage.folder import folder_at
 from gnssice_batch.storage.location import location
-from gnssice_batch.store.conditional_writes import PROOF
+from gnssice_batch.store.conditional_writes import PROOF, is_proven, remember
 from gnssice_batch.store.repository import open_repository
 from tests.job.test_at_a_distance import FILES, fill, settings
 from tests.job.test_proof import At
@@ -148,3 +148,13 @@ class TestWhoeverIsSlower:
         assert not faster
         assert "moved during the commit, trying again" in caplog.text
         assert "going on from the journal" not in caplog.text
+
+
+def test_a_proof_is_of_one_server_and_nothing_else_that_is_kept_is_one():
+    handle = icechunk.Repository.create(icechunk.in_memory_storage())
+    here, there = (location(f"s3://bucket/{host}", {"endpoint_url": f"http://{host}"}) for host in ("here", "there"))
+    assert not is_proven(handle, here)
+    handle.update_metadata({PROOF: "here"})
+    assert not is_proven(handle, here)
+    remember(handle, here)
+    assert (is_proven(handle, here), is_proven(handle, there)) == (True, False)

@@ -104,6 +104,24 @@ def test_code_in_a_fork_is_never_run(tmp_path):
             fork_of(_with_storage(local, pickle.dumps(Trap()), form))
 
 
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"type": "S3Storage", "credentials": "static"},
+        {"type": "S3Storage", "config": [{"s3_credential_type": "static"}]},
+        ["S3Storage", {"credentials": {"credentials": "static"}}],
+    ],
+)
+def test_a_fork_that_tells_of_keys_is_refused_without_any_server(tmp_path, storage):
+    local = written_fork(open_repository(str(tmp_path / "rinex")))
+    with pytest.raises(StoreError, match="it carries keys of its storage"):
+        fork_of(_with_storage(local, b"", lambda _: storage))
+    other = {"type": "S3Storage", "region": "static"}
+    with pytest.raises(StoreError) as refused:
+        fork_of(_with_storage(local, b"", lambda _: other))
+    assert "keys" not in str(refused.value)
+
+
 def _with_storage(content, pickled, form):
     """Put a storage with credentials from a function into a fork, as fields and as bare lists."""
     unpacker = msgpack.Unpacker(raw=False, strict_map_key=False)

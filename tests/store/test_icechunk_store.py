@@ -208,12 +208,21 @@ class TestTransactions:
         with pytest.raises(StoreError, match="can't be committed"), store.transaction() as txn:
             txn.commit("nothing")
 
+    def test_on_a_branch_that_is_gone_is_an_error_of_the_store(self, tmp_path):
+        url = str(tmp_path / "rinex")
+        handle = IcechunkStore.open_or_create(url).repository.handle
+        handle.create_branch("trial", handle.lookup_branch("main"))
+        store = IcechunkStore.open_or_create(url, branch="trial")
+        handle.delete_branch("trial")
+        with pytest.raises(StoreError), store.transaction():
+            pass
+
     def test_warns_in_a_store_that_run_has_made(self, tmp_path):
         chosen, _ = ingested(tmp_path)
         store = IcechunkStore.open_or_create(f"{chosen.store.url}/{chosen.site}/rinex")
         with pytest.warns(UserWarning, match="made by gnssice-batch run"), store.transaction():
             pass
-        assert "groups: " in repr(store)
+        assert f"(main, {store.session.snapshot_id}) groups: " in repr(store)
         group = repr(store).rpartition("groups: ")[2].rstrip(">").split(", ")[0]
         assert "SNR" in xr.open_zarr(store, group=group)
         assert not xr.open_zarr(store).data_vars

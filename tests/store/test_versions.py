@@ -2,11 +2,13 @@
 
 import pickle
 import re
+import threading
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 import zarr
+from filelock import FileLock
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.repository import STAGING, make_branch, open_repository, remove_branch
@@ -155,3 +157,16 @@ def test_a_tag_is_given_once_and_never_moves(tmp_path):
         tag_snapshot(repository, "v", one)
     assert "None" not in str(raised.value)
     assert tags(repository) == {}
+
+
+def test_a_tag_waits_for_who_holds_the_lock(tmp_path):
+    """A local repository loses what two processes commit at one moment."""
+    repository = open_repository(str(tmp_path / "site" / "rinex"))
+    snapshot = commit(repository, 1)
+    with FileLock(repository.lock.lock_file):
+        waiting = threading.Thread(target=tag_snapshot, args=(repository, "v1", snapshot))
+        waiting.start()
+        waiting.join(0.2)
+        assert tags(repository) == {}
+    waiting.join()
+    assert tags(repository) == {"v1": snapshot}

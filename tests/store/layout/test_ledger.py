@@ -153,6 +153,17 @@ def test_sums_of_rows_are_those_of_their_text(group):
     assert keys & FILE_COLUMNS.keys() <= {"marker", "receiver_type", "antenna_type"}
 
 
+@pytest.mark.parametrize(
+    ("reason", "damaged"), [("truncated", True), ("duplicate_content", False), ("a_later_reason", True)]
+)
+def test_a_row_is_damaged_by_what_the_reader_lost_and_by_what_a_later_one_says(group, reason, damaged):
+    append_files(group, [outcome("a", FULL, 9)], PROVENANCE, {})
+    row = json.loads(np.asarray(group["metadata/files"][0]).item())
+    partial = row | {"status": "partial", "skipped": {reason: 2}}
+    group["metadata/files"][0] = np.array(json.dumps(partial), np.dtypes.StringDType())
+    assert read_ledger(group).damaged == ({0} if damaged else set())
+
+
 def test_rows_that_are_no_json_are_named(group):
     append_files(group, [outcome("a", FULL, 9)], PROVENANCE, {})
     group["metadata/files"][0] = "{"

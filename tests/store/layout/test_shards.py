@@ -7,7 +7,7 @@ import zarr
 from zarr.core.buffer import cpu
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.store.layout.shards import encoded_rows
+from gnssice_batch.store.layout.shards import encoded_rows, inner_chunks, shard_of
 
 SHAPE, UNIT, CHUNK = (24, 10), (8, 6), (2, 3)
 GIVEN = np.arange(240, dtype="<i4").reshape(SHAPE)
@@ -65,3 +65,29 @@ def test_a_changed_cell_changes_its_inner_chunk_alone():
         (row, at) for row, chunks in enumerate(before) for at, chunk in enumerate(chunks) if chunk != after[row][at]
     ]
     assert [row for row, _ in different] == [2]
+
+
+@pytest.mark.parametrize("chunks", [[b"one", None, b"", b"four"], [None, b"x"], [b"one"], [None, None]])
+def test_inner_chunks_come_back_from_their_shard(chunks):
+    shard = shard_of(chunks)
+    assert (shard is None) == (set(chunks) == {None})
+    found = inner_chunks(shard, len(chunks), "rec/SNR")
+    assert [None if chunk is None else bytes(chunk) for chunk in found] == chunks
+
+
+def test_zarr_reads_a_shard_of_inner_chunks():
+    one = array(UNIT)
+    (key,) = [key for key in one.store_path.store._store_dict if key.endswith("c/0/0")]
+    found = inner_chunks(one.store_path.store._store_dict[key].to_bytes(), 8, "rec/SNR")
+    one.store_path.store._store_dict[key] = cpu.Buffer.from_bytes(shard_of(found))
+    np.testing.assert_array_equal(one[:], GIVEN)
+
+
+@pytest.mark.parametrize("at", [-1, -4, -5, -36])
+def test_an_index_whose_checksum_is_another_is_told(at):
+    spoiled = bytearray(shard_of([b"one", b"two"]))
+    spoiled[at] ^= 1
+    with pytest.raises(ValueError, match="index of a shard of rec/SNR is damaged"):
+        inner_chunks(bytes(spoiled), 2, "rec/SNR")
+    with pytest.raises(ValueError, match="is damaged"):
+        inner_chunks(bytes(spoiled[-35:]), 2, "rec/SNR")
