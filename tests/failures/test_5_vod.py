@@ -3,10 +3,13 @@
 import dataclasses
 import shutil
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+from distributed import KilledWorker
 
 from gnssice_batch.canopy import unit
+from gnssice_batch.cluster.executor import Finished, InProcess
 from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.job.run import run
 from gnssice_batch.job.vod import vod
@@ -168,3 +171,26 @@ class TestTheObservationsOfVodAreDamaged:
         repair(chosen, plan)
         vod(chosen)
         same(arrays(chosen), before)
+
+
+class TestAUnitOfVodKillsItsWorkers:
+    def test_it_is_set_aside_and_made_by_the_next_run(self, place, monkeypatch):
+        """Though the observations that it is made from are no news to that one."""
+        chosen, key = vod_settings(place), f"{ANALYSIS}.2025001T060000"
+        before, run_all = arrays(chosen), InProcess.run
+
+        def deadly(self, tasks):
+            for finished in run_all(self, tasks):
+                killed = KilledWorker(finished.key, SimpleNamespace(address="tcp://worker"), 3)
+                yield Finished(finished.key, error=killed) if finished.key == key else finished
+
+        with monkeypatch.context() as patch:
+            patch.setattr(InProcess, "run", deadly)
+            report = vod(chosen, everything=True)
+        assert report.set_aside == (key,)
+        assert vod_exit_code(report, 0.05, 0.5) == 1
+        assert (report.analyses[ANALYSIS].made, report.analyses[ANALYSIS].without_orbits) == (1, ())
+        told = vod(chosen).analyses[ANALYSIS]
+        assert (told.made, told.again, told.up_to_date) == (1, 1, 1)
+        same(arrays(chosen), before)
+        assert vod(chosen).snapshot is None
