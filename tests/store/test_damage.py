@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import icechunk
 import pytest
 
 from gnssice_batch import IcechunkStore, open_dataset, status, verify
@@ -12,6 +13,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.job.run import run
 from gnssice_batch.job.target import target_of
 from gnssice_batch.operate.status import existing_repository
+from gnssice_batch.store.damage import of_version
 from gnssice_batch.store.reading.contents import history
 from tests.support.published import GROUP, ingested
 from tests.support.runs import DAY_ONE_S, name, repository, rinex, settings, span_s, write
@@ -153,3 +155,10 @@ def test_one_that_is_closed_to_this_user(stored, damage):
     for said in refusals(stored[0]):
         assert "can't be read: Unable to open file" in said
         assert "Permission denied" in said
+
+
+@pytest.mark.parametrize("error", [icechunk.IcechunkError("no such branch"), RuntimeError("no loop is running")])
+def test_what_says_nothing_of_damage_is_left_as_it_is(error):
+    with pytest.raises(type(error)) as raised, of_version("url", "SNAPSHOT"):
+        raise error
+    assert raised.value is error

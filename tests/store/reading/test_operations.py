@@ -46,6 +46,7 @@ OPERATIONS = {
     "coarsen and trim": lambda ds: ds.coarsen(epoch=7, boundary="trim", side="right", coord_func="max").max(),
     "coarsen and trim at the end": lambda ds: ds.coarsen(epoch=7, boundary="trim", coord_func="min").mean(),
     "coarsen and pad": lambda ds: ds.coarsen(epoch=7, boundary="pad").mean(),
+    "coarsen and pad without a rest": lambda ds: ds.coarsen(epoch=12, boundary="pad").mean(),
     "coarsen and pad in front": lambda ds: ds.coarsen(epoch=7, boundary="pad", side="right").mean(),
     "coarsen along sid": lambda ds: ds.SNR.drop_vars(["sid", "sv", "system", "band", "code"]).coarsen(sid=3).sum(),
     "rolling": lambda ds: ds.SNR.rolling(epoch=9, center=True, min_periods=3).mean(),
