@@ -1,5 +1,6 @@
 """The commands that the pods of a cluster run: ``worker``, ``job``."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -16,7 +17,16 @@ from gnssice_batch.cli.commands import (
 )
 from gnssice_batch.cli.groups import PODS
 from gnssice_batch.cli.settings_file import load_settings
+from gnssice_batch.cli.vod import made
 from gnssice_batch.errors import ConfigError
+
+
+class Command(StrEnum):
+    """What the leader of an Indexed Job does."""
+
+    RUN = "run"
+    VOD = "vod"
+
 
 SchedulerOption = Annotated[
     str, typer.Option("--scheduler", metavar="ADDRESS", help="The scheduler, e.g. tcp://run-0.service:8786.")
@@ -39,6 +49,7 @@ GraceOption = Annotated[
         help="After SIGTERM, to finish tasks or hand them back; less than the pod has.",
     ),
 ]
+CommandOption = Annotated[Command, typer.Option(help="What index 0 does: run, or vod.")]
 _PATIENCE_S, _GRACE_S = 3600.0, 30.0
 
 
@@ -85,13 +96,14 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter per option
     tag: TagOption = None,
     termination_log: TerminationOption = None,
     *,
+    command: CommandOption = Command.RUN,
     threads: ThreadsOption = None,
     memory_limit: MemoryOption = None,
     name: NameOption = None,
     patience: PatienceOption = _PATIENCE_S,
     grace: GraceOption = _GRACE_S,
 ) -> None:
-    """Be a pod of an Indexed Job: index 0 does what run does, any other what worker does.
+    """Be a pod of an Indexed Job: index 0 does what run does, or vod, any other what worker does.
 
     The index is in JOB_COMPLETION_INDEX, which Kubernetes sets; without one it is 0. The settings need cluster.kind:
     indexed. Threads and memory of a worker are those of the settings, where the options do not say otherwise.
@@ -106,7 +118,11 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter per option
         message = f"cluster.kind should be indexed in the pods of an Indexed Job, and is {chosen.kind}"
         raise ConfigError(message)
     if this_pod().index == 0:
-        run(config_file, overrides, report_to, branch, tag, termination_log)
+        chosen_run = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
+        if command is Command.VOD:
+            made(config_file, [*(overrides or ()), *chosen_run], report_to, termination_log)
+        else:
+            run(config_file, overrides, report_to, branch, tag, termination_log)
         return
     log.configure(settings.log.level, settings.log.format)
     memory_bytes = _size(memory_limit) or chosen.memory_limit

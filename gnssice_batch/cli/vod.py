@@ -1,5 +1,7 @@
 """The ``vod`` command, with its status."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,27 +62,47 @@ def make(  # noqa: PLR0913, PLR0917 - one parameter per option
     start it again with the same options: it resumes where it stopped. --json is --report -. Exit codes are those of
     run.
     """
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
+        made(
+            config_file,
+            [*(overrides or ()), *chosen],
+            STDOUT if as_json else report_to,
+            termination_log,
+            analyses=analysis or (),
+            full=full,
+            dry_run=dry_run,
+        )
+
+
+def made(  # noqa: PLR0913 - one parameter per option
+    config_file: Path | None,
+    overrides: list[str],
+    report_to: str | None,
+    termination_log: Path | None,
+    *,
+    analyses: Sequence[str] = (),
+    full: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Do a vod run with these settings, or only show what it would make; ends the command."""
     from rich.console import Console
 
     from gnssice_batch import api
     from gnssice_batch.cli.progress import run_display
     from gnssice_batch.cli.vod_tables import show_vod_plan, show_vod_report
 
-    chosen = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
-    settings = load_settings(config_file, [*(overrides or ()), *chosen])
-    report_to = STDOUT if as_json else report_to
+    settings = load_settings(config_file, overrides)
     check_writable("--report", report_to)
     check_writable(termination.OPTION, termination_log)
     if dry_run:
-        found = api.plan_vod(settings, analyses=analysis or (), full=full)
+        found = api.plan_vod(settings, analyses=analyses, full=full)
         show_vod_plan(Console(stderr=report_to == STDOUT), found)
         if report_to:
             write_json(found.as_json(), report_to)
         return
     with run_display(settings.log) as progress:
-        report = api.run_vod(settings, progress, analyses=analysis or (), full=full)
+        report = api.run_vod(settings, progress, analyses=analyses, full=full)
     show_vod_report(Console(stderr=report_to == STDOUT), report)
     if report_to:
         write_json(report.as_json(), report_to)

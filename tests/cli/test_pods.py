@@ -54,13 +54,14 @@ def test_job_needs_a_cluster_of_its_kind(call, settings, monkeypatch, index):
     assert "cluster.kind should be indexed in the pods of an Indexed Job, and is inline" in err
 
 
+@pytest.mark.parametrize("command", ["run", "vod"])
 @pytest.mark.parametrize("index", [None, "0"])
-def test_the_first_index_runs(call, settings, monkeypatch, index, employed):
+def test_the_first_index_runs(call, settings, monkeypatch, index, employed, command):
     monkeypatch.delenv("JOB_COMPLETION_INDEX", raising=False)
     if index is not None:
         monkeypatch.setenv("JOB_COMPLETION_INDEX", index)
     path = settings(kind="indexed", ready_timeout_s=0.1, scheduler_port=8799, dashboard_port=None)
-    code, err = call("job", "-c", path, *ADDRESS)
+    code, err = call("job", "-c", path, *ADDRESS, "--command", command)
     assert code == 7
     assert "no worker has come to the scheduler of this process in 0.1 s" in err
     assert employed == []

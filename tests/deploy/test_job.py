@@ -21,6 +21,15 @@ def test_a_mode_has_the_objects_that_it_needs_and_no_other(mode):
     assert kinds(render(MODES[mode])) == sorted(WITH_LEAST[mode])
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("command", ["run", "vod"])
+def test_the_job_does_what_it_is_told(mode, command):
+    pod = job_spec(render({**MODES[mode], "job": {"command": command}}))["template"]["spec"]
+    arguments = container(pod)["args"]
+    assert arguments[0] == ("job" if mode == "indexed" else command)
+    assert ("--command=vod" in arguments) == (mode == "indexed" and command == "vod")
+
+
 class TestIndexed:
     def test_index_0_leads_and_ends_the_job(self):
         spec = job_spec(render({"workers": {"count": 5}}))

@@ -56,12 +56,15 @@ template:
 {{- define "gnssice-batch.args" -}}
 {{- if eq .Values.cluster.mode "indexed" }}
 - job
+{{- if ne .Values.job.command "run" }}
+- --command={{ .Values.job.command }}
+{{- end }}
 - --config=/etc/gnssice-batch/settings.yaml
 - --scheduler=tcp://$(JOB_NAME)-0.{{ include "gnssice-batch.fullname" . }}:8786
 - --patience={{ .Values.workers.patienceSeconds }}
 - --grace={{ sub .Values.pod.terminationGracePeriodSeconds 15 }}
 {{- else }}
-- run
+- {{ .Values.job.command }}
 - --config=/etc/gnssice-batch/settings.yaml
 {{- end }}
 {{- end -}}
