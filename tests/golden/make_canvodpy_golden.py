@@ -1,96 +1,67 @@
-"""Let canvodpy 1.0 compute angles and VOD of an hour of the real pair of Rosalia, and keep some as a golden file.
+"""Let canvodpy 1.0 compute angles and VOD of a day of the real pair of Rosalia, and keep some as a golden file.
 
-Run it from the root of the repository with a Python that has gnssvod 2026.2, pymap3d, pydantic and structlog:
-`PYTHON tests/golden/make_canvodpy_golden.py ../shared/data WHEELS`, the last being a folder into which the wheels of
-canvod-auxiliary, canvod-utils and canvod-vod 1.0.0 are unpacked. Those want Python 3.14, so their modules are loaded
-one by one, with annotations that are not evaluated. Its interpolator of SP3, its coordinates, its calculator are used;
-its velocities are two lines, copied; SP3 and strengths are read by gnssvod.
+Run it from the root of the repository with a Python that has canvodpy (`make canvodpy` makes one), after
+`rosalia_day.py`: `.servers/canvodpy/python tests/golden/make_canvodpy_golden.py FOLDER`. FOLDER has to be one that this
+Python sees. Everything is canvodpy's: its readers of RINEX and SP3, its interpolation of a day, its coordinates, its
+calculator, called in the order of its provider of ephemerides, which itself would download them. Like that provider
+for a day whose neighbours it has not, it has velocities at the ends of the day from one side only.
 """
 
-import __future__
-
-import gzip
-import json
 import sys
-import tempfile
-import types
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from gnssvod.io.readFile import read_sp3File
+import xarray as xr
+from canvod.auxiliary import ECEFPosition, Sp3File, compute_spherical_coordinates, map_aux_sv_to_sid
+from canvod.auxiliary.interpolation import aux_epoch_grid, interpolate_aux_day
+from canvod.auxiliary.position.spherical_coords import add_spherical_coords_to_dataset
+from canvod.readers.rinex.v3_04 import Rnxv3Obs
+from canvod.vod import TauOmegaZerothOrder
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from make_gnssvod_golden import CANOPY, GPS_EPOCH, HERE, POSITION_M, REFERENCE, SP3, SYSTEMS, strengths
+from rosalia_day import CANOPY, KEPT, MIDNIGHT, REFERENCE, kept_of, observations, orbits, write
+
+INTERVAL_S = 5.0
 
 
-def load(wheels, name):
-    """Load a module of canvodpy from its file."""
-    path = wheels.joinpath(*name.split("."))
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    module = types.ModuleType(name)
-    sys.modules[name] = module
-    flags = __future__.annotations.compiler_flag
-    exec(compile(path.read_text(), str(path), "exec", flags=flags), module.__dict__)
-    return module
+def strengths(folder, stem):
+    """Return the SNR of a receiver at the kept epochs, by signal."""
+    parts = []
+    for path in observations(folder, stem):
+        part = Rnxv3Obs(fpath=path).to_ds(keep_data_vars=["SNR"], write_global_attrs=True)
+        parts.append(part.isel(epoch=kept_of(part.epoch.values)))
+    found = xr.concat(parts, "epoch", combine_attrs="override", join="exact", coords="minimal", compat="override")
+    return found.dropna("sid", how="all", subset=["SNR"])
 
 
-def loaded(wheels):
-    """Return the modules of interpolation, coordinates, calculation."""
-    for package in ("canvod", "canvod.utils", "canvod.auxiliary", "canvod.auxiliary.position", "canvod.vod"):
-        sys.modules[package] = types.ModuleType(package)
-        sys.modules[package].__path__ = []
-    tools = load(wheels, "canvod.utils.tools.deprecation")
-    sys.modules["canvod.utils.tools"] = tools
-    load(wheels, "canvod.auxiliary.position.position")
-    names = ("auxiliary.interpolation.interpolator", "auxiliary.position.spherical_coords", "vod.calculator")
-    return [load(wheels, f"canvod.{name}") for name in names]
+def positions(folder):
+    """Return the positions of the satellites at the kept epochs, by signal."""
+    day = Sp3File.from_file(orbits(folder)).read_file()
+    between = interpolate_aux_day(day, None, aux_epoch_grid(MIDNIGHT, INTERVAL_S))
+    return map_aux_sv_to_sid(between.sel(epoch=KEPT, method="nearest"))
 
 
-def orbits(data, folder):
-    """Return positions and velocities of the day by epoch and satellite."""
-    path = folder / "orbits.sp3"
-    path.write_bytes(gzip.decompress((data / SP3).read_bytes()))
-    table = read_sp3File(str(path))[["X", "Y", "Z"]].astype(float) * 1000
-    table = table[table.index.get_level_values("SV").str[0].isin(SYSTEMS)]
-    found = table.to_xarray().rename(Epoch="epoch", SV="sv")
-    seconds = (found.epoch.values - found.epoch.values[0]) / np.timedelta64(1, "s")
-    speeds = {f"V{axis.lower()}": np.gradient(found[axis].values, seconds, axis=0, edge_order=1) for axis in "XYZ"}
-    return found.assign({name: (("epoch", "sv"), values) for name, values in speeds.items()})
+def augmented(canopy, between):
+    """Return the canopy's signals that have orbits, with their angles."""
+    sids = sorted({*canopy.sid.values} & {*between.sid.values})
+    canopy, between = canopy.sel(sid=sids), between.sel(sid=sids, epoch=canopy.epoch)
+    seen = [between[axis].values for axis in "XYZ"]
+    distance, theta, phi = compute_spherical_coordinates(*seen, ECEFPosition.from_ds_metadata(canopy))
+    return add_spherical_coords_to_dataset(canopy, distance, theta, phi)
 
 
-def main(data, wheels):
-    interpolator, coordinates, calculator = loaded(wheels)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        pair = [
-            strengths(data, stem, folder).astype(float).to_xarray().rename(Epoch="epoch", SV="sid")
-            for stem in (CANOPY, REFERENCE)
-        ]
-        known = orbits(data, folder)
-    canopy, sky = (strength.to_dataset(name="SNR") for strength in pair)
-    config = interpolator.Sp3Config(use_velocities=True, fallback_method="linear")
-    between = interpolator.Sp3InterpolationStrategy(config=config).interpolate(known, canopy.epoch.values)
-    between = between.rename(sv="sid").reindex(sid=canopy.sid)
-    receiver = coordinates.ECEFPosition(x=POSITION_M[0], y=POSITION_M[1], z=POSITION_M[2])
-    _, theta, phi = coordinates.compute_spherical_coordinates(*(between[axis].values for axis in "XYZ"), receiver)
-    canopy = canopy.assign(theta=(("epoch", "sid"), theta), phi=(("epoch", "sid"), phi))
-    table = calculator.TauOmegaZerothOrder.from_datasets(canopy, sky)[["VOD", "theta", "phi"]].to_dataframe().dropna()
+def main(folder):
+    canopy = augmented(strengths(folder, CANOPY), positions(folder))
+    made = TauOmegaZerothOrder.from_datasets(canopy, strengths(folder, REFERENCE))
     rows = []
-    for (epoch, sv), (depth, zenith, azimuth) in table.iterrows():
-        if epoch.minute % 5 == 2 and epoch.second == 35:
-            rows.append(
-                [
-                    sv,
-                    int((pd.Timestamp(epoch) - GPS_EPOCH).total_seconds()),
-                    depth,
-                    float(np.degrees(zenith)),
-                    float(np.degrees(azimuth)),
-                ]
-            )
-    golden = {"canvod-vod": "1.0.0", "values": sorted(rows)}
-    (HERE / "rosalia.canvodpy.json").write_text(json.dumps(golden).replace("], [", "],\n["))
+    for epoch, sid in np.argwhere(made.VOD.notnull().values):
+        cell = made.isel(epoch=epoch, sid=sid)
+        satellite, signal = cell.sid.item().split("|", 1)
+        angles = (float(np.degrees(cell[name])) for name in ("theta", "phi"))
+        rows.append((cell.epoch.values, satellite, signal, cell.VOD.item(), *angles))
+    write("canvodpy", version("canvodpy"), rows)
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(Path(sys.argv[1]))
