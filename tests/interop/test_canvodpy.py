@@ -9,16 +9,20 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from gnssice_batch import config
+from gnssice_batch import config, open_dataset
 from gnssice_batch.job.run import run
 from gnssice_batch.job.vod import vod
-from gnssice_batch.simulate import SimulationPlan, network, simulate
+from gnssice_batch.orbits import NODE_SPACING_NS, angles, nodes, read_nav, smooth
+from gnssice_batch.simulate import SimulationPlan, network, simulate, write_navigation
+from gnssice_batch.vod import vod as depth_of
 from tests.support import canopies
 
 CHECKS = Path(__file__).parent / "canvodpy" / "checks.py"
 MADE = Path(__file__).parents[2] / ".servers" / "canvodpy" / "python"
+GPS_EPOCH = np.datetime64("1980-01-06", "ns")
 VALUES = {"SNR", "Pseudorange", "Phase", "Doppler", "LLI", "SSI"}
 
 pytestmark = pytest.mark.long
@@ -61,17 +65,54 @@ def check_taken(found, receivers, files):
     assert {name for name, cells in found["cells"].items() if cells["different"]} == set()
 
 
-def test_a_simulated_site(canvodpy, tmp_path):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Return an hour of a simulated archive, with its orbits, and the URL of the store made from it."""
+    folder = tmp_path_factory.mktemp("site")
+    plan = SimulationPlan(network(2, optical_depth=0.8), days=1 / 24, outage_fraction=0.0, packing="rnx")
+    simulate(folder / "archive", plan)
+    url = ingested(folder, **{"archive.url": folder / "archive"})
+    return folder / "archive", url, write_navigation(folder / "sky", plan)
+
+
+def test_a_simulated_site(canvodpy, site):
     """Every value of the file is in both."""
-    plan = SimulationPlan(network(2), days=1 / 24, outage_fraction=0.0, packing="rnx")
-    simulate(tmp_path / "archive", plan)
-    url = ingested(tmp_path, **{"archive.url": tmp_path / "archive"})
-    file = min(path for path in (tmp_path / "archive" / "canopy_01").rglob("*.rnx") if "_MO" in path.name)
+    archive, url, _ = site
+    file = min(path for path in (archive / "canopy_01").rglob("*.rnx") if "_MO" in path.name)
     found = checked(canvodpy, url, "canopy_01", file)
     check_taken(found, ["canopy_01", "reference_01"], 4)
     for cells in found["cells"].values():
         assert cells["both"]
         assert cells["alone"] == [0, 0]
+
+
+def seen_from(group, navigation):
+    """Return theta and phi, (epoch, sid) rad, of the signals of a group."""
+    sids = [sid.split("|")[0] for sid in group.sid.values.tolist()]
+    satellites = sorted(set(sids))
+    times_ns = (group.epoch.values.astype("datetime64[ns]") - GPS_EPOCH).astype(np.int64)
+    around = np.arange(times_ns[0] - 10 * NODE_SPACING_NS, times_ns[-1] + 11 * NODE_SPACING_NS, NODE_SPACING_NS)
+    orbits = smooth(nodes(read_nav(navigation.read_bytes()), satellites, around), times_ns)
+    column = [satellites.index(sv) for sv in sids]
+    return [each[:, column] for each in angles(orbits, tuple(group.attrs["approx_position_xyz"]))]
+
+
+def test_vod_is_that_of_its_calculator(canvodpy, site, tmp_path):
+    """canvodpy reads two groups, takes angles of ours, makes VOD; the same cells are missing, the others are equal."""
+    _, url, (navigation,) = site
+    canopy, reference = (open_dataset(str(url), name).load() for name in ("canopy_01", "reference_01"))
+    sids = sorted({*canopy.sid.values} & {*reference.sid.values})
+    canopy, reference = canopy.sel(sid=sids), reference.sel(sid=sids, epoch=canopy.epoch)
+    theta, phi = seen_from(canopy, navigation)
+    np.savez(tmp_path / "angles.npz", epoch=canopy.epoch.values, sid=np.array(sids, str), theta=theta, phi=phi)
+    found = checked(canvodpy, "--depth", url, "canopy_01", "reference_01", tmp_path)
+    theirs = np.load(tmp_path / "depth.npz")
+    assert theirs["sid"].tolist() == sids
+    assert np.array_equal(theirs["epoch"], canopy.epoch.values)
+    ours = depth_of(canopy.SNR.values, reference.SNR.values, theta)
+    assert found["values"] == np.isfinite(ours).sum() > 10_000
+    assert np.array_equal(np.isfinite(ours), np.isfinite(theirs["depth"]))
+    assert np.nanmax(np.abs(ours - theirs["depth"])) <= 1e-6
 
 
 def test_the_canopy_of_rosalia(canvodpy, shared_data, tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 from canvod.readers.base import DatasetStructureValidator, validate_dataset, validate_vod_dataset
 from canvod.readers.rinex.v3_04 import Rnxv3Obs
 from canvod.store.store import open_gnss_store, open_vod_store
+from canvod.vod import TauOmegaZerothOrder
 
 VARIABLES = ["SNR", "Pseudorange", "Phase", "Doppler", "LLI", "SSI"]
 MISSING = -1
@@ -73,7 +74,22 @@ def vod(url, group):
     }
 
 
+def depth(url, canopy, reference, folder):
+    """Let canvodpy's calculator make VOD of two groups as its store reads them; angles come with their epochs, sids."""
+    store = open_gnss_store(url)
+    pair = [store.read_group(receiver).load() for receiver in (canopy, reference)]
+    given = np.load(Path(folder) / "angles.npz")
+    seen = pair[0].sel(epoch=given["epoch"], sid=given["sid"].tolist())
+    seen = seen.assign({name: (("epoch", "sid"), given[name]) for name in ("theta", "phi")})
+    made = TauOmegaZerothOrder.from_datasets(seen, pair[1]).transpose("epoch", "sid")
+    sids = np.array(made.sid.values.tolist())
+    np.savez(Path(folder) / "depth.npz", epoch=made.epoch.values, sid=sids, depth=made.VOD.values)
+    return {"values": int(made.VOD.notnull().sum())}
+
+
+CHECKS = {"--vod": vod, "--depth": depth}
+
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    found = vod(*arguments[1:]) if arguments[0] == "--vod" else gnss(*arguments)
+    first, *rest = sys.argv[1:]
+    found = CHECKS[first](*rest) if first in CHECKS else gnss(first, *rest)
     sys.stdout.write(json.dumps(found))
