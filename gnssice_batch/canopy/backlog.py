@@ -35,6 +35,8 @@ class Wanted:
     orbits: tuple[SourceFile, ...]
     """Files that reach it."""
     orbits_digest: str
+    least_values: int = 0
+    """Cells with VOD that it has already, where only its orbit files are others than they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Backlog:
     """Units that are made already."""
     everything: str = ""
     """Why all units are made again, in a sentence; empty where they are not."""
+    sound: frozenset[int] = frozenset()
+    """Starts of the units that are wanted only because their orbit files are others than they were."""
 
 
 def backlog_of(
@@ -75,30 +79,37 @@ def backlog_of(
     """
     there = _with_both(pair, observed.stored)
     made = dict(group.ledger.units) if group else {}
-    changed = _changed(pair, group, observed)
+    changed = _changed(pair, group, observed, orbits.source)
     again = changed.everything if group else ""
     if everything and group:
         again = "it was asked for"
     candidates = sorted(there | {start for start, unit in made.items() if unit.epochs})
     told = changed_starts(pair, changed) | (group.waiting if group else frozenset())
     wanted: list[Wanted] = []
+    sound: list[int] = []
     for start_ns in candidates:
         files = orbits.reaching(start_ns, start_ns + pair.canopy.grid.unit_ns)
         its = digest(files)
-        if again or start_ns in told or start_ns not in made or made[start_ns].orbits_digest != its:
+        if again or start_ns in told or start_ns not in made:
             wanted.append(Wanted(start_ns, files, its))
+        elif made[start_ns].orbits_digest != its:
+            wanted.append(Wanted(start_ns, files, its, made[start_ns].values))
+            sound.append(start_ns)
     waiting = frozenset(one.start_ns for one in wanted if not one.orbits and one.start_ns in there)
     if again:
         _log.warning("all units are made again: %s", again, extra={"receiver": pair.analysis.name})
     units = tuple(one for one in wanted if one.start_ns not in waiting)
-    return Backlog(units, waiting, len(candidates) - len(wanted), again)
+    return Backlog(units, waiting, len(candidates) - len(wanted), again, frozenset(sound))
 
 
-def _changed(pair: Pair, group: VodGroup | None, observed: Observed) -> Changed:
+def _changed(pair: Pair, group: VodGroup | None, observed: Observed, source: str) -> Changed:
     if group is None or not group.rinex_snapshot:
         return Changed({}, "")
     if group.position_m != pair.position_m:
         return Changed({}, f"the position was {group.position_m} and is {pair.position_m}")
+    told = group.template.attributes.get("orbits", source)
+    if told != source:
+        return Changed({}, f"the orbits were {told} and are {source}")
     now = {one.receiver: one for one in (pair.canopy, pair.reference)}
     return changed_since(observed.repository, group.rinex_snapshot, observed.snapshot, tuple(now), now)
 

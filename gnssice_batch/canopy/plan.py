@@ -21,6 +21,7 @@ from gnssice_batch.store.reading.vod_groups import VodGroup
 
 _POSITIONS_BYTES: Final = 64 << 20
 """Of a few satellites over a unit, and what orbit files tell."""
+_ROLES: Final = ("canopy", "reference")
 
 type Numbers = Mapping[tuple[str, str], int]
 """By path and etag of an orbit file its row of ``metadata/orbits``."""
@@ -80,8 +81,10 @@ def plan_of(
     Raises
     ------
     PlanError
-        When the canopy's group was made anew with another grid since.
+        When the analysis was made of other receivers, or the canopy's group was made anew with another grid since.
     """
+    if current:
+        _refuse_other_receivers(pair, current.template)
     template = grown(current.template, pair.canopy) if current else new_template(pair, settings)
     files = {file: None for wanted in backlog.units for file in wanted.orbits}
     ledger = current.ledger if current else VodLedger()
@@ -102,6 +105,7 @@ def plan_of(
             tuple(numbers[file.uri, file.etag] for file in wanted.orbits),
             wanted.orbits_digest,
             ledger.rows,
+            wanted.least_values,
         )
         for wanted in backlog.units
     )
@@ -173,6 +177,18 @@ def _memory_bytes(plan: VodPlan) -> int:
 def _axis(stored: SignalAxis, canopy: SignalAxis) -> SignalAxis:
     known = set(stored.sids)
     return signal_axis((*stored.sids, *(sid for sid in canopy.sids if sid not in known)))
+
+
+def _refuse_other_receivers(pair: Pair, stored: GroupTemplate) -> None:
+    """Refuse to mix what two pairs tell: which units are of which could not be told any more."""
+    wanted = (pair.analysis.canopy, pair.analysis.reference)
+    made = tuple(str(stored.attributes.get(role, name)) for role, name in zip(_ROLES, wanted, strict=True))
+    if made != wanted:
+        msg = (
+            f"{stored.receiver}: it was made of {' over '.join(made)}, vod.analyses.{pair.analysis.name} says"
+            f" {' over '.join(wanted)}: give the new pair another name in vod.analyses"
+        )
+        raise PlanError([msg])
 
 
 def _unit(grid: Grid, start_ns: int) -> int:

@@ -56,7 +56,8 @@ def make_unit(assignment: VodAssignment, fork: bytes, context: VodContext) -> Pa
     Returns
     -------
     PartitionOutcome
-        With a fork, unless no orbit is known for any satellite that both receivers have: then nothing is written.
+        With a fork, unless no orbit is known for any satellite that both receivers have, or the orbit files that there
+        are now tell less than those that the unit was made with: then nothing is written.
 
     Raises
     ------
@@ -68,7 +69,8 @@ def make_unit(assignment: VodAssignment, fork: bytes, context: VodContext) -> Pa
     began, key = time.monotonic(), assignment.partition.key
     with scope(partition=key):
         found = compute(assignment, context)
-        content = _written(assignment, fork, found) if found.cells else None
+        enough = found.made.values >= assignment.least_values
+        content = _written(assignment, fork, found) if found.cells and enough else None
     outcome = PartitionOutcome(
         key,
         content,

@@ -132,7 +132,7 @@ def _group_change(units: VodUnits, plan: VodPlan) -> VodGroupChange:
         orbits=_new_orbits(units, plan, rows),
         units=made,
         rinex_snapshot=units.found.observed.snapshot,
-        waiting=sorted(_waiting(units, plan)),
+        waiting=sorted(_waiting(units, plan) - plan.backlog.sound),
         attributes={
             "orbits": units.found.orbits.source,
             POSITION: list(plan.pair.position_m),
@@ -172,7 +172,7 @@ def _analysis(units: VodUnits, plan: VodPlan) -> AnalysisReport:
     for one in made:
         for system, count in one.without_orbits.items():
             lost[system] = lost.get(system, 0) + count
-    without = [start_ns for start_ns in change.waiting if plan.key(start_ns) not in units.killed]
+    without = [start_ns for start_ns in sorted(_waiting(units, plan)) if plan.key(start_ns) not in units.killed]
     return replace(
         _planned_report(plan),
         made=len(change.units),

@@ -138,7 +138,7 @@ class VodUnits:
         self.work.done[outcome.key] = replace(done, outcome=replace(outcome, document=b""))
         self.made[outcome.key] = made_of(outcome)
         if not outcome.written_units:
-            _log.warning("no orbits are known: the unit is left as it is", extra={"partition": outcome.key})
+            _log.warning("orbits are missing: the unit is left as it is", extra={"partition": outcome.key})
 
     def _recomputed(self, chosen: list[Done], execution: Execution) -> Iterator[Recomputed]:
         assignments, context = self.assignments, self.found.context

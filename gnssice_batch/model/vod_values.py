@@ -28,6 +28,8 @@ class MadeUnit:
     """Of the orbit files that reach it."""
     epochs: int
     """Of it that hold anything."""
+    values: int = 0
+    """Cells with VOD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class VodAssignment:
     orbits_digest: str
     known_rows: int = 0
     """Rows of ``metadata/orbits`` that there are: of these files nothing needs to be told again."""
+    least_values: int = 0
+    """Cells with VOD that the unit has from the same observations: with fewer it is left as it is."""
 
     @property
     def files(self) -> tuple[SourceFile, ...]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+import zarr
 from distributed import KilledWorker
 
 from gnssice_batch.canopy import unit
@@ -15,6 +16,7 @@ from gnssice_batch.job.run import run
 from gnssice_batch.job.vod import vod
 from gnssice_batch.job.vod_report import vod_exit_code
 from gnssice_batch.operate.repair import Wanted, plan_repair, repair
+from gnssice_batch.simulate import write_navigation
 from tests.failures.launcher import VOD_PHASES
 from tests.failures.vod_course import VodDeath, VodField
 from tests.support import canopies
@@ -38,6 +40,13 @@ def place(half_a_day, tmp_path):
     """A copy of it."""
     canopies.copied(half_a_day, tmp_path / "copy")
     return tmp_path / "copy"
+
+
+def told_of(chosen, receiver, **attributes):
+    """Publish observations whose first header said something else."""
+    session = canopies.repository(chosen, "rinex").handle.writable_session("main")
+    zarr.open_group(session.store, path=receiver, mode="r+").attrs.update(attributes)
+    session.commit("another header")
 
 
 @pytest.mark.processes
@@ -78,6 +87,37 @@ class TestOrbitsAreMissing:
         assert (told.snapshot, len(told.analyses[ANALYSIS].without_orbits)) == (None, 2)
         same(arrays(chosen), before)
 
+    def test_what_fewer_files_would_lose_is_kept(self, place):
+        """Navigation files are tidied away, and one that is left knows fewer satellites."""
+        (whole,) = (path for path in (place / "orbits").rglob("*") if path.is_file())
+        write_navigation(place / "orbits/less", canopies.plan(0.5, systems="G"))
+        chosen = vod_settings(place)
+        vod(chosen)
+        before = arrays(chosen)
+        kept = shutil.move(whole, place / whole.name)
+        for _ in range(2):
+            told = vod(chosen)
+            assert (told.snapshot, len(told.analyses[ANALYSIS].without_orbits)) == (None, 2)
+        assert vod_exit_code(told, 0.05, 0.5) == 1
+        same(arrays(chosen), before)
+        shutil.move(kept, whole)
+        assert vod(chosen).analyses[ANALYSIS].up_to_date == 2
+
+
+class TestTheOrbitsAreOfAnotherSource:
+    def test_everything_is_made_again_once_there_are_some(self, place):
+        chosen = vod_settings(place, vod={"orbits": {"url": str(place / "orbits"), "source": "sp3"}})
+        told = vod(chosen).analyses[ANALYSIS]
+        assert told.everything == "the orbits were broadcast and are sp3"
+        assert len(told.without_orbits) == 2
+
+
+class TestAnAnalysisIsGivenAnotherPair:
+    def test_it_wants_another_name(self, place):
+        swapped = {ANALYSIS: {"canopy": "reference_01", "reference": "canopy_01"}}
+        with pytest.raises(PlanError, match=r"was made of canopy_01 over reference_01.* another name"):
+            vod(vod_settings(place, vod={"analyses": swapped}))
+
 
 class TestAnOrbitFileIsDamaged:
     def test_the_others_tell_the_orbits(self, place):
@@ -107,6 +147,26 @@ class TestNoPositionIsTold:
         run(chosen)
         with pytest.raises(PlanError, match=r"canopy_01: .* no position, .* set vod\.position"):
             vod(chosen)
+
+    def test_a_position_that_is_none_on_earth_is_none(self, place):
+        chosen = vod_settings(place)
+        told_of(chosen, "canopy_01", approx_position_xyz=[48.2, 16.4, 200.0])
+        with pytest.raises(PlanError, match=r"canopy_01: .* no position on Earth, .* set vod\.position"):
+            vod(chosen)
+
+
+class TestStrengthsAreNotInDecibels:
+    @pytest.mark.parametrize("receiver", ["canopy_01", "reference_01"])
+    def test_the_receiver_and_its_unit_are_named(self, place, receiver):
+        chosen = vod_settings(place)
+        told_of(chosen, receiver, signal_strength_unit="AMPLITUDE")
+        with pytest.raises(PlanError, match=f"{receiver}: .* strengths in 'AMPLITUDE'"):
+            vod(chosen)
+
+    def test_decibels_may_be_written_in_any_way(self, place):
+        chosen = vod_settings(place)
+        told_of(chosen, "canopy_01", signal_strength_unit="dB-Hz")
+        assert vod(chosen).analyses[ANALYSIS].up_to_date == 2
 
 
 class TestGridsOfAPairDiffer:

@@ -107,7 +107,9 @@ def read_vod_ledger(group: zarr.Group) -> VodLedger:
     try:
         told = [json.loads(text or "{}") for text in attributes]
         made = {
-            int(one["unit_start_ns"]): MadeUnit(str(one.get("orbits_digest", "")), int(count))
+            int(one["unit_start_ns"]): MadeUnit(
+                str(one.get("orbits_digest", "")), int(count), int(one.get("values", 0))
+            )
             for one, count in zip(told, epochs, strict=True)
             if "unit_start_ns" in one
         }
