@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import zarr
 
 from gnssice_batch.job.run import run
 from gnssice_batch.job.vod import vod
@@ -63,6 +64,22 @@ def test_an_earlier_begin_moves_what_is_made_and_makes_the_units_of_its_files(gr
     told = grown[2].analyses[ANALYSIS]
     assert told.everything == ""
     assert (told.made, told.again, told.up_to_date) == (3, 1, 1)
+
+
+def test_cells_that_a_repair_changes_after_an_earlier_begin_are_made_again(tmp_path):
+    """The ledger says nothing of a repair: the record of the version that it made does."""
+    chosen = added(tmp_path, date(2025, 1, 2))
+    vod(chosen)
+    added(tmp_path, date(2025, 1, 1))
+    session = rinex_of(chosen).handle.writable_session("main")
+    strength = zarr.open_group(session.store, path="canopy_01", mode="r+")["SNR"]
+    unit = strength.shards[0]
+    strength[-unit:] = strength[-unit:] - 10
+    session.commit("what a repair does")
+    vod(chosen)
+    after = labelled(chosen)
+    vod(chosen, everything=True)
+    same(labelled(chosen), after)
 
 
 def test_an_earlier_begin_with_better_files_makes_everything_again_and_says_so(tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import icechunk
 import zarr
@@ -65,9 +66,9 @@ def changed_since(
     for receiver in earlier:
         if f"/{receiver}/{SNR}" in new:
             return Changed({}, f"the group {receiver} was made anew")
-        before, after = (cells_in(repository, one, receiver) for one in (since, snapshot))
+        before = cells_in(repository, since, receiver)
         if before.template.grid.origin_ns != now[receiver].grid.origin_ns:
-            moved = _units_of_new_files(before.group, after.group, difference, now[receiver])
+            moved = _units_along(repository, since, snapshot, now[receiver])
             if moved is None:
                 return Changed({}, f"the axis of {receiver} begins at another time, and older files have lost cells")
             found[receiver] = moved
@@ -78,6 +79,36 @@ def changed_since(
 def leads_to(repository: Repository, since: str, snapshot: str) -> bool:
     """Whether a snapshot is in the history of another one."""
     return any(str(entry.id) == since for entry in repository.handle.ancestry(snapshot_id=snapshot))
+
+
+def _units_along(repository: Repository, since: str, snapshot: str, now: GroupTemplate) -> frozenset[int] | None:
+    """The write units of an axis that has moved which were changed, version by version; None where it can't be told.
+
+    Icechunk says of all that moved that it was changed, in the version that moved it and in any difference over it.
+    """
+    starts: set[int] = set()
+    for earlier, later in pairwise(_versions_between(repository, since, snapshot)):
+        difference = repository.handle.diff(from_snapshot_id=earlier, to_snapshot_id=later)
+        before, after = (cells_in(repository, one, now.receiver) for one in (earlier, later))
+        grid = after.template.grid
+        if before.template.grid.origin_ns == grid.origin_ns:
+            units: frozenset[int] | None = _units(difference, now.receiver)
+        else:
+            units = _units_of_new_files(before.group, after.group, difference, after.template)
+        if units is None:
+            return None
+        starts |= {grid.origin_ns + unit * grid.unit_ns for unit in units}
+    return frozenset((start - now.grid.origin_ns) // now.grid.unit_ns for start in starts)
+
+
+def _versions_between(repository: Repository, since: str, snapshot: str) -> list[str]:
+    """The versions from one to another, both included, oldest first."""
+    found = []
+    for entry in repository.handle.ancestry(snapshot_id=snapshot):
+        found.append(str(entry.id))
+        if found[-1] == since:
+            break
+    return found[::-1]
 
 
 def _units_of_new_files(
