@@ -106,11 +106,12 @@ def _chosen(analyses: tuple[Analysis, ...], only: Collection[str]) -> tuple[Anal
 def _pair(analysis: Analysis, groups: Mapping[str, StoredCells], wanted: str | Position, faults: list[str]) -> Pair:
     canopy, reference = groups[analysis.canopy], groups[analysis.reference]
     faults += _grids_differ(analysis, canopy.template, reference.template)
+    faults += _not_in_decibels(canopy.template, reference.template)
     position = _header_position(canopy.group.attrs) if isinstance(wanted, str) else wanted
     if position is None:
         faults.append(
-            f"{analysis.canopy}: its files' headers tell no position, which angles are computed from: set vod.position"
-            " to [x, y, z], ECEF in metres"
+            f"{analysis.canopy}: its files' headers tell no position on Earth, which angles are computed from: set"
+            " vod.position to [x, y, z], ECEF in metres"
         )
     source = "header" if isinstance(wanted, str) else "settings"
     return Pair(analysis, canopy.template, reference.template, position or (0.0, 0.0, 0.0), source)
@@ -130,12 +131,23 @@ def _grids_differ(analysis: Analysis, canopy: GroupTemplate, reference: GroupTem
     return [f"{said}: they have no epochs in common, leave this pair out of vod.analyses"] if differ else []
 
 
+def _not_in_decibels(*templates: GroupTemplate) -> list[str]:
+    """What receivers say of another unit than dB-Hz, in which the difference of two strengths is a ratio."""
+    told = {one.receiver: str(one.attributes.get("signal_strength_unit", "")) for one in templates}
+    return [
+        f"{receiver}: its files' headers tell signal strengths in {unit!r}, and vod needs dB-Hz: leave it out of"
+        " vod.analyses"
+        for receiver, unit in told.items()
+        if "".join(filter(str.isalpha, unit)).upper() not in {"", "DBHZ"}
+    ]
+
+
 def _header_position(attributes: Mapping[str, Any]) -> Position | None:
     found = attributes.get("approx_position_xyz") or ()
-    if len(found) != len("xyz") or not any(found):
+    if len(found) != len("xyz"):
         return None
     x, y, z = map(float, found)
-    return x, y, z
+    return (x, y, z) if config.is_on_earth((x, y, z)) else None
 
 
 def _place(template: GroupTemplate) -> SnrPlace:

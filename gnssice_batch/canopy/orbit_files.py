@@ -32,6 +32,8 @@ _NAVIGATION: Final = re.compile(rf"\.(nav|rnx|\d\d[nglhbpqji]){_PACKED}$", re.IG
 _UNIT_S: Final = {"M": 60, "H": 3600, "D": 86_400, "W": 7 * 86_400}
 _WEEK: Final = 7
 _WORTH: Final = ("PRD", "ULT", "NRT", "RTS", "RAP", "FIN")
+_SHORT_WORTH: Final = {"IGU": "ULT", "IGV": "ULT", "IGR": "RAP"}
+"""What the three letters of an old name say that is not final, of the IGS."""
 _GPS_EPOCH: Final = datetime(1980, 1, 6, tzinfo=UTC)
 
 
@@ -137,4 +139,6 @@ def _promised_by_sp3(name: str) -> tuple[int | None, int | None]:
 def _worth(uri: str) -> int:
     """The place of a product among those that follow each other; a name that says nothing is final."""
     name = uri.rpartition("/")[2].upper()
+    if _SHORT.match(name):
+        return _WORTH.index(_SHORT_WORTH.get(name[:3], _WORTH[-1]))
     return next((place for place, word in enumerate(_WORTH) if word in name[:12]), len(_WORTH) - 1)

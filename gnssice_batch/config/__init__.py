@@ -20,7 +20,7 @@ from gnssice_batch.config.models import (
     Store,
 )
 from gnssice_batch.config.virtual import Virtual
-from gnssice_batch.config.vod import Analysis, Orbits, Vod
+from gnssice_batch.config.vod import Analysis, Orbits, Vod, is_on_earth
 
 __all__ = [
     "Analysis",
@@ -40,6 +40,7 @@ __all__ = [
     "Store",
     "Virtual",
     "Vod",
+    "is_on_earth",
     "json_schema",
     "load",
 ]

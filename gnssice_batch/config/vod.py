@@ -1,5 +1,7 @@
 """The section that says how vegetation optical depth is made of the observations."""
 
+from collections.abc import Sequence
+from math import hypot
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -15,11 +17,23 @@ _SHORTEST_M, _LONGEST_M = 6.2e6, 6.6e6
 """Distances from the Earth's centre that an antenna can have."""
 
 
+def is_on_earth(position_m: Sequence[float]) -> bool:
+    """Whether Earth-fixed coordinates in m are those of a place that an antenna can have."""
+    return _SHORTEST_M < hypot(*position_m) < _LONGEST_M
+
+
 class Analysis(Section):
     """A canopy receiver against a reference receiver."""
 
     canopy: str = Field(min_length=1, description="Receiver below the canopy.")
     reference: str = Field(min_length=1, description="Receiver with a free sky.")
+
+    @model_validator(mode="after")
+    def _are_two(self) -> Self:
+        if self.canopy == self.reference:
+            message = f"canopy and reference are both {self.canopy!r}: an analysis compares two receivers"
+            raise ValueError(message)
+        return self
 
 
 class Orbits(Section):
@@ -64,7 +78,7 @@ class Vod(Section):
     @field_validator("position")
     @classmethod
     def _on_earth(cls, position: str | tuple[float, float, float]) -> str | tuple[float, float, float]:
-        if not isinstance(position, str) and not _SHORTEST_M < sum(one**2 for one in position) ** 0.5 < _LONGEST_M:
+        if not isinstance(position, str) and not is_on_earth(position):
             message = "should be a place near the Earth's surface, [x, y, z] in metres from its centre"
             raise ValueError(message)
         return position

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gnssice_batch.canopy.orbit_files import digest, orbit_files
+from gnssice_batch.canopy.orbit_files import OrbitFiles, digest, orbit_files
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
+from gnssice_batch.model.values import SourceFile
 from tests.support.canopies import vod_settings
 from tests.support.templates import DAY_ONE_NS
 
@@ -44,6 +45,11 @@ def test_files_of_a_source_are_told_by_their_names(listed):
 def test_a_final_product_comes_after_a_rapid_one(listed):
     found = names(listed("sp3").files)
     assert found.index(SP3[1]) < found.index(SP3[0])
+
+
+def test_a_final_product_of_an_old_name_comes_last():
+    old = [SourceFile(name, "", 1, "1") for name in ("igu23473_18.sp3", "igs23473.sp3.Z", "igr23473.sp3")]
+    assert names(OrbitFiles.of("sp3", None, old).files) == ["igu23473_18.sp3", "igr23473.sp3", "igs23473.sp3.Z"]
 
 
 def test_a_layout_chooses_among_them(listed):
