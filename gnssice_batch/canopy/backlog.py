@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from gnssice_batch.canopy.analyses import Pair
 from gnssice_batch.canopy.orbit_files import OrbitFiles, digest
@@ -12,6 +13,8 @@ from gnssice_batch.store.reading.vod_groups import VodGroup
 from gnssice_batch.store.reading.vod_source import Changed, changed_since
 from gnssice_batch.store.repository import Repository
 
+_LEAST_PERCENT: Final = 99
+"""Of the values of a unit that other orbit files have to give again: a few at the horizon may differ."""
 _log = logger(__name__)
 
 
@@ -36,7 +39,7 @@ class Wanted:
     """Files that reach it."""
     orbits_digest: str
     least_values: int = 0
-    """Cells with VOD that it has already, where only its orbit files are others than they were."""
+    """Cells with VOD that it has to come to, where only its orbit files are others than they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def backlog_of(
         if again or start_ns in told or start_ns not in made:
             wanted.append(Wanted(start_ns, files, its))
         elif made[start_ns].orbits_digest != its:
-            wanted.append(Wanted(start_ns, files, its, made[start_ns].values))
+            wanted.append(Wanted(start_ns, files, its, made[start_ns].values * _LEAST_PERCENT // 100))
             sound.append(start_ns)
     waiting = frozenset(one.start_ns for one in wanted if not one.orbits and one.start_ns in there)
     if again:

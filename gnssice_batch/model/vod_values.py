@@ -82,7 +82,7 @@ class VodAssignment:
     known_rows: int = 0
     """Rows of ``metadata/orbits`` that there are: of these files nothing needs to be told again."""
     least_values: int = 0
-    """Cells with VOD that the unit has from the same observations: with fewer it is left as it is."""
+    """Cells with VOD that the same observations have to give again: with fewer the unit is left as it is."""
 
     @property
     def files(self) -> tuple[SourceFile, ...]:

@@ -145,7 +145,7 @@ class TestNoPositionIsTold:
         (tmp_path / "orbits").mkdir()
         chosen = vod_settings(tmp_path)
         run(chosen)
-        with pytest.raises(PlanError, match=r"canopy_01: .* no position, .* set vod\.position"):
+        with pytest.raises(PlanError, match=r"canopy_01: .* no position on Earth, .* set vod\.position"):
             vod(chosen)
 
     def test_a_position_that_is_none_on_earth_is_none(self, place):
