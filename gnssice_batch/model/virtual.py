@@ -22,6 +22,7 @@ class VirtualReason(StrEnum):
     NO_TIME_AXIS = "no_time_axis"
     IRREGULAR_EPOCHS = "irregular_epochs"
     SHORT_LAST_CHUNK = "short_last_chunk"
+    UNWRITTEN_CHUNKS = "unwritten_chunks"
     VARIABLES_DIFFER = "variables_differ"
     DTYPE_DIFFERS = "dtype_differs"
     SCALE_DIFFERS = "scale_differs"

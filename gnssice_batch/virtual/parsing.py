@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.errors import AccessDeniedError, ArchiveError, ConfigError
+from gnssice_batch.model.fill_values import fill_of_holes, missing_numbers
 from gnssice_batch.model.virtual import Copied, NetcdfFacts, NetcdfFile, Profile, Referenced, VirtualReason
 from gnssice_batch.redaction import redacted
 from gnssice_batch.virtual.times import interval_ns, is_time, times_ns
@@ -40,6 +41,10 @@ _URL: Final = "memory:///file.nc"
 _SCALES: Final = ("scale_factor", "add_offset")
 _PREFERRED: Final = ("epoch", "Epoch", "time")
 _MAGIC: Final = b"\x89HDF\r\n\x1a\n"
+_COMPACT: Final = 0
+"""Layout of HDF5 with values in the header of their array: H5D_COMPACT."""
+_FILTERS: Final = frozenset({1, 2, 3})
+"""Numbers of the filters deflate, shuffle and fletcher32."""
 _LIBRARIES: Final = ("virtualizarr", "obstore", "h5py")
 
 
@@ -122,7 +127,9 @@ def _parsed(content: bytes, found: NetcdfFacts) -> NetcdfFacts:
         raise _LeftOutError(VirtualReason.NO_ARRAYS, "it holds no arrays")
     with h5py.File(io.BytesIO(content), "r") as opened:
         _check_sets(opened, documents)
+        _name_dimensions(opened, documents)
         time = _time_of(documents)
+        _bound(documents, time)
         copied = tuple(_copied(opened[name], name, one) for name, one in documents.items() if _is_copied(one, time))
     taken = {each.name for each in copied}
     arrays = {name: array for name, array in manifests.arrays.items() if name not in taken}
@@ -140,7 +147,24 @@ def _manifests(content: bytes) -> Any:
     from virtualizarr.parsers import HDFParser  # noqa: PLC0415
 
     registry = ObjectStoreRegistry({"memory:///": MemoryStore()})
-    return HDFParser(reader_factory=partial(_whole, content))(_URL, registry)._group  # noqa: SLF001 - it has no public one
+    try:
+        return HDFParser(reader_factory=partial(_whole, content))(_URL, registry)._group  # noqa: SLF001 - it has no public one
+    except Exception:
+        _check_filters(content)
+        raise
+
+
+def _check_filters(content: bytes) -> None:
+    """Say which array has filters that no codec stands for."""
+    import h5py  # noqa: PLC0415 - only where files are parsed
+
+    with h5py.File(io.BytesIO(content), "r") as opened:
+        for name, one in opened.items():
+            plist = one.id.get_create_plist() if isinstance(one, h5py.Dataset) else None
+            codes = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())] if plist else []
+            if strange := set(codes) - _FILTERS:
+                said = f"{name} is packed by filter {min(strange)} of HDF5, which references can't say"
+                raise _LeftOutError(VirtualReason.UNSUPPORTED, said)
 
 
 def _whole(content: bytes, *_: object) -> io.BytesIO:
@@ -172,9 +196,10 @@ def _plain(value: Any) -> Any:
 
 
 def _check_sets(opened: Any, documents: Mapping[str, dict[str, Any]]) -> None:
-    """Refuse chunks that were stored without the filters of their array; note scales of single precision."""
+    """Refuse what references can't say of arrays; note scales of single precision."""
     for name, document in documents.items():
         one = opened[name]
+        _check_layout(one, name)
         if one.chunks is not None:
             skipped: list[Any] = []
             one.id.chunk_iter(lambda chunk, skipped=skipped: skipped.append(chunk) if chunk.filter_mask else None)
@@ -188,6 +213,26 @@ def _check_sets(opened: Any, documents: Mapping[str, dict[str, Any]]) -> None:
             document["attributes"][SCALE_DTYPE] = "float32"
 
 
+def _name_dimensions(opened: Any, documents: Mapping[str, dict[str, Any]]) -> None:
+    """Give coordinates of several dimensions, as labels of characters, the names that NetCDF keeps of these."""
+    for name, document in documents.items():
+        if len(set(document["dimension_names"])) == len(document["dimension_names"]):
+            continue
+        numbers = opened[name].attrs.get("_Netcdf4Coordinates")
+        if numbers is None:
+            raise _LeftOutError(VirtualReason.UNSUPPORTED, f"{name} has one dimension twice")
+        names = {int(one.attrs["_Netcdf4Dimid"]): key for key, one in opened.items() if "_Netcdf4Dimid" in one.attrs}
+        document["dimension_names"] = [names[int(number)] for number in numbers]
+
+
+def _check_layout(one: Any, name: str) -> None:
+    """Refuse values that lie elsewhere than in chunks of the file: a reference to none reads as the fill value."""
+    if one.is_virtual or one.external:
+        raise _LeftOutError(VirtualReason.UNSUPPORTED, f"the values of {name} are in other files")
+    if one.ndim > 1 and one.id.get_create_plist().get_layout() == _COMPACT:
+        raise _LeftOutError(VirtualReason.UNSUPPORTED, f"the values of {name} are in its header (compact storage)")
+
+
 def _time_of(documents: Mapping[str, dict[str, Any]]) -> str | None:
     """The name of the time dimension; None where there is none."""
     found = [
@@ -196,6 +241,15 @@ def _time_of(documents: Mapping[str, dict[str, Any]]) -> str | None:
         if document["dimension_names"] == [name] and is_time(document["attributes"])
     ]
     return next(iter([*(name for name in _PREFERRED if name in found), *sorted(found)]), None)
+
+
+def _bound(documents: Mapping[str, dict[str, Any]], time: str | None) -> None:
+    """Give bounds of times the units of these, which they have by CF conventions, section 7.1."""
+    told = documents[time]["attributes"] if time else {}
+    bounds = documents.get(str(told.get("bounds", "")))
+    for name in ("units", "calendar"):
+        if bounds is not None and name in told:
+            bounds["attributes"].setdefault(name, told[name])
 
 
 def _is_copied(document: Mapping[str, Any], time: str | None) -> bool:
@@ -241,7 +295,9 @@ def _placed(found: NetcdfFacts, time: str | None) -> NetcdfFacts:
         return replace(
             found, reason=VirtualReason.NO_TIME_AXIS, detail="no dimension has a coordinate with CF time units"
         )
-    times = times_ns(*_values(axis))
+    values, attributes = _values(axis)
+    missing = np.isin(values, missing_numbers(json.loads(axis.document))).any()
+    times = None if missing else times_ns(values, attributes)
     if times is None or not times.size:
         return replace(found, reason=VirtualReason.NO_TIME_AXIS, detail=f"{time} holds no times")
     found = replace(found, first_ns=int(times[0]), last_ns=int(times[-1]), epochs=times.size)
@@ -255,6 +311,10 @@ def _placed(found: NetcdfFacts, time: str | None) -> NetcdfFacts:
     if short:
         said = f"the {times.size} epochs of {short[0]} are not whole chunks of {lengths[short[0]]}"
         return replace(found, reason=VirtualReason.SHORT_LAST_CHUNK, detail=said)
+    unwritten = [each.name for each in found.referenced if each.name in lengths and _has_own_fill(each)]
+    if unwritten:
+        said = f"chunks of {unwritten[0]} were never written, and what they read as is not declared to be missing"
+        return replace(found, reason=VirtualReason.UNWRITTEN_CHUNKS, detail=said)
     whole = math.lcm(*lengths.values()) if lengths else times.size
     return replace(found, profile=_profile(found, time, step_ns, whole))
 
@@ -267,6 +327,12 @@ def _values(axis: Copied) -> tuple[npt.NDArray[Any], Attributes]:
 def _chunk_epochs(one: Referenced, time: str) -> int:
     document = json.loads(one.document)
     return chunk_shape(document)[document["dimension_names"].index(time)] if time in document["dimension_names"] else 0
+
+
+def _has_own_fill(one: Referenced) -> bool:
+    """Whether chunks read as a value that an array over time does not have where it has no file."""
+    document = json.loads(one.document)
+    return not one.lengths.all() and document["fill_value"] != fill_of_holes(document)
 
 
 def _profile(found: NetcdfFacts, time: str, step_ns: int, chunk_epochs: int) -> Profile:

@@ -24,6 +24,8 @@ _UNIT_NS: Final = {
 }
 _CALENDARS: Final = frozenset({"standard", "gregorian", "proleptic_gregorian"})
 _GPS_EPOCH: Final = np.datetime64("1980-01-06", "ns")
+_PACKING: Final = frozenset({"scale_factor", "add_offset", "_Unsigned"})
+"""Attributes of times that are not what is stored: these are left to xarray."""
 _EARLIEST, _LATEST = 1700, 2250
 """Years between which nanoseconds since 1980 fit into 64 bits, and calendars agree."""
 
@@ -64,7 +66,11 @@ def interval_ns(times: npt.NDArray[np.int64]) -> int | None:
 def _parsed(attributes: dict[str, Any]) -> tuple[int, int] | None:
     """Nanoseconds of the unit, and of its reference since 1980-01-06."""
     found = _UNITS.fullmatch(str(attributes.get("units", "")))
-    if found is None or str(attributes.get("calendar", "standard")).lower() not in _CALENDARS:
+    if (
+        found is None
+        or not _PACKING.isdisjoint(attributes)
+        or str(attributes.get("calendar", "standard")).lower() not in _CALENDARS
+    ):
         return None
     unit_ns = _UNIT_NS.get(found["unit"].lower())
     date = "-".join(part.zfill(2) for part in found["date"].split("-"))

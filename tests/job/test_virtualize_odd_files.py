@@ -152,3 +152,38 @@ def test_what_xarray_can_not_decode_is_told_by_its_group(tmp_path):
     (row,) = virtualize(settings).rows
     with pytest.raises(StoreError, match=f"xarray can't open group '{row.group}' of .*virtual: "):
         open_virtual(url_of(settings), row.group)
+
+
+def compact(file):
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_layout(h5py.h5d.COMPACT)
+    space = h5py.h5s.create_simple((EPOCHS, SIDS))
+    h5py.h5d.create(file.id, b"x", h5py.h5t.NATIVE_FLOAT, space, plist)
+    file["x"][...] = NUMBERS
+
+
+def external(file):
+    file.create_dataset("x", (EPOCHS, SIDS), "f4", external=[(f"{file.filename}.raw", 0, EPOCHS * SIDS * 4)])
+    file["x"][...] = NUMBERS
+
+
+def view(file):
+    file.create_dataset("y", data=NUMBERS.astype("f4"))
+    layout = h5py.VirtualLayout((EPOCHS, SIDS), "f4")
+    layout[...] = h5py.VirtualSource(".", "y", (EPOCHS, SIDS))
+    file.create_virtual_dataset("x", layout)
+
+
+@pytest.mark.parametrize("make", [compact, external, view])
+def test_values_that_are_in_no_chunk_of_the_file_are_left_out(tmp_path, make):
+    """A reference to nothing would read as the fill value."""
+    settings, path = settings_of(tmp_path), tmp_path / "nc" / "one" / "a.nc"
+    path.parent.mkdir(parents=True)
+    with h5py.File(path, "w") as file:
+        time = file.create_dataset("time", data=np.arange(EPOCHS) * 30.0)
+        time.attrs["units"] = "seconds since 2025-01-01"
+        time.make_scale("time")
+        make(file)
+        file["x"].dims[0].attach_scale(time)
+    (row,) = virtualize(settings).rows
+    assert (row.reason, row.detail.partition(" are ")[0]) == ("unsupported", "the values of x")

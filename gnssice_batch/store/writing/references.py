@@ -16,6 +16,7 @@ from zarr.core.buffer import cpu
 from zarr.core.sync import sync
 
 from gnssice_batch.errors import StoreError
+from gnssice_batch.model.fill_values import fill_of_holes
 from gnssice_batch.model.virtual import (
     Copied,
     NetcdfFacts,
@@ -219,7 +220,8 @@ def _series_arrays(series: StoredSeries, sample: NetcdfFacts) -> dict[str, Docum
         elif time not in dims:
             found[one.name] = document
         else:
-            found[one.name] = _lengthened(document, time, series.grid.size)
+            filled = {**document, "fill_value": fill_of_holes(document)}
+            found[one.name] = _lengthened(filled, time, series.grid.size)
             if isinstance(one, Copied):
                 found[one.name] = _in_chunks(found[one.name], time, series.grid.chunk_epochs)
     return found
