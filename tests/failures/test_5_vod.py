@@ -49,14 +49,15 @@ def told_of(chosen, receiver, **attributes):
     session.commit("another header")
 
 
+@pytest.fixture(scope="module")
+def field(tmp_path_factory):
+    """A pair of half a day: two units."""
+    return VodField(tmp_path_factory.mktemp("killed"), days=0.5)
+
+
 @pytest.mark.processes
 @pytest.mark.heavy
 class TestAVodRunIsKilled:
-    @pytest.fixture(scope="class")
-    def field(self, tmp_path_factory):
-        """A pair of half a day: two units."""
-        return VodField(tmp_path_factory.mktemp("killed"), days=0.5)
-
     @pytest.mark.parametrize("phase", VOD_PHASES)
     def test_it_goes_on_where_it_was_killed(self, field, phase):
         death = VodDeath(list(VOD_PHASES).index(phase), (phase,), (0.5,))
