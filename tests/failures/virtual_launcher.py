@@ -4,48 +4,25 @@ As `launcher` does it for runs: a death is a phase and the share of its Python l
 """
 
 import argparse
-import functools
-import importlib
 import json
 import sys
 from pathlib import Path
 
-from tests.failures.launcher import Probe
+from tests.failures.launcher import PHASES, Probe
 
 REFERRING = {
     "listing": ("gnssice_batch.job.virtualize", "list_netcdf"),
     "parsing": ("gnssice_batch.job.virtualize", "parse_partition"),
     "journal": ("gnssice_batch.job.virtualize", "finished"),
     "series": ("gnssice_batch.job.virtualize", "write_series"),
-    "merge": ("gnssice_batch.job.coordinator", "publish"),
-    "removal": ("gnssice_batch.job.start", "_clear"),
+    "merge": PHASES["merge"],
+    "removal": PHASES["removal"],
 }
 NATIVE = {
     "copying": ("gnssice_batch.job.materialise", "native_partition"),
-    "merge": ("gnssice_batch.job.coordinator", "publish"),
-    "removal": ("gnssice_batch.job.start", "_clear"),
+    "merge": PHASES["merge"],
+    "removal": PHASES["removal"],
 }
-
-
-class VirtualProbe(Probe):
-    """Measures one phase of virtualize, and ends the process in it if it shall."""
-
-    def __init__(self, phase, place, number, lines):
-        super().__init__("listing", lines=lines)
-        self.phase, self.place, self.tool = phase, place, number
-
-    def install(self):
-        """Put the probe around the function of the phase."""
-        module, name = self.place
-        owner = importlib.import_module(module)
-        original = getattr(owner, name)
-
-        @functools.wraps(original)
-        def probed(*arguments, **named):
-            with self:
-                return original(*arguments, **named)
-
-        setattr(owner, name, probed)
 
 
 def main():
@@ -60,8 +37,8 @@ def main():
     wanted, _, share = (chosen.die or "").partition(":")
     lines = {wanted: int(float(share) * json.loads(chosen.extents.read_text())[wanted])} if wanted else {}
     probes = [
-        VirtualProbe(phase, place, number, lines.get(phase, sys.maxsize))
-        for number, (phase, place) in enumerate(phases.items())
+        Probe(phase, lines=lines.get(phase, sys.maxsize), phases=phases)
+        for phase in phases
         if not wanted or phase == wanted
     ]
     for each in probes:
