@@ -1,6 +1,7 @@
 """A Dask worker that outlives its scheduler: waits for one, works, starts again when it was lost."""
 
 import asyncio
+import multiprocessing
 import signal
 import tempfile
 import time
@@ -91,10 +92,7 @@ async def _serve(employment: Employment, stop: asyncio.Event) -> None:
         death_timeout=_START_S,
         dashboard=False,
     )
-    try:
-        await nanny
-    except (OSError, RuntimeError, TimeoutError) as error:
-        _log.warning("worker %s did not start: %s", employment.name, error)
+    if not await _starts(nanny, employment, stop):
         return
     _log.info("worker %s: at work for %s", employment.name, employment.scheduler)
     told, lost = asyncio.create_task(stop.wait()), asyncio.create_task(nanny.finished())
@@ -104,6 +102,29 @@ async def _serve(employment: Employment, stop: asyncio.Event) -> None:
     else:
         told.cancel()
         _log.warning("worker %s: the scheduler was lost, or has let it go", employment.name)
+
+
+async def _starts(nanny: Nanny, employment: Employment, stop: asyncio.Event) -> bool:
+    """Start the worker's process; none is left where it does not come to work, or is told to stop before it does."""
+    starting, told = asyncio.create_task(nanny.start()), asyncio.create_task(stop.wait())
+    await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    while not starting.done():
+        _end_processes()
+        await asyncio.wait((starting,), timeout=_POLL_S)
+    try:
+        await starting
+    except Exception as error:  # noqa: BLE001 - Dask asserts, too, where the scheduler goes in the meantime
+        _log.warning("worker %s did not start: %s", employment.name, str(error) or type(error).__name__)
+        _end_processes()
+        return False
+    return True
+
+
+def _end_processes() -> None:
+    """End the worker's process: it would register with the next scheduler under the name of the next process."""
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 async def _leave(nanny: Nanny, lost: asyncio.Task[None], employment: Employment) -> None:
@@ -116,7 +137,10 @@ async def _leave(nanny: Nanny, lost: asyncio.Task[None], employment: Employment)
         await _hand_back(nanny, employment, in_time=finished.done())
         finished.cancel()
         await asyncio.gather(finished, return_exceptions=True)
-    await nanny.close(timeout=_LEAVE_S / 4, reason="worker-told-to-stop")
+    try:
+        await nanny.close(timeout=_LEAVE_S / 4, reason="worker-told-to-stop")
+    except TimeoutError:
+        _log.warning("worker %s: its process does not end, and is left", employment.name)
 
 
 async def _hand_back(nanny: Nanny, employment: Employment, *, in_time: bool) -> None:
@@ -126,7 +150,7 @@ async def _hand_back(nanny: Nanny, employment: Employment, *, in_time: bool) -> 
     try:
         async with asyncio.timeout(_LEAVE_S / 2):
             await _retire(nanny, remove=True)
-    except (OSError, TimeoutError) as error:
+    except (OSError, RuntimeError, TimeoutError) as error:
         _log.warning("worker %s: the scheduler was not told: %s", employment.name, str(error) or "no answer")
 
 

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 from gnssice_batch.errors import GnssiceError, StoreError
-from gnssice_batch.job.lease import NAME as LEASE
 from gnssice_batch.job.lease import Holding, Lease, read_lease, take
+from gnssice_batch.job.orphans import orphans
 from gnssice_batch.job.sealing import seal, unseal
 from gnssice_batch.job.segment_writer import SegmentWriter
 from gnssice_batch.job.segments import (
@@ -299,13 +299,8 @@ def _taken(folder: Folder, record: RunRecord, dead: Lease | None = None, *, new:
 
 
 def _remove_orphans(folder: Folder) -> None:
-    """Remove what starts have left that died between their lease and their record: no other start finds it."""
-    names = entries_of(folder)
-    runs = {name.removesuffix(f"/{LEASE}") for name in names if name.endswith(f"/{LEASE}")}
-    for run in sorted(run for run in runs if f"{run}/{_RECORD}" not in names):
-        lease = read_lease(folder.below(run))[0]
-        if lease and not lease.alive():
-            _remove(folder.below(run), LEASE)
+    for run in orphans(folder, entries_of(folder), _RECORD):
+        _remove(folder.below(run))
 
 
 def open_journals(folder: Folder) -> tuple[Journal, ...]:

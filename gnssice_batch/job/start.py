@@ -1,6 +1,5 @@
 """The lifetime of one start of a run, from the journal it adopts to the journal it removes."""
 
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -15,6 +14,7 @@ from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.interruption import Stop
 from gnssice_batch.job.journal import Journal, RunRecord, begin, resumable
 from gnssice_batch.job.lease import HeldError, Lease, wait_for
+from gnssice_batch.job.orphans import new_name
 from gnssice_batch.job.replanning import MovedError
 from gnssice_batch.job.resume import Resumed
 from gnssice_batch.job.target import Target, check_place
@@ -150,7 +150,7 @@ def start_of(target: Target, stop: Stop, resume: Resume) -> Iterator[Start]:
     """
     with ExitStack() as at_work, Aside() as aside:
         repository, journal = _adopted(target, at_work, stop)
-        start = Start(target, journal.record.run if journal else _new_name(), at_work, aside)
+        start = Start(target, journal.record.run if journal else new_name(), at_work, aside)
         start.repository, start.journal = repository, journal
         if repository is None and not target.location.local:
             start.proving = aside.begin(prove_server, target.location)
@@ -165,10 +165,6 @@ def tag_published(target: Target, repository: Repository, snapshot: str) -> None
     """Tag what a run has published, where the settings want that."""
     if target.tag:
         tag_snapshot(repository, target.tag, snapshot)
-
-
-def _new_name() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 def _adopted(target: Target, at_work: ExitStack, stop: Stop) -> tuple[Repository | None, Journal | None]:

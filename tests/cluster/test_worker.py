@@ -109,6 +109,31 @@ def test_a_scheduler_that_was_lost_is_looked_for_again(tmp_path):
 
 
 @pytest.mark.heavy
+class TestTheSchedulerGoesWhileItStarts:
+    @pytest.fixture
+    def worker(self, tmp_path):
+        port = free_port()
+        with scheduler(port):
+            worker = Worker(tmp_path, port)
+            assert wait_until(lambda: "Start Nanny" in worker.said)
+        worker.port = port
+        with worker:
+            yield worker
+
+    def test_told_to_stop_it_ends_with_0(self, worker):
+        worker.stop()
+        began = time.monotonic()
+        assert finished(worker.process) == 0, worker.said
+        assert time.monotonic() - began < 20
+
+    def test_it_works_for_the_next_one(self, worker):
+        with scheduler(worker.port) as client:
+            client.wait_for_workers(1, timeout=150)
+            assert client.submit(abs, -1).result(timeout=30) == 1
+            assert len(client.scheduler_info()["workers"]) == 1
+
+
+@pytest.mark.heavy
 def test_its_memory_and_its_threads_are_as_told(tmp_path):
     port = free_port()
     with scheduler(port) as client, Worker(tmp_path, port, "--threads", 3, "--memory-limit", "1GiB"):

@@ -98,8 +98,9 @@ def hold_same(chosen, once, *groups):
     for group in groups or (GROUP,):
         assert_same(stored(chosen, group), stored(once, group))
         check_ledger(chosen, group)
-    assert branches(chosen) == {"main"}
-    assert journal_files(chosen) == []
+    assert branches(chosen) == {"main"}, branches(chosen)
+    left = journal_files(chosen)
+    assert left == [], left
 
 
 def check_as_in_one_run(folder, chosen, files, *groups):

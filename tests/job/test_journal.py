@@ -1,13 +1,16 @@
 """The journal: what is kept is believed only when it is whole, wherever it lies, and no start replaces another's."""
 
+import os
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gnssice_batch.errors import Reason, RunConflictError, StoreError
 from gnssice_batch.job.journal import RunRecord, begin, open_journals, resumable
+from gnssice_batch.job.orphans import new_name
 from gnssice_batch.job.sealing import FORMAT, seal, unseal
 from gnssice_batch.job.segment_writer import FULL_BYTES
 from gnssice_batch.job.segments import record
@@ -339,3 +342,25 @@ def test_a_lease_without_a_record_is_swept_away_when_its_process_is_dead(folder)
     begin(folder, RECORD)
     left = {"alive/lease.json", "not/ours/lease.json", f"{RECORD.run}/lease.json", f"{RECORD.run}/run.json"}
     assert set(folder.entries()) == left
+
+
+@pytest.mark.parametrize("written", ["lease.json.0123456789abcdef.unfinished", "partitions/000001.feed.000000"])
+def test_what_a_start_wrote_before_its_lease_or_too_late_is_swept_away_when_it_is_old(local, written):
+    old, young = new_name(), "20200101T000000-00f00d"
+    for run in (old, young, "not-ours"):  # the last is no name of a run
+        local.write(f"{run}/{written}", b"anything")
+        if run != young:
+            os.utime(Path(local.url) / run / written, (1_577_836_800, 1_577_836_800))
+    begin(local, RECORD)
+    left = {name.partition("/")[0] for name in local.entries()}
+    assert left == {young, "not-ours", RECORD.run}
+
+
+def test_a_record_that_was_not_written_to_its_end_goes_with_its_lease(local):
+    journal = begin(local, replace(RECORD, run="dead"))
+    lease = unseal(journal.folder.read("lease.json")) | {"host": "another-host", "beat": "2020-01-01T00:00:00+00:00"}
+    journal.folder.write("lease.json", seal(lease))
+    journal.folder.remove("run.json")
+    journal.folder.write("run.json.0123456789abcdef.unfinished", b"cut off")
+    begin(local, RECORD)
+    assert {name.partition("/")[0] for name in local.entries()} == {RECORD.run}
