@@ -22,6 +22,7 @@ _log = logger(__name__)
 _POLL_S = 0.1
 _COUNT_AGAIN_S = 5.0
 _LOOK_AGAIN_S = 1.0
+_RENEW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,9 @@ class Executor(Protocol):
     def processes(self) -> int:
         """How many processes run tasks just now."""
 
+    def renewed(self) -> str:
+        """A worker whose process was started anew just now, so that nothing lies in its memory; empty for none."""
+
 
 class InProcess:
     """One task after the other, here."""
@@ -101,6 +105,10 @@ class InProcess:
     def processes(self) -> int:
         """This one."""
         return 1
+
+    def renewed(self) -> str:
+        """None."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +140,17 @@ class OnDask:
     here = False
 
     def __init__(
-        self, client: Client, ahead: int, patience: Patience, *, shown: bool = True, expected: int = 1
+        self,
+        client: Client,
+        ahead: int,
+        patience: Patience,
+        *,
+        shown: bool = True,
+        expected: int = 1,
+        alone: bool = True,
     ) -> None:
         self._client = client
+        self._alone = alone
         self._shown = shown
         self._ahead = ahead
         self._patience = patience
@@ -283,6 +299,20 @@ class OnDask:
         self._room()
         return max(1, self._expected, self._workers)
 
+    def renewed(self) -> str:
+        """A worker started anew by its nanny; none where its cluster may run tasks of others, or does not let it."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        if not (self._alone and workers):
+            return ""
+        address, told = next(iter(workers.items()))
+        try:
+            self._client.restart_workers([address], timeout=_RENEW_S, raise_for_error=False)
+        except (OSError, TimeoutError, RuntimeError) as error:
+            _log.warning("worker %s was not started anew: %s", told["name"], str(error) or type(error).__name__)
+            return ""
+        now = self._client.scheduler_info(n_workers=-1)["workers"]
+        return next((one for one, worker in now.items() if worker["name"] == told["name"]), "")
+
 
 def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Executor]:
     """The executor the settings name, for as long as the context lasts.
@@ -311,7 +341,7 @@ def _on_dask(settings: config.Cluster, window: int) -> Iterator[Executor]:
     with _connected(settings) as client:
         expected = 1 if settings.kind == "address" else settings.maximum_workers or settings.workers
         patience = Patience(scheduler_s, settings.ready_timeout_s)
-        yield OnDask(client, window, patience, shown=shown, expected=expected)
+        yield OnDask(client, window, patience, shown=shown, expected=expected, alone=settings.kind != "address")
 
 
 def _connected(settings: config.Cluster) -> AbstractContextManager[Client]:

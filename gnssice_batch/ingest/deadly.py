@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -72,12 +73,19 @@ def _survives(file: SourceFile, context: ReadContext) -> bool:
     return True
 
 
+def _reach(context: ReadContext) -> None:
+    """Have loaded what a first request to the archive takes, so that no file is blamed for it."""
+    with suppress(OSError):
+        context.archive.folder.exists()
+
+
 def main() -> None:
     """Be the child: end at the first file that can't be read in the memory that it has."""
     files, context, limit = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by the process that started this one
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (max(limit, 0), max(limit, 0)))
     try:
+        _reach(context)
         bytearray(_LEAST_BYTES)
     except MemoryError:
         return

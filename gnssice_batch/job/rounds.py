@@ -172,7 +172,7 @@ def _without_deadly(assignment: Assignment, prepared: Prepared, work: Ingestion,
     key = assignment.partition.key
     arguments = (assignment.files, prepared.context, execution.tasks.memory_bytes())
     deadly = set[SourceFile]()
-    for finished in execution.run([Task(f"{key}/files", deadly_files, arguments)]):
+    for finished in execution.run([Task(f"{key}/files", deadly_files, arguments, execution.tasks.renewed())]):
         deadly.update(finished.result or ())
         if finished.error:
             _log.warning("its files could not be looked at one by one: %s", finished.error, extra={"partition": key})

@@ -1,5 +1,7 @@
 """Tasks on Dask: each call of a task gets its own result, whatever its key was given to before."""
 
+import os
+
 import pytest
 from distributed import Client, LocalCluster
 
@@ -15,6 +17,16 @@ def tasks():
         Client(cluster, set_as_default=False) as client,
     ):
         yield OnDask(client, 2, Patience(30, 30))
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Client of a cluster whose worker is a process of its own."""
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
 
 
 def doubled(number):
@@ -33,3 +45,23 @@ def test_a_task_is_done_again_while_the_result_of_the_first_is_still_held(tasks)
     (again,) = tasks.run([Task(held.key, doubled, (3,))])
     assert (again.key, again.result) == (held.key, 6)
     assert [one.error for one in first] == [None]
+
+
+@pytest.mark.processes
+class TestAWorkerStartedAnew:
+    def process(self, tasks, near=""):
+        (finished,) = tasks.run([Task("pid", os.getpid, (), near)])
+        return finished.result
+
+    def test_it_is_another_process(self, client):
+        tasks = OnDask(client, 1, Patience(30, 30))
+        before = self.process(tasks)
+        worker = tasks.renewed()
+        assert worker in client.nthreads()
+        assert self.process(tasks, worker) not in {before, os.getpid()}
+
+    def test_where_others_may_be_at_work_nothing_is_started(self, client):
+        tasks = OnDask(client, 1, Patience(30, 30), alone=False)
+        before = self.process(tasks)
+        assert tasks.renewed() == ""
+        assert self.process(tasks) == before
