@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gnssice_batch import open_dataset, run
+from gnssice_batch import open_dataset, run, run_vod
 from gnssice_batch.config import Settings
-from gnssice_batch.simulate import SimulationPlan, network, simulate
+from gnssice_batch.simulate import SimulationPlan, network, simulate, write_navigation
 from tests.support import real_cluster
 from tests.support.cluster_places import (
     CREDENTIALS,
     DAYS,
     INTERVAL_S,
+    PAIR,
     SITE,
     START,
     UNITS,
@@ -24,6 +25,8 @@ from tests.support.cluster_places import (
     s3_place,
 )
 from tests.support.real_cluster import Namespace, command, merged, pull_policy
+
+PLAN = SimulationPlan(network(2), date.fromisoformat(START), DAYS, INTERVAL_S, 900.0, "GREC", "crx.gz", 0)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,26 +56,53 @@ def operator():
 def files(tmp_path_factory):
     """A simulated archive of two receivers."""
     folder = tmp_path_factory.mktemp("files")
-    simulate(
-        folder, SimulationPlan(network(2), date.fromisoformat(START), DAYS, INTERVAL_S, 900.0, "GREC", "crx.gz", 0)
-    )
+    simulate(folder, PLAN)
     return {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.gz"))}
 
 
 @pytest.fixture(scope="session")
-def reference(files, tmp_path_factory):
-    """What a run in one process on a disk makes of the archive, by receiver."""
-    folder = tmp_path_factory.mktemp("reference")
+def orbits(tmp_path_factory):
+    """Folder of the navigation files of the simulated sky."""
+    folder = tmp_path_factory.mktemp("orbits")
+    write_navigation(folder, PLAN)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def here(files, orbits, tmp_path_factory):
+    """Settings of a run in one process on a disk, which has been made."""
     name, path = next(iter(files.items()))
     archive = {"url": str(path).removesuffix(name), "layout": "{receiver}/**"}
-    tree = {"site": SITE, "archive": archive, "store": {"url": str(folder)}}
-    report = run(Settings.model_validate(merged(tree, UNITS)))
-    return {name: open_dataset(f"{folder}/{SITE}/rinex", name).load().drop_attrs() for name in sorted(report.files)}
+    tree = {"site": SITE, "archive": archive, "store": {"url": str(tmp_path_factory.mktemp("reference"))}}
+    chosen = Settings.model_validate(merged(tree, UNITS, {"vod": {"orbits": {"url": str(orbits)}}}))
+    run(chosen)
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def reference(here, files):
+    """What the run on a disk has made of the archive, by receiver."""
+    receivers = sorted({name.partition("/")[0] for name in files})
+    return {name: open_dataset(f"{here.store.url}/{SITE}/rinex", name).load().drop_attrs() for name in receivers}
+
+
+@pytest.fixture(scope="session")
+def optical_depth(here):
+    """The optical depth that one process makes of it."""
+    run_vod(here)
+    return open_dataset(f"{here.store.url}/{SITE}/vod", PAIR).load().drop_attrs()
 
 
 @pytest.fixture(scope="session")
 def s3(files):
     return filled(s3_place(), files)
+
+
+@pytest.fixture(scope="session")
+def s3_orbits(s3, orbits):
+    """Where the orbits are for pods, as the settings say it."""
+    filled(s3, {path.relative_to(orbits).as_posix(): path for path in sorted(orbits.rglob("*.gz"))}, "orbits")
+    return {"url": s3.url("orbits"), "storage_options": s3.options}
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+import xarray as xr
 
-from tests.support.cluster_places import same, versions
+from tests.support.cluster_places import PAIR, same, versions
 from tests.support.real_cluster import INSTANCE, ROOT, command, ending, terminations, until
 
 pytestmark = pytest.mark.e2e
@@ -89,6 +90,19 @@ class TestCronJob:
         until(lambda: ended_jobs(namespace) >= 2, "another Job", 120, pause_s=3)
         assert same(s3, store, reference)
         assert len(versions(s3, store)) == once
+
+
+class TestVod:
+    def test_after_the_run_of_another_release(self, namespace, at, s3, s3_orbits, store, optical_depth):
+        values = at(s3, store, vod={"orbits": s3_orbits})
+        namespace.install("run", values)
+        assert namespace.ended("run") == ("Complete", "SuccessPolicy")
+        namespace.install("vod", values, {"job": {"command": "vod"}})
+        assert namespace.ended("vod") == ("Complete", "SuccessPolicy")
+        with s3.dataset(store, PAIR, "vod") as found:
+            made = found.load().drop_attrs().sortby("sid")
+        xr.testing.assert_identical(made, optical_depth.sortby("sid"))
+        assert made.VOD.notnull().sum() > 1_000_000
 
 
 class TestPlainManifests:

@@ -20,6 +20,7 @@ from gnssice_batch.store.reading.contents import history
 from tests.support.real_cluster import merged, until
 
 SITE = "rosalia"
+PAIR = "tau_omega/canopy_01_vs_reference_01"
 START, DAYS, INTERVAL_S = "2025-01-01", 2, 15.0
 CREDENTIALS = "object-store"
 """Name of the Secret."""
@@ -53,9 +54,9 @@ class Place:
             tree[section] |= {"storage_options": self.options | self.keys, "allow_static_credentials": True}
         return Settings.model_validate(tree)
 
-    def dataset(self, store, receiver):
+    def dataset(self, store, group, product="rinex"):
         options = self.options | self.keys
-        return open_dataset(self.url(f"{store}/{SITE}/rinex"), receiver, storage_options=options)
+        return open_dataset(self.url(f"{store}/{SITE}/{product}"), group, storage_options=options)
 
 
 def s3_place():
@@ -89,8 +90,8 @@ def _keys(names):
     return {option: os.environ[name] for option, name in names.items()}, {n: os.environ[n] for n in names.values()}
 
 
-def filled(place, files):
-    archive = folder_at(location(place.url("archive"), place.options | place.keys))
+def filled(place, files, folder="archive"):
+    archive = folder_at(location(place.url(folder), place.options | place.keys))
     for name, path in files.items():
         archive.write(name, path.read_bytes())
     return place
