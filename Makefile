@@ -115,7 +115,7 @@ chart: $(READY) ## Write what is made of the chart: its schema's settings, its R
 	$(BIN)/python k8s/make_manifests.py
 
 lock: $(READY) ## Resolve the libraries again and write the lock files with hashes.
-	$(COMPILE) --output-file requirements.txt pyproject.toml
+	$(COMPILE) --extra virtual --output-file requirements.txt pyproject.toml
 	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml tests/orbits/rtklib.in
 	$(COMPILE) --only-build-deps --build-deps-for wheel --constraint requirements-dev.txt --output-file requirements-build.txt pyproject.toml
 	$(COMPILE) --output-file $(OBJECT_STORES)/moto/requirements.txt $(OBJECT_STORES)/moto/requirements.in

@@ -17,6 +17,7 @@ from gnssice_batch.cli.commands import (
 )
 from gnssice_batch.cli.groups import PODS
 from gnssice_batch.cli.settings_file import load_settings
+from gnssice_batch.cli.virtualize import referenced
 from gnssice_batch.cli.vod import made
 from gnssice_batch.errors import ConfigError
 
@@ -26,6 +27,7 @@ class Command(StrEnum):
 
     RUN = "run"
     VOD = "vod"
+    VIRTUALIZE = "virtualize"
 
 
 SchedulerOption = Annotated[
@@ -49,7 +51,7 @@ GraceOption = Annotated[
         help="After SIGTERM, to finish tasks or hand them back; less than the pod has.",
     ),
 ]
-CommandOption = Annotated[Command, typer.Option(help="What index 0 does: run, or vod.")]
+CommandOption = Annotated[Command, typer.Option(help="What index 0 does.")]
 _PATIENCE_S, _GRACE_S = 3600.0, 30.0
 
 
@@ -103,7 +105,7 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter per option
     patience: PatienceOption = _PATIENCE_S,
     grace: GraceOption = _GRACE_S,
 ) -> None:
-    """Be a pod of an Indexed Job: index 0 does what run does, or vod, any other what worker does.
+    """Be a pod of an Indexed Job: index 0 does what run does, or vod or virtualize, any other what worker does.
 
     The index is in JOB_COMPLETION_INDEX, which Kubernetes sets; without one it is 0. The settings need cluster.kind:
     indexed. Threads and memory of a worker are those of the settings, where the options do not say otherwise.
@@ -119,10 +121,13 @@ def job(  # noqa: PLR0913, PLR0917 - one parameter per option
         raise ConfigError(message)
     if this_pod().index == 0:
         chosen_run = [f"run.{key}={value}" for key, value in (("branch", branch), ("tag", tag)) if value]
-        if command is Command.VOD:
-            made(config_file, [*(overrides or ()), *chosen_run], report_to, termination_log)
-        else:
-            run(config_file, overrides, report_to, branch, tag, termination_log)
+        match command:
+            case Command.VOD:
+                made(config_file, [*(overrides or ()), *chosen_run], report_to, termination_log)
+            case Command.VIRTUALIZE:
+                referenced(config_file, [*(overrides or ()), *chosen_run], report_to)
+            case Command.RUN:
+                run(config_file, overrides, report_to, branch, tag, termination_log)
         return
     log.configure(settings.log.level, settings.log.format)
     memory_bytes = _size(memory_limit) or chosen.memory_limit

@@ -1,6 +1,8 @@
 """The ``virtualize`` commands."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -14,9 +16,12 @@ from gnssice_batch.cli.settings_file import load_logged, load_settings
 from gnssice_batch.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from gnssice_batch.config import Run
+    from gnssice_batch.config import Run, Settings
+    from gnssice_batch.job.counting import Progress
     from gnssice_batch.job.virtual_report import VirtualReport
     from gnssice_batch.operate.virtual import VirtualStatus
+
+    type Make = Callable[[Settings, Progress], VirtualReport]
 
 _MOST_SHOWN: Final = 20
 _GPS_EPOCH: Final = datetime(1980, 1, 6, tzinfo=UTC)
@@ -56,24 +61,45 @@ def virtualize(  # noqa: PLR0913 - one parameter per option
     """
     if context.invoked_subcommand is not None:
         return
-    from gnssice_batch.cli.progress import run_display
-    from gnssice_batch.job import materialise as native
-    from gnssice_batch.job import virtualize as referring
-
     if since is not None and not materialise:
         message = "--since goes with --materialise: virtualize references every file that is new"
         raise ConfigError(message)
-    report_to = STDOUT if as_json else report_to
+    make = _native(since, dry_run=dry_run) if materialise else _virtual(dry_run=dry_run)
+    _made(make, config_file, overrides, STDOUT if as_json else report_to, dry_run=dry_run)
+
+
+def referenced(config_file: Path | None, overrides: list[str] | None, report_to: str | None) -> None:
+    """Reference what is new, as the command does without options of its own."""
+    _made(_virtual(dry_run=False), config_file, overrides, report_to, dry_run=False)
+
+
+def _virtual(*, dry_run: bool) -> "Make":
+    """What references files."""
+    from gnssice_batch.job import virtualize as referring
+
+    return referring.preview if dry_run else referring.virtualize
+
+
+def _native(since: datetime | None, *, dry_run: bool) -> "Make":
+    """What makes chunks native."""
+    from gnssice_batch.job import materialise as native
+
+    wanted = native.Wanted(_gps_ns(since) if since else None)
+    if dry_run:
+        return lambda settings, _: native.preview_native(settings, wanted)
+    return lambda settings, progress: native.materialise(settings, wanted, progress)
+
+
+def _made(
+    make: "Make", config_file: Path | None, overrides: list[str] | None, report_to: str | None, *, dry_run: bool
+) -> None:
+    """Do it; show and write the report, and end with the exit code that it gives."""
+    from gnssice_batch.cli.progress import run_display
+
     check_writable("--report", report_to)
     settings = load_settings(config_file, overrides)
-    wanted = native.Wanted(_gps_ns(since) if since else None)
     with run_display(settings.log) as progress:
-        if materialise and dry_run:
-            report = native.preview_native(settings, wanted)
-        elif materialise:
-            report = native.materialise(settings, wanted, progress)
-        else:
-            report = (referring.preview if dry_run else referring.virtualize)(settings, progress)
+        report = make(settings, progress)
     _show_report(report, to_errors=report_to == STDOUT, dry_run=dry_run)
     if report_to:
         write_json({"dry_run": dry_run, **report.as_json()}, report_to)

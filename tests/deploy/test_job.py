@@ -22,12 +22,13 @@ def test_a_mode_has_the_objects_that_it_needs_and_no_other(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("command", ["run", "vod"])
+@pytest.mark.parametrize("command", ["run", "vod", "virtualize"])
 def test_the_job_does_what_it_is_told(mode, command):
     pod = job_spec(render({**MODES[mode], "job": {"command": command}}))["template"]["spec"]
     arguments = container(pod)["args"]
     assert arguments[0] == ("job" if mode == "indexed" else command)
-    assert ("--command=vod" in arguments) == (mode == "indexed" and command == "vod")
+    told = [each for each in arguments if each.startswith("--command")]
+    assert told == ([f"--command={command}"] if mode == "indexed" and command != "run" else [])
 
 
 class TestIndexed:

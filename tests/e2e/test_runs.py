@@ -5,7 +5,9 @@ import json
 import pytest
 import xarray as xr
 
-from tests.support.cluster_places import PAIR, same, versions
+from gnssice_batch import open_virtual
+from tests.support import netcdf
+from tests.support.cluster_places import PAIR, SITE, filled, same, versions
 from tests.support.real_cluster import INSTANCE, ROOT, command, ending, terminations, until
 
 pytestmark = pytest.mark.e2e
@@ -103,6 +105,18 @@ class TestVod:
             made = found.load().drop_attrs().sortby("sid")
         xr.testing.assert_identical(made, optical_depth.sortby("sid"))
         assert made.VOD.notnull().sum() > 1_000_000
+
+
+class TestVirtualize:
+    def test_an_archive_of_netcdf(self, namespace, at, s3, store, tmp_path):
+        paths = netcdf.archive(tmp_path, range(8))
+        filled(s3, {path.relative_to(tmp_path).as_posix(): path for path in paths}, "netcdf")
+        own = {"url": s3.url("netcdf"), "layout": "{receiver}/*.nc", "storage_options": s3.options}
+        namespace.install("virtual", at(s3, store, virtual=own), {"job": {"command": "virtualize"}})
+        assert namespace.ended("virtual") == ("Complete", "SuccessPolicy")
+        repository = s3.url(f"{store}/{SITE}/virtual")
+        found = open_virtual(repository, "canopy_01", storage_options=s3.options | s3.keys).load()
+        xr.testing.assert_equal(found, netcdf.together(paths))
 
 
 class TestPlainManifests:
