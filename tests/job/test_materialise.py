@@ -1,5 +1,6 @@
 """Materialise: virtual chunks overwritten by native ones that hold the same."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 
@@ -97,6 +98,20 @@ def test_a_file_that_can_not_be_read_stays_virtual_and_is_told(tmp_path):
     assert [uri for uri, _ in report.failed] == ["canopy_01/day+001.nc"]
     assert types(settings, "SNR", 3)[1] == VIRTUAL
     assert len(report.rows) == 2
+
+
+def test_a_file_that_was_replaced_by_an_older_one_stays_virtual_and_is_told(tmp_path):
+    settings, plain = settings_of(tmp_path), {"zlib": False, "shuffle": False}
+    paths = [write(padded(day), tmp_path / "nc" / "canopy_01" / f"day{day:+04}.nc", **plain) for day in range(2)]
+    virtualize(settings)
+    before = paths[1].stat()
+    write(padded(1, seed=9), paths[1], **plain)
+    os.utime(paths[1], ns=(0, before.st_mtime_ns - 10**9))
+    assert paths[1].stat().st_size == before.st_size
+    report = materialise(settings, Wanted())
+    ((uri, why),) = report.failed
+    assert (uri, "touched or replaced" in why) == ("canopy_01/day+001.nc", True)
+    assert types(settings, "SNR", 2) == ["native", VIRTUAL]
 
 
 def test_half_a_chunk_written_by_hand_keeps_the_rest(tmp_path):
