@@ -105,7 +105,7 @@ def plan_of(
             tuple(numbers[file.uri, file.etag] for file in wanted.orbits),
             wanted.orbits_digest,
             ledger.rows,
-            wanted.least_values,
+            wanted.may_lose,
         )
         for wanted in backlog.units
     )
@@ -164,14 +164,14 @@ def numbered(
 
 
 def memory_bytes(plans: Iterable[VodPlan]) -> int:
-    """What a task takes: SNR of both receivers as stored, as placed, results, an encoded copy, some positions."""
+    """What a task takes: SNR of both receivers as stored, as placed, VOD of before, results, a copy, some positions."""
     return max((_memory_bytes(plan) for plan in plans), default=0)
 
 
 def _memory_bytes(plan: VodPlan) -> int:
     epochs, signals = plan.template.grid.unit, shard_width(len(plan.template.axis.sids))
     stored = shard_width(len(plan.pair.canopy.axis.sids)) + shard_width(len(plan.pair.reference.axis.sids))
-    return epochs * (4 * stored + 25 * signals) + _POSITIONS_BYTES
+    return epochs * (4 * stored + 30 * signals) + _POSITIONS_BYTES
 
 
 def _axis(stored: SignalAxis, canopy: SignalAxis) -> SignalAxis:

@@ -28,8 +28,17 @@ class MadeUnit:
     """Of the orbit files that reach it."""
     epochs: int
     """Of it that hold anything."""
-    values: int = 0
-    """Cells with VOD."""
+    source: str = ""
+    """``broadcast`` or ``sp3``; empty where an earlier version of this program has made it."""
+
+
+class Loss(StrEnum):
+    """Which cells of a unit may be without VOD when it is made again, of those whose observations are still there."""
+
+    NONE = "none"
+    SATELLITES = "satellites"
+    """Those of satellites that the orbit files do not know."""
+    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +90,8 @@ class VodAssignment:
     orbits_digest: str
     known_rows: int = 0
     """Rows of ``metadata/orbits`` that there are: of these files nothing needs to be told again."""
-    least_values: int = 0
-    """Cells with VOD that the same observations have to give again: with fewer the unit is left as it is."""
+    may_lose: Loss = Loss.ANY
+    """Where more than a few others would be lost, the unit is left as it is."""
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
@@ -108,6 +117,8 @@ class VodMade:
     snapshot: str
     """Of the rinex repository that it was made from."""
     orbits_digest: str
+    source: str = ""
+    """``broadcast`` or ``sp3``."""
     orbits: tuple[OrbitFacts, ...] = ()
     """Of the files that reach it and are new, or could not be read."""
     hashes: Mapping[str, str] = field(default_factory=dict)

@@ -56,7 +56,8 @@ UNIT_COLUMNS: Final[Mapping[str, str]] = {
 """Columns of ``metadata/table`` of a vod group, those of canvodpy 1.0, a row per unit and run.
 
 `attrs` is a JSON object: ``unit_start_ns``, since 1980-01-06; ``orbits_digest``, of the orbit files that reach the
-unit; ``rinex_snapshot``; counts of ``pairs`` and ``values``; satellites ``without_orbits`` by system.
+unit; ``orbits``, their source; ``rinex_snapshot``; counts of ``pairs`` and ``values``; satellites ``without_orbits``
+by system.
 """
 
 
@@ -108,7 +109,7 @@ def read_vod_ledger(group: zarr.Group) -> VodLedger:
         told = [json.loads(text or "{}") for text in attributes]
         made = {
             int(one["unit_start_ns"]): MadeUnit(
-                str(one.get("orbits_digest", "")), int(count), int(one.get("values", 0))
+                str(one.get("orbits_digest", "")), int(count), str(one.get("orbits", ""))
             )
             for one, count in zip(told, epochs, strict=True)
             if "unit_start_ns" in one
