@@ -111,8 +111,7 @@ def _times(start_ns: int, end_ns: int) -> npt.NDArray[np.int64]:
 def _between(found: Nodes, start_ns: int, end_ns: int) -> Nodes:
     """The nodes near a unit: as many before and after it whatever the files hold."""
     reach = MARGIN_NS // NODE_STEP_NS * max(found.spacing_ns, NODE_STEP_NS)
-    first, last = np.searchsorted(found.times_ns, [start_ns - reach, end_ns + reach + 1])
-    return Nodes(found.satellites, found.times_ns[first:last], found.positions_m[first:last], found.spacing_ns)
+    return found.between(start_ns - reach, end_ns + reach)
 
 
 def _told(access: OrbitAccess, file: SourceFile) -> Told:
