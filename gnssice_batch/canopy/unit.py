@@ -170,9 +170,9 @@ def _snr(place: SnrPlace, assignment: VodAssignment, start_ns: int, context: Vod
 
 
 def _news(assignment: VodAssignment, told: Sequence[Told]) -> tuple[OrbitFacts, ...]:
-    """What is told of files: of those that are new, or could not be read."""
-    numbered = zip(told, assignment.rows, strict=True)
-    return tuple(one.facts for one, row in numbered if row >= assignment.known_rows or one.facts.fault)
+    """What is told of files: of those that are new, or could not be read, or not all of them."""
+    numbered = zip((one.facts for one in told), assignment.rows, strict=True)
+    return tuple(facts for facts, row in numbered if row >= assignment.known_rows or facts.fault or facts.lost)
 
 
 def _sources(

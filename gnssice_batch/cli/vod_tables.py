@@ -48,6 +48,11 @@ def show_vod_report(console: Console, report: VodReport) -> None:
         block(console, name, _made(one))
     faults = [f"{uri}: {why}" for uri, why in report.unreadable.items()]
     say_list(console, "Orbit files that can't be read", faults)
+    lost = [
+        f"{uri}: {', '.join(f'{number:,} {reason}' for reason, number in counts.items())}"
+        for uri, counts in report.damaged.items()
+    ]
+    say_list(console, "Orbit files with records that can't be read", lost)
 
 
 def show_vod_status(console: Console, found: VodStatus) -> None:

@@ -61,6 +61,8 @@ class VodReport(JobReport):
     """Orbit files that there are."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """By path of an orbit file why it could not be read."""
+    damaged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By path of an orbit file that units were made with how many of its records could not be read, by reason."""
     proof: VodProof = VodProof()
 
     @property
@@ -88,6 +90,7 @@ class VodReport(JobReport):
             "proof": asdict(self.proof),
             "orbit_files": self.orbit_files,
             "unreadable_orbit_files": dict(self.unreadable),
+            "damaged_orbit_files": {uri: dict(lost) for uri, lost in self.damaged.items()},
             "analyses": {name: asdict(one) for name, one in self.analyses.items()},
             "requests": {
                 "used": self.used_in_all.as_json(),

@@ -63,7 +63,9 @@ def report_of(units: VodUnits, snapshot: str | None) -> VodReport:
     """What became of the run."""
     outcomes = [done.outcome for done in units.work.done.values()]
     report = up_to_date_report(units.found, units.work.repository.url, units.work.journal.record.run)
-    faults = {one.uri: one.fault for made in units.made.values() for one in made.orbits if one.fault}
+    told = [one for made in units.made.values() for one in made.orbits]
+    faults = {one.uri: one.fault for one in told if one.fault}
+    damaged = {one.uri: one.lost for one in told if one.lost and not one.fault}
     return replace(
         report,
         url=units.work.repository.url,
@@ -75,6 +77,7 @@ def report_of(units: VodUnits, snapshot: str | None) -> VodReport:
         peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
         analyses={**report.analyses, **{plan.pair.analysis.name: _analysis(units, plan) for plan in units.plans}},
         unreadable=dict(sorted(faults.items())),
+        damaged=dict(sorted(damaged.items())),
         proof=units.proof,
     )
 

@@ -59,6 +59,8 @@ class OrbitFacts:
     satellites: int
     fault: str = ""
     """Why it could not be read; empty where it could."""
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """How many of its records could not be read, by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class VodMade:
     source: str = ""
     """``broadcast`` or ``sp3``."""
     orbits: tuple[OrbitFacts, ...] = ()
-    """Of the files that reach it and are new, or could not be read."""
+    """Of the files that reach it and are new, or could not be read, or not all of them."""
     hashes: Mapping[str, str] = field(default_factory=dict)
     """By receiver the hash of its SNR in the unit."""
     pairs: int = 0

@@ -1,6 +1,8 @@
 """What can go wrong with vod, one class per heading of docs/failure-modes.md."""
 
 import dataclasses
+import gzip
+import json
 import shutil
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -193,6 +195,24 @@ class TestAnOrbitFileIsDamaged:
         path.write_bytes(b"no navigation at all\n")
         report = vod(vod_settings(place))
         assert (report.snapshot, len(report.analyses[ANALYSIS].without_orbits)) == (None, 2)
+
+    def test_its_damaged_records_are_counted_and_it_is_named(self, place):
+        (path,) = (place / "orbits").rglob("*.rnx.gz")
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        at = next(number for number, line in enumerate(lines) if line.startswith(b"G05"))
+        lines[at + 2] = b"    what a pity" + lines[at + 2][15:]
+        lines[at + 8 : at + 8] = [b"a line that belongs nowhere\n"]
+        path.write_bytes(gzip.compress(b"".join(lines)))
+        report = vod(vod_settings(place))
+        name = str(path.relative_to(place / "orbits"))
+        assert report.damaged == {name: {"bad_value": 1, "stray_line": 1}}
+        assert report.as_json()["damaged_orbit_files"] == report.damaged
+        assert (report.analyses[ANALYSIS].again, report.unreadable) == (2, {})
+        row = json.loads(group(vod_settings(place))["metadata/orbits"][-1].item())
+        assert (row["uri"], row["lost"]) == (name, report.damaged[name])
+        again = vod(vod_settings(place), everything=True)
+        assert again.damaged == report.damaged
+        assert "damaged_orbit_files" in json.dumps(again.as_json())
 
 
 class TestNoPositionIsTold:

@@ -34,6 +34,7 @@ ORBIT_VALUES: Final[Mapping[str, str]] = {
     "etag": "what the archive says to notice a change",
     "run": "the run that used it first",
     "fault": "why it could not be read; empty where it could",
+    "lost": "records that could not be read, by reason; nothing where there are none",
 }
 
 UNIT_COLUMNS: Final[Mapping[str, str]] = {
@@ -139,4 +140,5 @@ def _orbit_row(one: OrbitFacts, run: str) -> dict[str, object]:
         "etag": one.etag,
         "run": run,
     }
-    return {**row, "fault": one.fault} if one.fault else row
+    failed = {"fault": one.fault, "lost": dict(one.lost)}
+    return row | {name: value for name, value in failed.items() if value}
