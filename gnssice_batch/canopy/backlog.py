@@ -8,7 +8,7 @@ from gnssice_batch.canopy.orbit_files import OrbitFiles, digest
 from gnssice_batch.log import logger
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import SourceFile
-from gnssice_batch.model.vod_values import Loss, MadeUnit
+from gnssice_batch.model.vod_values import Loss, MadeUnit, OrbitFacts
 from gnssice_batch.store.reading.vod_groups import VodGroup
 from gnssice_batch.store.reading.vod_source import Changed, changed_since
 from gnssice_batch.store.repository import Repository
@@ -54,6 +54,8 @@ class Backlog:
     """Why all units are made again, in a sentence; empty where they are not."""
     sound: frozenset[int] = frozenset()
     """Starts of the units that are wanted only because their orbit files are others than they were."""
+    read: tuple[OrbitFacts, ...] = ()
+    """What is in orbit files that were read to plan: they are told of whether any unit uses them or not."""
 
 
 def backlog_of(
@@ -102,7 +104,7 @@ def backlog_of(
     if again:
         _log.warning("all units are made again: %s", again, extra={"receiver": pair.analysis.name})
     units = tuple(one for one in wanted if one.start_ns not in waiting)
-    return Backlog(units, waiting, len(candidates) - len(wanted), again, frozenset(sound))
+    return Backlog(units, waiting, len(candidates) - len(wanted), again, frozenset(sound), orbits.read)
 
 
 def _loss(unit: MadeUnit, group: VodGroup | None, source: str) -> Loss:

@@ -10,6 +10,7 @@ from gnssice_batch.canopy.orbit_files import OrbitFiles, orbit_files
 from gnssice_batch.canopy.plan import VodPlan, group_name, plan_of
 from gnssice_batch.canopy.sky import OrbitAccess
 from gnssice_batch.canopy.unit import VodContext
+from gnssice_batch.canopy.unnamed import with_spans
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import SourceFile
@@ -88,12 +89,13 @@ def plan_all(
     head = branch_head(repository, branch) or branch_head(repository, MAIN) if repository else None
     groups = _groups(repository, head, map(group_name, pairs))
     orbits = orbit_files(settings)
+    access = OrbitAccess(orbits.source, orbits.archive, settings.reader.max_unpacked_bytes)
+    orbits = with_spans(orbits, access, [] if everything else [group.ledger.known for group in groups.values()])
     plans = []
     for pair in pairs:
         group = groups.get(group_name(pair))
         backlog = backlog_of(pair, group, orbits, observed, everything=everything)
         plans.append(plan_of(pair, group, backlog, settings, observed.snapshot, earlier.orbits))
-    access = OrbitAccess(orbits.source, orbits.archive, settings.reader.max_unpacked_bytes)
     return VodPlans(head, observed, orbits, tuple(plans), VodContext(rinex.location, access))
 
 

@@ -32,6 +32,7 @@ def up_to_date_report(found: VodPlans, url: str, run: str) -> VodReport:
         rinex_snapshot=found.observed.snapshot,
         analyses={plan.pair.analysis.name: _planned_report(plan) for plan in found.plans},
         orbit_files=len(found.orbits.files),
+        unreadable=dict(sorted(found.orbits.unreadable.items())),
     )
 
 
@@ -76,7 +77,7 @@ def report_of(units: VodUnits, snapshot: str | None) -> VodReport:
         bytes_read=sum(outcome.bytes_read for outcome in outcomes),
         peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
         analyses={**report.analyses, **{plan.pair.analysis.name: _analysis(units, plan) for plan in units.plans}},
-        unreadable=dict(sorted(faults.items())),
+        unreadable=dict(sorted({**report.unreadable, **faults}.items())),
         damaged=dict(sorted(damaged.items())),
         proof=units.proof,
     )
@@ -157,7 +158,7 @@ def _waiting(units: VodUnits, plan: VodPlan) -> set[int]:
 
 def _new_orbits(units: VodUnits, plan: VodPlan, rows: int) -> list[OrbitFacts | None]:
     """What the new rows of the orbit files say, in their order."""
-    told = {
+    told = {(one.uri, one.etag): one for one in units.found.orbits.read} | {
         (one.uri, one.etag): one
         for each in plan.assignments
         if each.partition.key in units.made

@@ -63,6 +63,10 @@ class OrbitFacts:
     """How many of its records could not be read, by reason."""
 
 
+type KnownOrbits = Mapping[tuple[str, str, int], tuple[int, int, str]]
+"""By path, etag and size of an orbit file its first and last epoch, and why it could not be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class SnrPlace:
     """Where the SNR of a receiver is, at the snapshot that a run is made from."""

@@ -3,14 +3,18 @@
 import json
 import os
 import shutil
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gnssice_batch.canopy.planning import plan_all
 from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.job.run import run
 from gnssice_batch.job.vod import vod
 from gnssice_batch.job.vod_report import vod_exit_code
+from gnssice_batch.simulate import write_navigation
 from tests.support import canopies
 from tests.support.canopies import DEPTH, GROUP, arrays, changed_units, commits, group, labelled, same, vod_settings
 
@@ -126,6 +130,29 @@ def test_orbit_files_that_were_changed_make_the_units_that_they_reach_again(made
     rows = [json.loads(row) for row in group(chosen)["metadata/orbits"][:]]
     assert [row["hash"] for row in rows] == [rows[0]["hash"]] * 2
     assert set(np.unique(arrays(chosen)["source_orbit"])) <= {-1, 1}
+
+
+def test_files_whose_names_say_nothing_reach_what_they_tell_of(made):
+    """One of another month, and one that is none, make no unit again, and are not read again once they were kept."""
+    folder, chosen, _ = made
+    (orbit,) = (folder / "orbits").rglob("*.rnx.gz")
+    odd = Path(shutil.move(orbit, folder / "orbits/mine.rnx.gz"))
+    assert vod(chosen).analyses[ANALYSIS].again == 4
+    write_navigation(folder / "other", canopies.plan(start=date(2025, 3, 1)))
+    (other,) = (folder / "other").rglob("*.rnx.gz")
+    shutil.move(other, folder / "orbits/march.rnx.gz")
+    (folder / "orbits/none.nav").write_text("no navigation at all\n")
+    told = vod(chosen)
+    assert (told.snapshot, told.analyses[ANALYSIS].up_to_date, told.orbit_files) == (None, 4, 3)
+    assert "not_rinex" in told.unreadable["none.nav"]
+    os.utime(odd, (1, 1))
+    told = vod(chosen)
+    assert (told.analyses[ANALYSIS].again, told.unreadable.keys()) == (4, {"none.nav"})
+    rows = [json.loads(row) for row in group(chosen)["metadata/orbits"][:]]
+    assert [row["uri"] for row in rows[2:]] == ["march.rnx.gz", "mine.rnx.gz", "none.nav"]
+    assert plan_all(chosen, canopies.repository(chosen), "main").orbits.read == ()
+    told = vod(chosen)
+    assert (told.snapshot, told.unreadable.keys()) == (None, {"none.nav"})
 
 
 def test_another_position_makes_everything_again(made):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import zarr
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.model.vod_values import MadeUnit, OrbitFacts
+from gnssice_batch.model.vod_values import KnownOrbits, MadeUnit, OrbitFacts
 from gnssice_batch.store.layout.codecs import encoding
 from gnssice_batch.store.layout.documents import Document, document_of, documents
 from gnssice_batch.store.layout.ledger import TABLE, TABLE_CHUNK_ROWS
@@ -72,6 +72,8 @@ class VodLedger:
     """By path and etag of an orbit file its row; the last one where there are several."""
     rows: int = 0
     """Rows of ``metadata/orbits``."""
+    known: KnownOrbits = field(default_factory=dict)
+    """What the rows say of their files."""
 
 
 def vod_ledger_documents() -> dict[str, Document]:
@@ -120,7 +122,12 @@ def read_vod_ledger(group: zarr.Group) -> VodLedger:
         msg = f"the ledger of {group.path!r} is no JSON: {error}"
         raise StoreError(msg) from error
     known = {(row["uri"], row.get("etag", "")): number for number, row in enumerate(rows) if "uri" in row}
-    return VodLedger(made, known, len(rows))
+    return VodLedger(made, known, len(rows), dict(_known(row) for row in rows if "uri" in row))
+
+
+def _known(row: Mapping[str, Any]) -> tuple[tuple[str, str, int], tuple[int, int, str]]:
+    key = row["uri"], row.get("etag", ""), int(row.get("size_bytes", 0))
+    return key, (int(row.get("start", 0)), int(row.get("end", 0)), row.get("fault", ""))
 
 
 def orbit_texts(orbits: Iterable[OrbitFacts | None], run: str) -> list[str]:
