@@ -47,6 +47,9 @@ class AnalysisReport:
     """By system, satellites of units that have no orbit, counted in each unit."""
     everything: str = ""
     """Why all units were made again; empty where they were not."""
+    moved: str = ""
+    """Which files of the canopy were taken elsewhere than where all angles are seen from, in a sentence; empty for
+    none, and where their headers were not looked at, because not all units were to be made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The results of a vod run: what is published, what is reported."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -30,7 +30,7 @@ def up_to_date_report(found: VodPlans, url: str, run: str) -> VodReport:
         url=url,
         snapshot=None,
         rinex_snapshot=found.observed.snapshot,
-        analyses={plan.pair.analysis.name: _planned_report(plan) for plan in found.plans},
+        analyses={plan.pair.analysis.name: _planned_report(plan, found.moved) for plan in found.plans},
         orbit_files=len(found.orbits.files),
         unreadable=dict(sorted(found.orbits.unreadable.items())),
     )
@@ -83,7 +83,7 @@ def report_of(units: VodUnits, snapshot: str | None) -> VodReport:
     )
 
 
-def _planned_report(plan: VodPlan) -> AnalysisReport:
+def _planned_report(plan: VodPlan, moved: Mapping[str, str]) -> AnalysisReport:
     analysis, backlog = plan.pair.analysis, plan.backlog
     return AnalysisReport(
         analysis.canopy,
@@ -91,6 +91,7 @@ def _planned_report(plan: VodPlan) -> AnalysisReport:
         up_to_date=backlog.up_to_date,
         without_orbits=tuple(plan.key(start_ns) for start_ns in sorted(backlog.waiting)),
         everything=backlog.everything,
+        moved=moved.get(analysis.name, ""),
     )
 
 
@@ -178,7 +179,7 @@ def _analysis(units: VodUnits, plan: VodPlan) -> AnalysisReport:
             lost[system] = lost.get(system, 0) + count
     without = [start_ns for start_ns in sorted(_waiting(units, plan)) if plan.key(start_ns) not in units.killed]
     return replace(
-        _planned_report(plan),
+        _planned_report(plan, units.found.moved),
         made=len(change.units),
         again=sum(row.again for row in change.units),
         without_orbits=tuple(map(plan.key, without)),
