@@ -30,6 +30,7 @@ _MEANINGS: Final = (
 """What is in a message of Icechunk about a virtual chunk, and what that means."""
 _TEXT: Final = frozenset("TO")
 """Kinds of types of NumPy that texts of any length have."""
+_IN_THE_STORE: Final = (icechunk.ChunkType.native, icechunk.ChunkType.inline)
 _GROUPS_KEPT: Final = 16
 
 
@@ -91,7 +92,7 @@ class Told:
         if self.series is not None:
             return self._along(one) is not None
         first = (0,) * one.ndim
-        return self.session.chunk_type(f"/{self.group}/{one.basename}", first) is not icechunk.ChunkType.native
+        return self.session.chunk_type(f"/{self.group}/{one.basename}", first) not in _IN_THE_STORE
 
     def _error(self, one: zarr.Array[Any], key: Any, error: Exception) -> StoreError:
         try:

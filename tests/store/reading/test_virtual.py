@@ -122,10 +122,11 @@ def test_a_copy_that_keeps_whole_seconds_of_the_time_is_the_file(uncompressed):
 
 def test_a_group_of_its_own_whose_file_was_replaced(tmp_path):
     settings, path = settings_of(tmp_path), tmp_path / "nc" / "one" / "a.nc"
-    write(georinex(), path)
+    sound = georinex().assign(place=(("sv", "xyz"), np.ones((2, 3))))
+    write(sound, path)
     virtualize(settings)
     before = path.stat()
-    another = georinex()
+    another = sound.copy(deep=True)
     another.C1C[:] += 1
     write(another, path)
     os.utime(path, ns=(0, before.st_mtime_ns - 10**9))
@@ -133,7 +134,18 @@ def test_a_group_of_its_own_whose_file_was_replaced(tmp_path):
     found = open_virtual(url_of(settings), "one.files/20250101T000000")
     with pytest.raises(StoreError, match=r"^one/a.nc: the file was touched or replaced"):
         found.C1C.load()
-    assert found.time.size == 96
+    assert (found.time.size, float(found.place.sum())) == (96, 6.0)
+
+
+def test_an_older_file_in_another_place_and_for_another_process(uncompressed, tmp_path):
+    paths, url = uncompressed
+    shutil.copytree(tmp_path / "nc", tmp_path / "elsewhere")
+    replaced(tmp_path / "elsewhere" / paths[1].relative_to(tmp_path / "nc"), padded(1, seed=9), earlier_s=60)
+    xr.testing.assert_equal(open_virtual(url, "canopy_01").load(), together(paths))
+    found = open_virtual(url, "canopy_01", chunks={}, archive=str(tmp_path / "elsewhere"))
+    for one in (found, pickle.loads(pickle.dumps(found))):
+        with pytest.raises(StoreError, match=r"^canopy_01/day\+001.nc: the file was touched or replaced"):
+            one.SNR.load()
 
 
 def test_an_archive_that_was_moved_as_a_whole(stored, tmp_path):
