@@ -98,7 +98,7 @@ def backlog_of(
         if again or start_ns in told or unit is None:
             wanted.append(Wanted(start_ns, files, its, may_lose))
         elif unit.orbits_digest != its:
-            wanted.append(Wanted(start_ns, files, its, may_lose))
+            wanted.append(Wanted(start_ns, files, its, Loss.REPLACED))
             sound.append(start_ns)
     waiting = frozenset(one.start_ns for one in wanted if not one.orbits and one.start_ns in there)
     if again:

@@ -27,6 +27,8 @@ def loses_too_much(
     satellites
         The S satellites of the signals.
     """
+    if may_lose is Loss.REPLACED:
+        return _fewer(_count(cells.vod), _count(before))
     there, lost = 0, 0
     for column, sv in enumerate(satellites):
         known = cells.known.get(sv)
@@ -35,7 +37,15 @@ def loses_too_much(
         had = ~np.isnan(before[:, column]) & ~np.isnan(canopy[:, column]) & ~np.isnan(reference[:, column])
         there += int(had.sum())
         lost += int((had & ~_of(known, had)).sum())
-    return there - lost < there * _LEAST_PERCENT // 100
+    return _fewer(there - lost, there)
+
+
+def _fewer(now: int, before: int) -> bool:
+    return now < before * _LEAST_PERCENT // 100
+
+
+def _count(vod: Floats) -> int:
+    return int((~np.isnan(vod)).sum())
 
 
 def _of(known: npt.NDArray[np.bool_] | None, had: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -36,6 +36,8 @@ class Loss(StrEnum):
     """Which cells of a unit may be without VOD when it is made again, of those whose observations are still there."""
 
     NONE = "none"
+    REPLACED = "replaced"
+    """As many as other cells gain: where observations are the same, other orbit files may know other satellites."""
     SATELLITES = "satellites"
     """Those of satellites that the orbit files do not know."""
     ANY = "any"

@@ -48,3 +48,15 @@ def test_cells_that_were_missing_or_have_no_observation_any_more_are_not_lost(wh
     half[100:, 2] = np.nan
     assert not loses({"G01": 200, "R02": 100}, Loss.NONE, **{what: half})
     assert loses({"G01": 200, "R02": 90}, Loss.NONE, **{what: half})
+
+
+@pytest.mark.parametrize(("epochs", "too_much"), [(196, False), (195, True)])
+def test_other_files_may_know_as_many_cells_elsewhere(epochs, too_much):
+    """Two of three signals were known; now the third one is, and one of them for so many epochs."""
+    before = np.ones((EPOCHS, len(SATELLITES)), np.float32)
+    now, observed = before.copy(), before.copy()
+    before[:, 2], now[:, 0], now[epochs:, 1] = np.nan, np.nan, np.nan
+    cells = VodCells(now, now, now, now.size, Counter(), 2, {"G01": np.zeros(EPOCHS, bool)})
+    told = cells, before, observed, observed, SATELLITES
+    assert loses_too_much(*told, Loss.REPLACED) is too_much
+    assert loses_too_much(*told, Loss.NONE)
