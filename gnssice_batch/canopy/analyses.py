@@ -15,6 +15,8 @@ from gnssice_batch.store.repository import Repository
 
 CANOPY: Final = "canopy_"
 REFERENCE: Final = "reference_"
+HEADER: Final = "header"
+"""`Pair.position_from` where no setting says the position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _pair(analysis: Analysis, groups: Mapping[str, StoredCells], wanted: str | P
             f"{analysis.canopy}: its files' headers tell no position on Earth, which angles are computed from: set"
             " vod.position to [x, y, z], ECEF in metres"
         )
-    source = "header" if isinstance(wanted, str) else "settings"
+    source = HEADER if isinstance(wanted, str) else "settings"
     return Pair(analysis, canopy.template, reference.template, position or (0.0, 0.0, 0.0), source)
 
 

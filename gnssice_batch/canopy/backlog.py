@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from gnssice_batch.canopy.analyses import Pair
 from gnssice_batch.canopy.orbit_files import OrbitFiles, digest
 from gnssice_batch.log import logger
 from gnssice_batch.model.grid import Grid
 from gnssice_batch.model.values import SourceFile
+from gnssice_batch.model.vod_values import Loss, MadeUnit, OrbitFacts
 from gnssice_batch.store.reading.vod_groups import VodGroup
 from gnssice_batch.store.reading.vod_source import Changed, changed_since
 from gnssice_batch.store.repository import Repository
 
-_LEAST_PERCENT: Final = 99
-"""Of the values of a unit that other orbit files have to give again: a few at the horizon may differ."""
 _log = logger(__name__)
 
 
@@ -38,8 +36,8 @@ class Wanted:
     orbits: tuple[SourceFile, ...]
     """Files that reach it."""
     orbits_digest: str
-    least_values: int = 0
-    """Cells with VOD that it has to come to, where only its orbit files are others than they were."""
+    may_lose: Loss = Loss.ANY
+    """Which of its cells may be without VOD then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,8 @@ class Backlog:
     """Why all units are made again, in a sentence; empty where they are not."""
     sound: frozenset[int] = frozenset()
     """Starts of the units that are wanted only because their orbit files are others than they were."""
+    read: tuple[OrbitFacts, ...] = ()
+    """What is in orbit files that were read to plan: they are told of whether any unit uses them or not."""
 
 
 def backlog_of(
@@ -93,16 +93,24 @@ def backlog_of(
     for start_ns in candidates:
         files = orbits.reaching(start_ns, start_ns + pair.canopy.grid.unit_ns)
         its = digest(files)
-        if again or start_ns in told or start_ns not in made:
-            wanted.append(Wanted(start_ns, files, its))
-        elif made[start_ns].orbits_digest != its:
-            wanted.append(Wanted(start_ns, files, its, made[start_ns].values * _LEAST_PERCENT // 100))
+        unit = made.get(start_ns)
+        may_lose = Loss.ANY if everything or unit is None else _loss(unit, group, orbits.source)
+        if again or start_ns in told or unit is None:
+            wanted.append(Wanted(start_ns, files, its, may_lose))
+        elif unit.orbits_digest != its:
+            wanted.append(Wanted(start_ns, files, its, Loss.REPLACED))
             sound.append(start_ns)
     waiting = frozenset(one.start_ns for one in wanted if not one.orbits and one.start_ns in there)
     if again:
         _log.warning("all units are made again: %s", again, extra={"receiver": pair.analysis.name})
     units = tuple(one for one in wanted if one.start_ns not in waiting)
-    return Backlog(units, waiting, len(candidates) - len(wanted), again, frozenset(sound))
+    return Backlog(units, waiting, len(candidates) - len(wanted), again, frozenset(sound), orbits.read)
+
+
+def _loss(unit: MadeUnit, group: VodGroup | None, source: str) -> Loss:
+    """What a unit may lose: another source knows other satellites, as was asked for."""
+    before = unit.source or (group.template.attributes.get("orbits") if group else "")
+    return Loss.NONE if before in {"", None, source} else Loss.SATELLITES
 
 
 def _changed(pair: Pair, group: VodGroup | None, observed: Observed, source: str) -> Changed:

@@ -1,7 +1,7 @@
 """Vegetation optical depth of one unit, as dense arrays: pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Final
@@ -35,6 +35,8 @@ class VodCells:
     """By satellite system how many satellites with such cells have no orbit at all."""
     with_orbits: int
     """How many satellites with such cells have one."""
+    known: Mapping[str, npt.NDArray[np.bool_]]
+    """By satellite that the canopy receiver sees (N,) when it is known where it is."""
 
     @property
     def no_orbits(self) -> bool:
@@ -79,6 +81,7 @@ def vod_cells(
     vod, theta, phi = arrays
     there, lost, pairs, found = ~np.isnan(canopy), Counter[str](), 0, 0
     columns: dict[str, list[int]] = {}
+    when: dict[str, npt.NDArray[np.bool_]] = {}
     for column in np.flatnonzero(there.any(axis=0)).tolist():
         columns.setdefault(satellites[column], []).append(column)
     for some in batched(columns, _SATELLITES_AT_ONCE):
@@ -86,6 +89,7 @@ def vod_cells(
         for place, sv in enumerate(some):
             seen, around = zenith[:, place], azimuth[:, place]
             known, above = np.isfinite(seen), seen <= np.pi / 2
+            when[sv] = known
             both = 0
             for column in columns[sv]:
                 kept = there[:, column] & above
@@ -97,4 +101,4 @@ def vod_cells(
             lost[sv[:1]] += bool(both) and not known.any()
     if not pairs:
         theta[:], phi[:] = np.nan, np.nan
-    return VodCells(vod, theta, phi, pairs, +lost, found)
+    return VodCells(vod, theta, phi, pairs, +lost, found, when)

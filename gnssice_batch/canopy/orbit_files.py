@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -15,6 +15,7 @@ from gnssice_batch import config
 from gnssice_batch.archive.listing import ArchiveAccess, access
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS
 from gnssice_batch.model.values import SourceFile
+from gnssice_batch.model.vod_values import OrbitFacts
 from gnssice_batch.rinex.names import parse_name
 from gnssice_batch.storage.folder import Folder
 
@@ -50,6 +51,10 @@ class OrbitFiles:
     """(N,) first time that each file's name promises; before all times where it says nothing."""
     ends_ns: npt.NDArray[np.int64] = field(compare=False)
     """(N,) end (exclusive) of that; after all times where it says nothing."""
+    read: tuple[OrbitFacts, ...] = ()
+    """What is in those that had to be read to know when they are for."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """By path of those whose names say nothing why they can't be read."""
 
     @classmethod
     def of(cls, source: str, archive: ArchiveAccess, files: Iterable[SourceFile]) -> Self:

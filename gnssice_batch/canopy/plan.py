@@ -86,7 +86,8 @@ def plan_of(
     if current:
         _refuse_other_receivers(pair, current.template)
     template = grown(current.template, pair.canopy) if current else new_template(pair, settings)
-    files = {file: None for wanted in backlog.units for file in wanted.orbits}
+    files = {(file.uri, file.etag) for wanted in backlog.units for file in wanted.orbits}
+    files |= {(one.uri, one.etag) for one in backlog.read}
     ledger = current.ledger if current else VodLedger()
     numbers = numbered(ledger, files, earlier)
     grid = template.grid
@@ -105,7 +106,7 @@ def plan_of(
             tuple(numbers[file.uri, file.etag] for file in wanted.orbits),
             wanted.orbits_digest,
             ledger.rows,
-            wanted.least_values,
+            wanted.may_lose,
         )
         for wanted in backlog.units
     )
@@ -148,30 +149,30 @@ def new_template(pair: Pair, settings: config.Settings) -> GroupTemplate:
 
 
 def numbered(
-    ledger: VodLedger, files: Iterable[SourceFile], earlier: Iterable[tuple[SourceFile, int]]
+    ledger: VodLedger, files: Iterable[tuple[str, str]], earlier: Iterable[tuple[SourceFile, int]]
 ) -> dict[tuple[str, str], int]:
-    """Rows of orbit files: those of the ledger, those given before, then new ones in the order of their paths."""
+    """Rows of orbit files, by path and etag: of the ledger, given before, new ones in the order of their paths."""
     found: dict[tuple[str, str], int] = {}
     known = dict(ledger.orbits)
     known.update({(file.uri, file.etag): row for file, row in earlier if row >= ledger.rows})
     following = max((*known.values(), ledger.rows - 1)) + 1
-    for file in sorted(files, key=lambda file: (file.uri, file.etag)):
-        row = known.get((file.uri, file.etag))
+    for file in sorted(files):
+        row = known.get(file)
         if row is None:
             row, following = following, following + 1
-        found[file.uri, file.etag] = row
+        found[file] = row
     return found
 
 
 def memory_bytes(plans: Iterable[VodPlan]) -> int:
-    """What a task takes: SNR of both receivers as stored, as placed, results, an encoded copy, some positions."""
+    """What a task takes: SNR of both receivers as stored, as placed, VOD of before, results, a copy, some positions."""
     return max((_memory_bytes(plan) for plan in plans), default=0)
 
 
 def _memory_bytes(plan: VodPlan) -> int:
     epochs, signals = plan.template.grid.unit, shard_width(len(plan.template.axis.sids))
     stored = shard_width(len(plan.pair.canopy.axis.sids)) + shard_width(len(plan.pair.reference.axis.sids))
-    return epochs * (4 * stored + 25 * signals) + _POSITIONS_BYTES
+    return epochs * (4 * stored + 30 * signals) + _POSITIONS_BYTES
 
 
 def _axis(stored: SignalAxis, canopy: SignalAxis) -> SignalAxis:

@@ -4,16 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gnssice_batch import config
-from gnssice_batch.canopy.analyses import pairs_of
+from gnssice_batch.canopy.analyses import HEADER, pairs_of
 from gnssice_batch.canopy.backlog import Observed, backlog_of
 from gnssice_batch.canopy.orbit_files import OrbitFiles, orbit_files
+from gnssice_batch.canopy.places import moved
 from gnssice_batch.canopy.plan import VodPlan, group_name, plan_of
 from gnssice_batch.canopy.sky import OrbitAccess
 from gnssice_batch.canopy.unit import VodContext
+from gnssice_batch.canopy.unnamed import with_spans
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import SourceFile
 from gnssice_batch.storage.location import Location
+from gnssice_batch.store.reading.cells import cells_in
 from gnssice_batch.store.reading.contents import branch_head, not_for_writing, stored_receivers
 from gnssice_batch.store.reading.vod_groups import VodGroup, vod_groups
 from gnssice_batch.store.reading.vod_source import leads_to, units_with_snr
@@ -42,6 +45,8 @@ class VodPlans:
     orbits: OrbitFiles
     plans: tuple[VodPlan, ...]
     context: VodContext
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """As `moved_in` says, of analyses all of whose units are to be made."""
 
     @property
     def idle(self) -> bool:
@@ -88,13 +93,29 @@ def plan_all(
     head = branch_head(repository, branch) or branch_head(repository, MAIN) if repository else None
     groups = _groups(repository, head, map(group_name, pairs))
     orbits = orbit_files(settings)
+    access = OrbitAccess(orbits.source, orbits.archive, settings.reader.max_unpacked_bytes)
+    orbits = with_spans(orbits, access, [] if everything else [group.ledger.known for group in groups.values()])
     plans = []
     for pair in pairs:
         group = groups.get(group_name(pair))
         backlog = backlog_of(pair, group, orbits, observed, everything=everything)
         plans.append(plan_of(pair, group, backlog, settings, observed.snapshot, earlier.orbits))
-    access = OrbitAccess(orbits.source, orbits.archive, settings.reader.max_unpacked_bytes)
-    return VodPlans(head, observed, orbits, tuple(plans), VodContext(rinex.location, access))
+    context = VodContext(rinex.location, access)
+    new = [plan for plan in plans if plan.current is None or plan.backlog.everything]
+    return VodPlans(head, observed, orbits, tuple(plans), context, moved_in(observed, new))
+
+
+def moved_in(observed: Observed, plans: Iterable[VodPlan]) -> dict[str, str]:
+    """By analysis which files of its canopy were taken elsewhere than where all angles are seen from, a sentence.
+
+    Headers of all files are read, but for canopies whose position the settings say: there it was decided.
+    """
+    canopies = {plan.pair.analysis.name: plan.pair for plan in plans if plan.pair.position_from == HEADER}
+    found = {
+        name: moved(cells_in(observed.repository, observed.snapshot, pair.analysis.canopy), pair.position_m)
+        for name, pair in canopies.items()
+    }
+    return {name: said for name, said in found.items() if said}
 
 
 def observations(settings: config.Settings) -> Repository:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gnssice_batch.archive.kept import KEPT
 from gnssice_batch.archive.listing import ArchiveAccess
 from gnssice_batch.canopy.orbit_files import MARGIN_NS, NODE_STEP_NS
-from gnssice_batch.errors import ReadError
+from gnssice_batch.errors import ReadError, Reason
 from gnssice_batch.model.values import SourceFile
 from gnssice_batch.model.vod_values import OrbitFacts
 from gnssice_batch.orbits import Ephemerides, Nodes, joined, merged, nodes, read_nav, read_sp3
@@ -111,8 +111,7 @@ def _times(start_ns: int, end_ns: int) -> npt.NDArray[np.int64]:
 def _between(found: Nodes, start_ns: int, end_ns: int) -> Nodes:
     """The nodes near a unit: as many before and after it whatever the files hold."""
     reach = MARGIN_NS // NODE_STEP_NS * max(found.spacing_ns, NODE_STEP_NS)
-    first, last = np.searchsorted(found.times_ns, [start_ns - reach, end_ns + reach + 1])
-    return Nodes(found.satellites, found.times_ns[first:last], found.positions_m[first:last], found.spacing_ns)
+    return found.between(start_ns - reach, end_ns + reach)
 
 
 def _told(access: OrbitAccess, file: SourceFile) -> Told:
@@ -129,12 +128,15 @@ def _told(access: OrbitAccess, file: SourceFile) -> Told:
 def _parsed(access: OrbitAccess, content: bytes, facts: OrbitFacts) -> Told:
     if access.source == "sp3":
         precise = read_sp3(content, access.max_bytes)
-        return Told(_with(facts, precise.times_ns, precise.satellites), precise)
+        return Told(_with(facts, precise.times_ns, precise.satellites, precise.counts), precise)
     ephemerides = read_nav(content, access.max_bytes)
-    return Told(_with(facts, ephemerides.reference_ns, ephemerides.satellites), ephemerides)
+    return Told(_with(facts, ephemerides.reference_ns, ephemerides.satellites, ephemerides.counts), ephemerides)
 
 
-def _with(facts: OrbitFacts, times_ns: npt.NDArray[np.int64], satellites: Sequence[str]) -> OrbitFacts:
+def _with(
+    facts: OrbitFacts, times_ns: npt.NDArray[np.int64], satellites: Sequence[str], counts: Mapping[Reason, int]
+) -> OrbitFacts:
+    facts = replace(facts, lost={str(reason): count for reason, count in sorted(counts.items()) if reason.loses})
     if not len(times_ns):
         return replace(facts, fault="it tells no orbit")
     return replace(facts, start_ns=int(times_ns.min()), end_ns=int(times_ns.max()), satellites=len(satellites))

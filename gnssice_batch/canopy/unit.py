@@ -11,18 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from gnssice_batch.canopy.cells import Floats, VodCells, vod_cells
+from gnssice_batch.canopy.losses import loses_too_much
 from gnssice_batch.canopy.sky import OrbitAccess, Told, nodes_over, read_orbits
 from gnssice_batch.log import scope
+from gnssice_batch.model.damage import DamagedError
 from gnssice_batch.model.values import PartitionOutcome
 from gnssice_batch.model.vod_contents import SOURCE_ORBIT, VOD
-from gnssice_batch.model.vod_values import OrbitFacts, SnrPlace, VodAssignment, VodMade
+from gnssice_batch.model.vod_values import Loss, OrbitFacts, SnrPlace, VodAssignment, VodMade
 from gnssice_batch.records import dump, encode
 from gnssice_batch.storage.location import Location
 from gnssice_batch.storage.traffic import TRAFFIC
+from gnssice_batch.store.reading.cells import cells_of_fork
 from gnssice_batch.store.reading.snr import snr_of
 from gnssice_batch.store.writing.units import open_fork_of, write_coordinates, write_epochs
 
 _KIB: Final = 1024
+_BESIDE_VOD: Final = frozenset(spec.name for spec in (*VOD.variables, *VOD.epoch_coordinates)) - {"VOD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Computed:
     source: npt.NDArray[np.int32]
     """(N,) `source_orbit`."""
     made: VodMade
+    snr: tuple[Floats, Floats]
+    """(N, S) of canopy and reference."""
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -69,8 +75,7 @@ def make_unit(assignment: VodAssignment, fork: bytes, context: VodContext) -> Pa
     began, key = time.monotonic(), assignment.partition.key
     with scope(partition=key):
         found = compute(assignment, context)
-        enough = found.made.values >= assignment.least_values
-        content = _written(assignment, fork, found) if found.cells and enough else None
+        content = _written(assignment, fork, found) if found.cells and not _is_loss(found, assignment, fork) else None
     outcome = PartitionOutcome(
         key,
         content,
@@ -110,6 +115,7 @@ def compute(assignment: VodAssignment, context: VodContext) -> Computed:
     made = VodMade(
         assignment.snapshot,
         assignment.orbits_digest,
+        context.orbits.source,
         _news(assignment, told),
         hashes,
         pairs=cells.pairs,
@@ -119,7 +125,22 @@ def compute(assignment: VodAssignment, context: VodContext) -> Computed:
         last_ns=int(times_ns[held[-1]]) if held.size else None,
         without_orbits=dict(cells.without_orbits),
     )
-    return Computed(None if cells.no_orbits else cells, _sources(assignment, told, times_ns, cells.held), made)
+    sources = _sources(assignment, told, times_ns, cells.held)
+    return Computed(None if cells.no_orbits else cells, sources, made, (canopy, reference))
+
+
+def _is_loss(found: Computed, assignment: VodAssignment, fork: bytes) -> bool:
+    """Whether the unit as it stands knows what could not be told again; nothing where it can't be read."""
+    if assignment.may_lose is Loss.ANY or found.cells is None:
+        return False
+    first = assignment.unit * assignment.grid.unit
+    stored = cells_of_fork(fork, assignment.partition.receiver)
+    try:
+        before = stored.read(range(first, first + assignment.grid.unit), _BESIDE_VOD)["VOD"]
+    except DamagedError:
+        return False
+    satellites = [sid.partition("|")[0] for sid in assignment.axis.sids]
+    return loses_too_much(found.cells, before, *found.snr, satellites, assignment.may_lose)
 
 
 def _written(assignment: VodAssignment, fork: bytes, found: Computed) -> bytes:
@@ -149,9 +170,9 @@ def _snr(place: SnrPlace, assignment: VodAssignment, start_ns: int, context: Vod
 
 
 def _news(assignment: VodAssignment, told: Sequence[Told]) -> tuple[OrbitFacts, ...]:
-    """What is told of files: of those that are new, or could not be read."""
-    numbered = zip(told, assignment.rows, strict=True)
-    return tuple(one.facts for one, row in numbered if row >= assignment.known_rows or one.facts.fault)
+    """What is told of files: of those that are new, or could not be read, or not all of them."""
+    numbered = zip((one.facts for one in told), assignment.rows, strict=True)
+    return tuple(facts for facts, row in numbered if row >= assignment.known_rows or facts.fault or facts.lost)
 
 
 def _sources(

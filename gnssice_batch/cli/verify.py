@@ -63,7 +63,10 @@ def verify(  # noqa: PLR0913 - one parameter per option
         message = "--store-only compares nothing with the archive: leave out --sample and --full"
         raise ConfigError(message)
     if url is not None and not store_only:
-        message = "verify compares with the archive of the settings: give no URL, or --store-only with it"
+        message = (
+            "verify compares with the archive of the settings: give no URL, or --store-only with it; for virtual"
+            " datasets there is virtualize verify"
+        )
         raise ConfigError(message)
     if store_only:
         _scan(*load_for_store(url, config_file, overrides), receiver or (), as_json_text=as_json_text)

@@ -48,6 +48,11 @@ def show_vod_report(console: Console, report: VodReport) -> None:
         block(console, name, _made(one))
     faults = [f"{uri}: {why}" for uri, why in report.unreadable.items()]
     say_list(console, "Orbit files that can't be read", faults)
+    lost = [
+        f"{uri}: {', '.join(f'{number:,} {reason}' for reason, number in counts.items())}"
+        for uri, counts in report.damaged.items()
+    ]
+    say_list(console, "Orbit files with records that can't be read", lost)
 
 
 def show_vod_status(console: Console, found: VodStatus) -> None:
@@ -80,6 +85,7 @@ def _planned(one: AnalysisPlan) -> list[tuple[str, str]]:
         ("receivers", f"{one.canopy} against {one.reference}"),
         ("units", f"{len(one.units):,} to make, {one.up_to_date:,} up to date" + (", a new group" if one.new else "")),
         *only_if(one.everything, "all again", one.everything),
+        *only_if(one.moved, "position", one.moved),
         *only_if(one.without_orbits, "no orbits", _some(one.without_orbits)),
         ("signals", f"{one.signals:,}"),
     ]
@@ -90,6 +96,7 @@ def _made(one: AnalysisReport) -> list[tuple[str, str]]:
         ("receivers", f"{one.canopy} against {one.reference}"),
         ("units", f"{one.made:,} made, {one.again:,} of them again; {one.up_to_date:,} up to date"),
         *only_if(one.everything, "all again", one.everything),
+        *only_if(one.moved, "position", one.moved),
         *only_if(one.pairs, "values", f"{one.values:,} of {one.pairs:,} pairs"),
         *only_if(one.without_orbits, "no orbits", _some(one.without_orbits)),
         *only_if(one.satellites_without_orbits, "lacking", _lacking(one.satellites_without_orbits)),

@@ -54,7 +54,8 @@ class Wanted:
 
     def takes(self, row: VirtualRow) -> bool:
         """Whether a file is wanted."""
-        reaches = self.since_ns is None or (row.epochs > 0 and row.last_ns >= self.since_ns)
+        last_ns = max(row.first_ns, row.last_ns)
+        reaches = self.since_ns is None or (row.epochs > 0 and last_ns >= self.since_ns)
         return row.state is VirtualState.VIRTUAL and reaches
 
 

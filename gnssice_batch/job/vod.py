@@ -101,7 +101,10 @@ class _Vod:
         return _Planned(self, found)
 
     def ended(self, report: VodReport, execution: Execution) -> None:
-        """Count what the report says."""
+        """Count what the report says, and say of canopies that they were moved."""
+        for name, one in report.analyses.items():
+            if one.moved:
+                _log.warning("%s: %s", name, one.moved)
         execution.progress.settle({}, report.bytes_read)
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from gnssice_batch import config
 from gnssice_batch.canopy.plan import VodPlan
-from gnssice_batch.canopy.planning import plan_all
+from gnssice_batch.canopy.planning import moved_in, plan_all
 from gnssice_batch.job.target import check_place, target_of
 from gnssice_batch.model.vod_contents import VOD
 from gnssice_batch.store.repository import open_existing
@@ -28,6 +28,8 @@ class AnalysisPlan:
     signals: int
     everything: str
     """Why all units would be made again; empty where they would not."""
+    moved: str
+    """Which files of the canopy were taken elsewhere than where all angles are seen from, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,16 @@ def preview_vod(settings: config.Settings, *, analyses: Iterable[str] = (), ever
     if repository is None:
         check_place(target)
     found = plan_all(settings, repository, target.branch, only=analyses, everything=everything)
+    moved = moved_in(found.observed, found.plans)
     return VodPlanSummary(
         target.url,
         found.observed.snapshot,
         len(found.orbits.files),
-        {plan.pair.analysis.name: _analysis(plan) for plan in found.plans},
+        {plan.pair.analysis.name: _analysis(plan, moved) for plan in found.plans},
     )
 
 
-def _analysis(plan: VodPlan) -> AnalysisPlan:
+def _analysis(plan: VodPlan, moved: Mapping[str, str]) -> AnalysisPlan:
     analysis, backlog = plan.pair.analysis, plan.backlog
     return AnalysisPlan(
         analysis.canopy,
@@ -78,4 +81,5 @@ def _analysis(plan: VodPlan) -> AnalysisPlan:
         tuple(plan.key(start_ns) for start_ns in sorted(backlog.waiting)),
         len(plan.template.axis.sids),
         backlog.everything,
+        moved.get(analysis.name, ""),
     )

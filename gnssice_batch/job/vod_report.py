@@ -47,6 +47,9 @@ class AnalysisReport:
     """By system, satellites of units that have no orbit, counted in each unit."""
     everything: str = ""
     """Why all units were made again; empty where they were not."""
+    moved: str = ""
+    """Which files of the canopy were taken elsewhere than where all angles are seen from, in a sentence; empty for
+    none, and where their headers were not looked at, because not all units were to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class VodReport(JobReport):
     """Orbit files that there are."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """By path of an orbit file why it could not be read."""
+    damaged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By path of an orbit file that units were made with how many of its records could not be read, by reason."""
     proof: VodProof = VodProof()
 
     @property
@@ -88,6 +93,7 @@ class VodReport(JobReport):
             "proof": asdict(self.proof),
             "orbit_files": self.orbit_files,
             "unreadable_orbit_files": dict(self.unreadable),
+            "damaged_orbit_files": {uri: dict(lost) for uri, lost in self.damaged.items()},
             "analyses": {name: asdict(one) for name, one in self.analyses.items()},
             "requests": {
                 "used": self.used_in_all.as_json(),

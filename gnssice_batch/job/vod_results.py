@@ -1,6 +1,6 @@
 """The results of a vod run: what is published, what is reported."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -30,8 +30,9 @@ def up_to_date_report(found: VodPlans, url: str, run: str) -> VodReport:
         url=url,
         snapshot=None,
         rinex_snapshot=found.observed.snapshot,
-        analyses={plan.pair.analysis.name: _planned_report(plan) for plan in found.plans},
+        analyses={plan.pair.analysis.name: _planned_report(plan, found.moved) for plan in found.plans},
         orbit_files=len(found.orbits.files),
+        unreadable=dict(sorted(found.orbits.unreadable.items())),
     )
 
 
@@ -63,7 +64,9 @@ def report_of(units: VodUnits, snapshot: str | None) -> VodReport:
     """What became of the run."""
     outcomes = [done.outcome for done in units.work.done.values()]
     report = up_to_date_report(units.found, units.work.repository.url, units.work.journal.record.run)
-    faults = {one.uri: one.fault for made in units.made.values() for one in made.orbits if one.fault}
+    told = [one for made in units.made.values() for one in made.orbits]
+    faults = {one.uri: one.fault for one in told if one.fault}
+    damaged = {one.uri: one.lost for one in told if one.lost and not one.fault}
     return replace(
         report,
         url=units.work.repository.url,
@@ -74,12 +77,13 @@ def report_of(units: VodUnits, snapshot: str | None) -> VodReport:
         bytes_read=sum(outcome.bytes_read for outcome in outcomes),
         peak_memory_bytes=max((outcome.peak_memory_bytes for outcome in outcomes), default=0),
         analyses={**report.analyses, **{plan.pair.analysis.name: _analysis(units, plan) for plan in units.plans}},
-        unreadable=dict(sorted(faults.items())),
+        unreadable=dict(sorted({**report.unreadable, **faults}.items())),
+        damaged=dict(sorted(damaged.items())),
         proof=units.proof,
     )
 
 
-def _planned_report(plan: VodPlan) -> AnalysisReport:
+def _planned_report(plan: VodPlan, moved: Mapping[str, str]) -> AnalysisReport:
     analysis, backlog = plan.pair.analysis, plan.backlog
     return AnalysisReport(
         analysis.canopy,
@@ -87,6 +91,7 @@ def _planned_report(plan: VodPlan) -> AnalysisReport:
         up_to_date=backlog.up_to_date,
         without_orbits=tuple(plan.key(start_ns) for start_ns in sorted(backlog.waiting)),
         everything=backlog.everything,
+        moved=moved.get(analysis.name, ""),
     )
 
 
@@ -154,7 +159,7 @@ def _waiting(units: VodUnits, plan: VodPlan) -> set[int]:
 
 def _new_orbits(units: VodUnits, plan: VodPlan, rows: int) -> list[OrbitFacts | None]:
     """What the new rows of the orbit files say, in their order."""
-    told = {
+    told = {(one.uri, one.etag): one for one in units.found.orbits.read} | {
         (one.uri, one.etag): one
         for each in plan.assignments
         if each.partition.key in units.made
@@ -174,7 +179,7 @@ def _analysis(units: VodUnits, plan: VodPlan) -> AnalysisReport:
             lost[system] = lost.get(system, 0) + count
     without = [start_ns for start_ns in sorted(_waiting(units, plan)) if plan.key(start_ns) not in units.killed]
     return replace(
-        _planned_report(plan),
+        _planned_report(plan, units.found.moved),
         made=len(change.units),
         again=sum(row.again for row in change.units),
         without_orbits=tuple(map(plan.key, without)),

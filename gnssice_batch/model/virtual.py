@@ -136,8 +136,9 @@ class NetcdfFacts:
     profile: Profile | None = None
     """None where it has no regular time axis of whole chunks."""
     first_ns: int = 0
-    """First epoch, ns since 1980-01-06, by the clock of the file."""
+    """Earliest epoch, ns since 1980-01-06, by the clock of the file, in whatever order its epochs are."""
     last_ns: int = 0
+    """Latest epoch."""
     epochs: int = 0
     """0 for a file without a time axis."""
     reason: VirtualReason | None = None

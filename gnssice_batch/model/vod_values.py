@@ -28,8 +28,19 @@ class MadeUnit:
     """Of the orbit files that reach it."""
     epochs: int
     """Of it that hold anything."""
-    values: int = 0
-    """Cells with VOD."""
+    source: str = ""
+    """``broadcast`` or ``sp3``; empty where an earlier version of this program has made it."""
+
+
+class Loss(StrEnum):
+    """Which cells of a unit may be without VOD when it is made again, of those whose observations are still there."""
+
+    NONE = "none"
+    REPLACED = "replaced"
+    """As many as other cells gain: where observations are the same, other orbit files may know other satellites."""
+    SATELLITES = "satellites"
+    """Those of satellites that the orbit files do not know."""
+    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,12 @@ class OrbitFacts:
     satellites: int
     fault: str = ""
     """Why it could not be read; empty where it could."""
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """How many of its records could not be read, by reason."""
+
+
+type KnownOrbits = Mapping[tuple[str, str, int], tuple[int, int, str]]
+"""By path, etag and size of an orbit file its first and last epoch, and why it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +98,8 @@ class VodAssignment:
     orbits_digest: str
     known_rows: int = 0
     """Rows of ``metadata/orbits`` that there are: of these files nothing needs to be told again."""
-    least_values: int = 0
-    """Cells with VOD that the same observations have to give again: with fewer the unit is left as it is."""
+    may_lose: Loss = Loss.ANY
+    """Where more than a few others would be lost, the unit is left as it is."""
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
@@ -108,8 +125,10 @@ class VodMade:
     snapshot: str
     """Of the rinex repository that it was made from."""
     orbits_digest: str
+    source: str = ""
+    """``broadcast`` or ``sp3``."""
     orbits: tuple[OrbitFacts, ...] = ()
-    """Of the files that reach it and are new, or could not be read."""
+    """Of the files that reach it and are new, or could not be read, or not all of them."""
     hashes: Mapping[str, str] = field(default_factory=dict)
     """By receiver the hash of its SNR in the unit."""
     pairs: int = 0

@@ -17,7 +17,7 @@ from gnssice_batch.exports.values import (
 from gnssice_batch.exports.writing import Exporter, Told
 from gnssice_batch.job.target import Target
 from gnssice_batch.model.values import HeaderFacts
-from gnssice_batch.operate.status import existing_repository
+from gnssice_batch.operate.status import receivers_repository
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
 from gnssice_batch.store.reading.contents import stored_receivers
@@ -63,7 +63,7 @@ def export_receiver(
     StoreError
         When there is no such repository, version or receiver.
     """
-    repository = existing_repository(target)
+    repository = receivers_repository(target)
     snapshot = repository.head(target.branch) if version is None else snapshot_of(repository, version, target.branch)
     stored = _cells(repository, target.branch, snapshot, receiver)
     written_at = repository.handle.lookup_snapshot(snapshot).written_at.astimezone(UTC)

@@ -15,7 +15,7 @@ from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.damage import Damage, DamagedError
 from gnssice_batch.model.grid import gps_datetime
 from gnssice_batch.model.values import Status
-from gnssice_batch.operate.status import own_repository
+from gnssice_batch.operate.status import own_repository, receivers_repository
 from gnssice_batch.storage.location import Location
 from gnssice_batch.store.reading.cells import StoredCells, cells_of_snapshot
 from gnssice_batch.store.reading.contents import stored_receivers
@@ -153,6 +153,7 @@ def places_at_head(target: Target, wanted: Sequence[str]) -> tuple[Repository, s
     StoreError
         When there is no store, or no such receiver.
     """
+    receivers_repository(target)
     repository = own_repository(target)
     snapshot = repository.head(target.branch)
     there = stored_receivers(repository, target.branch, snapshot)

@@ -24,6 +24,7 @@ from gnssice_batch.store.reading.contents import (
     contents,
     history,
     not_for_writing,
+    not_of_receivers,
 )
 from gnssice_batch.store.reading.size import repository_bytes
 from gnssice_batch.store.repository import Repository, no_such_branch, open_existing
@@ -87,7 +88,7 @@ def store_status(settings: config.Settings, target: Target | None = None) -> Sto
         When there is none, or it can't be read.
     """
     target = target or target_of(settings)
-    repository, branch = existing_repository(target), target.branch
+    repository, branch = receivers_repository(target), target.branch
     found = contents(repository, _COLUMNS, partial(_receiver_status, reader_name(settings)), branch)
     return StoreStatus(
         url=repository.url,
@@ -111,6 +112,20 @@ def existing_repository(target: Target) -> Repository:
         raise no_repository(target)
     if branch_head(repository, target.branch) is None:
         raise no_such_branch(repository, target.branch)
+    return repository
+
+
+def receivers_repository(target: Target) -> Repository:
+    """Likewise, where it is none of another product.
+
+    Raises
+    ------
+    StoreError
+        Also when it is; the message says which commands are for it.
+    """
+    repository = existing_repository(target)
+    if why := not_of_receivers(repository, target.branch):
+        raise StoreError(why)
     return repository
 
 

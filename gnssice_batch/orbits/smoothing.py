@@ -27,7 +27,7 @@ def smooth(nodes: Nodes, times_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.floa
     -------
     ndarray
         (T, S, 3) m, Earth-fixed. NaN where it would be guessed: outside a satellite's nodes, in a gap between them
-        (longer than `Nodes.spacing_ns`), and in a run of fewer than 8 nodes without a gap.
+        (`Nodes.unbroken`), and in a run of fewer than 8 nodes without a gap.
     """
     positions = np.full((len(times_ns), len(nodes.satellites), 3), np.nan)
     for (first, last), runs in _runs(nodes).items():
@@ -46,7 +46,7 @@ def _runs(nodes: Nodes) -> dict[tuple[int, int], dict[bytes, list[int]]]:
     known = np.isfinite(nodes.positions_m).all(axis=2)
     for column in range(len(nodes.satellites)):
         at = np.flatnonzero(known[:, column])
-        gaps = np.flatnonzero(np.diff(nodes.times_ns[at]) > nodes.spacing_ns) + 1
+        gaps = np.flatnonzero(~nodes.unbroken(at[:-1], at[1:], column)) + 1
         for run in np.split(at, gaps):
             if len(run) >= FEWEST_NODES:
                 runs[int(run[0]), int(run[-1])][run.tobytes()].append(column)

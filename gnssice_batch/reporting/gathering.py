@@ -12,7 +12,7 @@ from gnssice_batch.errors import ConfigError
 from gnssice_batch.job.target import Target, target_of
 from gnssice_batch.model.grid import SECOND_NS
 from gnssice_batch.model.values import Span
-from gnssice_batch.operate.status import existing_repository
+from gnssice_batch.operate.status import receivers_repository
 from gnssice_batch.planning.software import SOFTWARE, reader_name
 from gnssice_batch.reporting import files, presence, samples
 from gnssice_batch.reporting.facts import ReceiverFacts, StoreFacts, VersionFacts, system_place
@@ -65,7 +65,7 @@ def store_facts(settings: config.Settings, target: Target | None = None, wanted:
         When there is none, it has no such version, or it can't be read.
     """
     target, wanted = target or target_of(settings), wanted or Wanted()
-    repository = existing_repository(target)
+    repository = receivers_repository(target)
     snapshot = snapshot_of(repository, wanted.version or repository.head(target.branch), target.branch)
     there = stored_receivers(repository, target.branch, snapshot)
     chosen = _chosen(there, wanted.receivers)

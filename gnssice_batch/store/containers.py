@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from gnssice_batch.store.storages import AzureFetcher, S3Fetcher
 
 _log = logger(__name__)
 
+_DISK: Final = "file://"
+
 TAGGED: Final = frozenset({Kind.S3, Kind.AZURE})
 """Kinds of storage whose ETags Icechunk compares; of others it compares the time of the last modification."""
 
@@ -25,7 +28,7 @@ TAGGED: Final = frozenset({Kind.S3, Kind.AZURE})
 def prefix_of(where: Location) -> str:
     """What the locations of an archive's files begin with, as Icechunk wants it: no character is escaped."""
     if where.local:
-        return f"file://{local_path(where.url)}/"
+        return f"{_DISK}{local_path(where.url)}/"
     found = where.place
     if found.kind in {Kind.S3, Kind.AZURE, Kind.GOOGLE}:
         scheme = {Kind.S3: "s3", Kind.AZURE: "az", Kind.GOOGLE: "gs"}[found.kind]
@@ -46,6 +49,12 @@ def container_of(name: str, where: Location) -> icechunk.VirtualChunkContainer:
 def containers_in(configuration: icechunk.RepositoryConfig) -> dict[str, icechunk.VirtualChunkContainer]:
     """The containers that a configuration has, by name."""
     return {one.name or prefix: one for prefix, one in (configuration.virtual_chunk_containers or {}).items()}
+
+
+def local_folders(configuration: icechunk.RepositoryConfig) -> list[Path]:
+    """The folders of this machine that are archives of a configuration."""
+    prefixes = [one.url_prefix for one in containers_in(configuration).values()]
+    return [Path(prefix.removeprefix(_DISK)) for prefix in prefixes if prefix.startswith(_DISK)]
 
 
 def authorised(handle: icechunk.Repository, where: Location) -> icechunk.Repository:

@@ -300,7 +300,7 @@ def _placed(found: NetcdfFacts, time: str | None) -> NetcdfFacts:
     times = None if missing else times_ns(values, attributes)
     if times is None or not times.size:
         return replace(found, reason=VirtualReason.NO_TIME_AXIS, detail=f"{time} holds no times")
-    found = replace(found, first_ns=int(times[0]), last_ns=int(times[-1]), epochs=times.size)
+    found = replace(found, first_ns=int(times.min()), last_ns=int(times.max()), epochs=times.size)
     step_ns = interval_ns(times)
     if step_ns is None:
         return replace(

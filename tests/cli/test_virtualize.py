@@ -76,6 +76,32 @@ def test_status_and_verify_name_what_is_missing_touched_and_changed(place, capsy
     assert "array          2025-01-01 00:00:00 to 2025-01-04 23:45:00, every 900 s" in said
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["report", "--json"],
+        ["verify", "--store-only"],
+        ["export", "canopy_01", "out", "--format", "netcdf"],
+    ],
+)
+def test_commands_for_receivers_say_that_it_is_none_of_them(place, capsys, arguments):
+    told(capsys)
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, str(place / "stores/demo/virtual")])
+    said = capsys.readouterr().err
+    assert ended.value.code == 5
+    assert "stores/demo/virtual is a repository of virtual datasets" in said
+    assert "virtualize status" in said
+
+
+def test_verify_by_url_names_the_command_for_virtual_datasets(place, capsys):
+    told(capsys)
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", str(place / "stores/demo/virtual")])
+    assert (ended.value.code, "there is virtualize verify" in capsys.readouterr().err) == (2, True)
+
+
 def test_too_many_rejected_files_end_with_1(place, capsys):
     (place / "nc" / "canopy_01" / "text.nc").write_text("none")
     code, said = command(capsys)

@@ -100,6 +100,15 @@ def test_a_status_of_nothing_ends_with_5(command):
     assert "no repository" in err
 
 
+def test_commands_for_receivers_say_that_it_is_none_of_them(command, tmp_path):
+    command("vod")
+    url = str(command.place / "stores/site/vod")
+    export = ["export", f"tau_omega/{ANALYSIS}", str(tmp_path / "out"), url]
+    for arguments in (["status", url], ["report", url, "--json"], ["verify", url, "--store-only"], export):
+        code, _, err = command(*arguments)
+        assert (code, "is a repository of vegetation optical depth: `gnssice-batch vod status`" in err) == (5, True)
+
+
 def test_groups_of_another_program_are_not_written_to(command):
     chosen = canopies.vod_settings(command.place)
     shutil.copytree(command.place / "stores/site/rinex", command.place / "stores/site/vod")

@@ -1,6 +1,8 @@
 """What can go wrong with vod, one class per heading of docs/failure-modes.md."""
 
 import dataclasses
+import gzip
+import json
 import shutil
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -47,6 +49,16 @@ def told_of(chosen, receiver, **attributes):
     session = canopies.repository(chosen, "rinex").handle.writable_session("main")
     zarr.open_group(session.store, path=receiver, mode="r+").attrs.update(attributes)
     session.commit("another header")
+
+
+def observed_anew(place, chosen):
+    """Publish a file of another receiver, and let every earlier version of the observations expire."""
+    late = next((place / "archive/canopy_01").rglob("*.rnx"))
+    other = place / "archive/other_01" / late.name
+    other.parent.mkdir()
+    other.write_bytes(late.read_bytes())
+    run(chosen)
+    canopies.repository(chosen, "rinex").handle.expire_snapshots(datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +116,43 @@ class TestOrbitsAreMissing:
         shutil.move(kept, whole)
         assert vod(chosen).analyses[ANALYSIS].up_to_date == 2
 
+    @pytest.mark.parametrize("because", ["another position", "an expired version", "a late file"])
+    def test_it_is_kept_where_units_are_made_again_too(self, place, because):
+        """Nothing else that makes a unit again loses what is known of it; units made then are made whole later."""
+        (whole,) = (path for path in (place / "orbits").rglob("*") if path.is_file())
+        chosen, late = vod_settings(place), next((place / "archive/canopy_01").rglob("*.rnx"))
+        if because == "a late file":
+            shutil.move(late, place / late.name)
+            shutil.rmtree(place / "stores")
+            run(chosen)
+            vod(chosen)
+            shutil.move(place / late.name, late)
+            run(chosen)
+        before = arrays(chosen)
+        write_navigation(place / "orbits/less", canopies.plan(0.5, systems="G"))
+        kept = shutil.move(whole, place / whole.name)
+        if because == "another position":
+            chosen = vod_settings(place, vod={"position": [4127445.9, 1206915.1, 4695541.1]})
+        if because == "an expired version":
+            observed_anew(place, chosen)
+        told = vod(chosen).analyses[ANALYSIS]
+        assert (told.made, len(told.without_orbits)) == (0, 2)
+        same(arrays(chosen), before)
+        shutil.move(kept, whole)
+        assert vod(chosen).analyses[ANALYSIS].made == 2
+        fresh = vod_settings(place, store={"url": str(place / "fresh")}, vod={"position": chosen.vod.position})
+        run(fresh)
+        vod(fresh)
+        same(canopies.labelled(chosen), canopies.labelled(fresh))
+
+    def test_full_makes_what_can_be_made(self, place):
+        (whole,) = (path for path in (place / "orbits").rglob("*") if path.is_file())
+        write_navigation(place / "orbits/less", canopies.plan(0.5, systems="G"))
+        whole.unlink()
+        told = vod(vod_settings(place), everything=True).analyses[ANALYSIS]
+        assert (told.made, told.without_orbits) == (2, ())
+        assert told.satellites_without_orbits.keys() == {"C", "E", "R"}
+
 
 class TestTheOrbitsAreOfAnotherSource:
     def test_everything_is_made_again_once_there_are_some(self, place):
@@ -111,6 +160,17 @@ class TestTheOrbitsAreOfAnotherSource:
         told = vod(chosen).analyses[ANALYSIS]
         assert told.everything == "the orbits were broadcast and are sp3"
         assert len(told.without_orbits) == 2
+
+    def test_satellites_that_it_does_not_know_may_be_lost_and_spans_not(self, place):
+        (whole,) = (path for path in (place / "orbits").rglob("*") if path.is_file())
+        chosen = vod_settings(place, vod={"orbits": {"url": str(place / "orbits"), "source": "sp3"}})
+        canopies.precise(place / "orbits/short.sp3", whole, "GE", days=0.4)
+        told = vod(chosen).analyses[ANALYSIS]
+        assert (told.made, len(told.without_orbits)) == (1, 1)
+        canopies.precise(place / "orbits/short.sp3", whole, "GE")
+        told = vod(chosen).analyses[ANALYSIS]
+        assert (told.made, told.without_orbits) == (2, ())
+        assert told.satellites_without_orbits.keys() == {"C", "R"}
 
 
 class TestAnAnalysisIsGivenAnotherPair:
@@ -135,6 +195,24 @@ class TestAnOrbitFileIsDamaged:
         path.write_bytes(b"no navigation at all\n")
         report = vod(vod_settings(place))
         assert (report.snapshot, len(report.analyses[ANALYSIS].without_orbits)) == (None, 2)
+
+    def test_its_damaged_records_are_counted_and_it_is_named(self, place):
+        (path,) = (place / "orbits").rglob("*.rnx.gz")
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        at = next(number for number, line in enumerate(lines) if line.startswith(b"G05"))
+        lines[at + 2] = b"    what a pity" + lines[at + 2][15:]
+        lines[at + 8 : at + 8] = [b"a line that belongs nowhere\n"]
+        path.write_bytes(gzip.compress(b"".join(lines)))
+        report = vod(vod_settings(place))
+        name = str(path.relative_to(place / "orbits"))
+        assert report.damaged == {name: {"bad_value": 1, "stray_line": 1}}
+        assert report.as_json()["damaged_orbit_files"] == report.damaged
+        assert (report.analyses[ANALYSIS].again, report.unreadable) == (2, {})
+        row = json.loads(group(vod_settings(place))["metadata/orbits"][-1].item())
+        assert (row["uri"], row["lost"]) == (name, report.damaged[name])
+        again = vod(vod_settings(place), everything=True)
+        assert again.damaged == report.damaged
+        assert "damaged_orbit_files" in json.dumps(again.as_json())
 
 
 class TestNoPositionIsTold:
@@ -187,12 +265,7 @@ class TestTheVersionThatVodWasMadeFromIsGone:
     def test_everything_is_made_again(self, place):
         chosen = vod_settings(place)
         before = arrays(chosen)
-        late = next((place / "archive/canopy_01").rglob("*.rnx"))
-        other = place / "archive/other_01" / late.name
-        other.parent.mkdir()
-        other.write_bytes(late.read_bytes())
-        run(chosen)
-        canopies.repository(chosen, "rinex").handle.expire_snapshots(datetime.now(UTC))
+        observed_anew(place, chosen)
         told = vod(chosen).analyses[ANALYSIS]
         assert "has expired" in told.everything
         assert told.again == 2

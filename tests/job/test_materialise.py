@@ -1,5 +1,6 @@
 """Materialise: virtual chunks overwritten by native ones that hold the same."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.job.materialise import Wanted, materialise, preview_native
 from gnssice_batch.job.virtualize import virtualize
-from gnssice_batch.model.virtual import VirtualState
+from gnssice_batch.model.virtual import NetcdfFile, VirtualRow, VirtualState
 from gnssice_batch.store.reading.virtual import virtual_contents
 from gnssice_batch.store.reading.virtual_opening import open_virtual
 from gnssice_batch.store.repository import open_existing, open_repository
@@ -60,6 +61,34 @@ def test_one_span_is_native_and_equal_and_the_older_version_is_virtual(tmp_path)
     ]
 
 
+def test_what_reaches_into_a_span_is_told_by_the_times_in_whatever_order_they_are(tmp_path):
+    """Files with their epochs backwards, or shuffled, and files whose names are in another order than their times."""
+    settings, one, nc = settings_of(tmp_path), padded(1), tmp_path / "nc"
+    shuffled = np.random.default_rng(1).permutation(96)
+    assert one.epoch[shuffled[[0, -1]]].max() < np.datetime64("2025-01-02T23:45")
+    paths = {
+        "backwards.files": write(one.isel(epoch=slice(None, None, -1)), nc / "backwards/a.nc"),
+        "shuffled.files": write(one.isel(epoch=shuffled), nc / "shuffled/a.nc"),
+    }
+    write(padded(0), nc / "canopy_01" / "b.nc")
+    write(padded(1), nc / "canopy_01" / "a.nc")
+    virtualize(settings)
+    last = Wanted(since(2).since_ns + (86_400 - 900) * 10**9)
+    report = materialise(settings, last)
+    assert sorted(row.file.uri for row in report.rows) == ["backwards/a.nc", "canopy_01/a.nc", "shuffled/a.nc"]
+    assert materialise(settings, since(3)).snapshot is None
+    for name, path in paths.items():
+        with xr.open_dataset(path) as wanted:
+            found = open_virtual(url_of(settings), f"{name}/20250102T000000")
+            xr.testing.assert_identical(found.load(), wanted.load())
+
+
+def test_a_ledger_of_an_earlier_version_has_first_and_last_as_they_are_stored():
+    file = NetcdfFile("a.nc", "one", 1, "1")
+    row = VirtualRow(file, VirtualState.VIRTUAL, "one.files/a", first_ns=20, last_ns=10, epochs=2)
+    assert (Wanted(20).takes(row), Wanted(21).takes(row)) == (True, False)
+
+
 def test_twice_publishes_nothing_and_all_is_native_in_the_end(tmp_path):
     settings = settings_of(tmp_path)
     paths = archive(tmp_path / "nc", (0, 1))
@@ -97,6 +126,20 @@ def test_a_file_that_can_not_be_read_stays_virtual_and_is_told(tmp_path):
     assert [uri for uri, _ in report.failed] == ["canopy_01/day+001.nc"]
     assert types(settings, "SNR", 3)[1] == VIRTUAL
     assert len(report.rows) == 2
+
+
+def test_a_file_that_was_replaced_by_an_older_one_stays_virtual_and_is_told(tmp_path):
+    settings, plain = settings_of(tmp_path), {"zlib": False, "shuffle": False}
+    paths = [write(padded(day), tmp_path / "nc" / "canopy_01" / f"day{day:+04}.nc", **plain) for day in range(2)]
+    virtualize(settings)
+    before = paths[1].stat()
+    write(padded(1, seed=9), paths[1], **plain)
+    os.utime(paths[1], ns=(0, before.st_mtime_ns - 10**9))
+    assert paths[1].stat().st_size == before.st_size
+    report = materialise(settings, Wanted())
+    ((uri, why),) = report.failed
+    assert (uri, "touched or replaced" in why) == ("canopy_01/day+001.nc", True)
+    assert types(settings, "SNR", 2) == ["native", VIRTUAL]
 
 
 def test_half_a_chunk_written_by_hand_keeps_the_rest(tmp_path):

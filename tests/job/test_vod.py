@@ -3,14 +3,19 @@
 import json
 import os
 import shutil
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gnssice_batch.canopy.planning import plan_all
 from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.job.run import run
 from gnssice_batch.job.vod import vod
+from gnssice_batch.job.vod_preview import preview_vod
 from gnssice_batch.job.vod_report import vod_exit_code
+from gnssice_batch.simulate import write_navigation
 from tests.support import canopies
 from tests.support.canopies import DEPTH, GROUP, arrays, changed_units, commits, group, labelled, same, vod_settings
 
@@ -128,6 +133,29 @@ def test_orbit_files_that_were_changed_make_the_units_that_they_reach_again(made
     assert set(np.unique(arrays(chosen)["source_orbit"])) <= {-1, 1}
 
 
+def test_files_whose_names_say_nothing_reach_what_they_tell_of(made):
+    """One of another month, and one that is none, make no unit again, and are not read again once they were kept."""
+    folder, chosen, _ = made
+    (orbit,) = (folder / "orbits").rglob("*.rnx.gz")
+    odd = Path(shutil.move(orbit, folder / "orbits/mine.rnx.gz"))
+    assert vod(chosen).analyses[ANALYSIS].again == 4
+    write_navigation(folder / "other", canopies.plan(start=date(2025, 3, 1)))
+    (other,) = (folder / "other").rglob("*.rnx.gz")
+    shutil.move(other, folder / "orbits/march.rnx.gz")
+    (folder / "orbits/none.nav").write_text("no navigation at all\n")
+    told = vod(chosen)
+    assert (told.snapshot, told.analyses[ANALYSIS].up_to_date, told.orbit_files) == (None, 4, 3)
+    assert "not_rinex" in told.unreadable["none.nav"]
+    os.utime(odd, (1, 1))
+    told = vod(chosen)
+    assert (told.analyses[ANALYSIS].again, told.unreadable.keys()) == (4, {"none.nav"})
+    rows = [json.loads(row) for row in group(chosen)["metadata/orbits"][:]]
+    assert [row["uri"] for row in rows[2:]] == ["march.rnx.gz", "mine.rnx.gz", "none.nav"]
+    assert plan_all(chosen, canopies.repository(chosen), "main").orbits.read == ()
+    told = vod(chosen)
+    assert (told.snapshot, told.unreadable.keys()) == (None, {"none.nav"})
+
+
 def test_another_position_makes_everything_again(made):
     folder, _, _ = made
     position = [4127445.9, 1206915.1, 4695541.1]
@@ -136,6 +164,27 @@ def test_another_position_makes_everything_again(made):
     assert (told.made, told.again) == (4, 4)
     assert "position" in told.everything
     assert group(vod_settings(folder)).attrs["position_xyz_m"] == position
+
+
+def test_a_canopy_that_was_moved_is_told(tmp_path):
+    """By the dry run, by the run that makes all of it, and by none where a position is set."""
+    files = canopies.archive(tmp_path, canopies.plan(0.5))
+    chosen, mine = vod_settings(tmp_path), [file for file in files if "canopy_01" in file.parts]
+    for file in mine[4:]:
+        lines = file.read_text().splitlines(keepends=True)
+        at = next(number for number, line in enumerate(lines) if "APPROX POSITION XYZ" in line)
+        x, y, z = map(float, lines[at].split()[:3])
+        lines[at] = f"{x + 300:14.4f}{y:14.4f}{z - 400:14.4f}" + lines[at][42:]
+        file.write_text("".join(lines))
+    run(chosen)
+    name = mine[4].relative_to(tmp_path / "archive")
+    said = f"the headers of 2 of 6 files tell another position, up to 500 m off, {name} first"
+    assert preview_vod(chosen).analyses[ANALYSIS].moved.startswith(said)
+    assert vod(chosen).as_json()["analyses"][ANALYSIS]["moved"].startswith(said)
+    assert vod(chosen).analyses[ANALYSIS].moved == ""
+    assert preview_vod(chosen).analyses[ANALYSIS].moved.startswith(said)
+    placed = vod_settings(tmp_path, vod={"position": [4127445.9, 1206915.1, 4695541.1]})
+    assert preview_vod(placed).analyses[ANALYSIS].moved == ""
 
 
 def test_full_makes_everything_again_and_the_same(made):

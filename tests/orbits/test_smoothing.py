@@ -1,5 +1,7 @@
 """Splines between nodes: as exact as they are said to be, and never over a gap."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,48 @@ def test_a_day_of_other_spacing_is_joined_without_a_gap():
     )
     times = NODE_TIMES[150] + np.arange(-1500, 1501, 10) * SECOND_NS
     assert np.linalg.norm(smooth(both, times) - two(times).positions_m, axis=2).max() < CENTIMETRE
+
+
+def spaced(times_ns):
+    """Return nodes of both satellites as a file of this spacing has them."""
+    return replace(two(times_ns), spacing_ns=int(np.diff(times_ns).min()))
+
+
+def inside(found, first, last):
+    """Say of both satellites whether anything is known between two nodes, neither of which counts."""
+    times = NODE_TIMES[first] + np.arange(1, (last - first) * 300) * SECOND_NS
+    return np.isfinite(smooth(found, times)).all(axis=2).any(axis=0).tolist()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_gap_of_a_fine_file_is_not_bridged_by_the_spacing_of_another(nested):
+    """Final every 5 minutes with a gap of 15, then ultra-rapid every 15 minutes."""
+    fine = np.delete(NODE_TIMES[:151], [100, 101])
+    parts = [spaced(fine), spaced(NODE_TIMES[150::3])]
+    both = joined([joined(parts[:1]), joined(parts[1:])] if nested else parts)
+    assert inside(both, 99, 102) == [False, False]
+    assert inside(both, 98, 99) == inside(both, 150, 153) == [True, True]
+    wanted = both.of(["G02", "G09", "G01"]).between(int(NODE_TIMES[80]), int(NODE_TIMES[120]))
+    assert inside(wanted, 99, 102) == [False, False, False]
+    assert inside(wanted, 102, 103) == [True, False, True]
+
+
+def test_a_gap_of_a_fine_file_is_filled_by_a_coarse_one_that_has_none():
+    """The ultra-rapid product knows both satellites, but for the second one in that span."""
+    fine, coarse = spaced(np.delete(NODE_TIMES, [100, 101])), spaced(NODE_TIMES[::3])
+    coarse.positions_m[34, 1] = np.nan
+    both = joined([coarse, fine])
+    assert inside(both, 99, 102) == [True, False]
+    assert inside(joined([spaced(NODE_TIMES[::3])]), 99, 102) == [True, True]
+
+
+@pytest.mark.parametrize(("begins", "seam"), [(102, True), (103, False)])
+def test_files_that_follow_each_other_are_joined_by_the_wider_spacing(begins, seam):
+    both = joined([spaced(NODE_TIMES[begins:]), spaced(NODE_TIMES[:100:3])])
+    assert inside(both, 99, begins) == [seam, seam]
+    missing = spaced(NODE_TIMES[begins:])
+    missing.positions_m[0, 1] = np.nan
+    assert inside(joined([missing, spaced(NODE_TIMES[:100:3])]), 99, begins) == [seam, False]
 
 
 def test_no_satellite_and_no_time_are_allowed():

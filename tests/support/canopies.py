@@ -2,13 +2,14 @@
 
 import shutil
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import zarr
 
 from gnssice_batch.job.run import run
 from gnssice_batch.model.grid import SECOND_NS
+from gnssice_batch.orbits import merged, nodes, read_nav
 from gnssice_batch.simulate import SimulationPlan, network, simulate, write_navigation
 from gnssice_batch.store.repository import open_existing
 from tests.support.runs import settings
@@ -42,6 +43,23 @@ def vod_settings(folder, **sections):
 def copied(folder, target):
     """A folder with stores and archive, copied, its times kept: etags of files name them."""
     return shutil.copytree(folder, target)
+
+
+def precise(path, navigation, systems, days=0.5):
+    """Write the orbits of a navigation file as SP3: of these systems, an epoch every 5 minutes, a margin around."""
+    told = merged([read_nav(navigation.read_bytes())])
+    seconds = (date(2025, 1, 1) - date(1980, 1, 6)).days * 86_400 + np.arange(-6, int(days * 288) + 7) * 300
+    found = nodes(told, [sv for sv in told.satellites if sv[0] in systems], seconds * SECOND_NS)
+    lines = ["#dP2025  1  1  0  0  0.00000000     157 d+D   IGS20 FIT MADE", "%c M  cc GPS ccc"]
+    for second, positions in zip(seconds.tolist(), found.positions_m, strict=True):
+        moment = datetime(1980, 1, 6, tzinfo=UTC) + timedelta(seconds=second)
+        lines.append(f"*  {moment:%Y %m %d %H %M %S}.00000000")
+        lines += [
+            f"P{sv}" + "".join(f"{value / 1e3:14.6f}" for value in position)
+            for sv, position in zip(found.satellites, positions, strict=True)
+            if np.isfinite(position).all()
+        ]
+    path.write_text("\n".join([*lines, "EOF", ""]))
 
 
 def observed(folder, wanted=None):

@@ -1,29 +1,37 @@
 """What can't be read of a virtual group, told by the file of the archive that it is in."""
 
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final, cast
 
 import icechunk
-import numpy as np
 import zarr
 
 from gnssice_batch.errors import GnssiceError, StoreError
 from gnssice_batch.model.virtual import StoredSeries, VirtualRow, VirtualState
+from gnssice_batch.store.containers import local_folders
 from gnssice_batch.store.damage import first_line
+from gnssice_batch.store.layout.referenced_files import ReferencedFiles, changed_on_disk
 from gnssice_batch.store.layout.virtual_files import read_rows
 
 _UNREADABLE: Final = (icechunk.IcechunkError, ValueError, RuntimeError, EOFError, OSError, zlib.error)
+_REPLACED: Final = "the file was touched or replaced since it was referenced"
 _MEANINGS: Final = (
-    (("checksum",), "the file was touched or replaced since it was referenced"),
+    (("checksum",), _REPLACED),
     (("authorize",), "this process has no credentials for the archive"),
     (("no virtual chunk container",), "it is in no archive that this repository knows"),
     (("not found", "nosuchkey", "nosuchbucket"), "the file is not in the archive any more"),
     (("not enough data", "range"), "the file is shorter than when it was referenced"),
 )
 """What is in a message of Icechunk about a virtual chunk, and what that means."""
+_TEXT: Final = frozenset("TO")
+"""Kinds of types of NumPy that texts of any length have."""
+_IN_THE_STORE: Final = (icechunk.ChunkType.native, icechunk.ChunkType.inline)
+_GROUPS_KEPT: Final = 16
 
 
 class UnreadableFileError(StoreError):
@@ -55,6 +63,8 @@ class Told:
     def of(self, one: zarr.Array[Any], key: Any) -> Iterator[None]:
         """Turn what reading part of an array raises in this context into a `StoreError`.
 
+        What was read of files on a disk that have another size or time than when they were referenced is one too.
+
         Parameters
         ----------
         key
@@ -66,13 +76,29 @@ class Told:
             raise
         except _UNREADABLE as error:
             raise self._error(one, key, error) from error
+        self._check(one, key)
+
+    def _check(self, one: zarr.Array[Any], key: Any) -> None:
+        folders = local_folders(self.session.config)
+        if not folders or not self._is_referenced(one):
+            return
+        for row, how in changed_on_disk(self._holding(one, key), folders):
+            raise UnreadableFileError(f"{row.file.uri}: {_REPLACED} ({how}){_what_to_do(self.url)}")
+
+    def _is_referenced(self, one: zarr.Array[Any]) -> bool:
+        """Whether chunks of an array are in files; of one dimension or text, or not along time, it was copied."""
+        if one.ndim < 2 or one.dtype.kind in _TEXT:
+            return False
+        if self.series is not None:
+            return self._along(one) is not None
+        first = (0,) * one.ndim
+        return self.session.chunk_type(f"/{self.group}/{one.basename}", first) not in _IN_THE_STORE
 
     def _error(self, one: zarr.Array[Any], key: Any, error: Exception) -> StoreError:
         try:
-            rows = [row for row in self._rows() if row.group == self.group]
+            rows = self._holding(one, key)
         except icechunk.IcechunkError:
             rows = []
-        rows = [row for row in rows if self._within(row, one, key)]
         bad = next((row for row in rows if self._fails(row, one)), rows[0] if rows else None)
         if bad is None:
             return StoreError(
@@ -82,24 +108,26 @@ class Told:
         said = f"{bad.file.uri}: {meaning or 'it cannot be read'} ({first_line(error)}){_what_to_do(self.url)}"
         return UnreadableFileError(said, known=bool(meaning))
 
-    def _rows(self) -> Sequence[VirtualRow]:
-        return tuple(read_rows(zarr.open_group(self.session.store, mode="r", zarr_format=3)).values())
+    def _holding(self, one: zarr.Array[Any], key: Any) -> Sequence[VirtualRow]:
+        """The files that part of an array is in."""
+        files, at = _KEPT.get(self), self._along(one)
+        if self.series is None or at is None:
+            return files.rows
+        return files.holding(key[at] if isinstance(key, tuple) and len(key) > at else slice(None), one.shape[at])
+
+    def _along(self, one: zarr.Array[Any]) -> int | None:
+        """Which dimension of an array over time is that of time; None for none."""
+        dims = cast("Any", one.metadata).dimension_names or ()
+        time = self.series.profile.time if self.series else ""
+        return dims.index(time) if time in dims else None
 
     def _place(self, row: VirtualRow, one: zarr.Array[Any]) -> tuple[slice, ...] | None:
         """Where a file lies in an array; None where it is all of it."""
-        dims = cast("Any", one.metadata).dimension_names or ()
-        if self.series is None or self.series.profile.time not in dims:
+        at = self._along(one)
+        if self.series is None or at is None:
             return None
         slot = self.series.grid.slot(row.first_ns)
-        return tuple(slice(slot, slot + row.epochs) if dim == self.series.profile.time else slice(None) for dim in dims)
-
-    def _within(self, row: VirtualRow, one: zarr.Array[Any], key: Any) -> bool:
-        place = self._place(row, one)
-        if place is None:
-            return True
-        at = next(number for number, part in enumerate(place) if part != slice(None) or one.ndim == 1)
-        wanted = _positions(key[at] if isinstance(key, tuple) and len(key) > at else slice(None), one.shape[at])
-        return bool(((wanted >= place[at].start) & (wanted < place[at].stop)).any())
+        return tuple(slice(slot, slot + row.epochs) if dim == at else slice(None) for dim in range(one.ndim))
 
     def _fails(self, row: VirtualRow, one: zarr.Array[Any]) -> bool:
         place = self._place(row, one)
@@ -110,11 +138,30 @@ class Told:
         return False
 
 
-def _positions(key: Any, size: int) -> np.ndarray[Any, Any]:
-    if isinstance(key, slice):
-        return np.arange(*key.indices(size))
-    found = np.atleast_1d(np.asarray(key))
-    return np.where(found < 0, found + size, found).ravel()
+class _Kept:
+    """The files of groups that were read lately, by repository, version and group."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._files: OrderedDict[tuple[str, str, str], ReferencedFiles] = OrderedDict()
+
+    def get(self, told: Told) -> ReferencedFiles:
+        """The files of a group, read from the ledger unless they were lately."""
+        key = (told.url, told.session.snapshot_id, told.group)
+        with self._lock:
+            if key in self._files:
+                self._files.move_to_end(key)
+                return self._files[key]
+        rows = read_rows(zarr.open_group(told.session.store, mode="r", zarr_format=3)).values()
+        found = ReferencedFiles.of((row for row in rows if row.group == told.group), told.series)
+        with self._lock:
+            self._files[key] = found
+            if len(self._files) > _GROUPS_KEPT:
+                self._files.popitem(last=False)
+        return found
+
+
+_KEPT: Final = _Kept()
 
 
 def _meaning(row: VirtualRow, error: Exception) -> str:

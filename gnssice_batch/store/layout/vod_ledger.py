@@ -9,7 +9,7 @@ from typing import Any, Final
 import zarr
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.model.vod_values import MadeUnit, OrbitFacts
+from gnssice_batch.model.vod_values import KnownOrbits, MadeUnit, OrbitFacts
 from gnssice_batch.store.layout.codecs import encoding
 from gnssice_batch.store.layout.documents import Document, document_of, documents
 from gnssice_batch.store.layout.ledger import TABLE, TABLE_CHUNK_ROWS
@@ -34,6 +34,7 @@ ORBIT_VALUES: Final[Mapping[str, str]] = {
     "etag": "what the archive says to notice a change",
     "run": "the run that used it first",
     "fault": "why it could not be read; empty where it could",
+    "lost": "records that could not be read, by reason; nothing where there are none",
 }
 
 UNIT_COLUMNS: Final[Mapping[str, str]] = {
@@ -56,7 +57,8 @@ UNIT_COLUMNS: Final[Mapping[str, str]] = {
 """Columns of ``metadata/table`` of a vod group, those of canvodpy 1.0, a row per unit and run.
 
 `attrs` is a JSON object: ``unit_start_ns``, since 1980-01-06; ``orbits_digest``, of the orbit files that reach the
-unit; ``rinex_snapshot``; counts of ``pairs`` and ``values``; satellites ``without_orbits`` by system.
+unit; ``orbits``, their source; ``rinex_snapshot``; counts of ``pairs`` and ``values``; satellites ``without_orbits``
+by system.
 """
 
 
@@ -70,6 +72,8 @@ class VodLedger:
     """By path and etag of an orbit file its row; the last one where there are several."""
     rows: int = 0
     """Rows of ``metadata/orbits``."""
+    known: KnownOrbits = field(default_factory=dict)
+    """What the rows say of their files."""
 
 
 def vod_ledger_documents() -> dict[str, Document]:
@@ -108,7 +112,7 @@ def read_vod_ledger(group: zarr.Group) -> VodLedger:
         told = [json.loads(text or "{}") for text in attributes]
         made = {
             int(one["unit_start_ns"]): MadeUnit(
-                str(one.get("orbits_digest", "")), int(count), int(one.get("values", 0))
+                str(one.get("orbits_digest", "")), int(count), str(one.get("orbits", ""))
             )
             for one, count in zip(told, epochs, strict=True)
             if "unit_start_ns" in one
@@ -118,7 +122,12 @@ def read_vod_ledger(group: zarr.Group) -> VodLedger:
         msg = f"the ledger of {group.path!r} is no JSON: {error}"
         raise StoreError(msg) from error
     known = {(row["uri"], row.get("etag", "")): number for number, row in enumerate(rows) if "uri" in row}
-    return VodLedger(made, known, len(rows))
+    return VodLedger(made, known, len(rows), dict(_known(row) for row in rows if "uri" in row))
+
+
+def _known(row: Mapping[str, Any]) -> tuple[tuple[str, str, int], tuple[int, int, str]]:
+    key = row["uri"], row.get("etag", ""), int(row.get("size_bytes", 0))
+    return key, (int(row.get("start", 0)), int(row.get("end", 0)), row.get("fault", ""))
 
 
 def orbit_texts(orbits: Iterable[OrbitFacts | None], run: str) -> list[str]:
@@ -138,4 +147,5 @@ def _orbit_row(one: OrbitFacts, run: str) -> dict[str, object]:
         "etag": one.etag,
         "run": run,
     }
-    return {**row, "fault": one.fault} if one.fault else row
+    failed = {"fault": one.fault, "lost": dict(one.lost)}
+    return row | {name: value for name, value in failed.items() if value}

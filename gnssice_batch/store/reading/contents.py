@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import icechunk
 import zarr
@@ -11,17 +12,28 @@ import zarr
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import GroupTemplate
 from gnssice_batch.model.values import Span
+from gnssice_batch.model.vod_contents import VOD
 from gnssice_batch.store.damage import of_version
 from gnssice_batch.store.faults import as_store_errors, repeatable
-from gnssice_batch.store.layout.arrays import check_layout, read_template
+from gnssice_batch.store.layout.arrays import check_layout, contents_of, read_template
 from gnssice_batch.store.layout.coverage import coverage
 from gnssice_batch.store.layout.file_rows import Columns, read_files
 from gnssice_batch.store.layout.foreign import own_and_others
 from gnssice_batch.store.layout.ledger import LEDGER_COLUMNS, Ledger, ledger_of, read_ledger
+from gnssice_batch.store.layout.virtual_groups import is_virtual
 from gnssice_batch.store.reading.size import group_bytes
 from gnssice_batch.store.repository import MAIN, Repository, no_such_branch
 from gnssice_batch.store.together import together
 from gnssice_batch.wording import several
+
+_VIRTUAL: Final = (
+    "is a repository of virtual datasets, which refer to NetCDF files: `gnssice-batch virtualize status` and"
+    " `virtualize verify`, with the settings that made it, show it and compare it with its files; open_virtual reads it"
+)
+_VOD: Final = (
+    "is a repository of vegetation optical depth: `gnssice-batch vod status`, with the settings that made it, shows it;"
+    " open_dataset reads it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,17 @@ def not_for_writing(repository: Repository, branch: str = MAIN, snapshot: str | 
     except StoreError as error:
         return f"the repository {repository.url}: {error}"
     return ""
+
+
+@repeatable
+def not_of_receivers(repository: Repository, branch: str = MAIN, snapshot: str | None = None) -> str:
+    """Which other kind of repository of this program it is, with the commands for that, in a sentence; empty: none."""
+    with _root(repository, branch, snapshot) as root:
+        if root is not None and is_virtual(root):
+            return f"{repository.url} {_VIRTUAL}"
+        first = next(iter(_members(root)[0].values()), None)
+        product = contents_of(first.path, dict(first.attrs)).product if first is not None else ""
+    return f"{repository.url} {_VOD}" if product == VOD.product else ""
 
 
 @repeatable

@@ -158,6 +158,7 @@ class VodPublication:
         told = {
             "unit_start_ns": row.start_ns,
             "orbits_digest": made.orbits_digest,
+            "orbits": made.source,
             "rinex_snapshot": made.snapshot,
             "pairs": made.pairs,
             "values": made.values,
