@@ -219,6 +219,31 @@ def test_a_worker_that_spoils_what_was_there(tmp_path, monkeypatch):
     assert head(chosen) == before
 
 
+def erasing(block, *args):
+    """Join a file, and lose a signal of an earlier one in an epoch that the file has joined."""
+    changed = join_block(block, *args)
+    at = np.flatnonzero(block.source != -1)[0]
+    for cells in (*block.arrays.values(), *block.joined.values()):
+        cells[at, 0] = np.nan if cells.dtype.kind == "f" else -1
+    return changed
+
+
+@pytest.mark.parametrize("strategy", ["best", "overwrite"])
+def test_a_signal_of_an_earlier_file_is_lost_only_where_a_run_overwrites(tmp_path, monkeypatch, strategy):
+    """The first file has more signals, the second one others of the same epochs."""
+    chosen, _ = ingested(tmp_path, {FIRST: rinex(span_s(DAY_ONE_S, 3))}, run={**FULL, "overlap": strategy})
+    before = head(chosen)
+    write(tmp_path / "archive", {SECOND: rinex(span_s(DAY_ONE_S, 2), svs=("E09",))})
+    if strategy == "best":
+        with monkeypatch.context() as patch:
+            patch.setattr(ingest, "join_block", erasing)
+            with pytest.raises(StoreError, match="has lost signals of an earlier file"):
+                run(chosen)
+        assert head(chosen) == before
+    assert run(chosen).proof.files == 1
+    assert head(chosen) != before
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("profile", ["default", "compact"])
 def test_a_simulated_archive_with_damage(tmp_path, profile):

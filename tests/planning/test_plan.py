@@ -346,6 +346,9 @@ def test_the_grid_grows_by_the_later_part_alone_where_no_other_is_taken():
     for files, units in (([before], 4), ([last], 4), ([across], 5), ([before, across, last], 5)):
         grid = planned(files, current=current, overlap=overlap).template.grid
         assert (grid.origin_ns, grid.units) == (current.grid.origin_ns, units)
+    end = replace(last, end_ns=after_ns + 30 * SECOND_NS)
+    untouched = template(720, DAY_ONE_NS).grid
+    assert planned([before, end], current=replace(current, grid=untouched), overlap=overlap).template.grid == untouched
     anyway = planned([before, across], current=current).template.grid
     assert anyway.origin_ns == DAY_ONE_NS - 30 * HOUR_NS
 
