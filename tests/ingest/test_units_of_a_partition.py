@@ -26,7 +26,7 @@ from gnssice_batch.planning.rules import rules_of
 from gnssice_batch.store.reading.cells import cells_of_fork
 from gnssice_batch.store.repository import open_repository
 from gnssice_batch.store.writing.structure import StructureChange, make_structure
-from tests.support.runs import DAY_ONE_S, rinex, settings, span_s, write
+from tests.support.runs import DAY_ONE_S, rinex, settings, write
 from tests.support.templates import DAY_ONE_NS, UNIT, template
 
 UNITS = 3

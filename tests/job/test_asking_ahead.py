@@ -13,5 +13,5 @@ def test_the_next_one_is_asked_for_before_each_call_is_given(monkeypatch, count)
     monkeypatch.setattr(rounds, "by_first_unit", lambda one: one)
     monkeypatch.setattr(rounds, "KEPT", SimpleNamespace(ask=lambda _, files: happened.append(files)))
     for call in rounds._asking_ahead(iter(range(count)), tuple(f"files {number}" for number in range(count)), None):
-        happened.append(call)
+        happened += [call]
     assert happened == {0: [], 1: [0], 3: ["files 1", 0, "files 2", 1, 2]}[count]
