@@ -271,6 +271,19 @@ def test_values_that_no_signal_takes_are_told_of_the_file_that_has_them(worker):
     assert outcome.not_mixed == {}
 
 
+@pytest.mark.parametrize(("lost", "kept"), [(range(5), range(5, 9)), (range(5, 9), range(5))])
+def test_a_file_loses_values_in_some_epochs_and_is_joined_in_others(worker, lost, kept):
+    """Neither is forgotten when the other is first met."""
+    worker.add("doppler", lost, codes=("D1C",), svs=("G01",))
+    worker.add("glonass", kept, svs=("R03",))
+    worker.do({"doppler": (lost[0], lost[-1]), "glonass": (kept[0], kept[-1])})
+    worker.add("most", range(20), codes=("C1C", "L1C", "S1C"), svs=("G01",))
+    outcome = worker.do({"most": (0, 19)}, stored=["doppler", "glonass"])
+    assert (outcome.not_mixed, outcome.joined) == ({0: len(lost)}, {1: len(kept)})
+    assert outcome.displaced == {0: Tally(len(lost), len(lost))}
+    assert (worker.joined(range(20)) == 1).sum() == len(kept)
+
+
 def test_what_was_joined_is_no_more_where_a_unit_is_made_again_without_it(worker):
     """The first file turns out to have all signals of the epochs that two others share."""
     worker.add("all", range(60), salt=1)
