@@ -244,6 +244,47 @@ def test_a_signal_of_an_earlier_file_is_lost_only_where_a_run_overwrites(tmp_pat
     assert head(chosen) != before
 
 
+def test_a_signal_that_a_file_gives_to_another_one_s_epoch_is_not_lost(tmp_path, monkeypatch):
+    both = {FIRST: rinex(span_s(DAY_ONE_S, 3)), SECOND: rinex(span_s(DAY_ONE_S, 2), svs=("E09",))}
+    lost = []
+
+    def forgetting(block, *args):
+        """Lose the first signal that the file has given to an epoch of the other one."""
+        changed = join_block(block, *args)
+        guests = np.argwhere(block.joined["source_file"] < -1)
+        for cells in (*block.arrays.values(), *block.joined.values()):
+            cells[tuple(guests[0])] = np.nan if cells.dtype.kind == "f" else -1
+        lost.append(len(guests))
+        return changed
+
+    write(tmp_path / "archive", both)
+    chosen = settings(tmp_path, run=FULL)
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "join_block", forgetting)
+        with pytest.raises(StoreError, match=f"{SECOND}: .*has signals in the file that are not in the store"):
+            run(chosen)
+    assert lost
+    assert run(chosen).proof.files == 2
+
+
+def test_what_a_worker_has_written_beside_its_files_is_looked_at_too(tmp_path, monkeypatch):
+    """A write unit of two days, in the first of which the file lies."""
+    write_epochs = ingest.write_epochs
+
+    def straying(work, start, arrays):
+        write_epochs(work, start, arrays)
+        if "SNR" in arrays:
+            write_epochs(work, start + 2880, {"SNR": arrays["SNR"]})
+
+    write(tmp_path / "archive", {FIRST: FILES[FIRST]})
+    chosen = settings(tmp_path, run=FULL, chunks={"epoch": 5760})
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "write_epochs", straying)
+        with pytest.raises(StoreError, match=r"nothing was published: .* difference"):
+            run(chosen)
+    assert run(chosen).proof.files == 1
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("profile", ["default", "compact"])
 def test_a_simulated_archive_with_damage(tmp_path, profile):

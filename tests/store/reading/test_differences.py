@@ -20,7 +20,8 @@ from gnssice_batch.operate.garbage import collect_garbage
 from gnssice_batch.operate.trim import trim
 from gnssice_batch.store.reading import chunk_changes
 from gnssice_batch.store.reading.chunk_changes import Change, ChunkChange
-from gnssice_batch.store.repository import open_existing
+from gnssice_batch.store.reading.contents import first_snapshot
+from gnssice_batch.store.repository import make_branch, open_existing
 from tests.support.older_layout import put_back_stored
 from tests.support.runs import (
     DAY_ONE_S,
@@ -290,6 +291,14 @@ def test_versions_of_two_lines_are_told_with_what_they_have_in_common(chosen, tm
     with pytest.raises(StoreError, match=f"{theirs} and {ours} are on different lines.*compare each with {common}"):
         compare(target_of(chosen), "trial", "main")
     assert compared(chosen, common, "trial")[GROUP].epochs == Change(120)
+
+
+def test_versions_of_two_lines_that_begin_apart_have_none_in_common(chosen, tmp_path):
+    repository_ = open_existing(str(repository(chosen)))
+    make_branch(repository_, "trial", first_snapshot(repository_))
+    later(chosen.model_copy(update={"run": chosen.run.model_copy(update={"branch": "trial"})}), tmp_path, {})
+    with pytest.raises(StoreError, match="on different lines.* and they have no version in common"):
+        compare(target_of(chosen), "trial", "main")
 
 
 def test_versions_between_which_others_have_expired(chosen, tmp_path):
