@@ -21,6 +21,7 @@ from gnssice_batch.operate.trim import trim
 from gnssice_batch.store.reading import chunk_changes
 from gnssice_batch.store.reading.chunk_changes import Change, ChunkChange
 from gnssice_batch.store.reading.contents import first_snapshot
+from gnssice_batch.store.reading.ledger_changes import ledger_change
 from gnssice_batch.store.repository import make_branch, open_existing
 from tests.support.older_layout import put_back_stored
 from tests.support.runs import (
@@ -276,6 +277,17 @@ def test_a_ledger_of_another_form(chosen, tmp_path):
     before, _ = later(chosen, tmp_path, file_at(DAY_ONE_S + 3600))
     found = compared(chosen, before)[GROUP]
     assert (found.epochs, found.files) == (Change(120), Change(1))
+
+
+def test_rows_are_compared_whether_or_not_it_is_known_which_were_written(chosen, tmp_path):
+    stored = open_existing(str(repository(chosen))).handle
+    versions = later(chosen, tmp_path, file_at(DAY_ONE_S + 3600) | file_at(DAY_ONE_S + 2 * 3600))
+    stores = [stored.readonly_session(snapshot_id=each).store for each in versions]
+    groups = [zarr.open_group(store, path=GROUP, mode="r") for store in stores]
+    for chunks in (None, {0}, {0, 7}):
+        found = ledger_change(*groups, chunks)
+        assert (found.files, found.epochs) == (Change(added=2), Change(added=240))
+    assert ledger_change(*groups, set()).files == Change()
 
 
 def test_the_same_version_twice(chosen):
