@@ -10,6 +10,7 @@ from gnssice_batch.ingest.joining import join_block
 from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.proof import sample_of
 from gnssice_batch.job.run import run
+from gnssice_batch.model.template import JOINED_SOURCE
 from gnssice_batch.model.values import Done, Partition, PartitionOutcome
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.simulate import SimulatedReceiver, SimulationPlan, simulate
@@ -267,14 +268,15 @@ def test_a_signal_that_a_file_gives_to_another_one_s_epoch_is_not_lost(tmp_path,
     assert run(chosen).proof.files == 2
 
 
-def test_what_a_worker_has_written_beside_its_files_is_looked_at_too(tmp_path, monkeypatch):
+@pytest.mark.parametrize("stray", ["SNR", JOINED_SOURCE])
+def test_what_a_worker_has_written_beside_its_files_is_looked_at_too(tmp_path, monkeypatch, stray):
     """A write unit of two days, in the first of which the file lies."""
     write_epochs = ingest.write_epochs
 
     def straying(work, start, arrays):
         write_epochs(work, start, arrays)
-        if "SNR" in arrays:
-            write_epochs(work, start + 2880, {"SNR": arrays["SNR"]})
+        cells = arrays["SNR"] if stray == "SNR" else np.zeros(arrays["SNR"].shape, np.int32)
+        write_epochs(work, start + 2880, {stray: cells})
 
     write(tmp_path / "archive", {FIRST: FILES[FIRST]})
     chosen = settings(tmp_path, run=FULL, chunks={"epoch": 5760})
