@@ -134,6 +134,17 @@ def test_several_receivers_conflict_all_at_once(tmp_path):
     assert not repository(settings(tmp_path)).exists()
 
 
+def test_a_tag_that_another_version_has_is_refused_before_anything_is_written(tmp_path):
+    """Also where it is the head's: what the run publishes is another version."""
+    chosen, first = ingest(tmp_path, hourly(0), run={"tag": "v1"})
+    assert run(chosen).tagged == first.snapshot
+    stages = []
+    write(tmp_path / "archive", hourly(6))
+    with pytest.raises(StoreError, match="v1"):
+        run(chosen, Hook("ingest", lambda: stages.append("ingest")))
+    assert (head(chosen), stages, branches(chosen)) == (first.snapshot, [], {"main"})
+
+
 @pytest.mark.heavy
 def test_the_target_moved_while_the_run_worked(tmp_path):
     """The other run's files stay; this run's are published on the new head, or not at all and then by the next run."""

@@ -3,7 +3,15 @@
 import pytest
 
 from gnssice_batch.job import segments as module
-from gnssice_batch.job.segments import finished_keys, highest_start, names_in, read_segments, record, segment, segment_name
+from gnssice_batch.job.segments import (
+    finished_keys,
+    highest_start,
+    names_in,
+    read_segments,
+    record,
+    segment,
+    segment_name,
+)
 from gnssice_batch.storage.folder import Folder
 from tests.job.test_journal import finished
 

@@ -309,7 +309,7 @@ def test_versions_of_two_lines_that_begin_apart_have_none_in_common(chosen, tmp_
     repository_ = open_existing(str(repository(chosen)))
     make_branch(repository_, "trial", first_snapshot(repository_))
     later(chosen.model_copy(update={"run": chosen.run.model_copy(update={"branch": "trial"})}), tmp_path, {})
-    with pytest.raises(StoreError, match="on different lines.* and they have no version in common"):
+    with pytest.raises(StoreError, match=r"on different lines.* and they have no version in common"):
         compare(target_of(chosen), "trial", "main")
 
 
