@@ -7,7 +7,7 @@ from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.job.report import exit_code
 from gnssice_batch.job.run import run
 from gnssice_batch.simulate import MISSING, SimulatedReceiver, SimulationPlan, simulate, truth
-from tests.support.ingested import GROUP, SECOND_NS, Hook, expected, hourly, ingest, seconds
+from tests.support.ingested import GROUP, SECOND_NS, Hook, Stages, expected, hourly, ingest, seconds
 from tests.support.runs import (
     DAY_ONE_S,
     DAY_S,
@@ -189,6 +189,22 @@ def test_a_run_that_fails_leaves_the_store_as_it_was(tmp_path, stage):
     assert run(chosen).snapshot
     assert branches(chosen) == {"main"}
     assert len(stored(chosen, GROUP).uri) == 360
+
+
+def test_a_run_that_goes_on_surveys_nothing_again(tmp_path):
+    write(tmp_path / "archive", hourly(0) | hourly(6) | hourly(12))
+    chosen, first, again = settings(tmp_path), Stages(), Stages()
+
+    def stop():
+        raise Stop
+
+    hook = Hook("ingest", stop)
+    hook.stage = lambda name, tasks: (first.stage(name, tasks), Hook.stage(hook, name, tasks))
+    with pytest.raises(Stop):
+        run(chosen, hook)
+    report = run(chosen, again)
+    assert (first.named[0], report.resumed) == ("survey", 1)
+    assert again.named == ["ingest", "publish"]
 
 
 def test_epochs_of_a_partition_are_read_back_only_where_files_stand(tmp_path):
