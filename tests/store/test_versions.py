@@ -183,4 +183,8 @@ def test_what_there_is_instead_is_told_in_order_without_what_runs_stage(tmp_path
     branches, named = ", ".join(sorted([*others, "main"])), ", ".join(f"of_{name}" for name in sorted(others))
     with pytest.raises(StoreError, match=f"no version 7; tags: {named}; branches: {branches}; latest versions: 1 "):
         snapshot_of(repository, 7)
+    for number in range(2, 6):
+        commit(repository, number)
+    with pytest.raises(StoreError, match=r"latest versions: 3 [^,]*, 4 [^,]*, 5 [^,]*$"):
+        snapshot_of(repository, 7)
     assert str(no_such_branch(repository, "nope")).endswith(f"no branch 'nope'; it has {branches}")
