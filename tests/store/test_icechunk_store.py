@@ -227,7 +227,6 @@ class TestTransactions:
         assert "SNR" in xr.open_zarr(store, group=group)
         assert not xr.open_zarr(store).data_vars
 
-
     def test_shows_its_groups_in_their_order(self, store):
         names = ("zeta", "beta", "omega", "alpha", "mid")
         with store.transaction() as txn:

@@ -8,12 +8,14 @@ import pytest
 from gnssice_batch.model.virtual import VirtualState
 from gnssice_batch.store.layout.telling import _meaning
 
+OTHER_BYTES = "its chunks do not decode, so that the file has other bytes than when it was referenced"
+
 
 @pytest.mark.parametrize(
     ("state", "error", "said"),
     [
         (VirtualState.NATIVE, icechunk.IcechunkError("checksum"), "its native chunks can't be read"),
-        (VirtualState.VIRTUAL, ValueError("no such codec"), "its chunks do not decode, so that the file has other bytes than when it was referenced"),
+        (VirtualState.VIRTUAL, ValueError("no such codec"), OTHER_BYTES),
         (VirtualState.VIRTUAL, icechunk.IcechunkError("something that nobody knows"), ""),
     ],
 )
