@@ -71,6 +71,19 @@ def test_with_little_room_only_the_rest_is_read_again(tmp_path, reads):
     xr.testing.assert_identical(found, expected)
 
 
+def test_what_was_refused_or_is_too_large_is_not_kept_and_drives_nothing_out(tmp_path):
+    made(tmp_path)
+    chosen = settings(tmp_path)
+    context = rules_of(chosen).context([GROUP])
+    first, second, *_ = (read_file(file, context) for file in list_files(chosen.archive).files)
+    context = replace(context, kept_bytes=observations_bytes(first))
+    large = replace(second, parts=(*second.parts, *read_file(second.file, context).parts))
+    kept = KeptReadings()
+    kept.put(context, [first, large, replace(second, status=Status.REJECTED, parts=())])
+    assert list(kept.take(context, [first.file, second.file], 30 * SECOND_NS)) == [first.file]
+    assert kept.take(context, [first.file], 30 * SECOND_NS) == {}
+
+
 def test_nothing_is_kept_beyond_a_run(tmp_path):
     made(tmp_path)
     assert READINGS.take(context_of(tmp_path), files_of(tmp_path), 30 * SECOND_NS) == {}

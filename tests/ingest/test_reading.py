@@ -249,3 +249,15 @@ def test_what_a_header_does_not_say_is_empty_text(tmp_path):
     write(tmp_path / "archive", {VICTIM: rinex(span_s(DAY_ONE_S, 1), marker="")})
     facts = read_file(source_file(chosen), context_of(chosen)).facts
     assert (facts.marker, facts.receiver_type, facts.antenna_type, facts.epochs) == ("", "", "", 120)
+
+
+def test_a_file_of_two_headers_spans_both(tmp_path):
+    """In whichever order they stand."""
+    chosen = settings(tmp_path)
+    early, late = (rinex(span_s(DAY_ONE_S + 3600 * hour, 1)) for hour in (0, 5))
+    for content in (early + late, late + early):
+        write(tmp_path / "archive", {VICTIM: content})
+        result = read_file(source_file(chosen), context_of(chosen))
+        span = result.facts.span
+        assert (span.first_ns, span.last_ns) == (DAY_ONE_S * 10**9, (DAY_ONE_S + 6 * 3600 - 30) * 10**9)
+        assert (len(result.parts), result.facts.epochs) == (2, 240)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gnssice_batch.errors import Reason, RunConflictError, StoreError
-from gnssice_batch.job.journal import RunRecord, begin, open_journals, resumable
+from gnssice_batch.job.journal import RunRecord, _remove, begin, open_journals, resumable
 from gnssice_batch.job.orphans import new_name
 from gnssice_batch.job.sealing import FORMAT, seal, unseal
 from gnssice_batch.job.segment_writer import FULL_BYTES
@@ -304,6 +304,24 @@ def test_removed_journals_are_gone(folder):
         journal.keep(finished())
     journal.remove()
     assert open_journals(folder) == ()
+
+
+@pytest.mark.parametrize("name", ["remove", "remove_file"])
+def test_a_journal_that_can_t_be_removed_is_told_and_found_again(local, monkeypatch, name):
+    def refused(*_, **__):
+        raise OSError(13, "Permission denied")
+
+    with begin(local, RECORD) as journal:
+        journal.keep(finished())
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, name, refused)
+        if name == "remove":
+            with pytest.raises(StoreError, match=r"the journal can't be removed: .*Permission denied; start again"):
+                journal.remove()
+        else:
+            with pytest.raises(StoreError, match=r"run\.json: the journal can't be removed"):
+                _remove(journal.folder, "run.json")
+    assert [found.record for found in open_journals(local)] == [RECORD]
 
 
 @pytest.mark.parametrize("removals", range(6))

@@ -37,6 +37,12 @@ def distant(folder):
     return folder
 
 
+@pytest.fixture
+def local_journal(tmp_path):
+    with begin(Folder(str(tmp_path / "runs")), RECORD) as journal:
+        yield journal
+
+
 def leave(journal):
     """Let a journal look as if its process had died."""
     journal.folder.write(NAME, seal(unseal(journal.folder.read(NAME)) | DEAD))
@@ -165,6 +171,13 @@ def test_a_new_run_is_not_begun_where_another_is_at_work(folder):
         take(place, "run")
     place.write(NAME, seal(dump(replace(lease, beat=DEAD["beat"]))))
     assert take(place, "run").lease.start == 8
+
+
+def test_each_renewal_says_when_it_was_made(local_journal):
+    holding = local_journal.at_work.holding
+    holding.lease = replace(holding.lease, beat=DEAD["beat"])
+    local_journal.renew()
+    assert read_lease(local_journal.folder)[0].age_s < 60
 
 
 def test_a_lease_that_cant_be_written_is_an_error(folder, monkeypatch):

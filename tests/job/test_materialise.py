@@ -30,6 +30,10 @@ def since(day):
     return Wanted(int((datetime(2025, 1, day, tzinfo=UTC) - GPS_EPOCH).total_seconds()) * 10**9)
 
 
+def messages(settings):
+    return [str(entry.message) for entry in open_existing(url_of(settings)).handle.ancestry(branch="main")]
+
+
 def types(settings, name, chunks, version=None):
     handle = open_existing(url_of(settings)).handle
     session = handle.readonly_session(snapshot_id=version) if version else handle.readonly_session("main")
@@ -95,8 +99,11 @@ def test_twice_publishes_nothing_and_all_is_native_in_the_end(tmp_path):
     write(gnssvod(), tmp_path / "nc" / "paired" / "day.nc")
     virtualize(settings)
     assert len(preview_native(settings, Wanted()).rows) == 3
-    assert materialise(settings, Wanted()).snapshot
-    assert materialise(settings, Wanted()).snapshot is None
+    first, again = materialise(settings, since(2)), materialise(settings, Wanted())
+    assert (len(first.rows), first.up_to_date, len(again.rows), again.up_to_date) == (1, 0, 2, 1)
+    assert messages(settings)[:2] == ["2 NetCDF files are native", "1 NetCDF file is native"]
+    idle = materialise(settings, Wanted())
+    assert (idle.snapshot, idle.up_to_date, idle.rows) == (None, 3, ())
     wanted = together(paths)
     with xr.open_dataset(tmp_path / "nc" / "paired" / "day.nc") as pair:
         pair.load()

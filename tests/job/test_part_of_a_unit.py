@@ -5,10 +5,10 @@ import pytest
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.ingest import partition as ingest
-from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.run import run
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.store.reading.cells import cells_of_snapshot
+from tests.support.ingested import Stages
 from tests.support.marks import most_heavy
 from tests.support.runs import (
     DAY_ONE_S,
@@ -42,15 +42,6 @@ def encoded(chosen):
     snapshot = run(chosen).snapshot
     assert snapshot
     return cells_of_snapshot(str(repository(chosen)), snapshot, "rec").encoded(0)
-
-
-class Stages(NoProgress):
-    def __init__(self):
-        self.named = []
-
-    def stage(self, name, tasks):
-        super().stage(name, tasks)
-        self.named.append(name)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from gnssice_batch.ingest.joining import join_block
 from gnssice_batch.job.execution import NoProgress
 from gnssice_batch.job.proof import sample_of
 from gnssice_batch.job.run import run
+from gnssice_batch.model.template import JOINED_SOURCE
 from gnssice_batch.model.values import Done, Partition, PartitionOutcome
 from gnssice_batch.operate.verification import verify_store
 from gnssice_batch.simulate import SimulatedReceiver, SimulationPlan, simulate
@@ -217,6 +218,73 @@ def test_a_worker_that_spoils_what_was_there(tmp_path, monkeypatch):
     with pytest.raises(StoreError, match="expected"):
         run(chosen)
     assert head(chosen) == before
+
+
+def erasing(block, *args):
+    """Join a file, and lose a signal of an earlier one in an epoch that the file has joined."""
+    changed = join_block(block, *args)
+    at = np.flatnonzero(block.source != -1)[0]
+    for cells in (*block.arrays.values(), *block.joined.values()):
+        cells[at, 0] = np.nan if cells.dtype.kind == "f" else -1
+    return changed
+
+
+@pytest.mark.parametrize("strategy", ["best", "overwrite"])
+def test_a_signal_of_an_earlier_file_is_lost_only_where_a_run_overwrites(tmp_path, monkeypatch, strategy):
+    """The first file has more signals, the second one others of the same epochs."""
+    chosen, _ = ingested(tmp_path, {FIRST: rinex(span_s(DAY_ONE_S, 3))}, run={**FULL, "overlap": strategy})
+    before = head(chosen)
+    write(tmp_path / "archive", {SECOND: rinex(span_s(DAY_ONE_S, 2), svs=("E09",))})
+    if strategy == "best":
+        with monkeypatch.context() as patch:
+            patch.setattr(ingest, "join_block", erasing)
+            with pytest.raises(StoreError, match="has lost signals of an earlier file"):
+                run(chosen)
+        assert head(chosen) == before
+    assert run(chosen).proof.files == 1
+    assert head(chosen) != before
+
+
+def test_a_signal_that_a_file_gives_to_another_one_s_epoch_is_not_lost(tmp_path, monkeypatch):
+    both = {FIRST: rinex(span_s(DAY_ONE_S, 3)), SECOND: rinex(span_s(DAY_ONE_S, 2), svs=("E09",))}
+    lost = []
+
+    def forgetting(block, *args):
+        """Lose the first signal that the file has given to an epoch of the other one."""
+        changed = join_block(block, *args)
+        guests = np.argwhere(block.joined["source_file"] < -1)
+        for cells in (*block.arrays.values(), *block.joined.values()):
+            cells[tuple(guests[0])] = np.nan if cells.dtype.kind == "f" else -1
+        lost.append(len(guests))
+        return changed
+
+    write(tmp_path / "archive", both)
+    chosen = settings(tmp_path, run=FULL)
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "join_block", forgetting)
+        with pytest.raises(StoreError, match=f"{SECOND}: .*has signals in the file that are not in the store"):
+            run(chosen)
+    assert lost
+    assert run(chosen).proof.files == 2
+
+
+@pytest.mark.parametrize("stray", ["SNR", JOINED_SOURCE])
+def test_what_a_worker_has_written_beside_its_files_is_looked_at_too(tmp_path, monkeypatch, stray):
+    """A write unit of two days, in the first of which the file lies."""
+    write_epochs = ingest.write_epochs
+
+    def straying(work, start, arrays):
+        write_epochs(work, start, arrays)
+        cells = arrays["SNR"] if stray == "SNR" else np.zeros(arrays["SNR"].shape, np.int32)
+        write_epochs(work, start + 2880, {stray: cells})
+
+    write(tmp_path / "archive", {FIRST: FILES[FIRST]})
+    chosen = settings(tmp_path, run=FULL, chunks={"epoch": 5760})
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "write_epochs", straying)
+        with pytest.raises(StoreError, match=r"nothing was published: .* difference"):
+            run(chosen)
+    assert run(chosen).proof.files == 1
 
 
 @pytest.mark.heavy

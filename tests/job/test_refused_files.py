@@ -2,7 +2,7 @@
 
 import pytest
 
-from gnssice_batch.errors import Reason
+from gnssice_batch.errors import Reason, RefusedError
 from gnssice_batch.job.report import exit_code
 from gnssice_batch.job.run import run
 from gnssice_batch.model.values import Status
@@ -10,6 +10,7 @@ from tests.support.ingested import GROUP, hourly, ingest, seconds
 from tests.support.runs import (
     DAY_ONE_S,
     check_ledger,
+    head,
     ledger,
     messages,
     name,
@@ -104,3 +105,15 @@ def test_a_receiver_most_of_whose_files_are_unreadable(tmp_path):
     assert len(report.files[GROUP]) == 12
     assert seconds(stored(chosen, GROUP)) == span_s(DAY_ONE_S + 4 * 3600, 1)
     check_ledger(chosen, GROUP)
+
+
+def test_a_run_ends_as_soon_as_its_rounds_have_refused_too_much(tmp_path):
+    """No file is read before, of a receiver that is there and whose axis does not grow."""
+    sections = {"breaker_files": 4, "breaker_fraction": 0.5, "verify": "units"}
+    chosen, first = ingest(tmp_path, hourly(0) | hourly(54), run=sections)
+    bad = {name(DAY_ONE_S + 6 * 3600 * part, "01H"): b"<html>" for part in range(1, 9)}
+    with pytest.raises(RefusedError, match="4 of 4 files were rejected for the same reason"):
+        ingest(tmp_path, bad, run=sections)
+    assert head(chosen) == first.snapshot
+    _, report = ingest(tmp_path, {}, run=sections | {"breaker_fraction": 1})
+    assert len(report.files[GROUP]) == 8

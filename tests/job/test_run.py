@@ -7,7 +7,7 @@ from gnssice_batch.errors import PlanError, StoreError
 from gnssice_batch.job.report import exit_code
 from gnssice_batch.job.run import run
 from gnssice_batch.simulate import MISSING, SimulatedReceiver, SimulationPlan, simulate, truth
-from tests.support.ingested import GROUP, SECOND_NS, Hook, expected, hourly, ingest, seconds
+from tests.support.ingested import GROUP, SECOND_NS, Hook, Stages, expected, hourly, ingest, seconds
 from tests.support.runs import (
     DAY_ONE_S,
     DAY_S,
@@ -134,6 +134,17 @@ def test_several_receivers_conflict_all_at_once(tmp_path):
     assert not repository(settings(tmp_path)).exists()
 
 
+def test_a_tag_that_another_version_has_is_refused_before_anything_is_written(tmp_path):
+    """Also where it is the head's: what the run publishes is another version."""
+    chosen, first = ingest(tmp_path, hourly(0), run={"tag": "v1"})
+    assert run(chosen).tagged == first.snapshot
+    stages = []
+    write(tmp_path / "archive", hourly(6))
+    with pytest.raises(StoreError, match="v1"):
+        run(chosen, Hook("ingest", lambda: stages.append("ingest")))
+    assert (head(chosen), stages, branches(chosen)) == (first.snapshot, [], {"main"})
+
+
 @pytest.mark.heavy
 def test_the_target_moved_while_the_run_worked(tmp_path):
     """The other run's files stay; this run's are published on the new head, or not at all and then by the next run."""
@@ -178,6 +189,22 @@ def test_a_run_that_fails_leaves_the_store_as_it_was(tmp_path, stage):
     assert run(chosen).snapshot
     assert branches(chosen) == {"main"}
     assert len(stored(chosen, GROUP).uri) == 360
+
+
+def test_a_run_that_goes_on_surveys_nothing_again(tmp_path):
+    write(tmp_path / "archive", hourly(0) | hourly(6) | hourly(12))
+    chosen, first, again = settings(tmp_path), Stages(), Stages()
+
+    def stop():
+        raise Stop
+
+    hook = Hook("ingest", stop)
+    hook.stage = lambda name, tasks: (first.stage(name, tasks), Hook.stage(hook, name, tasks))
+    with pytest.raises(Stop):
+        run(chosen, hook)
+    report = run(chosen, again)
+    assert (first.named[0], report.resumed) == ("survey", 1)
+    assert again.named == ["ingest", "publish"]
 
 
 def test_epochs_of_a_partition_are_read_back_only_where_files_stand(tmp_path):

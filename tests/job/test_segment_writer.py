@@ -136,8 +136,10 @@ def test_enough_for_a_request_does_not_wait(storage, writer, monkeypatch):
     storage.open.release(100)
     writer.append(record("a", None))
     assert storage.asked.acquire(timeout=PATIENCE_S)
-    for key in "bcd":
+    for key in "bc":
         writer.append(record(key, None))
+        assert not storage.asked.acquire(timeout=0.05), "it waits for more"
+    writer.append(record("d", None))
     assert storage.asked.acquire(timeout=PATIENCE_S)
 
 

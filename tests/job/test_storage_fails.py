@@ -64,6 +64,15 @@ def test_it_gives_up_in_the_end():
     assert attempts.made == 4
 
 
+def test_each_pause_is_about_three_times_as_long_as_the_one_before(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(replanning, "_FIRST_PAUSE_S", 1.0)
+    monkeypatch.setattr(replanning.time, "sleep", pauses.append)
+    with pytest.raises(StoreError):
+        while_storage_fails(Attempts(*(failed(TimeoutError("silent")) for _ in range(9))), NoProgress())
+    assert all(least <= pause <= 3 * least for pause, least in zip(pauses, (0.5, 1.5, 4.5), strict=True))
+
+
 def test_what_icechunk_says_at_last_is_an_error_of_the_store_too():
     with pytest.raises(StoreError, match="reading a body"):
         while_storage_fails(Attempts(*[icechunk.StorageError("reading a body")] * 9), NoProgress())

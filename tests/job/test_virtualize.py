@@ -212,3 +212,15 @@ def test_a_tree_of_single_files(tmp_path):
     with xr.open_datatree(session.store, group="paired.files", engine="zarr", consolidated=False) as tree:
         assert [tree[name].sizes["SV"] for name in sorted(tree.children)] == [1, 2, 3]
         assert tree["20250102T000000"].S1C.notnull().any()
+
+
+def test_a_series_that_grows_keeps_what_its_first_files_have_in_common(tmp_path):
+    settings = settings_of(tmp_path)
+    archive(tmp_path / "nc", (0, 1))
+    virtualize(settings)
+    before = dict(open_virtual(url_of(settings), "canopy_01").attrs)
+    archive(tmp_path / "nc", (0, 1, 2))
+    virtualize(settings)
+    grown = open_virtual(url_of(settings), "canopy_01")
+    assert grown.sizes["epoch"] == 3 * 96
+    assert dict(grown.attrs) == before != {}

@@ -18,6 +18,7 @@ from gnssice_batch.job.vod_report import vod_exit_code
 from gnssice_batch.simulate import write_navigation
 from tests.support import canopies
 from tests.support.canopies import DEPTH, GROUP, arrays, changed_units, commits, group, labelled, same, vod_settings
+from tests.support.ingested import Stages
 
 ANALYSIS = "canopy_01_vs_reference_01"
 
@@ -26,8 +27,10 @@ ANALYSIS = "canopy_01_vs_reference_01"
 def once(tmp_path_factory):
     """A day with its observations published and its vod made."""
     folder = tmp_path_factory.mktemp("vod")
-    chosen = canopies.observed(folder)
-    return folder, chosen, vod(chosen)
+    chosen, stages = canopies.observed(folder), Stages()
+    report = vod(chosen, stages)
+    assert stages.named == ["plan", "vod", "publish"]
+    return folder, chosen, report
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ class Measuring:
         MONITORING.set_events(TOOL, MONITORING.events.PY_START)
 
     def _begun(self, code: CodeType, offset: int) -> Any:  # noqa: ARG002 - what the interpreter gives
-        if code.co_filename.startswith(self._package):
+        if code.co_filename.startswith(self._package) and code.co_filename.endswith(".py"):
             MONITORING.set_local_events(TOOL, code, MONITORING.events.LINE)
         return MONITORING.DISABLE
 

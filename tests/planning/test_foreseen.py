@@ -69,6 +69,7 @@ def test_requests_of_a_new_receiver_of_a_new_repository():
     found = foreseen([plan()], 2001, [], new=True)
     assert (found.file_gets, found.archive_lists, found.received_bytes, found.sent_bytes) == (4, 3, 143, 123)
     assert found.chunk_puts == 4 * len(VARIABLES)
+    assert foreseen([plan(target=made(130))], 1, [], new=True).chunk_puts == 4 * 3 * len(VARIABLES)
     assert found.commit_puts == 4 * 2 + 2 * 2 + 21 + 5
     axes = len(SID_COORDINATES) + len(OWN_SID_COORDINATES) + 2
     assert found.manifest_puts == axes + len(VARIABLES) + len(OBSERVED_COORDINATES) + 1 + OF_THE_TABLE

@@ -10,7 +10,7 @@ from gnssice_batch.errors import PlanError
 from gnssice_batch.ingest.align import Bounds
 from gnssice_batch.model.grid import DAY_NS, SECOND_NS, empty_grid
 from gnssice_batch.model.template import GroupTemplate, signal_axis
-from gnssice_batch.model.values import Partition, SourceFile, Span, rank
+from gnssice_batch.model.values import BY_RANK, Overlap, Partition, SourceFile, Span, Strategy, rank
 from gnssice_batch.planning.plan import (
     Learned,
     Retry,
@@ -42,7 +42,7 @@ def file(number, start_ns=None, hours=1.0):
     return SourceFile(f"file{number:03d}", "rec", 1000 + number, "etag", start_ns, end_ns)
 
 
-def planned(files, *, unit=720, partition_units=1, ledger=None, current=None, learned=None):
+def planned(files, *, unit=720, partition_units=1, ledger=None, current=None, learned=None, overlap=BY_RANK):
     base = current or template(unit, min((f.start_ns for f in files if f.start_ns is not None), default=DAY_ONE_NS))
     return plan_group(
         base,
@@ -52,6 +52,7 @@ def planned(files, *, unit=720, partition_units=1, ledger=None, current=None, le
         learned or Learned(),
         bounds=BOUNDS,
         partition_units=partition_units,
+        overlap=overlap,
     )
 
 
@@ -334,3 +335,26 @@ def test_whether_the_structure_changes():
     assert planned([file(1, DAY_ONE_NS + 30 * HOUR_NS)], current=made.template).changes_structure
     grown = Learned(sids={"rec": frozenset({"E01|E1|C"})})
     assert planned([file(1, DAY_ONE_NS)], current=made.template, learned=grown).changes_structure
+
+
+def test_the_grid_grows_by_the_later_part_alone_where_no_other_is_taken():
+    current = planned([file(0, DAY_ONE_NS, 24)]).template
+    after_ns = DAY_ONE_NS + 23 * HOUR_NS
+    overlap = Overlap(Strategy.APPEND, after_ns)
+    before, across = file(1, DAY_ONE_NS - 30 * HOUR_NS, 24), file(2, DAY_ONE_NS - 10 * HOUR_NS, 40)
+    last = file(3, DAY_ONE_NS + 20 * HOUR_NS, 3)
+    for files, units in (([before], 4), ([last], 4), ([across], 5), ([before, across, last], 5)):
+        grid = planned(files, current=current, overlap=overlap).template.grid
+        assert (grid.origin_ns, grid.units) == (current.grid.origin_ns, units)
+    end = replace(last, end_ns=after_ns + 30 * SECOND_NS)
+    untouched = template(720, DAY_ONE_NS).grid
+    assert planned([before, end], current=replace(current, grid=untouched), overlap=overlap).template.grid == untouched
+    anyway = planned([before, across], current=current).template.grid
+    assert anyway.origin_ns == DAY_ONE_NS - 30 * HOUR_NS
+
+
+def test_every_group_that_is_planned_for_has_room_for_joins():
+    older = replace(template(), joins=False)
+    plan = planned([file(0, DAY_ONE_NS)], current=older)
+    assert plan.template.joins
+    assert plan.changes_structure

@@ -227,6 +227,14 @@ class TestTransactions:
         assert "SNR" in xr.open_zarr(store, group=group)
         assert not xr.open_zarr(store).data_vars
 
+    def test_shows_its_groups_in_their_order(self, store):
+        names = ("zeta", "beta", "omega", "alpha", "mid")
+        with store.transaction() as txn:
+            for name in names:
+                day("2024-01-15").to_zarr(store, group=name, mode="a")
+            txn.commit(message="five")
+        assert repr(store).endswith(f"groups: {', '.join(sorted(names))}>")
+
 
 class TestVersions:
     @pytest.fixture

@@ -11,7 +11,7 @@ import zarr
 from filelock import FileLock
 
 from gnssice_batch.errors import StoreError
-from gnssice_batch.store.repository import STAGING, make_branch, open_repository, remove_branch
+from gnssice_batch.store.repository import STAGING, make_branch, no_such_branch, open_repository, remove_branch
 from gnssice_batch.store.tags import check_tag, named_versions, tag_snapshot, tags
 from gnssice_batch.store.versions import TRANSACTION, snapshot_of, version_at, versions, versions_before
 
@@ -170,3 +170,21 @@ def test_a_tag_waits_for_who_holds_the_lock(tmp_path):
         assert tags(repository) == {}
     waiting.join()
     assert tags(repository) == {"v1": snapshot}
+
+
+def test_what_there_is_instead_is_told_in_order_without_what_runs_stage(tmp_path):
+    repository = open_repository(str(tmp_path / "site" / "rinex"))
+    first = commit(repository, 1)
+    others = ("zeta", "alpha", "mid", "beta", "omega", "delta")
+    for name in others:
+        make_branch(repository, name, first)
+        tag_snapshot(repository, f"of_{name}", first)
+    make_branch(repository, f"{STAGING}run.1", first)
+    branches, named = ", ".join(sorted([*others, "main"])), ", ".join(f"of_{name}" for name in sorted(others))
+    with pytest.raises(StoreError, match=f"no version 7; tags: {named}; branches: {branches}; latest versions: 1 "):
+        snapshot_of(repository, 7)
+    for number in range(2, 6):
+        commit(repository, number)
+    with pytest.raises(StoreError, match=r"latest versions: 3 [^,]*, 4 [^,]*, 5 [^,]*$"):
+        snapshot_of(repository, 7)
+    assert str(no_such_branch(repository, "nope")).endswith(f"no branch 'nope'; it has {branches}")

@@ -54,3 +54,13 @@ class Hook(NoProgress):
         if self.current.startswith(self.wanted) and self.action:
             action, self.action = self.action, None
             action()
+
+
+class Stages(NoProgress):
+    """Notes the stages that are told."""
+
+    def __init__(self):
+        self.named = []
+
+    def stage(self, name, tasks):  # noqa: ARG002 - the coordinator gives it
+        self.named.append(name)

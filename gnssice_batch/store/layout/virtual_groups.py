@@ -63,6 +63,7 @@ def check_version(name: str, told: Mapping[str, Any]) -> None:
     StoreError
         When one did.
     """
-    if int(told.get("version", VERSION)) > VERSION:
+    version = told.get("version", VERSION)
+    if not isinstance(version, int) or version > VERSION:
         msg = f"group {name!r} was made by a later version of gnssice-batch: install that"
         raise StoreError(msg)

@@ -279,7 +279,7 @@ def _along_time(root: zarr.Group, receiver: str, time: str) -> dict[str, Documen
     return {
         name.rpartition("/")[2]: document
         for name, document in found.items()
-        if document["node_type"] == "array" and time in (document.get("dimension_names") or ())
+        if time in (document.get("dimension_names") or ())
     }
 
 

@@ -29,7 +29,7 @@ from gnssice_batch.store.layout.arrays import (
 from tests.support.templates import template
 
 SPECS = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
-SIDS = ("E01|E1|C", "G01|L1|C", "R01|G1|C", "R02|G1|C", "R02|G3|Q")
+SIDS = ("E01|E1|C", "G01|L1|C", "R01|G1|C", "R02|G1|C", "R02|G3|Q", "R03|G3|Q")
 
 
 def stored(made, specs=(*SPECS, *JOINED)):

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from gnssice_batch.model.grid import SECOND_NS, empty_grid
 from gnssice_batch.model.values import NO_SOURCE, EpochRows, Span
 from gnssice_batch.store.layout import coverage as module
-from gnssice_batch.store.layout.coverage import coverage_of, covered, searched_coverage
+from gnssice_batch.store.layout.coverage import (
+    coverage,
+    coverage_attributes,
+    coverage_of,
+    covered,
+    searched_coverage,
+)
 
 GRID = empty_grid(SECOND_NS, 0, 10, 0)
 sources = st.lists(st.integers(-3, 1), min_size=10, max_size=10).map(lambda numbers: np.array(numbers, np.int32))
@@ -47,3 +53,35 @@ def test_a_coverage_is_searched_part_by_part_from_both_ends(monkeypatch, held):
         group["source_file"][list(held)] = 0
     found = searched_coverage(group, grid)
     assert found == (Span(grid.time_ns(held[0]), grid.time_ns(held[1])) if held else None)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "held"),
+    [(-5, 12, (0, 12)), (3, 40, (3, 19)), (-9, 90, (0, 19)), (7, 7, (7, 7)), (0, 19, (0, 19))],
+)
+def test_a_group_that_tells_no_coverage_has_that_of_its_ledger_on_its_axis(monkeypatch, first, last, held):
+    """Files reach beyond the axis of a group that was told to take no more."""
+    grid = GRID.covering(0, GRID.time_ns(19))
+    monkeypatch.setattr(module, "written_span", lambda _: Span(grid.time_ns(first), grid.time_ns(last)))
+    group = zarr.create_group(zarr.storage.MemoryStore())
+    found = Span(*map(grid.time_ns, held))
+    assert coverage(group, grid) == found
+    group.attrs.update(coverage_attributes(Span(1, 2)))
+    assert coverage(group, grid) == Span(1, 2)
+
+
+@pytest.mark.parametrize("span", [None, (20, 30), (-7, -1)])
+def test_files_that_lie_off_the_axis_cover_nothing(monkeypatch, span):
+    grid = GRID.covering(0, GRID.time_ns(19))
+    monkeypatch.setattr(module, "written_span", lambda _: span and Span(*map(grid.time_ns, span)))
+    assert coverage(zarr.create_group(zarr.storage.MemoryStore()), grid) is None
+
+
+def test_the_attributes_of_a_coverage_tell_its_ends_in_words_and_in_nanoseconds():
+    assert coverage_attributes(Span(SECOND_NS, 90 * SECOND_NS)) == {
+        "time_coverage_start": "1980-01-06T00:00:01.000000000",
+        "time_coverage_end": "1980-01-06T00:01:30.000000000",
+        "first_epoch_ns": SECOND_NS,
+        "last_epoch_ns": 90 * SECOND_NS,
+    }
+    assert coverage_attributes(None) == {}

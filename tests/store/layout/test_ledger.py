@@ -10,7 +10,7 @@ import zarr
 from gnssice_batch.errors import Reason, StoreError
 from gnssice_batch.model.values import FileFacts, FileOutcome, HeaderFacts, SourceFile, Span, Status, Tally
 from gnssice_batch.store.layout.file_rows import FILE_COLUMNS, is_of_columns, read_files, row_count, sums_of
-from gnssice_batch.store.layout.ledger import header_of, header_row, read_ledger
+from gnssice_batch.store.layout.ledger import header_of, header_row, read_ledger, written_span
 from gnssice_batch.store.writing.ledger_rows import Provenance, append_files, create_ledger
 from tests.support.older_layout import put_back
 
@@ -29,6 +29,12 @@ FULL = HeaderFacts(
 def outcome(uri, header, last_ns):
     facts = FileFacts(sha256="00", span=Span(0, last_ns), header=header, mapping="bands 2, G C2=C2L")
     return FileOutcome(SourceFile(uri, "rec", 1, "etag"), Status.OK, facts)
+
+
+def written(first_ns, last_ns, epochs):
+    """The outcome of a file of which so many epochs were written."""
+    found = outcome(f"{first_ns}.25o", FULL, last_ns)
+    return replace(found, facts=replace(found.facts, span=Span(first_ns, last_ns)), written=Tally(epochs, 4 * epochs))
 
 
 @pytest.fixture
@@ -175,3 +181,11 @@ def test_a_group_without_a_ledger():
     group = zarr.open_group(zarr.storage.MemoryStore(), mode="w", zarr_format=3)
     with pytest.raises(StoreError, match="has no ledger"):
         row_count(group)
+
+
+def test_the_span_of_what_was_written_is_that_of_files_that_gave_an_epoch(group):
+    assert written_span(group) is None
+    append_files(group, [written(5, 900, 0)], PROVENANCE, {})
+    assert written_span(group) is None
+    append_files(group, [written(30, 30, 1), written(40, 60, 2)], PROVENANCE, {})
+    assert written_span(group) == Span(30, 60)

@@ -91,3 +91,12 @@ def test_an_index_whose_checksum_is_another_is_told(at):
         inner_chunks(bytes(spoiled), 2, "rec/SNR")
     with pytest.raises(ValueError, match="is damaged"):
         inner_chunks(bytes(spoiled[-35:]), 2, "rec/SNR")
+
+
+def test_a_shard_of_nothing_but_its_index_has_no_inner_chunk():
+    one = array(UNIT)
+    (key,) = [key for key in one.store_path.store._store_dict if key.endswith("c/0/0")]
+    shard = bytearray(shard_of([b"x", *[None] * 7]))[1:]
+    shard[:16] = b"\xff" * 16
+    one.store_path.store._store_dict[key] = cpu.Buffer.from_bytes(bytes(shard))
+    assert [row[:2] for row in encoded_rows(one, 0, UNIT[0])] == [(b"", b"")] * 4

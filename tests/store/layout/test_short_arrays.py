@@ -4,7 +4,7 @@ import icechunk
 import numpy as np
 import pytest
 import zarr
-from zarr.codecs import BytesCodec, GzipCodec, ZstdCodec
+from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, ZstdCodec
 from zarr.core.buffer import cpu
 from zarr.core.sync import sync
 
@@ -100,8 +100,16 @@ def test_parts_of_numbers_are_those_that_zarr_reads(group, length, dtype):
     assert {part.dtype for part in found} == {one.dtype}
 
 
-def test_numbers_that_only_zarr_can_read(group):
-    one = made(group, list(range(9)), "int8", compressors=(ZSTD, GzipCodec()), shards=(2 * CHUNK,))
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"compressors": (ZSTD, GzipCodec()), "shards": (2 * CHUNK,)},
+        {"compressors": (BloscCodec(),)},
+        {"dtype": "<i4", "serializer": BytesCodec(endian="big")},
+    ],
+)
+def test_numbers_that_only_zarr_can_read(group, words):
+    one = made(group, list(range(9)), **{"dtype": "int8"} | words)
     (found,) = number_cells(group, "one", [range(3, 9)])
     assert found.tolist() == one[3:9].tolist()
 

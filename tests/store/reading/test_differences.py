@@ -20,7 +20,9 @@ from gnssice_batch.operate.garbage import collect_garbage
 from gnssice_batch.operate.trim import trim
 from gnssice_batch.store.reading import chunk_changes
 from gnssice_batch.store.reading.chunk_changes import Change, ChunkChange
-from gnssice_batch.store.repository import open_existing
+from gnssice_batch.store.reading.contents import first_snapshot
+from gnssice_batch.store.reading.ledger_changes import ledger_change
+from gnssice_batch.store.repository import make_branch, open_existing
 from tests.support.older_layout import put_back_stored
 from tests.support.runs import (
     DAY_ONE_S,
@@ -277,6 +279,17 @@ def test_a_ledger_of_another_form(chosen, tmp_path):
     assert (found.epochs, found.files) == (Change(120), Change(1))
 
 
+def test_rows_are_compared_whether_or_not_it_is_known_which_were_written(chosen, tmp_path):
+    stored = open_existing(str(repository(chosen))).handle
+    versions = later(chosen, tmp_path, file_at(DAY_ONE_S + 3600) | file_at(DAY_ONE_S + 2 * 3600))
+    stores = [stored.readonly_session(snapshot_id=each).store for each in versions]
+    groups = [zarr.open_group(store, path=GROUP, mode="r") for store in stores]
+    for chunks in (None, {0}, {0, 7}):
+        found = ledger_change(*groups, chunks)
+        assert (found.files, found.epochs) == (Change(added=2), Change(added=240))
+    assert ledger_change(*groups, set()).files == Change()
+
+
 def test_the_same_version_twice(chosen):
     assert compared(chosen, head(chosen)) == {}
     assert compared(chosen, "main", "1") == {}
@@ -290,6 +303,14 @@ def test_versions_of_two_lines_are_told_with_what_they_have_in_common(chosen, tm
     with pytest.raises(StoreError, match=f"{theirs} and {ours} are on different lines.*compare each with {common}"):
         compare(target_of(chosen), "trial", "main")
     assert compared(chosen, common, "trial")[GROUP].epochs == Change(120)
+
+
+def test_versions_of_two_lines_that_begin_apart_have_none_in_common(chosen, tmp_path):
+    repository_ = open_existing(str(repository(chosen)))
+    make_branch(repository_, "trial", first_snapshot(repository_))
+    later(chosen.model_copy(update={"run": chosen.run.model_copy(update={"branch": "trial"})}), tmp_path, {})
+    with pytest.raises(StoreError, match=r"on different lines.* and they have no version in common"):
+        compare(target_of(chosen), "trial", "main")
 
 
 def test_versions_between_which_others_have_expired(chosen, tmp_path):

@@ -105,6 +105,7 @@ class TestDataset:
         assert dataset.epoch.encoding["units"] == "nanoseconds since 1980-01-06T00:00:00"
         assert dataset.sid.attrs["long_name"] == "Signal ID"
         assert dataset.attrs["Software"] == "test"
+        assert dataset.encoding["source"].endswith("/site/rinex")
 
     def test_the_phase_is_in_the_epochs(self, store):
         assert open_dataset(store, "reference_01").epoch.values[0] == np.datetime64("2025-01-01T00:00:18")
