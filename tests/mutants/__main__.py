@@ -30,7 +30,17 @@ def chosen(options):
     found = all_mutants(options.areas)
     if options.sample:
         found = sampled(found, options.sample, options.seed)
-    return [each for each in found if not options.only or any(word in each.name for word in options.only)]
+    found = [each for each in found if not options.only or any(word in each.name for word in options.only)]
+    part, parts = options.part
+    return found[part - 1 :: parts]
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """`2/3` as the second of three parts."""
+    part, _, parts = text.partition("/")
+    if not 1 <= int(part) <= int(parts):
+        raise ValueError(text)
+    return int(part), int(parts)
 
 
 def sampled(found, count, seed):
@@ -77,6 +87,7 @@ def arguments():
     parser.add_argument("--sample", type=int, help="draw so many mutants; without it all are run")
     parser.add_argument("--seed", type=int, default=1, help="which are drawn")
     parser.add_argument("--only", nargs="+", help="of these, those whose name has one of these words in it")
+    parser.add_argument("--part", type=part_of, default=(1, 1), metavar="K/N", help="one of N processes' part of these")
     parser.add_argument("--again", action="store_true", help="run those, too, that no test killed")
     parser.add_argument("--control", action="store_true", help="change nothing: all should survive")
     parser.add_argument("--seconds", type=float, default=60.0, help="most that the tests of one mutant may take")

@@ -1,10 +1,13 @@
 """Mutants are found in the text of a module, put in the place of its functions, and counted honestly."""
 
+import itertools
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from tests.mutants.__main__ import chosen, part_of
 from tests.mutants.changes import mutants
 from tests.mutants.kept import Kept, interval, summary
 from tests.mutants.running import Result, put
@@ -102,6 +105,18 @@ def test_the_share_of_all_is_told_with_what_a_sample_leaves_open():
     low, high = interval(90, 100)
     assert (round(low, 3), round(high, 3)) == (0.826, 0.945)
     assert interval(0, 0) == (0.0, 1.0)
+
+
+def test_processes_share_a_sample_without_leaving_one_out_or_trying_one_twice():
+    def names(part):
+        drawn = SimpleNamespace(areas=["job"], sample=31, seed=1, only=None, part=part_of(part))
+        return [each.name for each in chosen(drawn)]
+
+    parts = [names(f"{number}/3") for number in (1, 2, 3)]
+    assert [len(each) for each in parts] == [11, 10, 10]
+    assert sorted(itertools.chain(*parts)) == sorted(names("1/1"))
+    with pytest.raises(ValueError, match="4/3"):
+        part_of("4/3")
 
 
 @pytest.mark.heavy
