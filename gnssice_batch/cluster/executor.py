@@ -223,14 +223,8 @@ class OnDask:
             workers = self._client.nthreads()
         except (OSError, ValueError):
             return
-        for future, task in list(under_way.tasks.items()):
-            if (
-                workers
-                and task.near
-                and task.near not in workers
-                and future.key not in processing
-                and not future.done()
-            ):
+        for future, task in list(under_way.tasks.items() if workers else ()):
+            if task.near and task.near not in workers and future.key not in processing and not future.done():
                 del under_way.tasks[future]
                 self._client.cancel([future])
                 self._submit(task, "", under_way)
@@ -282,9 +276,15 @@ class OnDask:
         return True
 
     def memory_bytes(self) -> int | None:
-        """The smallest worker's limit, shared by its threads; as it was last, where no worker is left just now."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        shares = [int(worker["memory_limit"]) // worker["nthreads"] for worker in workers if worker["memory_limit"]]
+        """The smallest worker's limit, shared by its threads; as it was last, where no worker is left just now.
+
+        Raises
+        ------
+        InterruptedRunError
+            When the scheduler is gone and does not come back.
+        """
+        known = self._known_workers().values()
+        shares = [int(worker["memory_limit"]) // worker["nthreads"] for worker in known if worker["memory_limit"]]
         self._share_bytes = min(shares, default=self._share_bytes)
         return self._share_bytes
 
@@ -300,8 +300,14 @@ class OnDask:
         return max(1, self._expected, self._workers)
 
     def renewed(self) -> str:
-        """A worker started anew by its nanny; none where its cluster may run tasks of others, or does not let it."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        """A worker started anew by its nanny; none where its cluster may run tasks of others, or does not let it.
+
+        Raises
+        ------
+        InterruptedRunError
+            When the scheduler is gone and does not come back.
+        """
+        workers = self._known_workers()
         if not (self._alone and workers):
             return ""
         address, told = next(iter(workers.items()))
@@ -310,8 +316,16 @@ class OnDask:
         except (OSError, TimeoutError, RuntimeError) as error:
             _log.warning("worker %s was not started anew: %s", told["name"], str(error) or type(error).__name__)
             return ""
-        now = self._client.scheduler_info(n_workers=-1)["workers"]
-        return next((one for one, worker in now.items() if worker["name"] == told["name"]), "")
+        return next((one for one, now in self._known_workers().items() if now["name"] == told["name"]), "")
+
+    def _known_workers(self) -> dict[str, Any]:
+        """What the scheduler tells of each worker, by its address; one that is away is waited for."""
+        while True:
+            self._room()
+            try:
+                return dict(self._client.scheduler_info(n_workers=-1)["workers"])
+            except (OSError, ValueError):
+                self._counted_at = -_COUNT_AGAIN_S
 
 
 def executor(settings: config.Cluster, window: int) -> AbstractContextManager[Executor]:

@@ -6,6 +6,9 @@ import pytest
 from distributed import Client, LocalCluster
 
 from gnssice_batch.cluster.executor import OnDask, Patience, Task
+from gnssice_batch.errors import InterruptedRunError
+from tests.cluster.pods import free_port
+from tests.failures.processes import start
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -65,3 +68,27 @@ class TestAWorkerStartedAnew:
         before = self.process(tasks)
         assert tasks.renewed() == ""
         assert self.process(tasks) == before
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """A scheduler that is a process of its own, and its address."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    options = ("--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--dashboard-address", "127.0.0.1:0")
+    process = start("distributed.cli.dask_scheduler", *options, log=tmp_path / "scheduler.log")
+    yield process, address
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("asked", [OnDask.memory_bytes, OnDask.renewed])
+def test_a_scheduler_that_is_gone_interrupts_the_run_whatever_is_asked_of_it(asked, scheduler):
+    process, address = scheduler
+    with Client(address, set_as_default=False, timeout=30) as client:
+        tasks = OnDask(client, 1, Patience(0.5, 30))
+        assert not asked(tasks)
+        process.kill()
+        process.wait()
+        with pytest.raises(InterruptedRunError, match="scheduler is gone"):
+            asked(tasks)
