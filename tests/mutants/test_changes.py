@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.mutants.__main__ import chosen, part_of
+from tests.mutants.__main__ import ROOT, chosen, part_of
 from tests.mutants.changes import mutants
 from tests.mutants.kept import Kept, interval, summary
+from tests.mutants.reach import Reach, Reached
 from tests.mutants.running import Result, put
 
 MODULE = '''"""A module."""
@@ -105,6 +106,21 @@ def test_the_share_of_all_is_told_with_what_a_sample_leaves_open():
     low, high = interval(90, 100)
     assert (round(low, 3), round(high, 3)) == (0.826, 0.945)
     assert interval(0, 0) == (0.0, 1.0)
+
+
+def test_own_tests_come_first_and_then_those_of_the_other_files_in_turns(tmp_path):
+    reach = Reach(tmp_path, ROOT)
+    seconds = {
+        "mutants/test_changes.py": {"own": 5.0},
+        "mutants/example.py": {"a": 1.0, "b": 2.0},
+        "conftest.py": {"c": 3.0},
+    }
+    for file, tests in seconds.items():
+        reach.keep(f"tests/{file}", {f"tests/{file}::{name}": Reached(s, {"f": [7]}) for name, s in tests.items()})
+    reach.load(f"tests/{file}" for file in seconds)
+    found = reach.tests_of("f", 7, "tests/mutants/test_changes")
+    assert [name.partition("::")[2] for name in found] == ["own", "a", "c", "b"]
+    assert reach.tests_of("f", 8, "tests/mutants/test_changes") == []
 
 
 def test_processes_share_a_sample_without_leaving_one_out_or_trying_one_twice():
