@@ -120,6 +120,10 @@ class TestPlace:
         found = place(part, grid, 0, 720, BOUNDS)
         assert (found.slot.tolist(), found.offset_ps.tolist()) == ([0, 1], [1_000_000_000, 0])
 
+    def test_picoseconds_are_past_the_time(self):
+        part = replace(observations([0, 1]), time_ps=np.array([7, 0], np.int32))
+        assert place(part, GRID, 0, 720, BOUNDS).offset_ps.tolist() == [7, 0]
+
     def test_of_equally_full_epochs_at_one_slot_the_first_in_the_file_stays_in_whatever_order(self):
         times = [DAY_ONE_S + 30.001, DAY_ONE_S + 30, DAY_ONE_S, DAY_ONE_S + 30.002]
         (part,) = read(rinex(times, ("G01",))).parts
@@ -149,6 +153,11 @@ class TestBesideEarlierParts:
         }
         assert offset_ps.tolist() == [5, 0, 7, MISSING]
 
+    def test_an_epoch_refused_at_the_first_slot_counts_like_any(self):
+        found = beside_earlier_parts(placement([0], [8]), np.array([5]))
+        assert (found.slot.tolist(), found.placed) == ([-1], Tally(0, 0))
+        assert found.refused == {Reason.DUPLICATE_EPOCH: Tally(1, 4)}
+
     def test_an_epoch_that_goes_nowhere_meets_no_earlier_one(self):
         offset_ps = np.array([MISSING, 5])
         found = beside_earlier_parts(placement([-1, 0], [5, 1]), offset_ps)
@@ -171,6 +180,14 @@ class TestWhatIsTold:
         np.testing.assert_array_equal(clock_s, [np.nan, 1.5e-6])
         np.testing.assert_array_equal(offset_s, [0, 2e-6])
         assert flag.tolist() == [0, 0]
+
+    def test_what_has_no_value_and_no_epoch_fills_nothing(self):
+        part = observations([1], codes=("S1C", "D1C"))
+        without = part.value.copy()
+        without[:, 0] = MISSING
+        assert filled(replace(part, value=without)) == {"source_file", "epoch_flag", "Doppler"}
+        nothing = np.array([], np.int64)
+        assert filled(replace(part, time_100ns=nothing, value=np.full_like(part.value, MISSING))) == frozenset()
 
 
 class TestBlock:
