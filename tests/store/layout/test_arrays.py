@@ -30,6 +30,7 @@ from gnssice_batch.store.layout.arrays import (
     read_template,
     read_together,
 )
+from gnssice_batch.store.layout.codecs import stored_codecs
 from tests.support.templates import template
 
 SPECS = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
@@ -160,3 +161,10 @@ def test_rows_of_several_arrays_are_read_signal_by_signal():
     assert found["SNR"][0].tolist() == [44] * found["SNR"].shape[1]
     assert found["LLI"][:, 0].tolist() == [-1, 1]
     assert all(cells.flags.f_contiguous and not cells.flags.c_contiguous for cells in found.values())
+
+
+@pytest.mark.parametrize("algorithm", ["zstd", "gzip"])
+def test_arrays_are_stored_by_the_template_s_algorithm_and_level(algorithm):
+    made = replace(template(), algorithm=algorithm, level=3)
+    found = stored_codecs(array(stored(made), "SNR"))
+    assert (found[-1].name, found[-1].level) == (algorithm, 3)
