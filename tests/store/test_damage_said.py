@@ -13,6 +13,7 @@ TO_DO = (
     " lists them) with {} in Python, and run again, which takes what that version lacks."
 )
 ROLLBACK = TO_DO.format("IcechunkStore.open_or_create('/store').rollback(VERSION)")
+RAISED = (StoreError, icechunk.IcechunkError, RuntimeError, OSError)
 COPY = "put a copy of that file back, or the newest one in overwritten/"
 
 
