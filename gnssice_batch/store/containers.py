@@ -109,7 +109,7 @@ def _credentials(prefix: str, store: Any, options: StorageOptions) -> Any:
     if kind is Kind.LOCAL:
         return icechunk.Credentials.LocalFileSystemAccess()
     if kind is Kind.S3:
-        unsigned = options.source == "anonymous" or getattr(getattr(store, "_0", None), "anonymous", False)
+        unsigned = getattr(getattr(store, "_0", None), "anonymous", False)
         signed = not unsigned and s3_keys(options) is not None
         fetcher = S3Fetcher(prefix, public)
         return icechunk.s3_refreshable_credentials(fetcher) if signed else icechunk.s3_anonymous_credentials()
@@ -119,7 +119,7 @@ def _credentials(prefix: str, store: Any, options: StorageOptions) -> Any:
         return azure_refreshable_credentials(fetching) if signed else icechunk.azure_credentials(anonymous=True)
     if kind is Kind.GOOGLE:
         unsigned = options.source == "anonymous"
-        return icechunk.gcs_credentials(anonymous=True) if unsigned else icechunk.gcs_credentials(from_env=True)
+        return icechunk.gcs_credentials(anonymous=True) if unsigned else icechunk.gcs_from_env_credentials()
     return icechunk.Credentials.HttpAccess()
 
 

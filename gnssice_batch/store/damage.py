@@ -31,7 +31,7 @@ _STATE: Final = "fetch_repo_info"
 _DECODING: Final = re.compile(r"decompress|checksum", re.IGNORECASE)
 _PARTS: Final = {"snapshots", "manifests", "chunks", "transactions"}
 """Folders of a repository."""
-_FIRST: Final = {"snapshots", "transactions"}
+_FIRST: Final = ("snapshots", "transactions")
 _FIRST_VERSION: Final = "1CECHNKREP0F1RSTCMT0"
 """Where Icechunk writes and what, before the file that makes a folder a repository; unfinished files have a number."""
 _STATE_LOST: Final = (
@@ -104,7 +104,8 @@ def begun(url: str) -> list[str]:
     files = [each.relative_to(path) for each in path.rglob("*") if each.is_file()]
     if not all(each.parts[0] in _FIRST and each.name.partition("#")[0] == _FIRST_VERSION for each in files):
         return []
-    return sorted({str(path / each.parts[0]) for each in files})
+    held = {each.parts[0] for each in files}
+    return [str(path / part) for part in _FIRST if part in held]
 
 
 def check_free(url: str) -> None:

@@ -49,7 +49,7 @@ def _no_credentials(monkeypatch):
         ("abfss://box@account.dfs.core.windows.net/nc", "az://box/nc/"),
         ("gs://bucket/nc", "gs://bucket/nc/"),
         ("gcs://bucket", "gs://bucket/"),
-        ("https://host/nc//", "https://host/nc/"),
+        ("https://host/nc/BRUX//", "https://host/nc/BRUX/"),
     ],
 )
 def test_locations_of_files_begin_with_the_archive_as_icechunk_writes_it(url, prefix):

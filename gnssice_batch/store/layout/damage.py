@@ -133,7 +133,8 @@ def _why(error: Exception) -> str | None:
 
 def _grid(one: zarr.Array[Any]) -> Grid | None:
     """The grid that an array is laid out on; None for one that is not along the epochs, or is in no group of ours."""
-    if (cast("ArrayV3Metadata", one.metadata).dimension_names or ("",))[0] != "epoch":
+    dims = cast("ArrayV3Metadata", one.metadata).dimension_names
+    if not dims or dims[0] != "epoch":
         return None
     group = zarr.open_group(one.store, path=_names(one)[0], mode="r")
     first = next((group[name] for name in _FIRST if name in group), None)

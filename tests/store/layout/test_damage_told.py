@@ -70,6 +70,8 @@ def flags():
 
 def test_what_can_be_read_is_not_damaged(flags):
     assert damage_of(flags[1]) == []
+    loose = zarr.create_array(zarr.storage.MemoryStore(), name="loose", shape=(4,), dtype="int8")
+    assert damage_of(loose) == []
     assert cells_of(flags[1]).tolist() == [1] * 2 * UNIT
 
 

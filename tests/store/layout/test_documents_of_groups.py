@@ -10,6 +10,8 @@ from zarr.codecs import TransposeCodec, ZstdCodec
 from gnssice_batch.errors import StoreError
 from gnssice_batch.store.layout.codecs import ArrayEncoding
 from gnssice_batch.store.layout.documents import (
+    Cutting,
+    cutting,
     document_of,
     documents,
     group_document,
@@ -61,6 +63,13 @@ def test_the_write_unit_of_an_array_is_its_shard():
     assert unit_length(document_of(("epoch", "sid"), ENCODED, **WORDS)) == 0
 
 
+def test_inner_chunks_are_told_from_their_shards():
+    document = with_shape(document_of(("epoch", "sid"), ENCODED, shards=(8, 16), **WORDS), (24, 16))
+    assert cutting(document) == Cutting(shape=(24, 16), chunks=(4, 8), shards=(8, 16))
+    document = with_shape(document_of(("epoch", "sid"), ENCODED, **WORDS), (24, 16))
+    assert cutting(document) == Cutting(shape=(24, 16), chunks=(4, 8), shards=None)
+
+
 def test_a_group_is_described_as_zarr_does():
     made = zarr.create_group(zarr.storage.MemoryStore(), attributes={"name": "rec"})
     written = json.loads(made.store._store_dict["zarr.json"].to_bytes())
@@ -80,6 +89,26 @@ def test_members_are_told_as_groups_and_as_names_of_arrays(root):
     assert groups["rec"].path == "net/rec"
     assert groups["rec"]["deep"].shape == (2,)
     assert groups_in(root) == groups
+
+
+class Asked(zarr.storage.MemoryStore):
+    """A store that keeps what it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    async def get(self, key, *more, **words):
+        self.asked.append(key)
+        return await super().get(key, *more, **words)
+
+
+def test_members_are_asked_for_once_each():
+    root = zarr.create_group(Asked())
+    put_documents(root, {"a": document_of(("epoch", "sid"), ENCODED, **WORDS), "b": group_document({})})
+    root.store.asked.clear()
+    members_in(root)
+    assert sorted(root.store.asked) == ["a/zarr.json", "b/zarr.json"]
 
 
 def test_names_of_arrays_are_in_order():
