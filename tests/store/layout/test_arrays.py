@@ -165,6 +165,6 @@ def test_rows_of_several_arrays_are_read_signal_by_signal():
 
 @pytest.mark.parametrize("algorithm", ["zstd", "gzip"])
 def test_arrays_are_stored_by_the_template_s_algorithm_and_level(algorithm):
-    made = replace(template(), algorithm=algorithm, level=3)
+    made = replace(template(), algorithm=algorithm, level=4)
     found = stored_codecs(array(stored(made), "SNR"))
-    assert (found[-1].name, found[-1].level) == (algorithm, 3)
+    assert (found[-1].name, found[-1].level) == (algorithm, 4)
