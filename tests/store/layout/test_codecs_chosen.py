@@ -1,11 +1,12 @@
 """Which codecs an array gets, by its name, its type and the profile."""
 
 import pytest
+import zarr
 from zarr.codecs import Crc32cCodec, GzipCodec, TransposeCodec, ZstdCodec
 from zarr.codecs.numcodecs import BZ2, PCodec
 
 from gnssice_batch.errors import ConfigError
-from gnssice_batch.store.layout.codecs import ArrayEncoding, encoding
+from gnssice_batch.store.layout.codecs import ArrayEncoding, StoredCodec, encoding, stored_codecs
 
 SID_MAJOR = TransposeCodec(order=(1, 0))
 ZSTD = ZstdCodec(level=7, checksum=True)
@@ -65,3 +66,26 @@ def test_an_unknown_profile_or_algorithm_is_refused_for_any_array():
             encoding(name, dtype, profile="tiny", level=7)
         with pytest.raises(ConfigError, match="'lz4' is none of zstd, gzip"):
             encoding(name, dtype, profile="compact", level=7, algorithm="lz4")
+
+
+@pytest.mark.parametrize(
+    ("profile", "chain"),
+    [
+        ("default", [("transpose", None), ("bytes", None), ("zstd", 7)]),
+        ("compact", [("transpose", None), ("numcodecs.pcodec", 11), ("crc32c", None)]),
+    ],
+)
+@pytest.mark.parametrize("shards", [None, (4, 4)])
+def test_codecs_of_a_stored_array_are_named_with_their_levels(profile, chain, shards):
+    chosen = encoding("SNR", "float32", profile=profile, level=7)
+    one = zarr.create_array(
+        zarr.storage.MemoryStore(),
+        shape=(4, 4),
+        chunks=(2, 2),
+        shards=shards,
+        dtype="float32",
+        filters=chosen.filters,
+        serializer=chosen.serializer,
+        compressors=chosen.compressors,
+    )
+    assert stored_codecs(one) == tuple(StoredCodec(*each) for each in chain)
