@@ -48,7 +48,7 @@ def container_of(name: str, where: Location) -> icechunk.VirtualChunkContainer:
 
 def containers_in(configuration: icechunk.RepositoryConfig) -> dict[str, icechunk.VirtualChunkContainer]:
     """The containers that a configuration has, by name."""
-    return {one.name or prefix: one for prefix, one in (configuration.virtual_chunk_containers or {}).items()}
+    return {one.name or prefix: one for prefix, one in _by_prefix(configuration).items()}
 
 
 def local_folders(configuration: icechunk.RepositoryConfig) -> list[Path]:
@@ -66,7 +66,7 @@ def authorised(handle: icechunk.Repository, where: Location) -> icechunk.Reposit
         The repository's own location; its options are the archive's too where that is a storage of the same kind, and
         none are held for the archive.
     """
-    found = handle.config.virtual_chunk_containers
+    found = _by_prefix(handle.config)
     if not found:
         return handle
     return handle.reopen(authorize_virtual_chunk_access=_access(found, where))
@@ -78,8 +78,12 @@ def with_container(
     """The repository with a container in its configuration, in place of one of the same name."""
     configuration = handle.config
     configuration.set_virtual_chunk_container(container)
-    found = configuration.virtual_chunk_containers or {}
-    return handle.reopen(config=configuration, authorize_virtual_chunk_access=_access(found, where))
+    access = _access(_by_prefix(configuration), where)
+    return handle.reopen(config=configuration, authorize_virtual_chunk_access=access)
+
+
+def _by_prefix(configuration: icechunk.RepositoryConfig) -> Mapping[str, icechunk.VirtualChunkContainer]:
+    return configuration.virtual_chunk_containers or {}
 
 
 def _access(found: Mapping[str, icechunk.VirtualChunkContainer], where: Location) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def _access(found: Mapping[str, icechunk.VirtualChunkContainer], where: Location
 
 
 def _options(prefix: str, where: Location) -> StorageOptions:
-    same = place(prefix).kind is where.place.kind and not where.local
+    same = place(prefix).kind is where.place.kind
     return held(prefix, where.options if same else StorageOptions())
 
 
@@ -105,7 +109,7 @@ def _credentials(prefix: str, store: Any, options: StorageOptions) -> Any:
     if kind is Kind.LOCAL:
         return icechunk.Credentials.LocalFileSystemAccess()
     if kind is Kind.S3:
-        unsigned = options.source == "anonymous" or getattr(getattr(store, "_0", None), "anonymous", False)
+        unsigned = getattr(getattr(store, "_0", None), "anonymous", False)
         signed = not unsigned and s3_keys(options) is not None
         fetcher = S3Fetcher(prefix, public)
         return icechunk.s3_refreshable_credentials(fetcher) if signed else icechunk.s3_anonymous_credentials()
@@ -115,7 +119,7 @@ def _credentials(prefix: str, store: Any, options: StorageOptions) -> Any:
         return azure_refreshable_credentials(fetching) if signed else icechunk.azure_credentials(anonymous=True)
     if kind is Kind.GOOGLE:
         unsigned = options.source == "anonymous"
-        return icechunk.gcs_credentials(anonymous=True) if unsigned else icechunk.gcs_credentials(from_env=True)
+        return icechunk.gcs_credentials(anonymous=True) if unsigned else icechunk.gcs_from_env_credentials()
     return icechunk.Credentials.HttpAccess()
 
 

@@ -29,11 +29,11 @@ _OBJECT: Final = re.compile(r"\b(?:path=\"((?:snapshots|manifests|chunks|transac
 _STATE: Final = "fetch_repo_info"
 """In the context of an error: it is the file that branches and versions are in."""
 _DECODING: Final = re.compile(r"decompress|checksum", re.IGNORECASE)
-_PARTS: Final = ("snapshots", "manifests", "chunks", "transactions")
-_FIRST: Final = {"snapshots", "transactions"}
+_PARTS: Final = {"snapshots", "manifests", "chunks", "transactions"}
+"""Folders of a repository."""
+_FIRST: Final = ("snapshots", "transactions")
 _FIRST_VERSION: Final = "1CECHNKREP0F1RSTCMT0"
 """Where Icechunk writes and what, before the file that makes a folder a repository; unfinished files have a number."""
-"""Folders of a repository."""
 _STATE_LOST: Final = (
     "All versions stand in its folder: put a copy of that file back, or the newest one in overwritten/, which is of the"
     " commit before, and run again."
@@ -94,17 +94,18 @@ def check_state(url: str) -> None:
         When it is such a folder.
     """
     held = _held(local_path(url))
-    if held & set(_PARTS) and not begun(url):
+    if held & _PARTS and not begun(url):
         raise StoreError(f"the repository {url} is damaged, its file repo is missing. {_STATE_LOST}")
 
 
 def begun(url: str) -> list[str]:
     """What is in a local folder that is being made a repository, or where that was cut short; empty for any other."""
     path = local_path(url)
-    files = [each.relative_to(path) for each in path.rglob("*") if each.is_file()] if path.is_dir() else []
+    files = [each.relative_to(path) for each in path.rglob("*") if each.is_file()]
     if not all(each.parts[0] in _FIRST and each.name.partition("#")[0] == _FIRST_VERSION for each in files):
         return []
-    return sorted({str(path / each.parts[0]) for each in files})
+    held = {each.parts[0] for each in files}
+    return [str(path / part) for part in _FIRST if part in held]
 
 
 def check_free(url: str) -> None:

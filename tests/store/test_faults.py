@@ -143,3 +143,32 @@ def test_what_comes_from_a_storage_that_did_not_answer(error, its):
 
 def test_what_icechunk_says_is_not_there_is_no_failure(tmp_path):
     assert not failed_storage(icechunk_error(tmp_path))
+
+
+def test_an_answer_at_once_is_no_news_of_the_storage(patient):
+    call, _ = failing(0, None)
+    call("there")
+    assert not patient._answered
+
+
+@pytest.mark.parametrize(("arguments", "named"), [((), "repository"), ((7,), "repository"), (("/store",), "/store")])
+def test_the_fourth_failure_of_icechunk_is_told_as_the_others_are(arguments, named):
+    error, made = icechunk.StorageError("reset by peer"), []
+
+    @repeatable
+    def call(*given):
+        made.append(given)
+        raise error
+
+    with pytest.raises(StoreError, match=rf"the storage of the (repository )?{named} failed: reset by peer") as raised:
+        call(*arguments)
+    assert made == [arguments] * 4
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("kind", "its"), [(icechunk.ErrorKind.OBJECT_NOT_FOUND, False), (icechunk.ErrorKind.OBJECT_STORE, True)]
+)
+def test_an_object_that_is_not_there_is_no_failure_of_its_storage(kind, its):
+    said = type("Said", (icechunk.StorageError,), {"kind": kind})
+    assert failed_storage(said("x")) is its

@@ -200,7 +200,5 @@ def _tolerance(tolerance_ns: int | None) -> dict[str, object]:
 
 def _channels(sids: Sequence[str], stored: Sequence[Any]) -> dict[str, int]:
     """By GLONASS satellite its channel."""
-    if not any(sid.startswith("R") for sid in sids):
-        return {}
     channels = zip(sids, stored, strict=True)
     return {sid.partition("|")[0]: int(channel) for sid, channel in channels if channel != NO_FCN}

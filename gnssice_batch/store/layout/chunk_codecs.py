@@ -79,8 +79,8 @@ class ChunkCodec:
 
     def is_empty(self, cells: Cells) -> bool:
         """Whether cells are nothing but the fill value."""
-        if self.dtype.kind in "fM" and self.fill != self.fill:
-            return bool((np.isnat if self.dtype.kind == "M" else np.isnan)(cells).all())
+        if self.fill != self.fill:
+            return bool(np.isnan(cells).all())
         if self.dtype.kind == "f" and self.fill == 0:
             return not cells.any() and not np.signbit(cells).any()
         return bool((cells == self.fill).all())
@@ -124,8 +124,6 @@ def _dtype(data_type: Any) -> np.dtype[Any] | None:
 
 
 def _fill(value: Any, dtype: np.dtype[Any]) -> Any:
-    if dtype.kind == "O":
-        return value
     return np.array(value, "<i8").view(dtype)[()] if dtype.kind == "M" else dtype.type(value)
 
 

@@ -137,7 +137,5 @@ def _whole_steps() -> ArrayArrayCodec:
 
 
 def _stored(codec: Codec) -> StoredCodec:
-    configuration = codec.to_dict()
-    settings = configuration.get("configuration")
-    level = settings.get("level") if isinstance(settings, dict) else None
-    return StoredCodec(str(configuration["name"]), level if isinstance(level, int) else None)
+    document = cast("dict[str, Any]", codec.to_dict())
+    return StoredCodec(document["name"], document.get("configuration", {}).get("level"))

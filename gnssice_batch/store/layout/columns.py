@@ -97,7 +97,7 @@ class _Encoder:
 
     def chunks(self, start: int, cells: npt.NDArray[Any]) -> Iterator[Chunk]:
         """The chunks of values that begin and end with one."""
-        blocks = cells.astype(self.dtype, copy=False).reshape(-1, self.length)
+        blocks = np.asarray(cells, self.dtype).reshape(-1, self.length)
         for index, block in enumerate(blocks, start // self.length):
             raw = block.tobytes()
             if raw != self.raw:
@@ -147,4 +147,4 @@ def _encoder(codec: Any) -> Step:
 
 
 def _little_endian(block: npt.NDArray[Any]) -> bytes:
-    return block.astype(block.dtype.newbyteorder("<"), copy=False).tobytes()
+    return np.asarray(block, block.dtype.newbyteorder("<")).tobytes()

@@ -64,9 +64,11 @@ def told_of(one: zarr.Array[Any], rows: slice = _EVERYTHING) -> Iterator[None]:
 def damage_of(one: zarr.Array[Any], rows: slice = _EVERYTHING) -> list[Damage]:
     """What of some rows can't be read, narrowed down to read units; neighbouring ones of a write unit are one."""
     why = _met(one, rows)
-    grid = _grid(one) if why else None
-    if why is None or grid is None:
-        return [_whole(one, why)] if why else []
+    if why is None:
+        return []
+    grid = _grid(one)
+    if grid is None:
+        return [_whole(one, why)]
     first, last, _ = rows.indices(grid.size)
     reads = range(first // grid.read_unit, -(-last // grid.read_unit))
     met = ((number, _met(one, _rows(grid, number))) for number in reads)
@@ -131,7 +133,8 @@ def _why(error: Exception) -> str | None:
 
 def _grid(one: zarr.Array[Any]) -> Grid | None:
     """The grid that an array is laid out on; None for one that is not along the epochs, or is in no group of ours."""
-    if (cast("ArrayV3Metadata", one.metadata).dimension_names or ("",))[0] != "epoch":
+    dims = cast("ArrayV3Metadata", one.metadata).dimension_names
+    if not dims or dims[0] != "epoch":
         return None
     group = zarr.open_group(one.store, path=_names(one)[0], mode="r")
     first = next((group[name] for name in _FIRST if name in group), None)

@@ -13,19 +13,24 @@ from gnssice_batch.model.template import (
     JOINED,
     LAYOUT_VERSION,
     OLDER_LAYOUTS,
+    RINEX,
     SID_COORDINATES,
     VARIABLES,
     signal_axis,
     signal_columns,
 )
+from gnssice_batch.model.vod_contents import VOD
 from gnssice_batch.store.layout.arrays import (
     array,
     check_layout,
+    contents_of,
     create_arrays,
     joined_cells,
     layout_attributes,
     read_template,
+    read_together,
 )
+from gnssice_batch.store.layout.codecs import stored_codecs
 from tests.support.templates import template
 
 SPECS = (*VARIABLES, *EPOCH_COORDINATES, *SID_COORDINATES)
@@ -122,3 +127,44 @@ def test_what_is_told_of_joins_is_nothing_where_no_files_were_joined():
     found = joined_cells(group, made.grid.unit, made.grid.unit)
     assert found.keys() == {spec.name for spec in JOINED}
     assert np.argwhere(found[source] == 5).tolist() == [[2, 1]]
+
+
+def test_a_group_of_vod_is_the_same_and_says_what_it_holds():
+    made = replace(template(), contents=VOD, joins=True)
+    assert layout_attributes(made)["product"] == "vod"
+    found = read_template(stored(made, VOD.arrays))
+    assert found == made
+    assert found.contents is VOD
+
+
+def test_a_group_holds_observations_unless_it_says_another_product_that_is_known():
+    assert contents_of("rec", {}) is RINEX
+    assert contents_of("rec", {"product": "rinex"}) is RINEX
+    assert contents_of("rec", {"product": "vod"}) is VOD
+    with pytest.raises(StoreError, match="group 'rec' holds 'tec', which this program does not know: use the version"):
+        contents_of("rec", {"product": "tec"})
+
+
+def test_a_group_of_a_later_layout_is_not_read():
+    group = stored(template())
+    group.attrs["layout_version"] = LAYOUT_VERSION + 1
+    with pytest.raises(StoreError, match="nothing was changed"):
+        read_template(group)
+
+
+def test_rows_of_several_arrays_are_read_signal_by_signal():
+    group = stored(template())
+    group["SNR"][3] = 44
+    group["LLI"][4] = 1
+    found = read_together(group, ("SNR", "LLI"), slice(3, 5))
+    assert list(found) == ["SNR", "LLI"]
+    assert found["SNR"][0].tolist() == [44] * found["SNR"].shape[1]
+    assert found["LLI"][:, 0].tolist() == [-1, 1]
+    assert all(cells.flags.f_contiguous and not cells.flags.c_contiguous for cells in found.values())
+
+
+@pytest.mark.parametrize("algorithm", ["zstd", "gzip"])
+def test_arrays_are_stored_by_the_template_s_algorithm_and_level(algorithm):
+    made = replace(template(), algorithm=algorithm, level=4)
+    found = stored_codecs(array(stored(made), "SNR"))
+    assert (found[-1].name, found[-1].level) == (algorithm, 4)

@@ -15,6 +15,7 @@ from gnssice_batch.store.layout.coverage import (
     coverage_of,
     covered,
     searched_coverage,
+    told_coverage,
 )
 
 GRID = empty_grid(SECOND_NS, 0, 10, 0)
@@ -85,3 +86,28 @@ def test_the_attributes_of_a_coverage_tell_its_ends_in_words_and_in_nanoseconds(
         "last_epoch_ns": 90 * SECOND_NS,
     }
     assert coverage_attributes(None) == {}
+
+
+def test_a_group_of_vod_is_covered_as_its_attributes_say_and_by_no_ledger():
+    group = zarr.create_group(zarr.storage.MemoryStore(), attributes={"product": "vod"})
+    grid = GRID.covering(0, GRID.time_ns(19))
+    assert coverage(group, grid) is None
+    group.attrs.update(coverage_attributes(Span(1, 2)))
+    assert coverage(group, grid) == told_coverage(group) == Span(1, 2)
+
+
+@pytest.mark.parametrize("most", [1, 15, 1000])
+def test_a_coverage_is_searched_in_whole_write_units_however_long_these_are(monkeypatch, most):
+    monkeypatch.setattr(module, "_EPOCHS_AT_ONCE", most)
+    grid = GRID.covering(0, GRID.time_ns(39))
+    group = zarr.create_group(zarr.storage.MemoryStore())
+    group.create_array("source_file", shape=(grid.size,), dtype="int32", chunks=(10,), fill_value=NO_SOURCE)
+    group["source_file"][[9, 10, 29, 30]] = 0
+    assert searched_coverage(group, grid) == Span(grid.time_ns(9), grid.time_ns(30))
+
+
+def test_what_was_covered_stays_where_more_is_written_within_it():
+    rows = [EpochRows.of(number, np.array([0], np.int32)) for number in (7, 3, 5)]
+    assert covered(None, rows, GRID) == Span(GRID.time_ns(3), GRID.time_ns(7))
+    before = Span(GRID.time_ns(1), GRID.time_ns(9))
+    assert covered(before, rows, GRID) == before

@@ -76,3 +76,12 @@ def test_arrays_in_no_group_are_of_others_and_so_are_groups_without_one_of_this_
     assert named(root) == (["two"], ("below", "one"))
     added(root, "loose", ("x",))
     assert named(root) == (["two"], ("/", "below", "one"))
+
+
+def test_what_is_of_others_is_named_in_order(root):
+    names = tuple(f"t{number:02d}" for number in range(30))
+    for name in reversed(names):
+        root.create_group(name)
+        added(root["one"], name, ("sid",))
+    assert foreign_arrays(root, ["one"]) == {"one": names}
+    assert named(root) == ([], ("one", *names, "two"))
