@@ -288,8 +288,8 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
             if self._follows:
                 return self
             raise PermissionError(f"{self!r} is read-only and stays so")
-        in_transaction = self._transaction is not None or self._repository is None or not self._follows
-        store = self._store if in_transaction else _newest(self.repository, self.branch)
+        stays = self._transaction is not None or not self._follows
+        store = self._store if stays else _newest(self.repository, self.branch)
         return self._with_store(_unwritable(store))
 
     @override

@@ -56,3 +56,9 @@ def put_chunks(session: icechunk.Session, path: str, sizes: Mapping[tuple[int, .
     for index, size_bytes in sizes.items():
         key = "/".join([path.strip("/"), "c", *map(str, index)])
         sync(session.store.set(key, cpu.Buffer.from_bytes(bytes(size_bytes))))
+
+
+def spoil_chunk(group: zarr.Group, name: str, index: tuple[int, ...]) -> None:
+    """Put bytes in the place of a chunk of an array that do not decode."""
+    key = "/".join([group.path, name, "c", *map(str, index)])
+    sync(group.store.set(key, cpu.Buffer.from_bytes(b"no chunk " * 99)))
