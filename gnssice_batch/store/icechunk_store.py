@@ -126,7 +126,7 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
         """
         where = location(str(storage), storage_config)
         if not read_only and version is None:
-            if open_existing(where, portable=True) is None:
+            if open_existing(where) is None:
                 raise StoreError(_nothing_at(where.url))
             return cls.open_or_create(storage, storage_config, branch=branch)
         repository = open_existing(where, portable=True)
