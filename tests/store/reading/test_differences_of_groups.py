@@ -136,14 +136,28 @@ def test_versions_of_two_lines_are_refused_with_what_they_have_in_common(stored)
         difference(repository, versions[2], other)
 
 
-def test_a_damaged_manifest_is_told_with_both_versions(tmp_path):
+@pytest.fixture
+def two_versions(tmp_path):
+    """Where a repository is, and two versions of it."""
     url = str(tmp_path / "rinex")
     repository = open_repository(url)
     before = committed(repository, lambda root: made_group(root, template(), [ONE]))
-    after = committed(repository, lambda root: root["rec/SNR"].__setitem__(slice(1), 40))
+    return url, before, committed(repository, lambda root: root["rec/SNR"].__setitem__(slice(1), 40))
+
+
+def test_a_damaged_manifest_is_told_with_both_versions(two_versions, tmp_path):
+    url, before, after = two_versions
     shutil.rmtree(tmp_path / "rinex" / "manifests")
     with pytest.raises(StoreError, match=f"is damaged, version {before} or {after} can't be read"):
         difference(open_existing(url), before, after)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_damaged_version_is_told(two_versions, tmp_path, lost):
+    url, *versions = two_versions
+    (tmp_path / "rinex" / "snapshots" / versions[lost]).unlink()
+    with pytest.raises(StoreError, match=f"is damaged, snapshots/{versions[lost]} can't be read"):
+        difference(open_existing(url), *versions)
 
 
 def record(chunks=None, touched=(), replaced=()):
