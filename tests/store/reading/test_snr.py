@@ -1,5 +1,8 @@
 """SNR of published groups, of which some stay open."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -43,3 +46,19 @@ def test_a_group_stays_open_while_it_is_among_the_last_that_were_read(stored):
     assert groups.get(where, versions[0], "rec") is opened[0], "read again since"
     assert groups.get(where, versions[2], "rec") is opened[2]
     assert groups.get(where, versions[1], "rec") is not opened[1], "longest not read"
+
+
+def test_a_group_that_several_threads_want_is_opened_once(stored, monkeypatch):
+    where, versions = stored
+    opened, opens = [], snr.cells_of_snapshot
+
+    def slow(*asked):
+        opened.append(asked)
+        time.sleep(0.05)
+        return opens(*asked)
+
+    monkeypatch.setattr(snr, "cells_of_snapshot", slow)
+    groups = _Groups()
+    with ThreadPoolExecutor(4) as threads:
+        found = set(map(id, threads.map(lambda _: groups.get(where, versions[0], "rec"), range(4))))
+    assert (len(opened), len(found)) == (1, 1)
