@@ -11,22 +11,22 @@ from zarr.core.sync import sync
 from gnssice_batch.model.template import GroupTemplate, signal_columns
 from gnssice_batch.store.layout.arrays import create_arrays, layout_attributes
 from gnssice_batch.store.layout.file_rows import PATH, create_rows, put_rows
+from gnssice_batch.store.layout.patches import Patches
 from gnssice_batch.store.repository import Repository
 
 
 def made_group(parent: zarr.Group, template: GroupTemplate, rows: Sequence[Mapping[str, Any]] = ()) -> zarr.Group:
     """Make a receiver's group with its arrays, which hold nothing but the axes, and with rows of its ledger."""
-    group = parent.create_group(template.receiver)
+    group = parent.create_group(template.receiver, attributes={**template.attributes, **layout_attributes(template)})
     group.create_group("metadata")
     contents = template.contents
-    create_arrays(group, (*contents.arrays, *(contents.joined if template.joins else ())), template)
-    for name, column in signal_columns(template.axis.sids, template.channels).items():
-        group[name][:] = column
+    made = create_arrays(group, (*contents.arrays, *(contents.joined if template.joins else ())), template)
+    columns = signal_columns(template.axis.sids, template.channels)
+    Patches(group, made).write_each({name: (0, column) for name, column in columns.items()})
     if rows:
         put_ledger(group, rows)
     else:
         create_rows(group)
-    group.attrs.update({**template.attributes, **layout_attributes(template)})
     return group
 
 
