@@ -126,7 +126,7 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
         """
         where = location(str(storage), storage_config)
         if not read_only and version is None:
-            if open_existing(where, portable=True) is None:
+            if open_existing(where) is None:
                 raise StoreError(_nothing_at(where.url))
             return cls.open_or_create(storage, storage_config, branch=branch)
         repository = open_existing(where, portable=True)
@@ -288,8 +288,8 @@ class IcechunkStore(WrapperStore[icechunk.IcechunkStore]):
             if self._follows:
                 return self
             raise PermissionError(f"{self!r} is read-only and stays so")
-        in_transaction = self._transaction is not None or self._repository is None or not self._follows
-        store = self._store if in_transaction else _newest(self.repository, self.branch)
+        stays = self._transaction is not None or not self._follows
+        store = self._store if stays else _newest(self.repository, self.branch)
         return self._with_store(_unwritable(store))
 
     @override

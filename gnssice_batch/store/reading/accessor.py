@@ -163,6 +163,6 @@ class GnssAccessor:
 
 def _frequency_hz(sid: str, channel: int) -> float:
     sv, band, _ = split_sid(sid)
-    if sv[0] != "R" or band not in _FDMA_BANDS:
+    if band not in _FDMA_BANDS:
         return round(frequencies(sid)[0] * 1e6, 1)
     return float("nan") if channel == NO_FCN else round(frequencies(sid, {sv: channel})[0] * 1e6, 1)

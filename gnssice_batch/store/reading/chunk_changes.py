@@ -101,7 +101,7 @@ def array_change(
     return _many(before, after, path, places, shift)
 
 
-def all_added(session: icechunk.Session, paths: Sequence[str]) -> ChunkChange:
+def all_added(session: icechunk.Session, paths: Iterable[str]) -> ChunkChange:
     """All chunks of arrays that only the later version has, or has anew."""
 
     async def found() -> list[tuple[int, int]]:

@@ -124,7 +124,7 @@ def stored_receivers(repository: Repository, branch: str = MAIN, snapshot: str |
         When there is no such branch.
     """
     with _root(repository, branch, snapshot) as root:
-        return tuple(sorted(_members(root)[0]))
+        return tuple(_members(root)[0])
 
 
 @repeatable

@@ -167,14 +167,12 @@ def _side(repository: Repository, snapshot: str) -> _Side:
 
 def _group(name: str, old: _Side, new: _Side, record: _Record) -> GroupDifference:
     before, after = old.groups.get(name), new.groups.get(name)
-    anew = f"/{name}" in record.replaced and before is not None and after is not None
-    state: State = "made anew" if anew else "changed"
+    state: State = "made anew" if f"/{name}" in record.replaced else "changed"
     if name != "/":
         state = "added" if before is None else "removed" if after is None else state
     pairs = [(before, None), (None, after)] if state == "made anew" else [(before, after)]
     parts = [_own(name, one, other, record) for one, other in pairs]
-    shifts = parts[0].shifts if len(parts) == 1 else {}
-    chunks = _chunks(old, new, name, record, shifts)
+    chunks = _chunks(old, new, name, record, parts[0].shifts)
     epochs, signals, files = (sum(each, NOTHING) for each in zip(*(part.counts for part in parts), strict=True))
     return GroupDifference(name, state, any(part.own for part in parts), chunks, epochs, signals, files)
 
@@ -252,8 +250,8 @@ def _shift(units: int, written: AbstractSet[int], dims: int, chunks_of_a_unit: i
 def _chunks(old: _Side, new: _Side, name: str, record: _Record, shifts: Mapping[str, Shift]) -> ChunkChange:
     was, now = old.arrays.get(name, frozenset()), new.arrays.get(name, frozenset())
     gone, made = (was - now) | (was & record.replaced), (now - was) | (now & record.replaced)
-    found = all_added(old.session, sorted(gone)).reversed() + all_added(new.session, sorted(made))
-    for path in sorted((was & now & record.touched) - record.replaced):
+    found = all_added(old.session, gone).reversed() + all_added(new.session, made)
+    for path in (was & now & record.touched) - record.replaced:
         found += array_change(old.session, new.session, path, _indices(record, path), shifts.get(path))
     return found
 

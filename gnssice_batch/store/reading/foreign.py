@@ -42,7 +42,7 @@ def as_it_is(
     given = None if chunks is None else dict(chunks)
     try:
         found: xr.Dataset = xr.open_zarr(
-            session.store, group=group.path or None, consolidated=False, zarr_format=3, chunks=given
+            session.store, group=group.path, consolidated=False, zarr_format=3, chunks=given
         )
     except (ValueError, LookupError, TypeError, NotImplementedError) as error:
         raise StoreError(f"{what}, and xarray can't open it: {first_line(error)}") from error

@@ -83,8 +83,8 @@ def _change(old: list[int], before: Columns, new: list[int], after: Columns) -> 
         differs |= before[name][earlier] != after[name][later]
     fresh, gone = np.setdiff1d(np.arange(now.size), later), np.setdiff1d(np.arange(was.size), earlier)
     more = _held(after)[later] - _held(before)[earlier]
-    gained = int(more[more > 0].sum() + _held(after)[fresh].sum())
-    lost = int(-more[more < 0].sum() + _held(before)[gone].sum())
+    gained = int(np.maximum(more, 0).sum() + _held(after)[fresh].sum())
+    lost = int(np.maximum(-more, 0).sum() + _held(before)[gone].sum())
     both = min(gained, lost)
     return LedgerChange(
         Change(int(fresh.size), int(differs.sum()), int(gone.size)),

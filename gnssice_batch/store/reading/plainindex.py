@@ -16,7 +16,7 @@ class SortedAsPandasIndex(type):
 
     @override
     def __eq__(cls, other: object) -> bool:
-        return other is cls or other is PandasIndex or type(other) is SortedAsPandasIndex
+        return other is PandasIndex or type(other) is SortedAsPandasIndex
 
     @override
     def __hash__(cls) -> int:
