@@ -244,5 +244,5 @@ def test_a_row_that_is_no_json_is_told_by_its_place(group):
 
 @pytest.mark.parametrize("read", [row_count, read_files, is_of_columns, lambda group: read_row(group, 0)])
 def test_a_group_without_a_ledger_is_refused(group, read):
-    with pytest.raises(StoreError, match="^group '' has no ledger metadata/files: it was not made by this job$"):
+    with pytest.raises(StoreError, match=r"^group '' has no ledger metadata/files: it was not made by this job$"):
         read(group)

@@ -1,4 +1,4 @@
-"""Which file of the archive it is that part of a virtual array can't be read of, and which reads are held against it."""
+"""Which file of the archive part of a virtual array can't be read of, and which reads are held against the files."""
 
 import os
 import shutil
@@ -46,7 +46,7 @@ def refer(store, key, uri):
 
 
 def make_series(root):
-    """Make an array over time whose first day is native, one with its axes turned, and others that hold no references."""
+    """Make an array over time whose first day is native, one that is turned, and others that hold no references."""
     group, shape = root.create_group("rec"), (4 * EPOCHS, SIGNALS)
     group.create_array(
         "SNR", shape=shape, chunks=(EPOCHS, SIGNALS), dtype="<i4", dimension_names=("epoch", "sid"), **PLAIN
@@ -127,25 +127,25 @@ def test_the_file_is_named_that_holds_what_is_asked_for_and_fails(handle, tmp_pa
 
 def test_a_file_is_named_only_if_it_fails_itself(handle, tmp_path):
     (tmp_path / "nc" / "d").unlink()
-    with pytest.raises(UnreadableFileError, match="^d: "):
+    with pytest.raises(UnreadableFileError, match=r"^d: "):
         read(handle, "SNR")
-    with pytest.raises(UnreadableFileError, match="^d: "):
+    with pytest.raises(UnreadableFileError, match=r"^d: "):
         read(handle, "turned")
     np.testing.assert_array_equal(read(handle, "SNR", (slice(4, 8), EVERYTHING)), np.arange(8).reshape(4, 2))
 
 
 def test_where_no_file_fails_by_itself_the_first_one_of_the_part_is_named(handle):
-    with pytest.raises(UnreadableFileError, match="^b: its chunks do not decode"):
+    with pytest.raises(UnreadableFileError, match=r"^b: its chunks do not decode"):
         read(handle, "SNR", (slice(4, 16), EVERYTHING), fails=ValueError("no such codec"))
-    with pytest.raises(UnreadableFileError, match="^a: its native chunks can't be read"):
+    with pytest.raises(UnreadableFileError, match=r"^a: its native chunks can't be read"):
         read(handle, "place", fails=ValueError("no such codec"))
-    with pytest.raises(UnreadableFileError, match="^alone: its chunks do not decode"):
+    with pytest.raises(UnreadableFileError, match=r"^alone: its chunks do not decode"):
         read(handle, "place", group=ALONE, fails=ValueError("no such codec"))
 
 
 def test_the_file_of_a_group_of_its_own_is_named(handle, tmp_path):
     os.truncate(tmp_path / "nc" / "alone", 3)
-    with pytest.raises(UnreadableFileError, match="^alone: the file is shorter than when it was referenced"):
+    with pytest.raises(UnreadableFileError, match=r"^alone: the file is shorter than when it was referenced"):
         read(handle, "SNR", group=ALONE)
 
 
@@ -159,26 +159,29 @@ def test_a_group_of_which_the_ledger_has_no_file_is_told_without_one(handle):
     told, store = told_of(handle)
     one = zarr.open_group(store, mode="r")["rec/SNR"]
     with (
-        pytest.raises(StoreError, match=r"^stores/demo/virtual: group 'other', array 'SNR' can't be read: gone$") as said,
+        pytest.raises(
+            StoreError, match=r"^stores/demo/virtual: group 'other', array 'SNR' can't be read: gone$"
+        ) as said,
         Told(told.session, "other", told.url, None).of(one, EVERYTHING),
     ):
         raise OSError("gone")
     assert not isinstance(said.value, UnreadableFileError)
 
 
-def test_a_repository_whose_ledger_can_t_be_read_either_is_told_without_a_file(handle, tmp_path):
+@pytest.mark.usefixtures("handle")
+def test_a_repository_whose_ledger_can_t_be_read_either_is_told_without_a_file(tmp_path):
     shutil.rmtree(tmp_path / "store" / "manifests")
     again = with_container(
         icechunk.Repository.open(icechunk.local_filesystem_storage(str(tmp_path / "store"))),
         container_of("nc", location(str(tmp_path / "nc"))),
         location(str(tmp_path / "store")),
     )
-    with pytest.raises(StoreError, match="^stores/demo/virtual: group 'rec', array 'SNR' can't be read: "):
+    with pytest.raises(StoreError, match=r"^stores/demo/virtual: group 'rec', array 'SNR' can't be read: "):
         read(again, "SNR")
 
 
 def test_an_error_of_this_program_stays_what_it_is(handle):
-    with pytest.raises(StoreError, match="^of this program$"):
+    with pytest.raises(StoreError, match=r"^of this program$"):
         read(handle, "SNR", fails=StoreError("of this program"))
 
 
@@ -187,7 +190,9 @@ def test_what_is_no_failure_to_read_stays_what_it_is(handle):
         read(handle, "SNR", fails=IndexError())
 
 
-@pytest.mark.parametrize(("name", "group", "uri"), [("SNR", "rec", "b"), ("turned", "rec", "b"), ("SNR", ALONE, "alone")])
+@pytest.mark.parametrize(
+    ("name", "group", "uri"), [("SNR", "rec", "b"), ("turned", "rec", "b"), ("SNR", ALONE, "alone")]
+)
 def test_values_of_a_file_that_was_replaced_are_not_given(handle, tmp_path, name, group, uri):
     """In an array over time, too, whose first file is native."""
     with (tmp_path / "nc" / uri).open("ab") as file:

@@ -55,9 +55,11 @@ def test_rows_come_back_in_their_order_without_what_says_nothing(root):
     assert write_rows(root, {}, [FULL, BARE]) == {0}
     assert list(read_rows(root).items()) == list(by_uri(FULL, BARE).items())
     assert root[ROWS][:].tolist() == [
-        '{"state":"virtual","group":"one.files/a","reason":"alone","detail":"of its own","sha256":"5a","profile":"6b",'
-        '"first_ns":-5,"last_ns":10,"epochs":1,"run":"run","uri":"one/a.nc","receiver":"one","size_bytes":1,'
-        '"etag":"tag","modified_ns":17}',
+        (
+            '{"state":"virtual","group":"one.files/a","reason":"alone","detail":"of its own","sha256":"5a",'
+            '"profile":"6b","first_ns":-5,"last_ns":10,"epochs":1,"run":"run","uri":"one/a.nc","receiver":"one",'
+            '"size_bytes":1,"etag":"tag","modified_ns":17}'
+        ),
         '{"state":"rejected","uri":"one/b.nc","receiver":"one"}',
     ]
 
@@ -109,5 +111,5 @@ def test_rows_that_say_what_they_said_change_nothing(root):
 def test_a_row_of_another_program_is_refused(root, text):
     write_rows(root, {}, [BARE])
     root[ROWS][0] = text
-    with pytest.raises(StoreError, match="^the ledger metadata/files has a row that this program has not written: "):
+    with pytest.raises(StoreError, match=r"^the ledger metadata/files has a row that this program has not written: "):
         read_rows(root)
