@@ -174,7 +174,7 @@ def late(monkeypatch):
     may, put = threading.Event(), patches._put
 
     async def waiting(*arguments, **named):
-        await asyncio.to_thread(may.wait, 10)
+        await asyncio.to_thread(may.wait, 2)
         await put(*arguments, **named)
 
     monkeypatch.setattr(patches, "_put", waiting)
