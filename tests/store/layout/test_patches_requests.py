@@ -134,6 +134,13 @@ def test_units_that_were_read_are_not_asked_for_again_until_they_are_written(gro
     assert group.store.take() == [("get", "wide/c/0/0")]
 
 
+def test_a_unit_that_was_read_and_written_as_a_whole_is_read_anew(arrays):
+    arrays.read(["wide", "line"], range(UNIT))
+    arrays.write_each({"wide": (0, wide(0, UNIT)), "line": (0, np.arange(1, UNIT + 1))})
+    np.testing.assert_array_equal(arrays.read(["wide"], range(UNIT))["wide"], wide(0, UNIT))
+    assert arrays.read(["line"], range(UNIT))["line"].tolist() == [1, 2, 3, 4]
+
+
 def test_units_of_other_rows_are_let_go(group, arrays):
     arrays.write_each({"wide": (0, wide(0, ROWS))})
     for rows in (range(4), range(4, 8), range(4)):
