@@ -84,11 +84,11 @@ class TestParsing:
         return _Underway(kind, kind.planned(None), None)
 
     @staticmethod
-    def parsed(underway, tasks, known=(), stop=None):
+    def parsed(underway, tasks, known=(), stop=None, files=slice(None)):
         told = Told()
         execution = Execution(tasks, 1, Counting(told), stop or Stop())
         known = {one.file: one for one in known}
-        return underway.parsed(underway.planned.backlog.wanted, execution, known), told
+        return underway.parsed(underway.planned.backlog.wanted[files], execution, known), told
 
     def test_each_part_is_counted_and_told(self, underway):
         found, told = self.parsed(underway, InProcess())
@@ -116,6 +116,10 @@ class TestParsing:
         assert underway.set_aside == ["one/1.nc"]
         assert (tasks.asked[0], tasks.asked[-1]) == (["one/0.nc", "one/1.nc", "one/2.nc"], ["one/1.nc"])
         assert underway.partitions == 3
+
+    def test_so_is_a_part_of_two_files(self, underway):
+        found, _ = self.parsed(underway, Deadly("one/0.nc"), files=slice(2))
+        assert ([one.file.uri for one in found], underway.set_aside) == (["one/1.nc"], ["one/0.nc"])
 
     def test_every_file_that_kills_its_workers_by_itself_is_set_aside(self, underway):
         found, _ = self.parsed(underway, Deadly("one/0.nc", "one/2.nc", "two/0.nc"))
