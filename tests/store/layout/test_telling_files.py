@@ -61,6 +61,7 @@ def make_series(root):
     group["turned"][:, :EPOCHS] = 1
     group.create_array("clock", data=np.ones(4 * EPOCHS), dimension_names=("epoch",))
     group.create_array("place", data=np.ones((SIGNALS, 3)), dimension_names=("sid", "xyz"))
+    group.create_array("unnamed", data=np.ones((SIGNALS, 3)))
     names = group.create_array("names", shape=shape, chunks=shape, dtype="str", dimension_names=("epoch", "sid"))
     names[0, 0] = "one"
 
@@ -203,6 +204,7 @@ def test_what_was_copied_of_a_file_that_was_replaced_is_given(handle, tmp_path):
         path.write_bytes(b"other")
     assert read(handle, "clock").sum() == 4 * EPOCHS
     assert read(handle, "names")[0, 0] == "one"
+    assert read(handle, "unnamed").sum() == SIGNALS * 3
     assert read(handle, "place").sum() == read(handle, "place", group=ALONE).sum() == SIGNALS * 3
     assert read(handle, "SNR", (slice(0, 4), EVERYTHING)).sum() == EPOCHS * SIGNALS
 
