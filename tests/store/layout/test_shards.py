@@ -93,6 +93,12 @@ def test_an_index_whose_checksum_is_another_is_told(at):
         inner_chunks(bytes(spoiled[-35:]), 2, "rec/SNR")
 
 
+@pytest.mark.parametrize("size", [0, 4, 35, 36])
+def test_a_shard_of_nothing_but_zeros_is_told(size):
+    with pytest.raises(ValueError, match="index of a shard of rec/SNR is damaged"):
+        inner_chunks(bytes(size), 2, "rec/SNR")
+
+
 def test_a_shard_of_nothing_but_its_index_has_no_inner_chunk():
     one = array(UNIT)
     (key,) = [key for key in one.store_path.store._store_dict if key.endswith("c/0/0")]
