@@ -33,7 +33,7 @@ def array(shards):
 @pytest.mark.parametrize("unit", [0, 1, 2])
 def test_every_inner_chunk_is_that_of_its_cells(shards, unit):
     rows = encoded_rows(array(shards), unit, UNIT[0])
-    assert len(rows) == UNIT[0] // CHUNK[0]
+    assert [len(chunks) for chunks in rows] == [4] * (UNIT[0] // CHUNK[0])
     columns = range(0, len(rows[0]) * CHUNK[1], CHUNK[1])
     for row, chunks in enumerate(rows):
         for column, chunk in zip(columns, chunks, strict=True):
