@@ -182,6 +182,8 @@ def test_a_run_of_two_receivers_says_what_it_has_put_where(tmp_path):
     }
     assert {row.run for row in report.rows} == {report.run} != {""}
     assert (report.partitions, report.bytes_read) == (2, sum(row.file.size_bytes for row in report.rows))
+    session = open_existing(url_of(settings)).handle.readonly_session("main")
+    assert session.chunk_type("/two.files/20250106T010000/SNR", (0, 0)) == icechunk.ChunkType.virtual
     newest = versions(settings)[0]
     assert (newest.id, newest.message) == (report.snapshot, "References to 6 NetCDF files")
     assert (newest.metadata["files"], newest.metadata["software"]) == (7, SOFTWARE)
