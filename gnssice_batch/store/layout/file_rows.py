@@ -175,7 +175,7 @@ def read_files_in(group: zarr.Group, columns: Collection[str], chunks: Iterable[
     parts: dict[str, list[Any]] = {name: [] for name in columns}
     for chunk in sorted(chunks):
         first = chunk * FILE_CHUNK_ROWS
-        rows = _stored_rows(group, stored, first, first + FILE_CHUNK_ROWS) if first < stored["shape"][0] else []
+        rows = _stored_rows(group, stored, first, first + FILE_CHUNK_ROWS)
         numbers += range(first, first + len(rows))
         for name, values in parts.items():
             values.extend(_values(rows, name, {}))
@@ -348,5 +348,4 @@ def _column(table: zarr.Group, name: str) -> npt.NDArray[Any]:
 
 def _cell(table: zarr.Group, name: str, number: int) -> npt.NDArray[Any]:
     found = table.get(name)
-    cells = np.asarray(found[number : number + 1]) if isinstance(found, zarr.Array) else np.array([_nothing(name)])
-    return cells.astype(object) if cells.dtype.kind in "TU" else cells
+    return np.asarray(found[number : number + 1]) if isinstance(found, zarr.Array) else np.array([_nothing(name)])

@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 import icechunk
 import zarr
 
-from gnssice_batch.errors import GnssiceError, StoreError
-from gnssice_batch.model.virtual import StoredSeries, VirtualRow, VirtualState
+from gnssice_batch.errors import StoreError
+from gnssice_batch.model.virtual import SeriesGrid, StoredSeries, VirtualRow, VirtualState
 from gnssice_batch.store.containers import local_folders
 from gnssice_batch.store.damage import first_line
 from gnssice_batch.store.layout.referenced_files import ReferencedFiles, changed_on_disk
@@ -72,8 +72,6 @@ class Told:
         """
         try:
             yield
-        except GnssiceError:
-            raise
         except _UNREADABLE as error:
             raise self._error(one, key, error) from error
         self._check(one, key)
@@ -110,23 +108,26 @@ class Told:
 
     def _holding(self, one: zarr.Array[Any], key: Any) -> Sequence[VirtualRow]:
         """The files that part of an array is in."""
-        files, at = _KEPT.get(self), self._along(one)
-        if self.series is None or at is None:
+        files, along = _KEPT.get(self), self._along(one)
+        if along is None:
             return files.rows
+        _, at = along
         return files.holding(key[at] if isinstance(key, tuple) and len(key) > at else slice(None), one.shape[at])
 
-    def _along(self, one: zarr.Array[Any]) -> int | None:
-        """Which dimension of an array over time is that of time; None for none."""
+    def _along(self, one: zarr.Array[Any]) -> tuple[SeriesGrid, int] | None:
+        """The time axis that an array lies along, and which of its dimensions that is; None for none."""
         dims = cast("Any", one.metadata).dimension_names or ()
-        time = self.series.profile.time if self.series else ""
-        return dims.index(time) if time in dims else None
+        if self.series is None or self.series.profile.time not in dims:
+            return None
+        return self.series.grid, dims.index(self.series.profile.time)
 
     def _place(self, row: VirtualRow, one: zarr.Array[Any]) -> tuple[slice, ...] | None:
         """Where a file lies in an array; None where it is all of it."""
-        at = self._along(one)
-        if self.series is None or at is None:
+        along = self._along(one)
+        if along is None:
             return None
-        slot = self.series.grid.slot(row.first_ns)
+        grid, at = along
+        slot = grid.slot(row.first_ns)
         return tuple(slice(slot, slot + row.epochs) if dim == at else slice(None) for dim in range(one.ndim))
 
     def _fails(self, row: VirtualRow, one: zarr.Array[Any]) -> bool:

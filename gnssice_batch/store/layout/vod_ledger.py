@@ -92,8 +92,7 @@ def _orbits_document() -> Document:
 @cache
 def _column(kind: str) -> Document:
     codecs = encoding("unit", kind, profile="default", level=5)
-    fill = "" if kind == "str" else None
-    return document_of(("unit",), codecs, dtype=kind, chunks=(TABLE_CHUNK_ROWS,), fill_value=fill)
+    return document_of(("unit",), codecs, dtype=kind, chunks=(TABLE_CHUNK_ROWS,))
 
 
 def read_vod_ledger(group: zarr.Group) -> VodLedger:

@@ -87,7 +87,7 @@ def test_the_caller_goes_on_while_chunks_are_sent_and_reads_what_it_has_sent(gro
     may, put = threading.Event(), patches._put
 
     async def late(*arguments, **named):
-        await asyncio.to_thread(may.wait)
+        await asyncio.to_thread(may.wait, 2)
         await put(*arguments, **named)
 
     monkeypatch.setattr(patches, "_put", late)

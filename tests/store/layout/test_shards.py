@@ -33,7 +33,7 @@ def array(shards):
 @pytest.mark.parametrize("unit", [0, 1, 2])
 def test_every_inner_chunk_is_that_of_its_cells(shards, unit):
     rows = encoded_rows(array(shards), unit, UNIT[0])
-    assert len(rows) == UNIT[0] // CHUNK[0]
+    assert [len(chunks) for chunks in rows] == [4] * (UNIT[0] // CHUNK[0])
     columns = range(0, len(rows[0]) * CHUNK[1], CHUNK[1])
     for row, chunks in enumerate(rows):
         for column, chunk in zip(columns, chunks, strict=True):
@@ -67,7 +67,7 @@ def test_a_changed_cell_changes_its_inner_chunk_alone():
     assert [row for row, _ in different] == [2]
 
 
-@pytest.mark.parametrize("chunks", [[b"one", None, b"", b"four"], [None, b"x"], [b"one"], [None, None]])
+@pytest.mark.parametrize("chunks", [[b"one", None, b"", b"four"], [None, b"x"], [b""], [b"one"], [None, None]])
 def test_inner_chunks_come_back_from_their_shard(chunks):
     shard = shard_of(chunks)
     assert (shard is None) == (set(chunks) == {None})
@@ -91,6 +91,12 @@ def test_an_index_whose_checksum_is_another_is_told(at):
         inner_chunks(bytes(spoiled), 2, "rec/SNR")
     with pytest.raises(ValueError, match="is damaged"):
         inner_chunks(bytes(spoiled[-35:]), 2, "rec/SNR")
+
+
+@pytest.mark.parametrize("size", [0, 4, 35, 36])
+def test_a_shard_of_nothing_but_zeros_is_told(size):
+    with pytest.raises(ValueError, match="index of a shard of rec/SNR is damaged"):
+        inner_chunks(bytes(size), 2, "rec/SNR")
 
 
 def test_a_shard_of_nothing_but_its_index_has_no_inner_chunk():

@@ -125,3 +125,11 @@ def test_numbers_of_a_damaged_chunk(group):
 def test_numbers_of_no_array(group):
     with pytest.raises(StoreError, match="no array 'two'"):
         number_cells(group, "two", [range(1)])
+
+
+def test_an_array_of_two_dimensions_is_read_by_zarr(group):
+    one = group.create_array("one", shape=(5, 3), chunks=(2, 2), dtype="int8", fill_value=-1, compressors=(ZSTD,))
+    one[:] = np.arange(15).reshape(5, 3)
+    assert read(group, slice(1, 4)) == [[3, 4, 5], [6, 7, 8], [9, 10, 11]]
+    (found,) = number_cells(group, "one", [range(3, 5)])
+    assert found.tolist() == [[9, 10, 11], [12, 13, 14]]

@@ -1,5 +1,7 @@
 """What groups of a virtual repository say of themselves, as they are written and read back."""
 
+from dataclasses import asdict
+
 import pytest
 import zarr
 
@@ -30,6 +32,18 @@ def test_a_series_is_read_back_as_it_was_written():
     made = group(series_attributes(SERIES))
     assert (series_of(made), is_virtual(made)) == (SERIES, True)
     assert (type(SERIES.profile), type(SERIES.grid)) == (Profile, SeriesGrid)
+
+
+def test_a_series_says_of_which_version_it_is_and_how_it_is_laid_out():
+    told = series_attributes(SERIES)
+    assert told == {
+        MARK: {
+            "kind": "series",
+            "version": 1,
+            "grid": {"origin_ns": BEGIN, "interval_ns": 30 * 10**9, "chunk_epochs": 10, "size": 20},
+            "profile": asdict(COMMON),
+        }
+    }
 
 
 def test_the_group_of_a_file_says_of_which_and_is_no_series():
