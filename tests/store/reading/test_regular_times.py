@@ -45,7 +45,17 @@ def test_a_slice(part, expected):
 
 @pytest.mark.parametrize(
     ("number", "below", "below_or_at"),
-    [(-500, 0, 0), (99, 0, 0), (100, 0, 1), (101, 1, 1), (120, 2, 3), (139, 4, 4), (140, 4, 5), (141, 5, 5), (999, 5, 5)],
+    [
+        (-500, 0, 0),
+        (99, 0, 0),
+        (100, 0, 1),
+        (101, 1, 1),
+        (120, 2, 3),
+        (139, 4, 4),
+        (140, 4, 5),
+        (141, 5, 5),
+        (999, 5, 5),
+    ],
 )
 def test_how_many_lie_below_a_number(number, below, below_or_at):
     assert (ROW.below(number, inclusive=False), ROW.below(number, inclusive=True)) == (below, below_or_at)

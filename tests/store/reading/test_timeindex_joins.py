@@ -80,6 +80,12 @@ class TestJoin:
             wanted = PandasIndex.join(*(in_memory if one is not plain else plain for one in (ours, theirs)), "inner")
             assert seconds_of(RegularEpochIndex.join(ours, theirs, "inner")) == seconds_of(wanted)
 
+    def test_with_pandas_makes_no_array_of_all_epochs(self):
+        """More than there is an address for."""
+        endless = RegularEpochIndex(EpochTransform(RegularTimes(NEW_YEAR, 1, 10**15), "epoch", "epoch"))
+        for one, other in ((endless, pandas_of([-1, 0, 7])), (pandas_of([-1, 0, 7]), endless)):
+            assert seconds_of(RegularEpochIndex.join(one, other, "inner")) == [0, 7]
+
     def test_with_labels_that_pandas_alone_knows(self):
         texts = PandasIndex(pd.Index(["2025-01-01T00:00:30", "a"], dtype=object), "epoch")
         assert computing(0).join(texts, "inner").to_pandas_index().tolist() == []

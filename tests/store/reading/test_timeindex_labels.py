@@ -210,7 +210,9 @@ class TestParts:
         assert (found.dim, found.index.name) == ("epoch", "epoch")
         assert found.index.asi8.tolist() == ROW.at(np.array(positions)).tolist()
 
-    @pytest.mark.parametrize("part", [3, np.array(3), np.array([[1, 2]]), xr.Variable("event", [1, 2]), xr.Variable((), 3)])
+    @pytest.mark.parametrize(
+        "part", [3, np.array(3), np.array([[1, 2]]), xr.Variable("event", [1, 2]), xr.Variable((), 3)]
+    )
     def test_no_axis_is_left_of_one_epoch_or_along_another_dimension(self, part):
         assert index_of().isel({"epoch": part}) is None
 
