@@ -1,4 +1,4 @@
-"""The coordinate of an axis whose times are computed: its values are those of any other, and are not made for nothing."""
+"""The coordinate of an axis whose times are computed: it answers as any other, and makes no times for nothing."""
 
 import asyncio
 import tracemalloc

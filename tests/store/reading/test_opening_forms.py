@@ -8,11 +8,11 @@ import pytest
 from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import NON_INDEX_COORDINATES
 from gnssice_batch.model.values import Span
+from gnssice_batch.storage.location import location
 from gnssice_batch.store.layout.coverage import coverage_attributes
 from gnssice_batch.store.layout.virtual_groups import MARK, file_attributes
 from gnssice_batch.store.reading.opening import group_at, open_dataset, opened_repository
 from gnssice_batch.store.reading.timeindex import RegularEpochIndex
-from gnssice_batch.storage.location import location
 from tests.support.small_stores import changing, made
 from tests.support.templates import DAY_ONE_NS, UNIT, sids
 from tests.support.templates import template as bare_template
@@ -178,7 +178,7 @@ class TestOtherGroups:
 
     def test_are_had_as_zarr_has_them_at_any_version(self, url):
         assert group_at(url, "part", None, "main", None).attrs["first_epoch_ns"] == DAY_ONE_NS + FIRST * INTERVAL_NS
-        with pytest.raises(StoreError, match="no group 'weather'; it has X, all, none, part$"):
+        with pytest.raises(StoreError, match=r"no group 'weather'; it has X, all, none, part$"):
             group_at(url, "weather", 1, "main", None)
 
 
@@ -190,24 +190,24 @@ class TestRefusals:
             open_dataset(url, group)
 
     def test_of_an_array_in_place_of_a_group(self, url):
-        with pytest.raises(StoreError, match="^the repository has no group 'part/SNR'; it has X, "):
+        with pytest.raises(StoreError, match=r"^the repository has no group 'part/SNR'; it has X, "):
             open_dataset(url, "part/SNR")
 
     def test_where_there_is_no_group_at_all(self, tmp_path):
         made(tmp_path / "rinex")
         with changing(tmp_path / "rinex") as root:
             root.attrs["title"] = "nothing yet"
-        with pytest.raises(StoreError, match="^say which receiver; it has none$"):
+        with pytest.raises(StoreError, match=r"^say which receiver; it has none$"):
             open_dataset(str(tmp_path / "rinex"))
 
     def test_of_an_empty_repository(self, tmp_path):
         made(tmp_path / "rinex", template())
         first = list(opened_repository(location(str(tmp_path / "rinex"))).handle.ancestry(branch="main"))[-1].id
-        with pytest.raises(StoreError, match="^the repository is empty: nothing was published in this version$"):
+        with pytest.raises(StoreError, match=r"^the repository is empty: nothing was published in this version$"):
             open_dataset(str(tmp_path / "rinex"), "rec", first)
 
     def test_of_a_branch_that_is_not_there(self, url):
-        with pytest.raises(StoreError, match="has no branch 'trial'; it has main$"):
+        with pytest.raises(StoreError, match=r"has no branch 'trial'; it has main$"):
             open_dataset(url, "part", branch="trial")
 
     def test_says_what_lies_beside_a_repository_that_is_not_there(self, tmp_path):
