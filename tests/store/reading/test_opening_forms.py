@@ -57,38 +57,48 @@ def url(tmp_path_factory):
 
 
 class TestSpan:
-    def test_is_that_of_the_data_or_the_whole_axis(self, url):
-        part = open_dataset(url, "part")
+    def test_is_that_of_the_data(self, url):
+        size = LAST + 1 - FIRST
+        part = open_dataset(url, "part", chunks=None, pandas_limit=size)
         np.testing.assert_array_equal(part.epoch.values, TIMES[FIRST : LAST + 1])
-        assert part.SNR.values[0].tolist()[1] == 45
+        assert part.SNR[0, 1] == 45
         assert part.attrs["time_coverage_start"] == "2025-01-01T06:50:00.000000000"
-        whole = open_dataset(url, "part", trim=False)
-        np.testing.assert_array_equal(whole.epoch.values, TIMES)
-        assert whole.attrs == part.attrs
+        assert not isinstance(part.xindexes["epoch"], RegularEpochIndex)
+        wanted = (UNIT - 100, UNIT - 20)
+        assert part.SNR.encoding["preferred_chunks"] == {"epoch": wanted, "sid": 64}
+        assert part.epoch_flag.encoding["preferred_chunks"] == {"epoch": wanted}
+        assert "preferred_chunks" not in part.sv.encoding
 
-    @pytest.mark.parametrize("trim", [True, False])
-    @pytest.mark.parametrize("group", ["X", "all"])
-    def test_is_the_whole_axis_where_it_is_held_or_nothing_is(self, url, group, trim):
-        found = open_dataset(url, group, trim=trim)
+    def test_is_the_whole_axis_where_that_is_asked_for(self, url):
+        whole = open_dataset(url, "part", trim=False, chunks=None)
+        np.testing.assert_array_equal(whole.epoch.values, TIMES)
+        assert "time_coverage_start" in whole.attrs
+        assert whole.SNR.encoding["preferred_chunks"] == {"epoch": (UNIT,) * 3, "sid": 64}
+
+    def test_is_the_whole_axis_where_it_is_held(self, url):
+        size = LAST + 1 - FIRST
+        found = open_dataset(url, "all", pandas_limit=size, chunks={"epoch": 2 * UNIT})
         np.testing.assert_array_equal(found.epoch.values, TIMES)
-        assert ("time_coverage_end" in found.attrs) is (group == "all")
+        assert found.attrs["time_coverage_end"] == "2025-01-01T17:59:30.000000000"
+        assert isinstance(found.xindexes["epoch"], RegularEpochIndex)
+        assert found.SNR.chunks == ((2 * UNIT, UNIT), (3,))
+
+    def test_is_the_whole_axis_where_nothing_is_said_of_it(self, url):
+        found = open_dataset(url, "X", chunks=None)
+        np.testing.assert_array_equal(found.epoch.values, TIMES)
+        assert "time_coverage_end" not in found.attrs
+        assert found.SNR.encoding["preferred_chunks"] == {"epoch": (UNIT,) * 3, "sid": 64}
 
     def test_of_an_axis_without_epochs_is_empty(self, url):
         found = open_dataset(url, "none")
         assert (found.sizes["epoch"], found.SNR.shape) == (0, (0, 3))
-
-    def test_the_limit_of_a_pandas_index_is_given_on(self, url):
-        size = LAST + 1 - FIRST
-        for limit, computing in ((size, False), (size - 1, True), (0, True)):
-            index = open_dataset(url, "part", pandas_limit=limit).xindexes["epoch"]
-            assert isinstance(index, RegularEpochIndex) is computing
 
 
 class TestForm:
     def test_is_the_store_s_own_if_nothing_is_asked_for(self, url):
         found = open_dataset(url, "part")
         assert list(found.data_vars) == ["SNR", "Pseudorange", "Phase", "Doppler", "LLI", "SSI"]
-        assert (found.LLI.dtype, found.LLI.values.max(), found.sv.dtype.kind) == (np.int8, 2, "U")
+        assert (found.LLI.dtype, found.LLI[0].values.max(), found.sv.dtype.kind) == (np.int8, 2, "U")
         assert found.sid.values.tolist() == sids(3)
         assert {"epoch_flag", "source_file"} <= set(found.coords)
         assert found.epoch.encoding == {
@@ -98,16 +108,29 @@ class TestForm:
         }
         assert not {"units", "calendar"} & set(found.epoch.attrs)
         assert found.encoding["source"] == location(url).url
+        assert found.SNR.chunks == ((UNIT - 100, UNIT - 20), (3,))
+        assert not any({"chunks", "shards", "preferred_chunks"} & set(one.encoding) for one in found.variables.values())
 
-    def test_is_on_given_signals(self, url):
-        found = open_dataset(url, "part", sids=["G09|L1|C", sids(3)[1]])
-        assert found.sid.values.tolist() == ["G09|L1|C", sids(3)[1]]
-        assert found.LLI.values[0].tolist() == [-1, 2]
-
-    def test_is_masked_without_one_receiver_s_epochs_or_with_text_objects_each_by_itself(self, url):
-        assert open_dataset(url, "part", mask=True).LLI.dtype == np.float32
-        assert not {"epoch_flag", "source_file"} & set(open_dataset(url, "part", per_epoch=False).coords)
-        assert open_dataset(url, "part", text_objects=True).sv.dtype == object
+    @pytest.mark.parametrize(
+        ("wish", "holds"),
+        [
+            ({"sids": ["G09|L1|C", "G01|L1|W"]}, lambda found: found.LLI[0].values.tolist() == [-1, 2]),
+            ({"mask": True}, lambda found: found.LLI.dtype == np.float32),
+            ({"per_epoch": False}, lambda found: not {"epoch_flag", "source_file"} & set(found.coords)),
+            ({"text_objects": True}, lambda found: found.sv.dtype == object),
+        ],
+        ids=["sids", "mask", "per_epoch", "text_objects"],
+    )
+    def test_is_what_is_asked_for_and_nothing_else(self, url, wish, holds):
+        found = open_dataset(url, "part", chunks=None, **wish)
+        assert holds(found)
+        own = {
+            "sids": found.sizes["sid"] == 3,
+            "mask": found.LLI.dtype == np.int8,
+            "per_epoch": "epoch_flag" in found.coords,
+            "text_objects": found.sv.dtype.kind == "U",
+        }
+        assert {name for name, is_own in own.items() if not is_own} == set(wish)
 
     def test_arrays_of_others_along_the_axes_come_behind(self, tmp_path):
         made(tmp_path / "rinex", template())
@@ -116,36 +139,8 @@ class TestForm:
                 "Azimuth", shape=(2 * UNIT, 3), chunks=(UNIT, 64), dtype="float32", dimension_names=("epoch", "sid")
             )
             del root["rec/Phase"]
-        found = open_dataset(str(tmp_path / "rinex"), "rec")
+        found = open_dataset(str(tmp_path / "rinex"), "rec", chunks=None)
         assert list(found.data_vars) == ["SNR", "Pseudorange", "Doppler", "LLI", "SSI", "Azimuth"]
-
-
-class TestChunks:
-    def test_are_write_units_given_ones_or_none(self, url):
-        inner = (UNIT - 100, UNIT - 20)
-        assert open_dataset(url, "part").SNR.chunks == (inner, (3,))
-        assert open_dataset(url, "part", chunks={"epoch": 2 * UNIT}).SNR.chunks == (inner, (3,))
-        assert open_dataset(url, "X", chunks={"epoch": 2 * UNIT}).SNR.chunks == ((2 * UNIT, UNIT), (3,))
-        assert open_dataset(url, "part", chunks=None).SNR.chunks is None
-
-    def test_of_the_store_are_forgotten(self, url):
-        for one in open_dataset(url, "part").variables.values():
-            assert not {"chunks", "shards", "preferred_chunks"} & set(one.encoding)
-
-    @pytest.mark.parametrize(
-        ("group", "trim", "wanted"),
-        [
-            ("part", True, (UNIT - 100, UNIT - 20)),
-            ("part", False, (UNIT,) * 3),
-            ("all", True, (UNIT,) * 3),
-            ("X", True, (UNIT,) * 3),
-        ],
-    )
-    def test_without_dask_they_are_told_to_what_makes_them_later(self, url, group, trim, wanted):
-        found = open_dataset(url, group, trim=trim, chunks=None)
-        assert found.SNR.encoding["preferred_chunks"] == {"epoch": wanted, "sid": 64}
-        assert found.epoch_flag.encoding["preferred_chunks"] == {"epoch": wanted}
-        assert "preferred_chunks" not in found.sv.encoding
 
 
 class TestOtherGroups:
@@ -249,8 +244,8 @@ class TestRefusals:
 
 def test_a_later_write_is_not_seen_by_a_dataset_that_is_open(tmp_path):
     made(tmp_path / "rinex", template())
-    found = open_dataset(str(tmp_path / "rinex"), "rec")
+    found = open_dataset(str(tmp_path / "rinex"), "rec", chunks=None)
     with changing(tmp_path / "rinex") as root:
         root["rec/SNR"][0, 0] = np.float32(30)
     assert np.isnan(found.SNR.values[0, 0])
-    assert open_dataset(str(tmp_path / "rinex"), "rec").SNR.values[0, 0] == 30
+    assert open_dataset(str(tmp_path / "rinex"), "rec", chunks=None).SNR.values[0, 0] == 30
