@@ -106,8 +106,16 @@ class TestWhatCannotBeTold:
         assert changed(path, first, ["b"]) == Changed({"b": frozenset()})
 
     def test_of_a_version_that_is_not_there(self, path, first):
-        with pytest.raises(StoreError, match=r"site/rinex is damaged|site/rinex failed"):
+        with pytest.raises(StoreError, match="site/rinex is damaged|site/rinex failed"):
             changed_since(open_repository(str(path)), first, "0" * 20, ["a"], {})
+
+    def test_of_a_version_whose_changes_are_lost(self, path, first):
+        snapshots = []
+        with changing(path, snapshots) as root:
+            fill(root, "a", 1)
+        (path / "transactions" / snapshots[0]).unlink()
+        with pytest.raises(StoreError, match="site/rinex is damaged"):
+            changed(path, first)
 
     def test_a_version_leads_to_those_behind_it_alone(self, path, first):
         repository, snapshots = open_repository(str(path)), []
