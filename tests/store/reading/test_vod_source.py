@@ -106,7 +106,7 @@ class TestWhatCannotBeTold:
         assert changed(path, first, ["b"]) == Changed({"b": frozenset()})
 
     def test_of_a_version_that_is_not_there(self, path, first):
-        with pytest.raises(StoreError, match="site/rinex is damaged|site/rinex failed"):
+        with pytest.raises(StoreError, match=r"site/rinex is damaged|site/rinex failed"):
             changed_since(open_repository(str(path)), first, "0" * 20, ["a"], {})
 
     def test_of_a_version_whose_changes_are_lost(self, path, first):
