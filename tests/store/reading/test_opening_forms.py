@@ -1,5 +1,6 @@
 """A small group in every form that it can be opened in, and what else a repository may hold in its place."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,19 @@ def url(tmp_path_factory):
             group = root.create_group(name, attributes=attributes)
             group.create_array("rain", data=np.arange(6), chunks=(2,), dimension_names=("hour",))
     return str(path)
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """A repository of one receiver, and its version."""
+    path = tmp_path_factory.mktemp("one") / "rinex"
+    return path, made(path, template())
+
+
+@pytest.fixture
+def copy(one, tmp_path):
+    """A copy of it, which a test may change."""
+    return shutil.copytree(one[0], tmp_path / "rinex")
 
 
 class TestSpan:
@@ -132,14 +146,13 @@ class TestForm:
         }
         assert {name for name, is_own in own.items() if not is_own} == set(wish)
 
-    def test_arrays_of_others_along_the_axes_come_behind(self, tmp_path):
-        made(tmp_path / "rinex", template())
-        with changing(tmp_path / "rinex") as root:
+    def test_arrays_of_others_along_the_axes_come_behind(self, copy):
+        with changing(copy) as root:
             root["rec"].create_array(
                 "Azimuth", shape=(2 * UNIT, 3), chunks=(UNIT, 64), dtype="float32", dimension_names=("epoch", "sid")
             )
             del root["rec/Phase"]
-        found = open_dataset(str(tmp_path / "rinex"), "rec", chunks=None)
+        found = open_dataset(str(copy), "rec", chunks=None)
         assert list(found.data_vars) == ["SNR", "Pseudorange", "Doppler", "LLI", "SSI", "Azimuth"]
 
 
@@ -164,12 +177,11 @@ class TestOtherGroups:
         with pytest.raises(StoreError, match=rf"can only be had as they are, leave out {name}$"):
             open_dataset(url, "weather", **{name: wish})
 
-    def test_arrays_in_no_group_are_given_as_they_are(self, tmp_path):
-        made(tmp_path / "rinex", template())
-        with changing(tmp_path / "rinex") as root:
+    def test_arrays_in_no_group_are_given_as_they_are(self, copy):
+        with changing(copy) as root:
             root.create_array("rain", data=np.arange(3), dimension_names=("hour",))
         with pytest.warns(UserWarning, match="the root of .* was not made by gnssice-batch"):
-            assert open_dataset(str(tmp_path / "rinex")).rain.values.tolist() == [0, 1, 2]
+            assert open_dataset(str(copy)).rain.values.tolist() == [0, 1, 2]
 
     def test_are_had_as_zarr_has_them_at_any_version(self, url):
         assert group_at(url, "part", None, "main", None).attrs["first_epoch_ns"] == DAY_ONE_NS + FIRST * INTERVAL_NS
@@ -195,11 +207,10 @@ class TestRefusals:
         with pytest.raises(StoreError, match=r"^say which receiver; it has none$"):
             open_dataset(str(tmp_path / "rinex"))
 
-    def test_of_an_empty_repository(self, tmp_path):
-        made(tmp_path / "rinex", template())
-        first = list(opened_repository(location(str(tmp_path / "rinex"))).handle.ancestry(branch="main"))[-1].id
+    def test_of_an_empty_repository(self, copy):
+        first = list(opened_repository(location(str(copy))).handle.ancestry(branch="main"))[-1].id
         with pytest.raises(StoreError, match=r"^the repository is empty: nothing was published in this version$"):
-            open_dataset(str(tmp_path / "rinex"), "rec", first)
+            open_dataset(str(copy), "rec", first)
 
     def test_of_a_branch_that_is_not_there(self, url):
         with pytest.raises(StoreError, match=r"has no branch 'trial'; it has main$"):
@@ -214,45 +225,39 @@ class TestRefusals:
             open_dataset(str(tmp_path / "a" / "rinex"), "rec")
 
     @pytest.mark.parametrize("position", [0, 2 * UNIT - 1])
-    def test_of_an_axis_whose_ends_contradict_its_rule(self, tmp_path, position):
-        made(tmp_path / "rinex", template())
-        with changing(tmp_path / "rinex") as root:
+    def test_of_an_axis_whose_ends_contradict_its_rule(self, copy, position):
+        with changing(copy) as root:
             root["rec/epoch"][position] = np.int64(7)
         with pytest.raises(StoreError, match=r"group 'rec': the stored epochs \[.*\] are not those of its origin"):
-            open_dataset(str(tmp_path / "rinex"), "rec")
+            open_dataset(str(copy), "rec")
 
-    def test_of_epochs_that_are_more_than_the_rows(self, tmp_path):
-        made(tmp_path / "rinex", template())
-        with changing(tmp_path / "rinex") as root:
+    def test_of_epochs_that_are_more_than_the_rows(self, copy):
+        with changing(copy) as root:
             root["rec/epoch"].resize((3 * UNIT,))
         with pytest.raises(StoreError, match="are not those of its origin"):
-            open_dataset(str(tmp_path / "rinex"), "rec")
+            open_dataset(str(copy), "rec")
 
-    def test_names_the_version_of_which_a_part_is_lost(self, tmp_path):
-        head = made(tmp_path / "rinex", template())
-        for lost in (tmp_path / "rinex" / "manifests").iterdir():
+    def test_names_the_version_of_which_a_part_is_lost(self, one, copy):
+        for lost in (copy / "manifests").iterdir():
             lost.unlink()
-        with pytest.raises(StoreError, match=f"is damaged, version {head} can't be read in manifests/"):
-            open_dataset(str(tmp_path / "rinex"), "rec")
+        with pytest.raises(StoreError, match=f"is damaged, version {one[1]} can't be read in manifests/"):
+            open_dataset(str(copy), "rec")
 
-    def test_of_a_repository_whose_versions_are_lost_after_it_was_opened(self, tmp_path):
-        made(tmp_path / "rinex", template())
-        repository = opened_repository(location(str(tmp_path / "rinex")))
-        (tmp_path / "rinex" / "repo").unlink()
+    def test_of_a_repository_whose_versions_are_lost_after_it_was_opened(self, copy):
+        repository = opened_repository(location(str(copy)))
+        (copy / "repo").unlink()
         with pytest.raises(StoreError, match=rf"^the repository {repository.url} can't be read: "):
             opened_group(repository, "rec", None, "main")
 
-    def test_names_the_version_that_is_lost_itself(self, tmp_path):
-        head = made(tmp_path / "rinex", template())
-        (tmp_path / "rinex" / "snapshots" / head).unlink()
-        with pytest.raises(StoreError, match=f"is damaged, version {head} can't be read "):
-            open_dataset(str(tmp_path / "rinex"), "rec")
+    def test_names_the_version_that_is_lost_itself(self, one, copy):
+        (copy / "snapshots" / one[1]).unlink()
+        with pytest.raises(StoreError, match=f"is damaged, version {one[1]} can't be read "):
+            open_dataset(str(copy), "rec")
 
 
-def test_a_later_write_is_not_seen_by_a_dataset_that_is_open(tmp_path):
-    made(tmp_path / "rinex", template())
-    found = open_dataset(str(tmp_path / "rinex"), "rec", chunks=None)
-    with changing(tmp_path / "rinex") as root:
+def test_a_later_write_is_not_seen_by_a_dataset_that_is_open(copy):
+    found = open_dataset(str(copy), "rec", chunks=None)
+    with changing(copy) as root:
         root["rec/SNR"][0, 0] = np.float32(30)
     assert np.isnan(found.SNR.values[0, 0])
-    assert open_dataset(str(tmp_path / "rinex"), "rec", chunks=None).SNR.values[0, 0] == 30
+    assert open_dataset(str(copy), "rec", chunks=None).SNR.values[0, 0] == 30
