@@ -12,7 +12,7 @@ from gnssice_batch.model.values import Span
 from gnssice_batch.storage.location import location
 from gnssice_batch.store.layout.coverage import coverage_attributes
 from gnssice_batch.store.layout.virtual_groups import MARK, file_attributes
-from gnssice_batch.store.reading.opening import group_at, open_dataset, opened_group, opened_repository
+from gnssice_batch.store.reading.opening import _dataset, group_at, open_dataset, opened_group, opened_repository
 from gnssice_batch.store.reading.timeindex import RegularEpochIndex
 from tests.support.small_stores import changing, made
 from tests.support.templates import DAY_ONE_NS, UNIT, sids
@@ -154,6 +154,16 @@ class TestForm:
             del root["rec/Phase"]
         found = open_dataset(str(copy), "rec", chunks=None)
         assert list(found.data_vars) == ["SNR", "Pseudorange", "Doppler", "LLI", "SSI", "Azimuth"]
+
+
+def test_in_an_object_store_several_write_units_are_one_chunk(url):
+    """Their answers are waited for together; what is opened here is on a disk all the same."""
+    session, group = opened_group(opened_repository(location(url)), "part", None, "main")
+    far = location("s3://bucket/site/rinex")
+    cut, whole = (_dataset(session, group, far, each, pandas_limit=0, trim=False) for each in ("auto", None))
+    assert cut.SNR.chunks == ((3 * UNIT,), (3,))
+    assert whole.SNR.encoding["preferred_chunks"] == {"epoch": (3 * UNIT,), "sid": 64}
+    assert cut.encoding["source"] == "s3://bucket/site/rinex"
 
 
 class TestOtherGroups:
