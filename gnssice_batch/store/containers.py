@@ -9,6 +9,7 @@ from urllib.parse import quote
 import icechunk
 from icechunk.credentials import azure_refreshable_credentials
 
+from gnssice_batch.errors import ConfigError
 from gnssice_batch.log import logger
 from gnssice_batch.storage.credentials import azure_access, held, hold, s3_keys
 from gnssice_batch.storage.location import Location
@@ -42,7 +43,16 @@ def chunk_location(container: str, uri: str) -> str:
 
 
 def container_of(name: str, where: Location) -> icechunk.VirtualChunkContainer:
-    """The container of an archive, as a repository's configuration keeps it; nothing in it is secret."""
+    """The container of an archive, as a repository's configuration keeps it; nothing in it is secret.
+
+    Raises
+    ------
+    ConfigError
+        When chunks can't be referenced in a storage of its kind.
+    """
+    if where.place.kind is Kind.OTHER:
+        msg = f"virtual chunks can't be at {where.url!r}: it should be a path, file://, s3://, az://, gs:// or https://"
+        raise ConfigError(msg)
     return icechunk.VirtualChunkContainer(prefix_of(where), _store(where), name)
 
 

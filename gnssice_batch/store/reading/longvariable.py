@@ -70,7 +70,7 @@ class LongVariable(xr.Variable):
         window, boundary, side = windows.get(dim, 0), _of(dim, boundary), _of(dim, side)
         left_over = self.size % window if window > 0 else self.size
         whole = window > 0 and (left_over == 0 or boundary in {"trim", "pad"})
-        if row is None or not isinstance(func, str) or func not in _WITHIN or not whole or more:
+        if row is None or func not in _WITHIN or not whole or more:
             return super().coarsen(windows, func, boundary, side, keep_attrs, **more)  # type: ignore[no-untyped-call]
         first = left_over if side == "right" else 0
         parts = [_coarse(row.sliced(slice(first, None)), window, func)]

@@ -57,20 +57,16 @@ class RegularTimes:
         tolerance
             Largest distance of what is taken instead.
         """
-        if self.size == 0:
-            return np.full(numbers.shape, -1, np.int64)
         near = np.clip(numbers, self.first - _FAR, self.last + _FAR)
         position = _CHOICES[method](*np.divmod(near - self.first, self.step), self)
         wrong = (position < 0) | (position >= self.size)
         if tolerance is not None:
-            wrong |= np.abs(self.at(position.clip(0, self.size - 1)) - near) > tolerance
+            wrong |= np.abs(self.at(position) - near) > tolerance
         return np.where(wrong, -1, position)
 
     def positions(self, others: "RegularTimes") -> npt.NDArray[np.int64]:
         """Positions of the numbers of another such row, -1 where one is not among these; nothing else is made."""
         both = self.intersection(others)
-        if both.size == 0:
-            return np.full(others.size, -1, np.int64)
         start, stride = (both.first - self.first) // self.step, both.step // self.step
         found = np.arange(start, start + both.size * stride, stride, dtype=np.int64)
         if both.size == others.size:
@@ -84,10 +80,9 @@ class RegularTimes:
         """The numbers that both hold."""
         step, common = lcm(self.step, other.step), gcd(self.step, other.step)
         turns, off = divmod(other.first - self.first, common)
-        if off or not self.size or not other.size:
+        if off:
             return RegularTimes(self.first, step, 0)
-        turns *= pow(self.step // common, -1, other.step // common)
-        meeting = self.first + turns % (other.step // common) * self.step
+        meeting = self.first + turns * pow(self.step // common, -1, other.step // common) * self.step
         first = meeting - (meeting - max(self.first, other.first)) // step * step
         return RegularTimes(first, step, max(0, (min(self.last, other.last) - first) // step + 1))
 

@@ -58,9 +58,7 @@ def _columns(dataset: xr.Dataset, sids: Sequence[str]) -> dict[str, xr.Variable]
     known = {sv: channel for sv, channel in channels if channel != unknown}
     columns = signal_columns(list(sids), known)
     return {
-        name: Whole("sid", in_memory(values), dataset[name].attrs)
-        for name, values in columns.items()
-        if name != "sid" and name in dataset.coords
+        name: Whole("sid", in_memory(values), dataset[name].attrs) for name, values in columns.items() if name != "sid"
     }
 
 

@@ -139,7 +139,7 @@ class RegularEpochIndex(CoordinateTransformIndex, metaclass=SortedAsPandasIndex)
                 msg = "a slice takes neither method nor tolerance"
                 raise NotImplementedError(msg)
             return IndexSelResult({self.dim: self._span(label)})
-        wanted = np.asarray(label.values if isinstance(label, xr.Variable | xr.DataArray) else label)
+        wanted = np.asarray(label)
         found: Any = wanted if wanted.dtype.kind == "b" else self._found(wanted, method, tolerance)
         if isinstance(label, xr.Variable):
             found = xr.Variable(label.dims, found)

@@ -52,14 +52,19 @@ def vod_groups(repository: Repository, snapshot: str, names: Iterable[str]) -> d
 
 def _vod_group(group: zarr.Group) -> VodGroup:
     attributes = dict(group.attrs)
-    position = attributes.get(POSITION)
-    x, y, z = map(float, position) if isinstance(position, list) else (0.0, 0.0, 0.0)
     waiting = attributes.get(WAITING)
     return VodGroup(
         read_template(group),
         read_vod_ledger(group),
         str(attributes.get(RINEX_SNAPSHOT, "")),
-        (x, y, z) if position else None,
+        _position(attributes.get(POSITION)),
         frozenset(map(int, waiting)) if isinstance(waiting, list) else frozenset(),
         told_coverage(group),
     )
+
+
+def _position(told: object) -> Position | None:
+    if not isinstance(told, list):
+        return None
+    x, y, z = map(float, told)
+    return x, y, z
