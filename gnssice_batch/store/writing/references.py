@@ -15,7 +15,6 @@ import zarr
 from zarr.core.buffer import cpu
 from zarr.core.sync import sync
 
-from gnssice_batch.errors import StoreError
 from gnssice_batch.model.fill_values import fill_of_holes
 from gnssice_batch.model.virtual import (
     Copied,
@@ -343,7 +342,7 @@ def _refer(  # noqa: PLR0913, PLR0917 - which array of which file, how it is nam
     place = chunk_location(archive.container, file.uri)
     if not one.lengths.size:
         return
-    failed = fork.store.set_virtual_refs_arr(
+    fork.store.set_virtual_refs_arr(
         f"/{path}",
         one.grid,
         [place if length else "" for length in one.lengths],
@@ -353,9 +352,6 @@ def _refer(  # noqa: PLR0913, PLR0917 - which array of which file, how it is nam
         arr_offset=offset or (0,) * len(one.grid),
         checksum=archive.checksum(file),
     )
-    if failed:
-        msg = f"{file.uri}: {len(failed)} chunks of {path} can't be referenced"
-        raise StoreError(msg)
     there = np.argwhere(one.lengths.reshape(one.grid) > 0) + np.array(offset or (0,) * len(one.grid))
     written.note(written.references, path, map(tuple, there.tolist()))
 
