@@ -137,7 +137,7 @@ class TestRows:
         ledger = {path: set(chunks) for path, chunks in written.items() if path.startswith(f"/{GROUP}/metadata/")}
         empty = {f"/{GROUP}/metadata/table/{name}" for name in ("snapshot_id", "preprocessing")}
         paths = {f"/{GROUP}/metadata/table/{name}" for name in UNIT_COLUMNS} - empty | {f"/{GROUP}/metadata/orbits"}
-        assert ledger == dict.fromkeys(paths, {(0,)})
+        assert ledger == {path: {(0,)} for path in paths}
         assert f"/{GROUP}/sv" in written
 
 
