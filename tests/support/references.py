@@ -26,6 +26,7 @@ EPOCHS, INTERVAL_NS, FIRST_NS = 4, 10, 1000
 SIDS = ("G01|L1|C", "G02|L1|C", "R01|G1|C")
 RECEIVER = "canopy"
 PROFILE = Profile("epoch", "v", "d", "s", "c", "k", "a", INTERVAL_NS, EPOCHS)
+TIME_ATTRIBUTES = {"units": "ns since then", "calendar": "gregorian", "_FillValue": -1, "of": "file"}
 BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 
 
@@ -54,6 +55,7 @@ class Made:
     snr: np.ndarray
     phase: np.ndarray
     clock: np.ndarray
+    angle: np.ndarray
 
 
 def referenced(file, name, values, chunks, hole=None):
@@ -73,7 +75,8 @@ def referenced(file, name, values, chunks, hole=None):
 
 def copied(name, dims, values, dtype, fill=0.0, **attributes):
     """Facts of an array whose values are taken along."""
-    made = json.dumps(document(dims, np.shape(values), np.shape(values), dtype, fill, **attributes))
+    chunks = [max(size, 1) for size in np.shape(values)]
+    made = json.dumps(document(dims, np.shape(values), chunks, dtype, fill, **attributes))
     if dtype == "string":
         return Copied(name, made, texts=tuple(values))
     raw = np.asarray(values, dtype).astype(np.dtype(dtype).newbyteorder("<")).tobytes()
@@ -84,17 +87,16 @@ def made_file(folder, uri, day=0, *, hole=None, attributes=None):
     """Write a file of 4 epochs: SNR in chunks of 2 epochs and 2 signals, Phase in one chunk, short arrays beside."""
     rng = np.random.default_rng(day + 100)
     snr, phase = rng.random((EPOCHS, 3)).astype("f4"), rng.random((EPOCHS, 3))
-    clock, first = rng.random(EPOCHS), FIRST_NS + day * EPOCHS * INTERVAL_NS
+    clock, angle, first = rng.random(EPOCHS), rng.random((3, EPOCHS)), FIRST_NS + day * EPOCHS * INTERVAL_NS
     path = folder / uri
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(b"HEAD")
         arrays = (referenced(file, "SNR", snr, (2, 2), hole), referenced(file, "Phase", phase, (4, 3)))
     short = (
-        copied(
-            "epoch", ("epoch",), [0, 10, 20, 30], "int64", 0, units="ns since then", calendar="gregorian", of="file"
-        ),
+        copied("epoch", ("epoch",), [0, 10, 20, 30], "int64", 0, **TIME_ATTRIBUTES),
         copied("clock", ("epoch",), clock, "float64"),
+        copied("angle", ("sid", "epoch"), angle, "float64"),
         copied("sid", ("sid",), SIDS, "string", ""),
         copied("freq", ("sid",), [1.5, 2.5, 3.5], "float64"),
         copied("height", (), 7, "int32", 0),
@@ -104,7 +106,7 @@ def made_file(folder, uri, day=0, *, hole=None, attributes=None):
     file = NetcdfFile(uri, RECEIVER, stat.st_size, "tag", stat.st_mtime_ns)
     told = json.dumps({"layout_version": 9, "Institution": "one", "day": day, **(attributes or {})})
     facts = NetcdfFacts(file, "hash", told, arrays, short, PROFILE, first, first + 30, EPOCHS)
-    return Made(facts, snr, phase, clock)
+    return Made(facts, snr, phase, clock, angle)
 
 
 def series(first_day, days):
@@ -124,7 +126,7 @@ class Referring:
         self.handle = with_container(made, container_of("archive", where), where)
         self.written = Written({}, {}, set())
         with self.forked("root") as fork:
-            zarr.create_group(fork.store)
+            zarr.create_group(fork.store, attributes={"of": "root"})
 
     def forked(self, message="more"):
         """A fork that is merged and committed at the end; what its commit changes stays in ``changed``."""

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import icechunk
 import pytest
+import zarr
 
 from gnssice_batch.errors import StoreError
 from gnssice_batch.storage.entries import Entry
@@ -157,9 +158,23 @@ class TestCollected:
 
     def test_a_young_version_and_a_young_object_stay(self, repository, ids):
         early = datetime(2000, 1, 1, tzinfo=UTC)
+        before = files(repository)
+        assert collect(repository, early, early, dry_run=True).expired == 0
+        assert files(repository) == before
         done = collect(repository, early, early, dry_run=False)
         assert (done.expired, done.snapshots, done.chunks, done.copies, done.size_bytes) == (0, 0, 0, 0, 0)
         assert versions(repository) == ids
+
+    def test_of_a_repository_without_chunks_versions_go_too(self, tmp_path):
+        repository = on_disk(tmp_path / "other")
+        for number in range(3):
+            session = repository.handle.writable_session("main")
+            zarr.open_group(session.store, mode="a").attrs["number"] = number
+            session.commit("attributes")
+        assert not (local_path(repository.url) / "chunks").exists()
+        told = collect(repository, LATER, LATER, dry_run=True)
+        assert (told.expired, told.chunks) == (2, 0)
+        assert collect(repository, LATER, LATER, dry_run=False) == told
 
     def test_versions_alone_may_be_old(self, repository, ids):
         early = datetime(2000, 1, 1, tzinfo=UTC)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import icechunk
 import numpy as np
 import pytest
+import zarr
 
 from gnssice_batch.model.virtual import NetcdfFile, SeriesGrid, StoredSeries, VirtualRow, VirtualState
 from gnssice_batch.store.layout.virtual_groups import file_attributes, series_attributes
@@ -56,9 +57,9 @@ def nans(shape):
 def holds(referring, days, first_day=0):
     """Assert that the arrays are those of the files of these days, None where there is none."""
     group = referring.root()[RECEIVER]
-    for name, missing in (("snr", nans((EPOCHS, 3))), ("phase", nans((EPOCHS, 3))), ("clock", nans(EPOCHS))):
-        wanted = np.concatenate([missing if one is None else getattr(one, name) for one in days])
-        stored = {"snr": "SNR", "phase": "Phase", "clock": "clock"}[name]
+    for name, stored in (("snr", "SNR"), ("phase", "Phase"), ("clock", "clock"), ("angle", "angle")):
+        missing, along = nans({"clock": EPOCHS, "angle": (3, EPOCHS)}.get(name, (EPOCHS, 3))), int(name == "angle")
+        wanted = np.concatenate([missing if one is None else getattr(one, name) for one in days], along)
         np.testing.assert_array_equal(group[stored][:], wanted, err_msg=name)
     first = FIRST_NS + first_day * EPOCHS * INTERVAL_NS
     assert group["epoch"][:].tolist() == [first + at * INTERVAL_NS for at in range(len(days) * EPOCHS)]
@@ -78,7 +79,7 @@ def test_an_array_over_time_reads_as_its_files_one_after_the_other(tmp_path, ref
         "/canopy/SNR": {(0, 0), (0, 1), (1, 0), (1, 1), (4, 0), (4, 1), (5, 0), (5, 1)},
         "/canopy/Phase": {(0, 0), (2, 0)},
     }
-    copies = {"epoch", "clock", "sid", "freq", "height", "notes"}
+    copies = {"epoch", "clock", "angle", "sid", "freq", "height", "notes"}
     assert referring.written.others == {f"/canopy/{name}" for name in copies}
     assert right(referring) == []
 
@@ -144,6 +145,7 @@ def test_it_grows_before_what_it_has_and_all_that_moves_is_told(tmp_path, referr
         "/canopy/SNR": {(number, part) for number in (0, 1, 2, 3, 6, 7, 8, 9) for part in (0, 1)},
         "/canopy/Phase": {(0, 0), (1, 0), (3, 0), (4, 0)},
         "/canopy/clock": {(0,), (1,), (3,), (4,)},
+        "/canopy/angle": {(0, 0), (0, 1), (0, 3), (0, 4)},
     }
     assert right(referring, moved) == []
 
@@ -154,6 +156,7 @@ def test_a_file_in_its_place_changes_nothing_else(tmp_path, referring):
     assert put(referring, series(0, 2), series(0, 2), files[1:]) == {}
     holds(referring, files)
     assert right(referring) == []
+    assert referring.changed.keys() == {f"/canopy/{name}" for name in ("SNR", "Phase", "clock", "angle", "epoch")}
 
 
 def test_a_chunk_that_was_never_written_is_no_reference(tmp_path, referring):
@@ -164,6 +167,39 @@ def test_a_chunk_that_was_never_written_is_no_reference(tmp_path, referring):
     stored = referring.root()[RECEIVER]["SNR"][:]
     assert np.isnan(stored[:2, 2]).all()
     np.testing.assert_array_equal(np.delete(stored, 2, axis=1), file.snr[:, :2])
+
+
+def test_where_the_first_files_would_be_there_is_nothing(tmp_path, referring):
+    file = made_file(tmp_path, "1.nc", 1)
+    put(referring, None, series(0, 2), [file])
+    holds(referring, [None, file])
+
+
+def test_what_another_program_has_added_stays_as_it_is_when_it_grows(tmp_path, referring):
+    files = {day: made_file(tmp_path, f"{day}.nc", day) for day in (-1, 0)}
+    put(referring, None, series(0, 1), [files[0]])
+    with referring.forked() as fork:
+        zarr.open_group(fork.store, path=RECEIVER).create_array("mine", shape=(4,), dtype="i4")[:] = 5
+    put(referring, series(0, 1), series(-1, 2), [files[-1]])
+    holds(referring, [files[-1], files[0]], first_day=-1)
+    assert referring.root()[RECEIVER]["mine"][:].tolist() == [5] * 4
+
+
+def test_what_moves_is_only_that_of_the_group_that_grows(tmp_path, referring):
+    files = {day: made_file(tmp_path, f"{day}.nc", day) for day in (-1, 0, 1)}
+    put(referring, None, series(0, 1), [files[0]])
+    with referring.forked() as fork:
+        write_file(fork, "other", files[1].facts, referring.archive, referring.written)
+        moved = write_series(fork, series(0, 1), series(-1, 2), [files[-1].facts], referring.written)
+    assert moved.keys() == {f"/canopy/{name}" for name in ("SNR", "Phase", "clock", "angle")}
+
+
+def test_references_are_written_before_a_process_knows_the_archive(tmp_path, referring):
+    """Where an archive is may be kept in the repository while the job has it open already."""
+    referring.handle = icechunk.Repository.create(icechunk.in_memory_storage())
+    with referring.forked() as fork:
+        write_file(fork, RECEIVER, made_file(tmp_path, "0.nc").facts, referring.archive, referring.written)
+    assert referring.changed["/canopy/SNR"] == SNR_OF_A_DAY
 
 
 def test_an_array_without_chunks_is_left_as_it_is(tmp_path, referring):
@@ -198,12 +234,13 @@ class TestFilesOfTheirOwn:
     @pytest.mark.parametrize("group", ["canopy", "canopy/odd"])
     def test_hold_what_their_file_holds(self, tmp_path, referring, group):
         file, there = self.made(tmp_path, referring, group), referring.root()[group]
-        for name, wanted in (("SNR", file.snr), ("Phase", file.phase), ("clock", file.clock)):
+        assert dict(referring.root().attrs) == {"of": "root"}
+        for name, wanted in (("SNR", file.snr), ("Phase", file.phase), ("clock", file.clock), ("angle", file.angle)):
             np.testing.assert_array_equal(there[name][:], wanted)
         assert (there["epoch"][:].tolist(), there["sid"][:].tolist()) == ([0, 10, 20, 30], list(SIDS))
         assert (there["height"][()], there["notes"].shape, there["SNR"].fill_value) == (7, (0,), 0)
         assert referring.written.references == {f"/{group}/SNR": SNR_OF_A_DAY, f"/{group}/Phase": {(0, 0)}}
-        copies = {"epoch", "clock", "sid", "freq", "height", "notes"}
+        copies = {"epoch", "clock", "angle", "sid", "freq", "height", "notes"}
         assert referring.written.others == {f"/{group}/{name}" for name in copies}
         assert right(referring) == []
 
@@ -238,6 +275,7 @@ class TestRemoved:
             "/canopy/SNR": {(2, 0), (2, 1), (3, 0), (3, 1)},
             "/canopy/Phase": {(1, 0)},
             "/canopy/clock": {(1,)},
+            "/canopy/angle": {(0, 1)},
         }
         assert (written.removed, written.references, written.others) == (gone, {}, set())
         assert list(written.wrong(referring.changed, {})) == []
@@ -264,9 +302,10 @@ def test_the_chunks_that_hold_epochs_of_a_file_whatever_their_length(tmp_path, r
         "SNR": {(number, part) for number in (1, 2, 3) for part in (0, 1)},
         "Phase": {(0, 0), (1, 0)},
         "clock": {(0,), (1,)},
+        "angle": {(0, 0), (0, 1)},
     }
     assert array_names(referring.root(), RECEIVER) == sorted(
-        ["SNR", "Phase", "epoch", "clock", "sid", "freq", "height", "notes"]
+        ["SNR", "Phase", "epoch", "clock", "sid", "freq", "height", "notes", "angle"]
     )
 
 
@@ -285,6 +324,16 @@ class TestLongTimes:
         assert referring.changed["/canopy/epoch"] == {(1,)}
         stored = referring.root()[RECEIVER]["epoch"][self.BLOCK - 1 :]
         assert stored.tolist() == [FIRST_NS + at * INTERVAL_NS for at in range(self.BLOCK - 1, self.BLOCK + 12)]
+
+    def test_before(self, tmp_path, referring):
+        file = made_file(tmp_path, "0.nc")
+        put(referring, None, self.times(self.BLOCK + 8), [file])
+        earlier_ns = FIRST_NS - EPOCHS * INTERVAL_NS
+        put(referring, self.times(self.BLOCK + 8), self.times(self.BLOCK + 12, earlier_ns), [file])
+        stored = referring.root()[RECEIVER]["epoch"]
+        for first in (0, self.BLOCK - 1):
+            wanted = [earlier_ns + at * INTERVAL_NS for at in range(first, first + 13)]
+            assert stored[first : first + 13].tolist() == wanted
 
 
 @pytest.mark.parametrize(
