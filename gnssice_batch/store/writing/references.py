@@ -334,9 +334,9 @@ def _refer(  # noqa: PLR0913, PLR0917 - which array of which file, how it is nam
     written: Written,
     offset: tuple[int, ...] | None = None,
 ) -> None:
-    place = chunk_location(archive.container, file.uri)
     if not one.lengths.size:
         return
+    place, first = chunk_location(archive.container, file.uri), offset or (0,) * len(one.grid)
     fork.store.set_virtual_refs_arr(
         f"/{path}",
         one.grid,
@@ -344,10 +344,10 @@ def _refer(  # noqa: PLR0913, PLR0917 - which array of which file, how it is nam
         one.offsets,
         one.lengths,
         validate_containers=False,
-        arr_offset=offset or (0,) * len(one.grid),
+        arr_offset=first,
         checksum=archive.checksum(file),
     )
-    there = np.argwhere(one.lengths.reshape(one.grid) > 0) + np.array(offset or (0,) * len(one.grid))
+    there = np.argwhere(one.lengths.reshape(one.grid) > 0) + np.array(first)
     written.note(written.references, path, map(tuple, there.tolist()))
 
 
