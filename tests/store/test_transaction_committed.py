@@ -126,7 +126,9 @@ def test_one_whose_answer_is_lost_is_found_on_the_branch(repository, others):
 
 def test_one_that_others_have_followed_since_is_told_apart_from_them(repository):
     class Followed(Session):
-        """Another one is faster than the answer, which is lost."""
+        """Another one is faster than the answer, which is lost; the session does not know that it is over."""
+
+        has_uncommitted_changes = True
 
         def commit(self, *words, **named):
             self.session.commit(*words, **named)
@@ -136,7 +138,7 @@ def test_one_that_others_have_followed_since_is_told_apart_from_them(repository)
     transaction = begun(repository)
     transaction.session = Followed(transaction.session)
     version = transaction.commit("mine")
-    assert (version.message, version.number) == ("mine", 2)
+    assert (version.message, version.number, transaction.unfinished) == ("mine", 2, False)
     assert messages(repository) == ["version 1", "mine", "version 9"]
 
 
@@ -163,6 +165,23 @@ def test_one_that_is_refused_because_another_was_faster_is_made_again(repository
     commit(repository, 2)
     assert transaction.commit("mine").number == 3
     assert transaction.session.asked == 6
+
+
+def test_one_that_is_refused_on_top_of_the_others_is_not_made_again(repository):
+    class Rebased(Session):
+        """It knows of the others, and fails all the same."""
+
+        def commit(self, *_, **__):
+            self.asked += 1
+            self.session.rebase(icechunk.ConflictDetector())
+            raise lost("disk full")
+
+    transaction = begun(repository)
+    transaction.session = Rebased(transaction.session)
+    commit(repository, 2)
+    with pytest.raises(StoreError, match="nothing is stored"):
+        transaction.commit("mine")
+    assert transaction.session.asked == 1
 
 
 def test_it_is_not_made_again_for_ever(repository):
