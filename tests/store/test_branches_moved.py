@@ -1,6 +1,7 @@
 """Branches are moved where nobody has moved them meanwhile, so that no version is lost."""
 
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC
 
@@ -28,10 +29,10 @@ from gnssice_batch.store.versions import versions
 from tests.support.histories import Held, RefusedError, commit, far, on_disk, requests
 
 
-@pytest.fixture
-def made(tmp_path):
-    """A repository with three versions, and a branch that leaves main at the first for two of its own."""
-    repository = on_disk(tmp_path)
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("branches")
+    repository = on_disk(folder)
     ids = [commit(repository, 1)]
     make_branch(repository, "trial", ids[0])
     ids += [
@@ -40,7 +41,14 @@ def made(tmp_path):
         commit(repository, 4, "trial"),
         commit(repository, 5, "trial"),
     ]
-    return repository, ids
+    return folder, ids
+
+
+@pytest.fixture
+def made(once, tmp_path):
+    """A repository with three versions, and a branch that leaves main at the first for two of its own."""
+    folder, ids = once
+    return on_disk(shutil.copytree(folder, tmp_path / "copy")), ids
 
 
 class Handle:

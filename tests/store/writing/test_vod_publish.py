@@ -1,6 +1,7 @@
 """What a vod run publishes: rows of its ledgers, what a group says from now on, what does not fit another head."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -26,9 +27,25 @@ EMPTY = made_unit(0)
 ROWS = (MadeRow(1, start(1), start(2), True, FULL), MadeRow(0, start(0), start(1), False, EMPTY))
 
 
+WANTED = StructureChange((analysis_template("a"),), "")
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """A repository, and the structure of an analysis made in it."""
+    folder = tmp_path_factory.mktemp("vod")
+    repository = on_disk(folder)
+    return folder, make_structure(repository, repository.head(), staging_branch(RUN, 0), WANTED)
+
+
 @pytest.fixture
-def repository(tmp_path):
-    return on_disk(tmp_path)
+def repository(once, tmp_path):
+    return on_disk(shutil.copytree(once[0], tmp_path / "copy"))
+
+
+@pytest.fixture
+def structure(once):
+    return once[1]
 
 
 def change(**more):
@@ -39,11 +56,7 @@ def change(**more):
     return VodGroupChange(**words | more)
 
 
-def publication(repository, groups=None, *, structure=None, planned=None):
-    template = analysis_template("a")
-    if structure is None:
-        wanted = StructureChange((template,), "")
-        structure = make_structure(repository, repository.head(), staging_branch(RUN, 0), wanted)
+def publication(structure, groups=None, *, planned=None):
     return VodPublication(
         run=RUN, structure=structure, forks=(), groups={GROUP: change()} if groups is None else groups,
         planned=planned or {}, message="vod: 2 units, a", metadata={}, written_at="2025-01-01T00:00:00+00:00",
@@ -78,8 +91,8 @@ def stored_ns(time_ns):
 class TestRows:
     """The table has a row for each unit, in the words of canvodpy."""
 
-    def test_say_all_of_a_unit(self, repository):
-        published(repository, publication(repository))
+    def test_say_all_of_a_unit(self, repository, structure):
+        published(repository, publication(structure))
         first, _ = rows(repository)
         assert json.loads(first["attrs"]) == {
             "unit_start_ns": start(1),
@@ -108,14 +121,14 @@ class TestRows:
             "epochs": 5,
         }
 
-    def test_of_a_unit_that_holds_nothing_have_its_bounds(self, repository):
-        published(repository, publication(repository))
+    def test_of_a_unit_that_holds_nothing_have_its_bounds(self, repository, structure):
+        published(repository, publication(structure))
         _, row = rows(repository)
         assert (row["index"], row["action"], row["epochs"]) == (1, "write", 0)
         assert (row["start"], row["end"]) == (stored_ns(start(0)), stored_ns(start(1) - 1))
 
-    def test_are_put_behind_those_that_there_are(self, repository):
-        found = publication(repository)
+    def test_are_put_behind_those_that_there_are(self, repository, structure):
+        found = publication(structure)
         published(repository, found)
         published(repository, found, structure=False)
         assert [row["index"] for row in rows(repository)] == [0, 1, 2, 3]
@@ -126,14 +139,14 @@ class TestRows:
         texts = [json.loads(text) for text in group(repository)["metadata/orbits"][:].tolist()]
         assert [(one.get("uri"), one.get("run")) for one in texts] == [("x", RUN), (None, None), ("y", RUN)] * 2
 
-    def test_are_none_where_nothing_was_made(self, repository):
-        found = publication(repository, {GROUP: change(orbits=[], units=())})
+    def test_are_none_where_nothing_was_made(self, repository, structure):
+        found = publication(structure, {GROUP: change(orbits=[], units=())})
         written = published(repository, found)
         assert not [path for path in written if "metadata" in path]
         assert (rows(repository), read_vod_ledger(group(repository)).rows) == ([], 0)
 
-    def test_are_told_chunk_by_chunk(self, repository):
-        written = published(repository, publication(repository))
+    def test_are_told_chunk_by_chunk(self, repository, structure):
+        written = published(repository, publication(structure))
         ledger = {path: set(chunks) for path, chunks in written.items() if path.startswith(f"/{GROUP}/metadata/")}
         empty = {f"/{GROUP}/metadata/table/{name}" for name in ("snapshot_id", "preprocessing")}
         paths = {f"/{GROUP}/metadata/table/{name}" for name in UNIT_COLUMNS} - empty | {f"/{GROUP}/metadata/orbits"}
@@ -144,8 +157,8 @@ class TestRows:
 class TestGroup:
     """What a group says of itself."""
 
-    def test_what_it_was_brought_up_to_and_what_it_holds(self, repository):
-        published(repository, publication(repository))
+    def test_what_it_was_brought_up_to_and_what_it_holds(self, repository, structure):
+        published(repository, publication(structure))
         told = dict(group(repository).attrs)
         assert (told["rinex_snapshot"], told["units_without_orbits"], told["orbits"]) == ("NEWER", [7, 8], "broadcast")
         assert (told["first_epoch_ns"], told["last_epoch_ns"]) == (start(1) + 60, start(1) + 90)
@@ -153,8 +166,8 @@ class TestGroup:
         root = zarr.open_group(repository.handle.readonly_session("main").store, mode="r")
         assert dict(root.attrs) == dict(root["tau_omega"].attrs) == {}
 
-    def test_what_it_held_before_counts_too(self, repository):
-        found = publication(repository)
+    def test_what_it_held_before_counts_too(self, repository, structure):
+        found = publication(structure)
         published(repository, found)
         later = replace(FULL, first_ns=start(3), last_ns=start(4))
         more = replace(found, groups={GROUP: change(units=[MadeRow(3, start(3), start(4), False, later)])})
@@ -164,8 +177,8 @@ class TestGroup:
         published(repository, replace(found, groups={GROUP: change(units=ROWS[1:])}), structure=False)
         assert group(repository).attrs["last_epoch_ns"] == start(4)
 
-    def test_nothing_of_a_span_where_it_holds_nothing(self, repository):
-        published(repository, publication(repository, {GROUP: change(units=ROWS[1:])}))
+    def test_nothing_of_a_span_where_it_holds_nothing(self, repository, structure):
+        published(repository, publication(structure, {GROUP: change(units=ROWS[1:])}))
         assert "first_epoch_ns" not in group(repository).attrs
 
     @pytest.mark.parametrize(
@@ -191,9 +204,9 @@ class TestMisfits:
     def head(self, repository):
         return repository.handle.writable_session("main")
 
-    def moved(self, repository, rows):
+    def moved(self, repository, structure, rows):
         """Publish, then let another run add an orbit file; what does not fit any more."""
-        found = publication(repository)
+        found = publication(structure)
         published(repository, found)
         current = analysis_template("a")
         base = replace(found.structure, base=repository.head())
@@ -201,36 +214,35 @@ class TestMisfits:
         commit(repository, 1)
         return found.misfits(repository, self.head(repository))
 
-    def test_a_new_analysis_fits(self, repository):
-        found = publication(repository)
+    def test_a_new_analysis_fits(self, repository, structure):
+        found = publication(structure)
         assert found.misfits(repository, self.head(repository)) == ()
         commit(repository, 1)
         assert found.misfits(repository, self.head(repository)) == ()
 
-    def test_one_that_no_other_run_made_fits(self, repository):
-        assert self.moved(repository, rows=3) == ()
+    def test_one_that_no_other_run_made_fits(self, repository, structure):
+        assert self.moved(repository, structure, rows=3) == ()
 
     @pytest.mark.parametrize("rows", [2, 4])
-    def test_rows_of_orbit_files_that_another_run_added_do_not(self, repository, rows):
-        assert self.moved(repository, rows) == (f"{GROUP} was made by another run too",)
+    def test_rows_of_orbit_files_that_another_run_added_do_not(self, repository, structure, rows):
+        assert self.moved(repository, structure, rows) == (f"{GROUP} was made by another run too",)
 
     @pytest.mark.parametrize(("rows", "fits"), [(0, True), (1, False)])
-    def test_a_group_that_has_no_rows_of_orbit_files_has_none(self, repository, rows, fits):
-        structure = publication(repository).structure
-        found = publication(repository, {GROUP: change(current=analysis_template("a"), rows=rows)}, structure=structure)
+    def test_a_group_that_has_no_rows_of_orbit_files_has_none(self, repository, structure, rows, fits):
+        found = publication(structure, {GROUP: change(current=analysis_template("a"), rows=rows)})
         commit(repository, 1)
         found = replace(found, structure=replace(structure, base=repository.head()))
         assert (found.misfits(repository, self.head(repository)) == ()) is fits
 
-    def test_a_group_that_another_run_has_made_does_not(self, repository):
-        found = publication(repository)
+    def test_a_group_that_another_run_has_made_does_not(self, repository, structure):
+        found = publication(structure)
         published(repository, found)
         wrong = found.misfits(repository, self.head(repository))
         assert len(wrong) >= 1
         assert GROUP in wrong[0]
 
-    def test_units_that_another_run_has_written_do_not(self, repository):
-        found = publication(repository)
+    def test_units_that_another_run_has_written_do_not(self, repository, structure):
+        found = publication(structure)
         published(repository, found)
         current, base = analysis_template("a"), repository.head()
         session = self.head(repository)
@@ -247,25 +259,25 @@ class TestMisfits:
 class TestDifferences:
     """The chunks that were merged are held against those that were planned."""
 
-    def found(self, repository, **more):
+    def found(self, structure, **more):
         planned = unit_chunks(analysis_template("a"), (0, 1), 3)
-        found = publication(repository, planned=planned)
+        found = publication(structure, planned=planned)
         read_units = {(0,), (1,)}
         merged = {**found.structure.units, **planned, f"/{GROUP}/source_orbit": frozenset(read_units)}
         return found.differences(merged | more)
 
-    def test_none_where_all_that_was_planned_was_written(self, repository):
-        assert self.found(repository) == []
+    def test_none_where_all_that_was_planned_was_written(self, structure):
+        assert self.found(structure) == []
 
-    def test_a_unit_that_nobody_planned(self, repository):
-        (wrong,) = self.found(repository, **{f"/{GROUP}/VOD": frozenset({(0, 0), (1, 0), (2, 0)})})
+    def test_a_unit_that_nobody_planned(self, structure):
+        (wrong,) = self.found(structure, **{f"/{GROUP}/VOD": frozenset({(0, 0), (1, 0), (2, 0)})})
         assert wrong.startswith(f"/{GROUP}/VOD: ")
 
-    def test_a_coordinate_outside_the_units(self, repository):
-        (wrong,) = self.found(repository, **{f"/{GROUP}/source_orbit": frozenset({(0,), (1,), (7,)})})
+    def test_a_coordinate_outside_the_units(self, structure):
+        (wrong,) = self.found(structure, **{f"/{GROUP}/source_orbit": frozenset({(0,), (1,), (7,)})})
         assert "outside the written units" in wrong
 
-    def test_a_unit_that_holds_nothing_needs_no_coordinate(self, repository):
-        assert self.found(repository, **{f"/{GROUP}/source_orbit": frozenset({(1,)})}) == []
-        (wrong,) = self.found(repository, **{f"/{GROUP}/source_orbit": frozenset({(0,)})})
+    def test_a_unit_that_holds_nothing_needs_no_coordinate(self, structure):
+        assert self.found(structure, **{f"/{GROUP}/source_orbit": frozenset({(1,)})}) == []
+        (wrong,) = self.found(structure, **{f"/{GROUP}/source_orbit": frozenset({(0,)})})
         assert "no chunk in 1 of the written units" in wrong
