@@ -11,20 +11,35 @@ from gnssice_batch.canopy.planning import Earlier
 from gnssice_batch.cluster.executor import InProcess
 from gnssice_batch.errors import StoreError
 from gnssice_batch.job import vod as vods
+from gnssice_batch.job import vod_preview as previews
 from gnssice_batch.job.aside import Aside
 from gnssice_batch.job.counting import Counting
 from gnssice_batch.job.execution import Execution, NoProgress
 from gnssice_batch.job.interruption import Stop
 from gnssice_batch.job.resume import Resumed
+from gnssice_batch.job.start import Start
+from gnssice_batch.job.target import target_of
 from gnssice_batch.job.vod import _earlier, _Planned, _Vod, vod
 from gnssice_batch.job.vod_preview import AnalysisPlan, VodPlanSummary, _analysis, preview_vod
 from gnssice_batch.job.vod_report import AnalysisReport, VodReport
 from gnssice_batch.job.vod_units import finished_unit
 from gnssice_batch.model.values import Done
+from gnssice_batch.store.repository import open_repository
+from gnssice_batch.store.tags import tag_snapshot
 from gnssice_batch.store.writing.structure import Structure
 from tests.support.histories import FAR, commit, on_disk
 from tests.support.runs import settings
 from tests.support.vod_plans import key, made_unit, orbit, outcome, plan, plans, start, stored
+
+
+class Stages(NoProgress):
+    """Keep the stages."""
+
+    def __init__(self):
+        self.told = []
+
+    def stage(self, name, tasks):
+        self.told.append((name, tasks))
 
 
 class Told(NoProgress):
@@ -90,6 +105,55 @@ def test_the_order_of_orbit_files_of_one_row_is_that_of_their_paths():
     assert [file.uri for file, _ in _earlier(Resumed(done=done)).orbits] == list("abcdefgh")
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """What planning is asked for."""
+    found = []
+
+    def planned(*arguments, **words):
+        found.append((*arguments, words))
+        return plans()
+
+    monkeypatch.setattr(vods, "plan_all", planned)
+    monkeypatch.setattr(previews, "plan_all", planned)
+    return found
+
+
+class TestPlans:
+    """Planning is told what the run was told."""
+
+    def start(self, repository, chosen):
+        resumed = Resumed(done={"1": finished(1, (orbit("x"),), (0,), snapshot="A")})
+        return Start(target_of(chosen, product="vod"), "run", None, None, repository=repository, resumed=resumed)
+
+    def test_of_which_analyses_and_whether_of_everything(self, tmp_path, asked):
+        chosen, repository = settings(tmp_path, run={"branch": "trial"}), on_disk(tmp_path)
+        start, stages = self.start(repository, chosen), Stages()
+        run = Execution(InProcess(), 1, Counting(stages), Stop())
+        planned = _Vod(start.target, chosen, ("a",), True).plan(start, run)
+        earlier = Earlier("A", ((orbit("x"), 0),), {})
+        assert asked == [(chosen, repository, "trial", earlier, {"only": ("a",), "everything": True})]
+        assert (planned.head, planned.idle, stages.told) == ("HEAD", True, [("plan", 0)])
+
+    @pytest.mark.usefixtures("asked")
+    def test_nothing_is_begun_whose_tag_another_version_has(self, tmp_path):
+        chosen, repository = settings(tmp_path, run={"tag": "v1"}), on_disk(tmp_path)
+        tag_snapshot(repository, "v1", commit(repository, 1))
+        start = self.start(repository, chosen)
+        with pytest.raises(StoreError, match="has a tag 'v1' already"):
+            _Vod(start.target, chosen, (), False).plan(start, Execution(InProcess(), 1, Counting(Told()), Stop()))
+
+    def test_of_a_preview_too(self, tmp_path, asked):
+        chosen = settings(tmp_path)
+        found = preview_vod(chosen, analyses=["a"], everything=True)
+        assert asked == [(chosen, None, "main", {"only": ["a"], "everything": True})]
+        assert (found.store, found.orbit_files) == (f"{tmp_path}/stores/site/vod", 0)
+        repository = open_repository(found.store)
+        preview_vod(chosen)
+        (_, opened, *_) = asked[1]
+        assert opened.url == repository.url
+
+
 class TestPlanned:
     """A run before anything is written."""
 
@@ -110,7 +174,7 @@ class TestPlanned:
             making = _Planned(kind, plans()).begin(aside, begun, Resumed(structure, templates, done))
         work = making.work
         assert (work.done, work.resumed, making.units.templates, making.units.level) == (done, 1, templates, "full")
-        assert (work.making and work.making.result()) == structure
+        assert (work.making.result() if structure else work.making) == structure
         assert all(isinstance(one, Done) for one in work.done.values())
 
 
@@ -164,5 +228,5 @@ class TestPreview:
         place = tmp_path / "stores" / "site" / "vod"
         place.mkdir(parents=True)
         (place / "notes.txt").write_text("mine")
-        with pytest.raises(StoreError, match="vod"):
+        with pytest.raises(StoreError, match=r"because it holds notes\.txt"):
             preview_vod(settings(tmp_path))

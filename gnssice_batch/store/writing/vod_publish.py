@@ -73,7 +73,7 @@ class VodGroupChange:
         """First and last epoch of the units."""
         first = [row.made.first_ns for row in self.units if row.made.first_ns is not None]
         last = [row.made.last_ns for row in self.units if row.made.last_ns is not None]
-        return Span(min(first), max(last)) if first and last else None
+        return Span(min(first), max(last)) if first else None
 
 
 @dataclass(frozen=True, slots=True)
