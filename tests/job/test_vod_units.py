@@ -141,6 +141,12 @@ class TestMade:
         store = units.work.repository.handle.readonly_session(branch).store
         assert "source_format" not in zarr.open_group(store, mode="r").attrs
 
+    def test_a_group_that_is_as_it_has_to_be_is_not_touched(self, units):
+        mine = plan("a", (0,), stored("a"))
+        units.found = plans(mine, head=None)
+        structure = units.make(execution(given(mine)))
+        assert (structure.units, units.templates, units.work.making.templates) == ({}, {}, {})
+
     def test_a_second_structure_extends_the_first_on_a_branch_of_its_own(self, units, three):
         first = units.make(execution(given(three)))
         more = plan("b", (5,))
