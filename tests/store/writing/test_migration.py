@@ -118,6 +118,7 @@ def test_the_commit_says_which_groups_were_brought_where(oldest):
         "migrated_receivers": 1,
         "layout": 2,
     }
+    assert group(oldest).attrs["layout_version"] == 2
 
 
 def test_a_second_call_has_nothing_to_do(oldest):

@@ -122,6 +122,13 @@ def test_a_copied_array_has_a_chunk_for_each_file(tmp_path, referring):
     assert [codec.to_dict()["name"] for codec in referring.root()[RECEIVER]["SNR"].metadata.codecs] == ["bytes"]
 
 
+def test_the_chunks_of_a_copied_array_are_as_long_as_those_of_the_axis(tmp_path, referring):
+    wanted, files = series(0, 2), [made_file(tmp_path, f"{day}.nc", day) for day in range(2)]
+    put(referring, None, replace(wanted, grid=replace(wanted.grid, chunk_epochs=2)), files)
+    holds(referring, files)
+    assert [referring.root()[RECEIVER][name].chunks for name in ("clock", "angle")] == [(2,), (3, 2)]
+
+
 def test_it_grows_behind_what_it_has(tmp_path, referring):
     files = [made_file(tmp_path, f"{day}.nc", day) for day in range(3)]
     put(referring, None, series(0, 1), files[:1])
