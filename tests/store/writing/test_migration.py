@@ -170,6 +170,7 @@ def test_every_receiver_in_order_on_the_branch_that_is_named(tmp_path):
     _, found = migrate_groups(repository, "trial", dry_run=False)
     assert [one.receiver for one in found] == sorted(names)
     assert [one.layout for one in found] == [1, 2, 1]
+    assert [group(repository, name, "trial").attrs["layout_version"] for name in names] == [2, 2, 2]
     assert messages(repository, "trial")[0] == "brought to layout 2: alpha, zeta"
     assert repository.head() == at
     assert "layout_version" not in group(repository, "weather", "trial").attrs
