@@ -69,7 +69,6 @@ def report_of(units: VodUnits, snapshot: str | None) -> VodReport:
     damaged = {one.uri: one.lost for one in told if one.lost and not one.fault}
     return replace(
         report,
-        url=units.work.repository.url,
         snapshot=snapshot,
         partitions=len(outcomes),
         resumed=units.work.resumed,
@@ -165,7 +164,7 @@ def _new_orbits(units: VodUnits, plan: VodPlan, rows: int) -> list[OrbitFacts | 
         if each.partition.key in units.made
         for one in units.made[each.partition.key].orbits
     }
-    facts = {row: told.get(file) for file, row in plan.numbers.items() if row >= rows}
+    facts = {row: told.get(file) for file, row in plan.numbers.items()}
     last = max((row for row, one in facts.items() if one), default=rows - 1)
     return [facts.get(row) for row in range(rows, last + 1)]
 

@@ -180,7 +180,7 @@ def go_back(repository: Repository, branch: str, version: VersionName) -> str | 
         When the branch never had that version, or somebody moves it meanwhile.
     """
     move = move_to(repository, branch, snapshot_of(repository, version, branch))
-    undoes = str.startswith(version, UNDO) if isinstance(version, str) else False
+    undoes = isinstance(version, str) and version.startswith(UNDO)
     if move.gained and not undoes:
         msg = f"{branch!r} never had {', '.join(map(str, move.gained))}: nothing was changed"
         raise RunConflictError(msg)

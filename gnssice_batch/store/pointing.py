@@ -29,7 +29,7 @@ def point_at(repository: Repository, name: str, archive: Location) -> str | None
         kept = icechunk.Repository.open(storage(where))
         before = containers_in(kept.config).get(name)
         container = container_of(name, archive)
-        if before is None or before != container:
+        if before != container:
             with_container(kept, container, where).save_config()
             repository.wrote(OBJECTS_OF_AN_UPDATE)
     return before.url_prefix if before is not None else None

@@ -1,6 +1,7 @@
 """Versions of a repository: listed, shown, found by whatever names them."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import takewhile
@@ -268,10 +269,8 @@ def _moment_of(text: str) -> datetime | None:
     """The time that a text says, None where it says none."""
     text = text.removeprefix(_AS_OF)
     for read in (date.fromisoformat, datetime.fromisoformat):
-        try:
+        with suppress(ValueError):
             return _moment(read(text))
-        except ValueError:
-            continue
     return None
 
 

@@ -77,4 +77,4 @@ def _parts(nodes: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
 
 
 def _length(axis: dict[str, Any]) -> int:
-    return manifest_length(axis["name"]) or max(axis["num_chunks"], 1)
+    return manifest_length(axis.get("name", "")) or max(axis["num_chunks"], 1)

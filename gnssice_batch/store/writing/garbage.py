@@ -28,7 +28,7 @@ from gnssice_batch.store.versions import Version, versions_leading_to
 
 _CHUNKS = "chunks"
 """Where Icechunk keeps chunks in a repository's folder."""
-_COPIES: Final = "overwritten/"
+_COPIES: Final = "overwritten"
 """Where Icechunk leaves a copy of the repository's state at every update of it; their names sort the newest first."""
 COPIES_KEPT: Final = 4
 """The newest ones stay however old they are: damage of the state is mended with them."""
@@ -71,7 +71,7 @@ def expirable(repository: Repository, cutoff: datetime) -> tuple[Version, ...]:
     handle, cutoff = repository.handle, sparing(repository, cutoff)
     heads = {handle.lookup_branch(branch) for branch in handle.list_branches()}
     named = heads.union(tags(repository).values())
-    found = versions_leading_to(repository, sorted(named)).values()
+    found = versions_leading_to(repository, named).values()
     gone = (one for one in found if one.number and one.id not in named and one.written_at < cutoff)
     return tuple(sorted(gone, key=lambda version: version.written_at))
 
@@ -98,7 +98,7 @@ def all_versions(repository: Repository) -> tuple[Version, ...]:
     """What branches and tags lead to."""
     handle = repository.handle
     heads = {handle.lookup_branch(branch) for branch in handle.list_branches()}
-    return tuple(versions_leading_to(repository, sorted(heads.union(tags(repository).values()))).values())
+    return tuple(versions_leading_to(repository, heads.union(tags(repository).values())).values())
 
 
 def collect(
@@ -153,7 +153,7 @@ def _expire_and_collect(
     """How many versions expire, and what Icechunk has deleted, or would."""
     old = expirable(repository, versions_before) if versions_before else ()
     with _trial_copy(repository) if dry_run and old else nullcontext(repository.handle) as handle:
-        if versions_before and (old or not dry_run):
+        if versions_before and old:
             handle.expire_snapshots(sparing(repository, versions_before))
         return len(old), handle.garbage_collect(objects_before, dry_run=dry_run)
 
@@ -163,14 +163,14 @@ def _old_copies(repository: Repository, entries: Mapping[str, Entry], before: da
 
     The log of updates goes on in the one that the state itself names, so that this one stays.
     """
-    names = sorted(name for name in entries if name.startswith(_COPIES))
+    names = sorted(name for name in entries if name.startswith(f"{_COPIES}/"))
     if len(names) <= COPIES_KEPT:
         return {}
     named = repository.handle.inspect_repo_info().get("repo_before_updates")
     return {
         name: entries[name].size_bytes
         for name in names[COPIES_KEPT:]
-        if name != f"{_COPIES}{named}" and (entries[name].modified_s or before.timestamp()) < before.timestamp()
+        if name != f"{_COPIES}/{named}" and (entries[name].modified_s or before.timestamp()) < before.timestamp()
     }
 
 
@@ -187,7 +187,7 @@ def _trial_copy(repository: Repository) -> Iterator[icechunk.Repository]:
 
 
 def _copy(place: Path, copy: Path) -> None:
-    shutil.copytree(place, copy, ignore=lambda inside, _: {_CHUNKS, _COPIES[:-1]} if Path(inside) == place else set())
+    shutil.copytree(place, copy, ignore=shutil.ignore_patterns(_CHUNKS, _COPIES))
     if (place / _CHUNKS).is_dir():
         (copy / _CHUNKS).symlink_to(place / _CHUNKS)
 
@@ -196,7 +196,7 @@ def _download(where: Location, copy: Path) -> None:
     """Copy the metadata of an object store, with empty files as long and as old for its chunks."""
     folder = folder_at(where)
     for name, entry in folder.entries().items():
-        if name.startswith(_COPIES):
+        if name.startswith(f"{_COPIES}/"):
             continue
         path = copy / name
         path.parent.mkdir(parents=True, exist_ok=True)

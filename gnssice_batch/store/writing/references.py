@@ -15,7 +15,6 @@ import zarr
 from zarr.core.buffer import cpu
 from zarr.core.sync import sync
 
-from gnssice_batch.errors import StoreError
 from gnssice_batch.model.fill_values import fill_of_holes
 from gnssice_batch.model.virtual import (
     Copied,
@@ -40,7 +39,7 @@ from gnssice_batch.store.layout.documents import (
     with_shape,
 )
 from gnssice_batch.store.layout.virtual_groups import file_attributes, series_attributes
-from gnssice_batch.store.writing.changes import Units
+from gnssice_batch.store.writing.changes import Units, changed_units
 
 type Chunks = dict[str, set[tuple[int, ...]]]
 
@@ -143,7 +142,6 @@ def write_series(
     arrays = _along_time(root, wanted.receiver, wanted.profile.time)
     moved = _reshaped(fork, root, current, wanted, arrays) if current else {}
     _write_times(root, current, wanted)
-    written.others |= {f"/{wanted.receiver}/{wanted.profile.time}"}
     written.others |= {f"/{wanted.receiver}/{one.name}" for one in sample.copied}
     return moved
 
@@ -228,7 +226,7 @@ def _series_arrays(series: StoredSeries, sample: NetcdfFacts) -> dict[str, Docum
 
 
 def _time_document(series: StoredSeries, attributes: Mapping[str, Any]) -> Document:
-    kept = {name: value for name, value in attributes.items() if name not in {"units", "calendar", "_FillValue"}}
+    kept = {name: value for name, value in attributes.items() if name != "_FillValue"}
     document = document_of(
         (series.profile.time,),
         encoding("epoch", "int64", profile="default", level=5),
@@ -303,7 +301,6 @@ def _reshaped(
     put_documents(root, changed)
     if not before:
         return {}
-    known = set(_units(fork))
     for name, document in longer.items():
         lengths = document["chunk_grid"]["configuration"]["chunk_shape"]
         offset = tuple(
@@ -311,20 +308,17 @@ def _reshaped(
             for dim, length in zip(document["dimension_names"], lengths, strict=True)
         )
         fork.shift_array(f"/{wanted.receiver}/{name}", offset)
-    found = _units(fork)
-    return {path: found[path] for path in found if path.startswith(f"/{wanted.receiver}/") or path not in known}
-
-
-def _units(fork: icechunk.ForkSession) -> dict[str, frozenset[tuple[int, ...]]]:
-    return {path: frozenset(map(tuple, indices)) for path, indices in fork.status().updated_chunks.items() if indices}
+    found = changed_units(fork)
+    return {path: indices for path, indices in found.items() if path.startswith(f"/{wanted.receiver}/")}
 
 
 def _write_times(root: zarr.Group, current: StoredSeries | None, wanted: StoredSeries) -> None:
     name, grid = f"{wanted.receiver}/{wanted.profile.time}", wanted.grid
     document = with_shape(documents(root, [name])[name], (grid.size,))
     put_documents(root, {name: document})
-    same = current is not None and current.grid.origin_ns == grid.origin_ns
-    start = current.grid.size // _TIME_CHUNK * _TIME_CHUNK if current is not None and same else 0
+    start = 0
+    if current is not None and current.grid.origin_ns == grid.origin_ns:
+        start = current.grid.size // _TIME_CHUNK * _TIME_CHUNK
     target = opened(root, name, document)
     for first in range(start, grid.size, _TIME_CHUNK):
         count = np.arange(first, min(first + _TIME_CHUNK, grid.size), dtype=np.int64)
@@ -340,23 +334,20 @@ def _refer(  # noqa: PLR0913, PLR0917 - which array of which file, how it is nam
     written: Written,
     offset: tuple[int, ...] | None = None,
 ) -> None:
-    place = chunk_location(archive.container, file.uri)
     if not one.lengths.size:
         return
-    failed = fork.store.set_virtual_refs_arr(
+    place, first = chunk_location(archive.container, file.uri), offset or (0,) * len(one.grid)
+    fork.store.set_virtual_refs_arr(
         f"/{path}",
         one.grid,
         [place if length else "" for length in one.lengths],
         one.offsets,
         one.lengths,
         validate_containers=False,
-        arr_offset=offset or (0,) * len(one.grid),
+        arr_offset=first,
         checksum=archive.checksum(file),
     )
-    if failed:
-        msg = f"{file.uri}: {len(failed)} chunks of {path} can't be referenced"
-        raise StoreError(msg)
-    there = np.argwhere(one.lengths.reshape(one.grid) > 0) + np.array(offset or (0,) * len(one.grid))
+    there = np.argwhere(one.lengths.reshape(one.grid) > 0) + np.array(first)
     written.note(written.references, path, map(tuple, there.tolist()))
 
 

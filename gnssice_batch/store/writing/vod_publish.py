@@ -73,7 +73,7 @@ class VodGroupChange:
         """First and last epoch of the units."""
         first = [row.made.first_ns for row in self.units if row.made.first_ns is not None]
         last = [row.made.last_ns for row in self.units if row.made.last_ns is not None]
-        return Span(min(first), max(last)) if first and last else None
+        return Span(min(first), max(last)) if first else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class VodPublication:
             "written_at": self.written_at,
             "write_strategy": _OVERWRITE,
             "calculator_name": CALCULATOR,
-            "attrs": _json(told),
+            "attrs": json.dumps(told, separators=(",", ":")),
             "preprocessing": "",
             "epochs": made.epochs,
         }
@@ -191,7 +191,3 @@ def _joined(one: Span | None, other: Span | None) -> Span | None:
 def _canvodpy_json(value: Mapping[str, str]) -> str:
     """As canvodpy writes it, which compares the text."""
     return json.dumps(dict(value), sort_keys=True)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value if not isinstance(value, Mapping) else dict(value), separators=(",", ":"))
