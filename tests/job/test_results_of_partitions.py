@@ -278,6 +278,9 @@ class TestReceiversWithoutAGroup:
         assert new.refused == {Reason.NO_INTERVAL: Tally(10, 100)}
         assert list(files) == ["broken", "empty", "new"]
 
+    def test_the_report_says_why_too(self):
+        assert up_to_date_report(self.run(), "url", "run").left_out == left_out(self.run())
+
     def test_what_can_not_be_read_is_rejected_for_what_it_is(self):
         run = prepared((rejected("d", "new"),), left_out={"new": "no interval"}, files=FILES)
         assert up_to_date_report(run, "url", "run").files == {"new": (rejected("d", "new"),)}
