@@ -85,6 +85,7 @@ DAMAGES = {
     "a record": (spoiling(1), {"b", "c"}, 4, "partitions done again: a"),
     "two records": (lambda content: spoiling(1)(spoiling(3)(content)), {"b"}, 4, "partitions done again: a, c"),
     "a record that drops": (spoiling(4), {"a", "b", "c"}, 4, "partitions done again: d"),
+    "its end": (lambda content: b"\n".join(content.split(b"\n")[:4]), {"a"}, 4, "partitions done again: b, c, d"),
     "all of it": (lambda _: b"", set(), 0, "its index is not read"),
 }
 
