@@ -86,7 +86,7 @@ def test_a_new_run_makes_what_it_needs_and_leaves_only_the_repository(target):
         assert before <= datetime.fromisoformat(record.started) <= datetime.now(UTC)
         assert len(record.started) == len("2025-01-01T00:00:00+00:00")
         assert [one.record for one in open_journals(target.journals)] == [record]
-        assert found.journal.surveyed() == ()
+        assert not any("surveyed" in name for name in target.journals.entries())
         assert any(thread.name == "lease" for thread in threading.enumerate())
     assert not any(thread.name == "lease" for thread in threading.enumerate())
     assert open_journals(target.journals) == ()
@@ -113,8 +113,9 @@ def test_a_start_that_died_is_gone_on_with(target):
     with start_of(target, Stop(), resume) as start:
         assert (start.run, start.refused) == (run, REFUSED)
         assert held == [(target.url, "main", found.journal.record)]
+        adopted = start.repository
         again = begun(start)
-        assert (again.journal, again.repository) == (start.journal, start.repository)
+        assert (again.journal, again.repository is adopted) == (start.journal, True)
         assert again.journal.record == found.journal.record
         assert start.refused == ()
         assert staged_runs(again.repository) == {run}
@@ -139,6 +140,7 @@ def test_a_run_that_was_published_before_it_could_say_so_is_over(target):
     with start_of(target, Stop(), never) as start:
         assert start.run != run
         assert (start.journal, open_journals(target.journals)) == (None, ())
+        assert not any(thread.name == "lease" for thread in threading.enumerate())
         assert start.repository.handle.lookup_tag("v1") == snapshots[0]
         assert staged_runs(found.repository) == frozenset()
 
@@ -278,6 +280,9 @@ def test_a_server_is_tried_beside_other_work_where_nothing_is_on_it_yet(tmp_path
     far = target_of(settings(tmp_path, store={"url": "s3://bucket/stores"}))
     with start_of(far, Stop(), never) as start:
         start.proving.result()
+    monkeypatch.setattr(module, "_adopted", lambda *_: (SimpleNamespace(), None))
+    with start_of(far, Stop(), never) as start:
+        assert start.proving is None
     assert tried == [far.location]
 
 
@@ -330,13 +335,14 @@ def test_where_another_process_may_be_dead_its_lease_is_waited_for_without_the_l
 
     def resumable(folder, identity, branch, dead):
         asked.append((folder, identity, branch, dead))
+        assert repository.lock.is_locked
         if dead is None:
             raise HeldError(folder, "run", lease)
         return "journal"
 
     def waited(held, check):
-        with repository.lock:
-            check()
+        assert not repository.lock.is_locked
+        check()
         return held.lease
 
     monkeypatch.setattr(module, "resumable", resumable)
