@@ -19,6 +19,8 @@ def test_journals_lie_beside_the_repository_where_nothing_else_is_said(tmp_path)
     assert (target.journals.url, target.reports) == (f"{target.url}.runs", None)
     assert (target.branch, target.tag, target.product) == ("main", None, "rinex")
     assert target.identity == settings(tmp_path).identity("rinex")
+    other = target_of(settings(tmp_path), product=VIRTUAL)
+    assert other.journals.url == f"{tmp_path}/stores/site/virtual.runs"
 
 
 @pytest.mark.parametrize(("product", "journals"), [("rinex", "s3://other/j"), ("virtual", "s3://other/j.virtual")])
@@ -52,8 +54,8 @@ def test_the_repository_is_opened_as_the_settings_say(tmp_path):
 
 def test_another_repository_has_its_journals_beside_it(tmp_path):
     target = target_of(settings(tmp_path, store=FAR, run={"journal_url": "s3://other/j", "tag": "v1"}), product=VIRTUAL)
-    other = at_url(target, "s3://bucket/other//")
-    assert (other.url, other.journals.url) == ("s3://bucket/other", "s3://bucket/other.runs")
+    other = at_url(target, "s3://bucket/BOX//")
+    assert (other.url, other.journals.url) == ("s3://bucket/BOX", "s3://bucket/BOX.runs")
     assert (other.location.options, other.tag, other.identity) == (STORED, "v1", target.identity)
 
 
