@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from gnssice_batch import config
 from gnssice_batch.cluster.executor import Task
@@ -283,7 +284,7 @@ class _Underway:
 
 
 def _native(outcome: PartitionOutcome) -> NativeFile:
-    found: NativeFile = load(NativeFile, json.loads(outcome.fork or b"{}"))
+    found: NativeFile = load(NativeFile, json.loads(cast("bytes", outcome.fork)))
     return found
 
 

@@ -260,11 +260,12 @@ def _check_kept(comparison: Comparison, cells: Cells, before: StoredCells, kept:
     findings, axes = comparison.findings, comparison.axes
     former = _as_before(before, range(cells.start, cells.start + len(cells.source)), len(axes.sids))
     if cells.joined or former.joined:
-        its = (cells.holder() >= 0) & cells.has_value()
+        mixed = np.logical_or.reduce([each.guests().any(axis=1) for each in (cells, former) if each.joined])
+        its = (cells.holder() >= 0) & cells.has_value() & mixed[:, None]
         findings.compare_signals(cells, former, its, axes)
         other = (its & (cells.holder() != former.holder())).any(axis=1)
         findings.add_epochs(cells.start, other, axes, "", "has signals from other files than before the run")
-        kept = kept & ~np.logical_or.reduce([each.guests().any(axis=1) for each in (cells, former) if each.joined])
+        kept = kept & ~mixed
     findings.compare(cells, former, kept, axes)
     moved = kept & (cells.source != former.source)
     findings.add_epochs(cells.start, moved, axes, "", "is from another file than before the run")

@@ -136,7 +136,7 @@ def combined(parts: Iterable[FileOutcome]) -> FileOutcome:
     if len(parts) == 1 and _whole(parts[0]):
         _account(parts[0])
         return parts[0]
-    parts = sorted(parts, key=lambda part: part.status is Status.REJECTED and not part.facts.sha256)
+    parts = sorted(parts, key=lambda part: not part.facts.sha256)
     refused: dict[Reason, Tally] = dict(parts[0].facts.refused)
     for part in parts:
         for reason, tally in part.refused.items():

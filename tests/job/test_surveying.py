@@ -19,6 +19,7 @@ def test_it_is_refused_and_the_run_goes_on():
     found = _survey_of(died, FILE)
     assert (found.outcome.file, found.outcome.status) == (FILE, Status.REJECTED)
     assert found.outcome.refusal.reason is Reason.KILLED_WORKERS
+    assert (found.sids, found.interval_ns) == (frozenset(), 0)
 
 
 def test_another_survey_says_who_has_made_it():
