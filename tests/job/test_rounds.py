@@ -111,12 +111,13 @@ def test_a_partition_that_met_a_new_signal_goes_to_the_worker_that_has_read_its_
 
 
 def test_a_file_that_reaches_further_than_its_name_says_is_planned_again(tmp_path, work, worker):
-    mine, told = execution()
+    mine, told = execution(Elsewhere())
     longer = replace(file(0), end_ns=file(0).start_ns + UNIT_NS + HOUR_NS)
     worker.told[FIRST] = [lambda assignment: outcome(assignment, replace(part(longer), file=file(0)))]
     rounds.ingest(prepared(tmp_path, file(0), file(5)), work, ANY, mine)
     assert [name for name, _, _ in worker.calls] == [FIRST, key(5), SECOND]
     assert told.stages == [("ingest", 2), ("ingest again", 1)]
+    assert work.structures == 0, "the axis had room for it"
 
 
 def test_what_never_settles_ends_the_run_and_is_named(tmp_path, work, worker, monkeypatch):
@@ -201,7 +202,7 @@ def test_a_task_that_fails_for_want_of_its_structure_tells_what_making_that_has_
 
     monkeypatch.setattr(rounds, "structure_on", fails)
     with pytest.raises(StoreError, match="no space left") as raised:
-        rounds.ingest(prepared(tmp_path, file(0)), work, ANY, execution()[0])
+        rounds.ingest(prepared(tmp_path, file(0)), work, ANY, replace(execution()[0], tries=3))
     assert raised.value is full
     assert len(worker.calls) == 1
 
