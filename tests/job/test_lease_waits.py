@@ -24,7 +24,12 @@ def folder(tmp_path):
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that moves only while somebody sleeps; what is to happen then is done at its time."""
-    state = SimpleNamespace(now=1000.0, sleeps=[], happens=[])
+    state = SimpleNamespace(now=1000.0, asked=0, sleeps=[], happens=[])
+
+    def monotonic():
+        state.asked += 1
+        assert state.asked < 2000, "nobody waits any more"
+        return state.now
 
     def sleep(seconds):
         state.now += seconds
@@ -32,7 +37,7 @@ def clock(monkeypatch):
         while state.happens and state.now - 1000.0 >= state.happens[0][0]:
             state.happens.pop(0)[1]()
 
-    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: state.now, sleep=sleep))
+    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=monotonic, sleep=sleep))
     monkeypatch.setattr(leases, "_STEP_S", 0.25)
     return state
 
