@@ -254,6 +254,8 @@ def test_a_lease_without_a_numbering_is_of_the_machine_it_names():
 
 
 def test_where_the_system_tells_no_numbering_it_is_empty(monkeypatch):
+    assert numbering().startswith("pid:[")
+
     def untold(_):
         raise PermissionError
 
