@@ -152,7 +152,11 @@ def test_settings_say_where_and_how_often_tasks_are_run(monkeypatch):
 @pytest.mark.parametrize("kept", [KEPT, READINGS])
 def test_what_was_kept_of_files_is_forgotten_when_a_job_ends(monkeypatch, kept):
     forgotten = []
-    monkeypatch.setattr(type(kept), "forget", forgotten.append)
+
+    def forget(self):
+        forgotten.append(self)
+
+    monkeypatch.setattr(type(kept), "forget", forget)
     with execution(chosen()):
         assert forgotten == []
     assert kept in forgotten

@@ -45,6 +45,7 @@ def folder(tmp_path):
 def nobody():
     """No lease of another test is this process's."""
     before = set(leases._mine)
+    leases._mine.clear()
     yield
     leases._mine.clear()
     leases._mine.update(before)
