@@ -146,7 +146,6 @@ def _made(underway: Underway[JobReport], execution: Execution) -> Structure:
         return underway.make(execution)
     except DamagedError:
         underway.work.journal.drop_structure()
-        underway.work.journal.flush()
         raise
 
 

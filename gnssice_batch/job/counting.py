@@ -170,7 +170,7 @@ class Counting:
             run=self._run,
             files_planned=files,
             files={str(status): self._statuses[status] for status in Status},
-            rejected={reason: count for reason, count in self._rejected.items() if count},
+            rejected=dict(self._rejected),
             partitions_planned=partitions,
             partitions=dict(self._partitions),
             bytes_planned=size_bytes,

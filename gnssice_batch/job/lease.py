@@ -274,8 +274,8 @@ def wait_for(held: HeldError, stop: Callable[[], None]) -> Lease | None:
     until = time.monotonic() + left_s
     while time.monotonic() < until:
         _pause(min(_LOOK_S, left_s), stop)
-        found, version = read_lease(held.folder)
-        if version is None or found is None or found.released:
+        found, _ = read_lease(held.folder)
+        if found is None or found.released:
             return None
         if found != held.lease:
             raise HeldError(held.folder, held.run, found)

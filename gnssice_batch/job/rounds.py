@@ -242,7 +242,7 @@ class _NotMadeError(GnssiceError):
 
 def _learn(work: Ingestion, assignment: Assignment, outcome: PartitionOutcome, worker: str) -> None:
     if outcome.unknown_sids:
-        work.readers.update({file.uri: worker for file in assignment.files if worker})
+        work.readers.update({file.uri: worker for file in assignment.files})
         _log.info("%d new signals are added to the axis", len(outcome.unknown_sids), extra={"partition": outcome.key})
         work.read.update({part.file.uri: part for part in outcome.files})
     else:

@@ -33,11 +33,34 @@ def test_what_is_begun_is_made_once_and_what_it_raises_is_raised_where_it_is_wan
             failing.result()
 
 
+def test_of_two_threads_that_want_it_one_begins_it():
+    begun, another = [], threading.Event()
+
+    def start(making):
+        begun.append(making)
+        (another if len(begun) > 1 else threading.Event()).set()
+        another.wait(0.1)
+        return made_before(structure("one")).begin()
+
+    making = Making({}, None, start)
+    threads = [threading.Thread(target=making.begin) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(begun) == 1
+
+
 def test_one_that_was_not_begun_gives_way_to_the_next():
     old, new = template(), template(signals=3)
     first = Making({"a": old, "b": old}, None, lambda _: None)
     second = extending(first, {"a": new}, lambda _: None)
     assert (second.extended, second.templates) == (None, {"a": new, "b": old})
+
+
+def test_the_first_one_extends_nothing():
+    first = extending(None, {"a": template()}, lambda _: None)
+    assert (first.extended, first.templates, first.made) == (None, {"a": template()}, None)
 
 
 def test_one_that_was_begun_is_extended():

@@ -38,6 +38,22 @@ def test_what_was_changed_is_not_believed(old, new, why):
         unseal(seal(DOCUMENT).replace(old, new, 1))
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\n{}", "gnssice-journal ä\n{}".encode(), b"gnssice-journal"])
+def test_what_was_never_sealed_is_not_believed(content):
+    """Be it no text at all: what reads it knows one kind of error."""
+    with pytest.raises(ValueError, match="not a journal file"):
+        unseal(content)
+
+
+@pytest.mark.parametrize("words", [1, 2, 3])
+def test_a_head_that_is_cut_off_is_not_believed(words):
+    head, body = seal(DOCUMENT).split(b"\n", 1)
+    with pytest.raises(ValueError, match=r"not a journal file|cut off or changed"):
+        unseal(b" ".join(head.split(b" ")[:words]) + b"\n" + body)
+    with pytest.raises(ValueError, match="cut off or changed"):
+        unseal(head + b" more\n" + body)
+
+
 def test_every_single_character_of_the_body_counts():
     whole = seal(DOCUMENT)
     start = whole.index(b"\n") + 1
