@@ -75,7 +75,7 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch, requests):
+def server(monkeypatch, requests):  # noqa: ARG001 - those before it are forgotten
     return Server(monkeypatch)
 
 
@@ -154,7 +154,8 @@ class TestElsewhere:
         limits = {"tries": (12, 100, 20_000), "parts": (18, 12 << 20), "times_ms": (5_000, 30_000)}
         assert others == {**KEPT, **limits}
 
-    def test_it_is_looked_for_within_these_limits(self, server, asked):
+    @pytest.mark.usefixtures("server")
+    def test_it_is_looked_for_within_these_limits(self, asked):
         open_repository(ELSEWHERE, OPTIONS)
         repository_exists(ELSEWHERE)
         assert [settings.timeouts.read_timeout_ms for settings in asked] == [750, 30_000]
@@ -165,6 +166,7 @@ class TestElsewhere:
         asked = []
 
         def refused(where, *, portable=False):
+            assert where == ELSEWHERE
             asked.append(portable)
             if len(asked) > calls:
                 raise PermissionError("no AWS credentials")
@@ -179,7 +181,8 @@ class TestElsewhere:
         with pytest.raises(StoreError, match="can't be opened for writing: no AWS credentials"):
             open_repository(ELSEWHERE)
 
-    def test_nothing_is_locked(self, server):
+    @pytest.mark.usefixtures("server")
+    def test_nothing_is_locked(self):
         assert isinstance(open_repository(ELSEWHERE).lock, nullcontext)
 
     def test_there_is_one_or_none(self, server):
@@ -189,7 +192,8 @@ class TestElsewhere:
         assert repository_exists(ELSEWHERE)
         assert open_existing(ELSEWHERE).location == ELSEWHERE
 
-    def test_what_was_written_is_counted(self, server, requests):
+    @pytest.mark.usefixtures("server")
+    def test_what_was_written_is_counted(self, requests):
         opened = open_repository(ELSEWHERE)
         requests()
         opened.wrote(3, 500)
