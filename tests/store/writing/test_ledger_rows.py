@@ -172,6 +172,7 @@ class TestWhatBetterFilesTake:
     def test_epochs_and_values(self, root):
         before, after = self.changed(root, displaced={0: Tally(2, 15)})
         assert (before["epochs_written"], before["observations_written"], before["status"]) == (7, 75, "partial")
+        assert before["epochs_joined"] == 4
         assert before["refused"]["superseded"] == [2, 15]
         assert after["epochs_written"] == 3
 
@@ -212,6 +213,7 @@ class TestChunks:
         assert table == set(TABLE_COLUMNS) - {"action", "attrs", "snapshot_id", "preprocessing", "rinex_hash"}
         stored = "".join(root.store._store_dict)
         assert "rec/metadata/table/epochs/c/0" in stored
+        assert "rec/metadata/table/index/c/0" in stored, "the number 0 is a value"
         assert "rec/metadata/table/action/c/0" not in stored
 
     def test_of_a_full_chunk_of_the_table(self, root):
