@@ -16,7 +16,11 @@ from gnssice_batch.storage.location import location
 from gnssice_batch.store import storages
 from gnssice_batch.store.storages import AzureFetcher, S3Fetcher, fetcher_of, storage
 
-KEYS = {"access_key_id": "planted-id-01234", "secret_access_key": "planted-secret-01234", "session_token": "planted-token"}
+KEYS = {
+    "access_key_id": "planted-id-01234",
+    "secret_access_key": "planted-secret-01234",
+    "session_token": "planted-token",
+}
 KEY = "cGxhbnRlZC1rZXktb2YtYW4tYWNjb3VudA=="
 SAS = "sv=2024-01-01&sig=planted-signature"
 EMPTY = b"<ListBucketResult><IsTruncated>false</IsTruncated><Blobs/></ListBucketResult>"

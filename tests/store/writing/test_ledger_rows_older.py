@@ -59,7 +59,9 @@ def test_columns_become_rows_that_say_the_same(root, before):
 
 
 def test_the_next_rows_replace_the_columns_and_all_chunks_of_rows_are_told(root, before):
-    chunks = append_rows(root, {"rec": NewRows([PLAIN], {0: Tally(1, 10)}), "other": NewRows([REFUSED], {})}, PROVENANCE)
+    chunks = append_rows(
+        root, {"rec": NewRows([PLAIN], {0: Tally(1, 10)}), "other": NewRows([REFUSED], {})}, PROVENANCE
+    )
     assert chunks[PATH] == {(0,), (1,)}
     assert chunks["/other/metadata/files"] == {(0,)}
     first, *others, last = file_rows(root["rec"])
@@ -94,7 +96,9 @@ def test_rows_say_nothing_of_what_a_file_has_not():
 
 def test_a_file_without_a_time_has_none_in_the_table():
     root = receivers("rec")
-    append_files(root["rec"], [FileOutcome(SourceFile("a", "rec", 1, ""), Status.OK, FileFacts(), None)], PROVENANCE, {})
+    append_files(
+        root["rec"], [FileOutcome(SourceFile("a", "rec", 1, ""), Status.OK, FileFacts(), None)], PROVENANCE, {}
+    )
     (row,) = table_rows(root["rec"])
     assert np.isnat(np.asarray(root["rec/metadata/table/start"][:])).all()
     assert (row["rinex_hash"], row["canonical_name"], row["physical_path"]) == ("", "a", "a")
