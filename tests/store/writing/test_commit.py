@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import icechunk
-import numpy as np
 import pytest
 import zarr
 
@@ -99,7 +98,7 @@ def pauses(monkeypatch):
     """Between which seconds each pause is drawn; none is made."""
     drawn = []
     monkeypatch.setattr(module.random, "uniform", lambda *bounds: drawn.append(bounds) or len(drawn))
-    monkeypatch.setattr(module.time, "sleep", lambda seconds: drawn.append(seconds))
+    monkeypatch.setattr(module.time, "sleep", drawn.append)
     return drawn
 
 

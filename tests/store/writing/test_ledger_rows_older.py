@@ -1,4 +1,4 @@
-"""Ledgers of other kinds: those of layout 1, which the next rows bring to what they are now, and that of another product."""
+"""Ledgers of layout 1, which the next rows bring to what they are now, and the arrays of a ledger."""
 
 import numpy as np
 import pytest
