@@ -82,7 +82,10 @@ def test_rows_and_coverage_are_written_and_their_chunks_told(session, structure)
     assert "/other/metadata/files" not in told
     assert [row["uri"] for row in file_rows(group_of(session))] == ["a", "b"]
     attributes = group_of(session).attrs
-    assert (attributes["first_epoch_ns"], attributes["last_epoch_ns"]) == (GRID.time_ns(UNIT + 1), GRID.time_ns(UNIT + 3))
+    assert (attributes["first_epoch_ns"], attributes["last_epoch_ns"]) == (
+        GRID.time_ns(UNIT + 1),
+        GRID.time_ns(UNIT + 3),
+    )
     assert attributes["origin_ns"] == GRID.origin_ns
     assert attributes["Institution"] == "none"
     assert "first_epoch_ns" not in group_of(session, "other").attrs
