@@ -1,4 +1,4 @@
-"""The coordinates that follow from the names of signals, written for the groups whose signals a structure has written."""
+"""The coordinates that follow from the names of signals, of the groups whose signals a structure has written."""
 
 import numpy as np
 import pytest

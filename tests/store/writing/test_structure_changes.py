@@ -280,11 +280,10 @@ class TestChanged:
         session.commit("theirs")
         with pytest.raises(PlanError) as raised:
             changed(repository, made(units=3))
-        assert raised.value.conflicts == (
-            (
-                "rec: its axes have to grow, and another and mine over them, which another program has added to the group,"
-                " would not fit any more: move that to a group of its own"
-            ),
+        (told,) = raised.value.conflicts
+        assert told == (
+            "rec: its axes have to grow, and another and mine over them, which another program has added to the"
+            " group, would not fit any more: move that to a group of its own"
         )
 
     def test_a_group_of_others_is_not_changed(self, repository):
