@@ -31,21 +31,25 @@ def receivers(*names):
     return root
 
 
-@pytest.fixture
-def root():
-    """A receiver with a ledger of layout 1, of a row more than are in a chunk of rows now."""
+@pytest.fixture(scope="module")
+def stored():
+    """What is stored of a receiver with a ledger of layout 1, and its rows: one more than are in a chunk now."""
     root = receivers("rec", "other")
     append_files(root["rec"], [TAKEN, REFUSED, *[PLAIN] * (FILE_CHUNK_ROWS - 1)], PROVENANCE, {})
+    rows = file_rows(root["rec"])
     put_back(root["rec"])
     assert is_of_columns(root["rec"])
-    return root
+    return dict(root.store._store_dict), rows
 
 
 @pytest.fixture
-def before():
-    made = receivers("rec")
-    append_files(made["rec"], [TAKEN, REFUSED, *[PLAIN] * (FILE_CHUNK_ROWS - 1)], PROVENANCE, {})
-    return file_rows(made["rec"])
+def root(stored):
+    return zarr.open_group(zarr.storage.MemoryStore(dict(stored[0])), mode="r+")
+
+
+@pytest.fixture
+def before(stored):
+    return stored[1]
 
 
 def test_rows_are_counted(root):
