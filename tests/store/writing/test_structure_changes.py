@@ -19,6 +19,7 @@ from gnssice_batch.model.template import (
 from gnssice_batch.model.vod_contents import VOD
 from gnssice_batch.storage.location import location
 from gnssice_batch.storage.traffic import TRAFFIC
+from gnssice_batch.store.forks import fork_bytes, fork_of
 from gnssice_batch.store.layout.arrays import read_template
 from gnssice_batch.store.layout.ledger import TABLE_COLUMNS
 from gnssice_batch.store.layout.patches import Patches
@@ -30,6 +31,7 @@ from gnssice_batch.store.writing.structure import (
     StructureChange,
     discard_staging,
     ensure_root,
+    is_available,
     make_structure,
     stage,
     staged_runs,
@@ -303,3 +305,31 @@ class TestChanged:
         session.commit("theirs")
         with pytest.raises(StoreError, match="'rec' was not made by gnssice-batch"):
             structured(repository, made())
+
+    def test_an_array_in_its_place_is_not_changed(self, repository):
+        session = repository.handle.writable_session("main")
+        zarr.create_array(session.store, name="rec", shape=(1,), dtype="i1")
+        session.commit("theirs")
+        with pytest.raises(StoreError, match="rec is an array in this repository, not a receiver's group"):
+            structured(repository, made())
+
+
+def test_work_on_a_structure_goes_on_only_where_its_branch_is(repository):
+    structure = structured(repository, made())
+    assert is_available(repository, structure)
+    discard_staging(repository, "run")
+    assert not is_available(repository, structure)
+
+
+def test_a_later_round_extends_the_structure_of_the_first(repository):
+    """Its arrays stay the same arrays: what was written into the first is in those of the second."""
+    first = structured(repository, made())
+    early = fork_of(first.work_fork)
+    zarr.open_group(early.store, path="rec")["source_file"][:READ] = 7
+    wanted = StructureChange([made(units=3)], "rinex3")
+    second = make_structure(repository, first.base, "staging-run-2-abcd", wanted, first)
+    session = repository.handle.writable_session("main")
+    for fork in (fork_of(second.change), fork_of(fork_bytes(early))):
+        session.merge(fork)
+    assert (zarr.open_group(session.store, path="rec")["source_file"][:] == 7).sum() == READ
+    assert second.base == first.base
