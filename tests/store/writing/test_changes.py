@@ -94,7 +94,7 @@ def test_what_the_structure_moves_may_lie_anywhere_and_must_be_there():
     moved = {FLAG: of_units(3)}
     assert coordinate_differences({SOURCE: of_units(0), FLAG: of_units(0, 3)}, moved, planned(0), MADE) == ()
     (told,) = coordinate_differences({SOURCE: of_units(0)}, moved, planned(0), MADE)
-    assert told.startswith(f"{FLAG}:  {PER_UNIT} chunks missing")
+    assert told == f"{FLAG}:  {PER_UNIT} chunks missing ((9,), (10,), (11,))"
 
 
 def test_coordinates_that_come_from_files_are_left_out_of_the_rest():
