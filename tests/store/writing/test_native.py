@@ -105,8 +105,9 @@ def test_of_an_array_over_time_those_are_that_hold_the_epochs_of_the_file(site):
     series = StoredSeries("g", COMMON, SeriesGrid(0, COMMON.interval_ns, 2, 4))
     assert COMMON.time == "epoch"
     row = VirtualRow(site.row.file, site.row.state, "g", first_ns=2 * COMMON.interval_ns, epochs=2)
-    _, written = native_fork(site.fork(), row, series, site.url)
+    fork, written = native_fork(site.fork(), row, series, site.url)
     assert written == {"/g/wide": [(1, 0)], "/g/empty": [(1, 0)]}
+    assert changed_units(fork_of(fork)) == {"/g/wide": {(1, 0)}, "/g/empty": {(1, 0)}}
 
 
 def test_a_file_that_is_not_what_it_was_is_told(site):
