@@ -10,6 +10,7 @@ from gnssice_batch.errors import StoreError
 from gnssice_batch.model.template import EPOCH_COORDINATES, JOINED, JOINED_SOURCE, VARIABLES
 from gnssice_batch.model.values import Span
 from gnssice_batch.store.layout.arrays import read_template
+from gnssice_batch.store.layout.patches import Patches
 from gnssice_batch.store.repository import open_repository
 from gnssice_batch.store.writing import trimming as module
 from gnssice_batch.store.writing.structure import StructureChange, make_structure
@@ -36,8 +37,18 @@ def made(receiver, units=6):
     return replace(plain, grid=replace(plain.grid, read_unit=UNIT // 3))
 
 
-def cells(shape, dtype):
-    return (np.arange(np.prod(shape)).reshape(shape) % 100).astype(dtype)
+ALONG_EPOCHS = {spec.name: spec for spec in (*VARIABLES, *EPOCH_COORDINATES, *JOINED)}
+
+
+def cells(spec, count):
+    shape = (count, 3)[: len(spec.dims)]
+    return (np.arange(np.prod(shape)).reshape(shape) % 100).astype(spec.dtype)
+
+
+def values_of(group):
+    """The values of all arrays along epochs."""
+    arrays = Patches.of(group, ALONG_EPOCHS)
+    return arrays.read(ALONG_EPOCHS, range(arrays.documents["epoch"]["shape"][0]))
 
 
 def stored(repository, held, **units):
@@ -47,8 +58,11 @@ def stored(repository, held, **units):
     session = repository.handle.writable_session(BRANCH)
     for receiver, rows in held.items():
         group = zarr.open_group(session.store, path=receiver, mode="r+")
-        for spec in (*VARIABLES, *EPOCH_COORDINATES[1:], *JOINED) if rows else ():
-            group[spec.name][rows] = cells(group[spec.name][rows].shape, spec.dtype)
+        if rows:
+            given = {
+                name: cells(spec, rows.stop - rows.start) for name, spec in ALONG_EPOCHS.items() if name != "epoch"
+            }
+            Patches.of(group, given).write_each({name: (rows.start, block) for name, block in given.items()})
     session.commit("values", allow_empty=True)
     return {each.receiver: each.grid for each in templates}
 
@@ -73,9 +87,7 @@ SPANS = {
 @pytest.mark.parametrize(("rows", "first", "behind"), SPANS.values(), ids=SPANS)
 def test_whole_write_units_without_data_are_cut_off_on_both_sides(repository, rows, first, behind):
     grid = stored(repository, {"rec": rows})["rec"]
-    before = {
-        spec.name: group_of(repository, "rec")[spec.name][:] for spec in (*VARIABLES, *EPOCH_COORDINATES, *JOINED)
-    }
+    before = values_of(group_of(repository, "rec"))
     snapshot, axes = trim_axes(repository, BRANCH, dry_run=False)
     span = Span(grid.time_ns(rows.start), grid.time_ns(rows.stop - 1))
     units = behind - first
@@ -83,8 +95,8 @@ def test_whole_write_units_without_data_are_cut_off_on_both_sides(repository, ro
     axis = axes["rec"]
     assert (axis.before, axis.after, axis.span, axis.epochs) == (grid, after, span, (6 - units) * UNIT)
     group = group_of(repository, "rec")
-    for name, values in before.items():
-        np.testing.assert_array_equal(group[name][:], values[first * UNIT : behind * UNIT], name)
+    for name, values in values_of(group).items():
+        np.testing.assert_array_equal(values, before[name][first * UNIT : behind * UNIT], name)
     assert read_template(group).grid == after
     assert (group.attrs["first_epoch_ns"], group.attrs["last_epoch_ns"]) == (span.first_ns, span.last_ns)
     entry = newest(repository)
