@@ -24,7 +24,7 @@ def stored(tmp_path_factory):
     return repository, structure
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 32])
+@pytest.mark.parametrize("at_once", [2, 32])
 def test_each_group_has_those_of_its_own_signals(stored, monkeypatch, at_once):
     monkeypatch.setattr(module, "_GROUPS_AT_ONCE", at_once)
     repository, structure = stored
