@@ -124,6 +124,14 @@ def test_a_row_says_all_that_is_known_of_a_file(root):
     ]
 
 
+def test_reasons_stand_in_their_order(root):
+    append_files(root["rec"], [TAKEN], PROVENANCE, {})
+    append_rows(root, {"rec": NewRows([], {0: Tally(1, 1)}, not_mixed={0: 1})}, PROVENANCE)
+    (row,) = file_rows(root["rec"])
+    assert list(row["skipped"]) == ["bad_value", "comment"]
+    assert list(row["refused"]) == ["duplicate_epoch", "not_mixed", "off_grid", "superseded"]
+
+
 def test_a_file_that_says_nothing_of_its_mapping_was_read_by_the_one_of_now(root):
     append_files(root["rec"], [REFUSED], PROVENANCE, {})
     (row,) = file_rows(root["rec"])

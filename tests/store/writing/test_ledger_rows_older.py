@@ -10,6 +10,7 @@ from gnssice_batch.store.layout.file_rows import FILE_CHUNK_ROWS, is_of_columns
 from gnssice_batch.store.layout.vod_ledger import vod_ledger_documents
 from gnssice_batch.store.writing.ledger_rows import (
     NewRows,
+    _document,
     append_cells,
     append_files,
     append_rows,
@@ -109,6 +110,7 @@ def test_a_file_without_a_time_has_none_in_the_table():
 
 
 def test_columns_are_as_canvodpy_makes_them():
+    _document.cache_clear()
     documents = ledger_documents()
     for name, kind, fill in (
         ("index", "int64", 0),
