@@ -47,6 +47,8 @@ _FOREIGN: Final = {
     "access_key": "account_key",
 }
 """What other libraries call them."""
+_PRINCIPAL: Final = ("tenant_id", "client_id")
+"""Whose `client_secret` it is."""
 
 
 class StorageOptions(BaseModel):
@@ -125,8 +127,12 @@ class StorageOptions(BaseModel):
         return {name: getattr(self, name) for name in _BELONGS if getattr(self, name) != _DEFAULTS[name]}
 
     def public(self) -> "StorageOptions":
-        """These options without their secrets; whoever has them only has to find credentials elsewhere."""
-        open_ones = {name: value for name, value in self.given().items() if name not in SECRETS}
+        """These options without their secrets; whoever has them only has to find credentials elsewhere.
+
+        What tells whose a secret is goes with it.
+        """
+        left_out = {*SECRETS, *(_PRINCIPAL if self.client_secret else ())}
+        open_ones = {name: value for name, value in self.given().items() if name not in left_out}
         if open_ones.get("credentials") == "static":
             open_ones.pop("credentials")
         return StorageOptions(**open_ones)

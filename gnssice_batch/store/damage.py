@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 import icechunk
 from icechunk import ErrorKind
@@ -40,7 +40,7 @@ _STATE_LOST: Final = (
 )
 
 
-def damaged(error: BaseException | None) -> bool:
+def damaged(error: BaseException | None) -> TypeGuard[icechunk.IcechunkError]:
     """Whether an error of Icechunk tells of a repository of which something is missing or has other contents."""
     if not isinstance(error, icechunk.IcechunkError):
         return False

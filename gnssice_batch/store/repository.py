@@ -211,13 +211,13 @@ def no_such_branch(repository: Repository, branch: str) -> StoreError:
 
 
 def _unread(where: Location, error: Exception) -> str:
-    if damaged(error) and isinstance(error, icechunk.IcechunkError):
+    if damaged(error):
         return told(error, where.url)
     return f"the repository {where.url} can't be read: {first_line(error)}"
 
 
 def _unopened(where: Location, error: Exception) -> str:
-    if damaged(error) and isinstance(error, icechunk.IcechunkError):
+    if damaged(error):
         return told(error, where.url)
     if getattr(error, "kind", None) == icechunk.ErrorKind.PARENT_DIRECTORY_NOT_CLEAN:
         held = "because other things are there: change store.url or site, or move them away"

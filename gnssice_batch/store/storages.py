@@ -99,7 +99,6 @@ def _s3(where: Location, place: Place, *, portable: bool) -> icechunk.Storage:
     if options.source == "anonymous":
         return icechunk.s3_storage(**told)
     keys = s3_keys(options)
-    del told["anonymous"]
     if portable and options.source == "static" and keys:
         static = _static(keys)
         return icechunk.s3_storage(

@@ -142,6 +142,12 @@ class TestOptions:
         assert set(given.secrets()) == {"access_key_id", "secret_access_key", "session_token"}
         assert given.public().given() == {}
         assert {*SECRETS} == {*KEYS, "session_token", "account_key", "sas_token", "client_secret"}
+        principal = StorageOptions(account_name="a", tenant_id="t", client_id="c", client_secret=SECRET)
+        assert principal.public().given() == {"account_name": "a"}
+        assert StorageOptions(account_name="a", client_id="c").public().given() == {
+            "account_name": "a",
+            "client_id": "c",
+        }
 
     @pytest.mark.parametrize(
         ("url", "sentence"),

@@ -9,14 +9,20 @@ from gnssice_batch.store.sending import Sending
 
 
 @pytest.fixture
-def sending():
+def may():
+    return threading.Event()
+
+
+@pytest.fixture
+def sending(may):
     made = Sending()
     yield made
+    may.set()
     made.finish()
 
 
-def test_calls_are_made_one_after_the_other_while_the_caller_goes_on(sending):
-    may, made = threading.Event(), []
+def test_calls_are_made_one_after_the_other_while_the_caller_goes_on(sending, may):
+    made = []
     sending.begin(may.wait)
     for number in range(3):
         sending.begin(lambda number=number: made.append(number))
@@ -26,11 +32,11 @@ def test_calls_are_made_one_after_the_other_while_the_caller_goes_on(sending):
     assert made == [0, 1, 2]
 
 
-def test_who_sends_too_much_waits(sending):
-    may, made = threading.Event(), []
+def test_who_sends_too_much_waits(sending, may):
+    made = []
     for number in range(4):
         sending.begin(lambda number=number: may.wait() and made.append(number))
-    another = threading.Thread(target=sending.begin, args=(lambda: made.append("last"),))
+    another = threading.Thread(target=sending.begin, args=(lambda: made.append("last"),), daemon=True)
     another.start()
     another.join(0.2)
     assert another.is_alive()
@@ -41,8 +47,8 @@ def test_who_sends_too_much_waits(sending):
     assert made == [0, 1, 2, 3, "last"]
 
 
-def test_what_a_call_raises_ends_the_others():
-    sending, made, may = Sending(), [], threading.Event()
+def test_what_a_call_raises_ends_the_others(may):
+    sending, made = Sending(), []
 
     def fail():
         may.wait()

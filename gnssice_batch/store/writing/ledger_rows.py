@@ -67,7 +67,6 @@ class Provenance:
 
 def create_ledger(group: zarr.Group) -> None:
     """Make both empty tables of a receiver's group."""
-    group.create_group("metadata")
     group.create_group(TABLE)
     put_documents(group, ledger_documents())
 

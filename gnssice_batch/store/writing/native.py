@@ -72,8 +72,7 @@ def _overwrite(one: zarr.Array[Any], copy: zarr.Array[Any], index: tuple[int, ..
     )
     with told.of(one, place):
         values = np.asarray(one[place])
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        copy[place] = values
+    copy.with_config({"write_empty_chunks": True})[place] = values
     back = np.asarray(copy[place])
     if back.dtype != values.dtype or back.tobytes() != values.tobytes():
         msg = f"{one.path}: chunk {index} reads otherwise after it was written; nothing was published"

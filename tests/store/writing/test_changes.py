@@ -37,6 +37,20 @@ def test_what_is_not_planned_and_what_is_missing_are_told_apart():
     assert differences({"/a": chunks(1, 2)}, {"/a": chunks(1)}, {"/a": chunks(2)}) == ()
 
 
+def test_the_first_few_chunks_are_told_in_their_order():
+    found = {"/b": chunks(30, 4, 100, 7), "/a": frozenset({(9, 1), (9, 0)})}
+    assert differences(found) == (
+        "/a:  2 chunks not planned ((9, 0), (9, 1))",
+        "/b:  4 chunks not planned ((4,), (7,), (30,) and 1 more)",
+    )
+
+
+def test_units_that_hold_nothing_any_more_need_no_source():
+    assert coordinate_differences({SOURCE: of_units(0)}, {}, planned(0, 3), MADE, {3}) == ()
+    (told,) = coordinate_differences({}, {}, planned(0, 1, 3), MADE, {3})
+    assert told == f"{SOURCE}: no chunk in 2 of the written units, e.g. 0"
+
+
 def test_all_parts_make_one():
     assert union([{"/a": chunks(1)}, {"/a": chunks(2), "/b": chunks(3)}]) == {"/a": chunks(1, 2), "/b": chunks(3)}
 
@@ -80,7 +94,7 @@ def test_what_the_structure_moves_may_lie_anywhere_and_must_be_there():
     moved = {FLAG: of_units(3)}
     assert coordinate_differences({SOURCE: of_units(0), FLAG: of_units(0, 3)}, moved, planned(0), MADE) == ()
     (told,) = coordinate_differences({SOURCE: of_units(0)}, moved, planned(0), MADE)
-    assert told.startswith(f"{FLAG}:  {PER_UNIT} chunks missing")
+    assert told == f"{FLAG}:  {PER_UNIT} chunks missing ((9,), (10,), (11,))"
 
 
 def test_coordinates_that_come_from_files_are_left_out_of_the_rest():
@@ -95,8 +109,11 @@ def test_chunks_of_their_own_are_told_from_those_in_manifests(tmp_path):
     options = {"shape": (4 * UNIT,), "chunks": (UNIT,), "dtype": "int8", "compressors": None, "fill_value": 0}
     array = zarr.create_array(session.store, name="long", **options)
     array[UNIT : 3 * UNIT] = np.arange(2 * UNIT) % 100 + 1
+    wide = zarr.create_array(session.store, name="in/wide", **options | {"shape": (UNIT, 3), "chunks": (UNIT, 1)})
+    wide[:, 1] = 7
     short = zarr.create_array(session.store, name="short", **options | {"shape": (3,), "chunks": (3,)})
     short[:] = 1
     found = changed_units(session)
-    assert found == {"/long": chunks(1, 2), "/short": chunks(0)}
-    assert objects(session, found) == (2, 2 * UNIT)
+    assert found == {"/long": chunks(1, 2), "/short": chunks(0), "/in/wide": {(0, 1)}}
+    assert objects(session, found) == (3, 3 * UNIT)
+    assert objects(session, {"/short": chunks(0)}) == (0, 0)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import zarr
 
 from gnssice_batch.model.template import grown_axis, signal_axis, unit_chunks
 from gnssice_batch.store.repository import open_repository
@@ -98,3 +99,20 @@ def test_nothing_fits_where_the_branch_was_set_back(repository):
     found = conflicts_at(repository, first, later, {}, {"key": unit_chunks(MADE, [0])})
     assert "the branch was set back" in found.structure[0]
     assert found.units == {"key": found.structure}
+
+
+def test_a_group_that_others_have_made_or_removed_meanwhile_is_a_conflict(repository):
+    first = repository.head()
+    base, _ = moved(repository, MADE)
+    assert conflicts_at(repository, base, first, {"rec": (MADE, None)}, {}).structure == (
+        "rec was made by another run",
+    )
+    session = repository.handle.writable_session(staging_of(repository))
+    del zarr.open_group(session.store, mode="r+")["rec"]
+    head = session.commit("removed")
+    assert conflicts_at(repository, head, base, {"rec": (MADE, MADE)}, {}).structure == ("rec is gone",)
+
+
+def staging_of(repository):
+    (branch,) = repository.handle.list_branches() - {"main"}
+    return branch

@@ -124,6 +124,14 @@ def test_a_row_says_all_that_is_known_of_a_file(root):
     ]
 
 
+def test_reasons_stand_in_their_order(root):
+    append_files(root["rec"], [TAKEN], PROVENANCE, {})
+    append_rows(root, {"rec": NewRows([], {0: Tally(1, 1)}, not_mixed={0: 1})}, PROVENANCE)
+    (row,) = file_rows(root["rec"])
+    assert list(row["skipped"]) == ["bad_value", "comment"]
+    assert list(row["refused"]) == ["duplicate_epoch", "not_mixed", "off_grid", "superseded"]
+
+
 def test_a_file_that_says_nothing_of_its_mapping_was_read_by_the_one_of_now(root):
     append_files(root["rec"], [REFUSED], PROVENANCE, {})
     (row,) = file_rows(root["rec"])
@@ -172,6 +180,7 @@ class TestWhatBetterFilesTake:
     def test_epochs_and_values(self, root):
         before, after = self.changed(root, displaced={0: Tally(2, 15)})
         assert (before["epochs_written"], before["observations_written"], before["status"]) == (7, 75, "partial")
+        assert before["epochs_joined"] == 4
         assert before["refused"]["superseded"] == [2, 15]
         assert after["epochs_written"] == 3
 
@@ -212,6 +221,7 @@ class TestChunks:
         assert table == set(TABLE_COLUMNS) - {"action", "attrs", "snapshot_id", "preprocessing", "rinex_hash"}
         stored = "".join(root.store._store_dict)
         assert "rec/metadata/table/epochs/c/0" in stored
+        assert "rec/metadata/table/index/c/0" in stored, "the number 0 is a value"
         assert "rec/metadata/table/action/c/0" not in stored
 
     def test_of_a_full_chunk_of_the_table(self, root):
