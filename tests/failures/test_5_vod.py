@@ -76,6 +76,7 @@ class TestAVodRunIsKilled:
         assert field.die(death) == 1
 
 
+@pytest.mark.heavy
 class TestOrbitsAreMissing:
     def test_units_wait_for_them(self, place):
         shutil.rmtree(place / "stores/site/vod")

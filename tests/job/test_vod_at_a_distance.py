@@ -16,7 +16,7 @@ from tests.support import canopies
 from tests.support.canopies import GROUP, arrays, same, vod_settings
 from tests.support.object_stores.stores import fresh
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.heavy]
 
 
 @pytest.fixture(scope="module")

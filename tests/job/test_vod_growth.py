@@ -17,6 +17,7 @@ from tests.support.canopies import commits, group, labelled, same, vod_settings
 ANALYSIS = "canopy_01_vs_reference_01"
 HALF_A_DAY = 0.5
 NOW = timedelta(0)
+pytestmark = pytest.mark.heavy
 
 
 def added(folder, day, systems="GR"):

@@ -147,6 +147,7 @@ class TestBranches:
 
         lock = Holding()
         away = Repository(location("s3://bucket/rinex"), repository.handle, lock)
+        TRAFFIC.take()
         staged = stage(Repository(away.location, repository.handle, Lock()), repository.head(), BRANCH)
         assert TRAFFIC.take().requests == {"PUT": OBJECTS_OF_AN_UPDATE}
         structure = structure_on(away, staged, StructureChange([made()], "rinex3"))
